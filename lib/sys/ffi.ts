@@ -1,0 +1,189 @@
+/**
+ * One synchronous foreign-function interface over `bun:ffi`, `Deno.dlopen` and `node:ffi`.
+ *
+ * This is the only file that names a runtime. Nothing is imported statically, because each of the
+ * three would fail to load (or to bundle) the other two's module.
+ */
+
+/** The JavaScript runtime that executes this program. */
+export type Runtime = "bun" | "deno" | "node";
+
+/**
+ * C types of arguments and results.
+ *
+ * `size` is a size_t, nfds_t or ssize_t whose value fits in 31 bits. It travels as a 32-bit integer,
+ * since for such values sign and zero extension agree, and since 64-bit arguments cost 100 ns on
+ * Deno and are bigint-only on Node. `pointer` takes an address made once by `allocate`; `buffer`
+ * takes bytes (or null), and costs more on Deno.
+ */
+export type CType = "void" | "i32" | "size" | "u64" | "pointer" | "buffer";
+
+declare const opaque: unique symbol;
+/** A native address. Its JavaScript type differs per runtime, so nothing may compute with it. */
+export type Pointer = { readonly [opaque]: "pointer" };
+
+/** A C function: its parameters, its result, and its symbol where that differs from the key. */
+export interface Signature {
+  readonly args: readonly CType[];
+  readonly result: CType;
+  readonly symbol?: string;
+}
+
+type Argument<C extends CType> = C extends "pointer" ? Pointer
+  : C extends "buffer" ? Uint8Array | null
+  : C extends "u64" ? bigint
+  : number;
+type Result<C extends CType> = C extends "void" ? void
+  : C extends "pointer" | "buffer" ? Pointer
+  : C extends "u64" ? bigint
+  : number;
+type Arguments<A extends readonly CType[]> = { -readonly [I in keyof A]: Argument<A[I]> };
+/** The callable functions that `open` makes from a table of signatures. */
+export type Functions<D extends Record<string, Signature>> = {
+  readonly [K in keyof D]: (...args: Arguments<D[K]["args"]>) => Result<D[K]["result"]>;
+};
+
+/** What each runtime must provide; the three implementations below are all there is per runtime. */
+interface Backend {
+  /** Opens a library and binds each entry of the table; throws when the library or a symbol is missing. */
+  open(library: string, table: Record<string, Signature>): Record<string, unknown>;
+  /** The address of the first byte; valid as long as `bytes` is referenced and over its own ArrayBuffer. */
+  address(bytes: Uint8Array): unknown;
+  /** Memory at an address, without a copy. */
+  view(address: unknown, length: number): ArrayBuffer;
+  readonly nil: unknown;
+}
+
+const globals = globalThis as Record<string, any>;
+
+/** Which runtime this is. */
+export const runtime: Runtime = globals.Bun ? "bun" : globals.Deno ? "deno" : "node";
+
+const builtin = (name: string): any => process.getBuiltinModule(name as "fs");
+
+/** The runtime's own type name: ours, except where `special` says otherwise. */
+const typeName = (type: CType, special: Partial<Record<CType, string>>): string =>
+  special[type] ?? (type === "size" ? "i32" : type);
+
+function bunBackend(): Backend {
+  const ffi = builtin("bun:ffi");
+  const name = (type: CType) => typeName(type, { pointer: "ptr", buffer: "ptr" });
+  return {
+    open(library, table) {
+      // bun:ffi has no aliases: bind the symbols by their C names, then hand them out by key.
+      const bySymbol = Object.fromEntries(
+        Object.entries(table).map(([key, s]) => [
+          s.symbol ?? key,
+          { args: s.args.map(name), returns: name(s.result) },
+        ]),
+      );
+      const { symbols } = ffi.dlopen(library, bySymbol);
+      return Object.fromEntries(Object.entries(table).map(([k, s]) => [k, symbols[s.symbol ?? k]]));
+    },
+    address: (bytes) => ffi.ptr(bytes),
+    view: (address, length) => ffi.toArrayBuffer(address, 0, length),
+    nil: null,
+  };
+}
+
+function denoBackend(): Backend {
+  const deno = globals.Deno;
+  return {
+    open(library, table) {
+      const entries = Object.entries(table).map(([key, s]) => [key, {
+        name: s.symbol ?? key,
+        parameters: s.args.map((type) => typeName(type, {})),
+        result: typeName(s.result, {}),
+      }]);
+      return deno.dlopen(library, Object.fromEntries(entries)).symbols;
+    },
+    address: (bytes) => deno.UnsafePointer.of(bytes),
+    view: (address, length) => deno.UnsafePointerView.getArrayBuffer(address, length),
+    nil: null,
+  };
+}
+
+function nodeBackend(): Backend {
+  const ffi = builtin("node:ffi");
+  if (!ffi) {
+    throw new Error(
+      `Cannot call native code: Node ${process.versions.node} has no node:ffi; use Node 26.1 or ` +
+        "newer (before 26.10 with --experimental-ffi), Bun or Deno",
+    );
+  }
+  const name = (type: CType) => typeName(type, { buffer: "pointer" });
+  return {
+    open(library, table) {
+      const opened = new ffi.DynamicLibrary(library);
+      return Object.fromEntries(
+        Object.entries(table).map(([key, s]) => [
+          key,
+          opened.getFunction(s.symbol ?? key, {
+            arguments: s.args.map(name),
+            return: name(s.result),
+          }),
+        ]),
+      );
+    },
+    address: (bytes) => ffi.getRawPointer(bytes),
+    view: (address, length) => ffi.toArrayBuffer(address, length, false),
+    nil: 0n,
+  };
+}
+
+const backends: Record<Runtime, () => Backend> = {
+  bun: bunBackend,
+  deno: denoBackend,
+  node: nodeBackend,
+};
+const backend = backends[runtime]();
+
+/** The null pointer. */
+export const NULL = backend.nil as Pointer;
+
+/**
+ * Binds the functions of a table in the first of `libraries` that can be opened.
+ *
+ * Throws an Error that says what to do when none can be opened or the runtime refuses native calls.
+ */
+export function open<const D extends Record<string, Signature>>(
+  libraries: readonly string[],
+  table: D,
+): Functions<D> {
+  let failure: unknown;
+  for (const library of libraries) {
+    try {
+      return backend.open(library, table) as Functions<D>;
+    } catch (error) {
+      failure = error;
+      if (error instanceof Error && error.name === "NotCapable") break;
+    }
+  }
+  const why = failure instanceof Error ? failure.message.split("\n")[0] : String(failure);
+  throw new Error(`Cannot open the C library (${libraries.join(", ")}): ${why}`);
+}
+
+/** `length` bytes of native memory at `address`, seen without a copy. */
+export const viewAt = (address: Pointer, length: number): ArrayBuffer =>
+  backend.view(address, length);
+
+/** Memory that native code may keep an address of: it never moves, and lives while this object does. */
+export class Native {
+  readonly length: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly view: DataView<ArrayBuffer>;
+  readonly int32: Int32Array<ArrayBuffer>;
+  readonly pointer: Pointer;
+
+  /** Allocates `length` zeroed bytes, rounded up to a multiple of 8. */
+  constructor(length: number) {
+    this.length = (length + 7) & ~7;
+    // Bun moves a small `new Uint8Array(n)` when its buffer is first touched; one made over an
+    // ArrayBuffer stays where it is.
+    const buffer = new ArrayBuffer(this.length);
+    this.bytes = new Uint8Array(buffer);
+    this.view = new DataView(buffer);
+    this.int32 = new Int32Array(buffer);
+    this.pointer = backend.address(this.bytes) as Pointer;
+  }
+}

@@ -1,0 +1,46 @@
+/** Resource limits and usage of the process: getrlimit(2), setrlimit(2), getrusage(2). */
+import { check } from "./errno.ts";
+import { Native } from "./ffi.ts";
+import { c } from "./posix.ts";
+
+const RLIMIT_NOFILE = process.platform === "linux" ? 7 : 8;
+const RUSAGE_THREAD = 1;
+
+/** How many descriptors the process may have open; `Infinity` when there is no limit. */
+export interface FileLimit {
+  readonly soft: number;
+  readonly hard: number;
+}
+
+const UNLIMITED = 2n ** 63n - 1n;
+const toNumber = (value: bigint) => value >= UNLIMITED ? Infinity : Number(value);
+
+/** The limit on open descriptors, RLIMIT_NOFILE. */
+export function openFileLimit(): FileLimit {
+  const memory = new Native(16);
+  check(c.getrlimit(RLIMIT_NOFILE, memory.pointer), "getrlimit", "read the limit of open files");
+  return {
+    soft: toNumber(memory.view.getBigUint64(0, true)),
+    hard: toNumber(memory.view.getBigUint64(8, true)),
+  };
+}
+
+/** Raises the soft limit to the hard one, and returns what is in force afterwards. */
+export function raiseOpenFileLimit(): FileLimit {
+  const limit = openFileLimit();
+  if (limit.soft >= limit.hard) return limit;
+  const memory = new Native(16);
+  check(c.getrlimit(RLIMIT_NOFILE, memory.pointer), "getrlimit", "read the limit of open files");
+  memory.view.setBigUint64(0, memory.view.getBigUint64(8, true), true);
+  // Refused in some sandboxes; then the old limit stays, which the caller sees in the result.
+  c.setrlimit(RLIMIT_NOFILE, memory.pointer);
+  return openFileLimit();
+}
+
+/** CPU time of the calling thread in milliseconds, user and system apart. */
+export function threadCpu(): { user: number; system: number } {
+  const usage = new Native(144);
+  check(c.getrusage(RUSAGE_THREAD, usage.pointer), "getrusage", "read the thread's CPU time");
+  const ms = (at: number) => usage.int32[at]! * 1000 + usage.int32[at + 2]! / 1000;
+  return { user: ms(0), system: ms(4) };
+}

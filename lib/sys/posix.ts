@@ -1,0 +1,96 @@
+/**
+ * The C library's functions that all Unix systems share, bound once.
+ *
+ * Functions here are the C functions themselves: they return -1 and leave errno behind. `retry` and
+ * the wrappers below add the one rule that every caller needs (EINTR means "again", see signal(7)).
+ */
+import { check, ERRNO, errno, LIBC } from "./errno.ts";
+import { Native, NULL, open, type Pointer } from "./ffi.ts";
+
+/** Bound C functions; see the manual page of the same name in section 2 or 3. */
+export const c = open(LIBC, {
+  // sockets
+  socket: { args: ["i32", "i32", "i32"], result: "i32" }, //   domain, type, protocol
+  bind: { args: ["i32", "pointer", "size"], result: "i32" }, // fd, sockaddr, length
+  listen: { args: ["i32", "i32"], result: "i32" }, //          fd, backlog
+  accept4: { args: ["i32", "pointer", "pointer", "i32"], result: "i32" }, // fd, sockaddr, length, flags
+  connect: { args: ["i32", "pointer", "size"], result: "i32" },
+  getsockname: { args: ["i32", "pointer", "pointer"], result: "i32" },
+  getpeername: { args: ["i32", "pointer", "pointer"], result: "i32" },
+  getsockopt: { args: ["i32", "i32", "i32", "pointer", "pointer"], result: "i32" },
+  setsockopt: { args: ["i32", "i32", "i32", "pointer", "size"], result: "i32" },
+  shutdown: { args: ["i32", "i32"], result: "i32" },
+  socketpair: { args: ["i32", "i32", "i32", "pointer"], result: "i32" },
+  recv: { args: ["i32", "pointer", "size", "i32"], result: "size" }, //  fd, buffer, length, flags
+  send: { args: ["i32", "pointer", "size", "i32"], result: "size" },
+  recvBytes: { args: ["i32", "buffer", "size", "i32"], result: "size", symbol: "recv" },
+  sendBytes: { args: ["i32", "buffer", "size", "i32"], result: "size", symbol: "send" },
+  // descriptors
+  readBytes: { args: ["i32", "buffer", "size"], result: "size", symbol: "read" },
+  writeBytes: { args: ["i32", "buffer", "size"], result: "size", symbol: "write" },
+  read: { args: ["i32", "pointer", "size"], result: "size" },
+  write: { args: ["i32", "pointer", "size"], result: "size" },
+  close: { args: ["i32"], result: "i32" },
+  dup: { args: ["i32"], result: "i32" },
+  dup2: { args: ["i32", "i32"], result: "i32" },
+  pipe: { args: ["pointer"], result: "i32" }, //               int[2]
+  fcntl: { args: ["i32", "i32", "i32"], result: "i32" }, //    fd, command, value
+  // readiness
+  select: { args: ["i32", "pointer", "pointer", "pointer", "pointer"], result: "i32" },
+  poll: { args: ["pointer", "size", "i32"], result: "i32" }, // pollfd[], count, milliseconds
+  ppoll: { args: ["pointer", "size", "pointer", "pointer"], result: "i32" }, // …, timespec, sigset
+  // the process
+  getrlimit: { args: ["i32", "pointer"], result: "i32" },
+  setrlimit: { args: ["i32", "pointer"], result: "i32" },
+  getrusage: { args: ["i32", "pointer"], result: "i32" },
+  // memory
+  memcmp: { args: ["buffer", "buffer", "size"], result: "i32" },
+});
+
+/** Repeats a call for as long as a signal interrupts it. close(2) and connect(2) are not repeatable. */
+export function retry(call: () => number): number {
+  for (;;) {
+    const result = call();
+    if (result !== -1 || errno() !== ERRNO.EINTR) return result;
+  }
+}
+
+/** Closes a descriptor. EINTR means closed on Linux, and a repetition could close somebody else's. */
+export function closeFd(fd: number): void {
+  if (c.close(fd) === -1 && errno() !== ERRNO.EINTR) check(-1, "close", `close descriptor ${fd}`);
+}
+
+const F_GETFL = 3;
+const F_SETFL = 4;
+const O_NONBLOCK = process.platform === "linux" ? 0o4000 : 4;
+
+/** Sets or clears O_NONBLOCK. It belongs to the open file description, so duplicates see it too. */
+export function setNonBlocking(fd: number, on: boolean): void {
+  const action = `set descriptor ${fd} ${on ? "non-" : ""}blocking`;
+  const flags = check(c.fcntl(fd, F_GETFL, 0), "fcntl", action);
+  const wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+  if (wanted !== flags) check(c.fcntl(fd, F_SETFL, wanted), "fcntl", action);
+}
+
+/** Whether the descriptor is open. */
+export const isOpen = (fd: number): boolean => c.fcntl(fd, F_GETFL, 0) !== -1;
+
+/** True when both hold the same bytes in the first `length` places. */
+export const sameBytes = (a: Uint8Array, b: Uint8Array, length: number): boolean =>
+  c.memcmp(a, b, length) === 0;
+
+/** A struct timespec (two 64-bit fields), filled from milliseconds, rounded up to whole nanoseconds. */
+export class Timespec {
+  readonly #memory = new Native(16);
+
+  /** Sets the time and returns the address to pass on. `Infinity` becomes the null pointer. */
+  set(ms: number): Pointer {
+    if (ms === Infinity) return NULL;
+    // 2^31 seconds is the most that every system takes; callers wait again when it has passed.
+    const nanoseconds = Math.ceil(Math.min(ms, 2 ** 31 * 1000 - 1000) * 1e6);
+    const seconds = Math.floor(nanoseconds / 1e9);
+    this.#memory.int32[0] = seconds;
+    this.#memory.int32[2] = nanoseconds - seconds * 1e9;
+    return this.#memory.pointer;
+  }
+}
