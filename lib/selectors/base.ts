@@ -1,0 +1,339 @@
+/**
+ * What all backends share: argument checks, the map, roll-back, deadlines, EINTR, stale events.
+ *
+ * A backend is seven small methods; see `BaseSelector` for what each must do.
+ */
+import { ERRNO, OSError } from "../sys/errno.ts";
+import { cannotWatch } from "../sys/linux.ts";
+import { isMainThread } from "../sys/thread.ts";
+import {
+  AlreadyRegisteredError,
+  EVENT_READ,
+  EVENT_WRITE,
+  type FileObject,
+  NotRegisteredError,
+  type Ready,
+  type Selector,
+  SelectorClosedError,
+  type SelectorKey,
+  type SelectorName,
+  type WakeHandle,
+} from "./selector.ts";
+import { Waker } from "./waker.ts";
+
+/** A registration. It outlives its keys (`modify` replaces them) and ends with `unregister`. */
+export class Registration<T> {
+  readonly fd: number;
+  /** Tells this registration from an earlier or later one of the same descriptor number. */
+  readonly generation: number;
+  key: SelectorKey<T>;
+  /** False once unregistered: events that were harvested before are then dropped. */
+  live = true;
+  /** For the backend: where it keeps this registration, or -1 when it does not watch it (any more). */
+  slot = -1;
+
+  constructor(key: SelectorKey<T>, generation: number) {
+    this.fd = key.fd;
+    this.generation = generation;
+    this.key = key;
+  }
+}
+
+/**
+ * The shared half of every selector; a subclass provides the rest:
+ *
+ * - `add`, `change` and `remove` tell the kernel. The first two throw OSError when it refuses.
+ * - `wait` blocks for at most `timeoutMs` (Infinity: for ever; 0: not at all) and returns how many
+ *   entries are ready, or -errno.
+ * - `take(i)` returns the registration of the i-th ready entry and leaves its readiness in
+ *   `this.taken`; `undefined` when the entry belongs to no live registration.
+ * - `recover` is called after a wake-up that nobody could be told of; it must remove the cause.
+ * - `release` gives back what the backend holds.
+ */
+export abstract class BaseSelector<T> implements Selector<T> {
+  abstract readonly name: SelectorName;
+  protected abstract add(registration: Registration<T>): void;
+  protected abstract change(registration: Registration<T>, events: number): void;
+  protected abstract remove(registration: Registration<T>): void;
+  protected abstract wait(timeoutMs: number): number;
+  protected abstract take(index: number): Registration<T> | undefined;
+  protected abstract recover(): void;
+  protected abstract release(): void;
+
+  /** Registrations by descriptor, the waker's included. */
+  protected readonly registrations: (Registration<T> | undefined)[] = [];
+  /** How many entries `registrations` has. */
+  protected count = 0;
+  /** Out-parameter of `take`: EVENT_READ | EVENT_WRITE as the kernel reported, not yet masked. */
+  protected taken = 0;
+
+  readonly #keys = new Map<number, SelectorKey<T>>();
+  readonly #map = new KeyMap(this.#keys);
+  #generation = 0;
+  #closed = false;
+  #dispatching = false;
+  #woken = false;
+  #waker: Waker | undefined;
+
+  register(fileobj: FileObject, events: number, data?: T): SelectorKey<T> {
+    this.#checkOpen();
+    checkEvents(events);
+    const fd = descriptorOf(fileobj);
+    if (this.registrations[fd]) {
+      throw new AlreadyRegisteredError(
+        `Cannot register descriptor ${fd}: it is registered already; use modify`,
+      );
+    }
+    const key: SelectorKey<T> = { fileobj, fd, events, data: data as T };
+    this.#insert(key);
+    this.#keys.set(fd, key);
+    return key;
+  }
+
+  unregister(fileobj: FileObject): SelectorKey<T> {
+    this.#checkOpen();
+    const registration = this.#find(fileobj, "unregister");
+    this.#forget(registration);
+    return registration.key;
+  }
+
+  modify(fileobj: FileObject, events: number, data?: T): SelectorKey<T> {
+    this.#checkOpen();
+    checkEvents(events);
+    const registration = this.#find(fileobj, "modify");
+    const old = registration.key;
+    if (events !== old.events) {
+      try {
+        // A closed object is found by identity, but its number may be somebody else's by now.
+        if (typeof fileobj !== "number" && fileobj.fileno() < 0) {
+          throw cannotWatch(ERRNO.EBADF!, old.fd);
+        }
+        this.change(registration, events);
+      } catch (error) {
+        this.#forget(registration);
+        throw error;
+      }
+    } else if (data === old.data) {
+      return old;
+    }
+    registration.key = { fileobj: old.fileobj, fd: old.fd, events, data: data as T };
+    this.#keys.set(old.fd, registration.key);
+    return registration.key;
+  }
+
+  select(timeoutMs?: number): Ready<T>[] {
+    const ready: Ready<T>[] = [];
+    this.dispatch(timeoutMs, (key, events) => ready.push([key, events]));
+    return ready;
+  }
+
+  dispatch(
+    timeoutMs: number | undefined,
+    callback: (key: SelectorKey<T>, events: number) => void,
+  ): number {
+    this.#checkOpen();
+    if (this.#dispatching) {
+      throw new Error("Cannot wait on a selector from within its own dispatch callback");
+    }
+    let remaining = timeoutMs === undefined ? Infinity : timeoutMs <= 0 ? 0 : timeoutMs;
+    if (Number.isNaN(remaining)) throw new RangeError("Cannot wait: the timeout is NaN");
+    if (this.#woken) {
+      this.#woken = false;
+      return 0;
+    }
+    const timed = remaining > 0 && remaining !== Infinity;
+    const deadline = timed ? performance.now() + remaining : 0;
+    this.#dispatching = true;
+    try {
+      for (;;) {
+        const ready = this.wait(remaining);
+        if (ready > 0) {
+          const called = this.#deliver(ready, callback);
+          // 0 after a wake-up means that it was meant for this thread, not for a descriptor.
+          if (called >= 0) return called;
+          this.recover();
+        } else if (ready < 0) {
+          if (ready !== -ERRNO.EINTR!) throw new OSError(-ready, this.name, `wait (${this.name})`);
+          // A signal's JavaScript handler can only run when the main thread leaves this wait.
+          if (isMainThread) return 0;
+        }
+        if (remaining === 0) return 0;
+        if (timed) {
+          remaining = deadline - performance.now();
+          if (remaining <= 0) return 0;
+        }
+      }
+    } finally {
+      this.#dispatching = false;
+    }
+  }
+
+  /** Calls back for the ready entries; -1 when there was none to tell anybody of. */
+  #deliver(ready: number, callback: (key: SelectorKey<T>, events: number) => void): number {
+    let called = 0;
+    let woken = false;
+    for (let i = 0; i < ready; i++) {
+      const registration = this.take(i);
+      if (registration === undefined) continue;
+      const key = registration.key;
+      const events = this.taken & key.events;
+      if (events === 0) continue;
+      if (key.fileobj === this.#waker) {
+        this.#waker!.drain();
+        woken = true;
+        continue;
+      }
+      called++;
+      callback(key, events);
+      if (this.#closed) break;
+    }
+    return called === 0 && !woken ? -1 : called;
+  }
+
+  wakeup(): void {
+    this.#checkOpen();
+    this.#woken = true;
+  }
+
+  wakeHandle(): WakeHandle {
+    this.#checkOpen();
+    if (!this.#waker) {
+      const waker = new Waker();
+      try {
+        this.#insert({
+          fileobj: waker,
+          fd: waker.fileno(),
+          events: EVENT_READ,
+          data: undefined as T,
+        });
+      } catch (error) {
+        waker.close();
+        throw error;
+      }
+      this.#waker = waker;
+    }
+    return this.#waker.handle;
+  }
+
+  getKey(fileobj: FileObject): SelectorKey<T> {
+    this.#checkOpen();
+    return this.#find(fileobj, "look up").key;
+  }
+
+  getMap(): ReadonlyMap<number, SelectorKey<T>> {
+    this.#checkOpen();
+    return this.#map;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const registration of this.registrations) if (registration) registration.live = false;
+    this.registrations.length = 0;
+    this.count = 0;
+    this.#keys.clear();
+    this.release();
+    this.#waker?.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new SelectorClosedError("Cannot use the selector: it is closed");
+  }
+
+  #insert(key: SelectorKey<T>): void {
+    this.#generation = (this.#generation + 1) | 0;
+    const registration = new Registration(key, this.#generation);
+    this.registrations[key.fd] = registration;
+    this.count++;
+    try {
+      this.add(registration);
+    } catch (error) {
+      this.registrations[key.fd] = undefined;
+      this.count--;
+      throw error;
+    }
+  }
+
+  #forget(registration: Registration<T>): void {
+    registration.live = false;
+    this.registrations[registration.fd] = undefined;
+    this.count--;
+    this.#keys.delete(registration.fd);
+    this.remove(registration);
+  }
+
+  #find(fileobj: FileObject, action: string): Registration<T> {
+    const number = typeof fileobj === "number" ? descriptorOf(fileobj) : filenoOf(fileobj);
+    let found: Registration<T> | undefined;
+    if (number >= 0) found = this.registrations[number];
+    else found = this.registrations.find((r) => r?.key.fileobj === fileobj);
+    if (!found || found.key.fileobj === this.#waker) {
+      const what = number >= 0 ? `descriptor ${number}` : "a closed object";
+      throw new NotRegisteredError(`Cannot ${action} ${what}: it is not registered`);
+    }
+    return found;
+  }
+}
+
+function checkEvents(events: number): void {
+  if (events !== EVENT_READ && events !== EVENT_WRITE && events !== (EVENT_READ | EVENT_WRITE)) {
+    throw new RangeError(
+      `Invalid events: ${events}; use EVENT_READ (1), EVENT_WRITE (2) or both (3)`,
+    );
+  }
+}
+
+function filenoOf(fileobj: FileObject): number {
+  const fd = typeof fileobj === "number" ? fileobj : fileobj?.fileno?.();
+  if (typeof fd !== "number") {
+    throw new TypeError(`Invalid file object: ${String(fileobj)} is no number and has no fileno()`);
+  }
+  return fd;
+}
+
+function descriptorOf(fileobj: FileObject): number {
+  const fd = filenoOf(fileobj);
+  if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fffffff) {
+    throw new RangeError(`Invalid descriptor: ${fd}; is it closed?`);
+  }
+  return fd;
+}
+
+/** The live view behind `getMap`: reads pass through, and there is nothing to write with. */
+class KeyMap<T> implements ReadonlyMap<number, SelectorKey<T>> {
+  readonly #keys: Map<number, SelectorKey<T>>;
+
+  constructor(keys: Map<number, SelectorKey<T>>) {
+    this.#keys = keys;
+  }
+  get size(): number {
+    return this.#keys.size;
+  }
+  get(fd: number): SelectorKey<T> | undefined {
+    return this.#keys.get(fd);
+  }
+  has(fd: number): boolean {
+    return this.#keys.has(fd);
+  }
+  keys(): MapIterator<number> {
+    return this.#keys.keys();
+  }
+  values(): MapIterator<SelectorKey<T>> {
+    return this.#keys.values();
+  }
+  entries(): MapIterator<[number, SelectorKey<T>]> {
+    return this.#keys.entries();
+  }
+  [Symbol.iterator](): MapIterator<[number, SelectorKey<T>]> {
+    return this.#keys.entries();
+  }
+  forEach(
+    callback: (key: SelectorKey<T>, fd: number, map: ReadonlyMap<number, SelectorKey<T>>) => void,
+  ): void {
+    this.#keys.forEach((key, fd) => callback(key, fd, this));
+  }
+}

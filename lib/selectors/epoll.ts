@@ -1,0 +1,129 @@
+/**
+ * epoll(7): the kernel keeps the set, and a wait returns only what is ready. Linux.
+ *
+ * The cost of a wait does not grow with the number of idle descriptors.
+ */
+import { errno } from "../sys/errno.ts";
+import { Native } from "../sys/ffi.ts";
+import {
+  cannotWatch,
+  epoll_ctl,
+  EPOLL_CTL_ADD,
+  EPOLL_CTL_DEL,
+  EPOLL_CTL_MOD,
+  EPOLL_EVENT,
+  epoll_wait,
+  epollCreate,
+  EPOLLIN,
+  EPOLLOUT,
+  epollWaitPrecise,
+} from "../sys/linux.ts";
+import { closeFd } from "../sys/posix.ts";
+import { BaseSelector, type Registration } from "./base.ts";
+import { EVENT_READ, EVENT_WRITE } from "./selector.ts";
+
+// Positions in units of 32 bits. `data` holds the descriptor, and next to it the generation.
+const STRIDE = EPOLL_EVENT.size / 4;
+const FD = EPOLL_EVENT.data / 4;
+const GENERATION = FD + 1;
+
+const MAX_WAIT_MS = 0x7fffffff;
+
+/** Watches descriptors with epoll. */
+export class EpollSelector<T = unknown> extends BaseSelector<T> {
+  readonly name = "epoll";
+  #epfd = epollCreate();
+  readonly #change = new Native(16);
+  #events = new Native(64 * EPOLL_EVENT.size);
+  #capacity = 64;
+
+  /** The descriptor of the epoll instance itself; it is readable when something is ready. */
+  fileno(): number {
+    return this.#epfd;
+  }
+
+  protected override add(registration: Registration<T>): void {
+    this.#control(EPOLL_CTL_ADD, registration, registration.key.events);
+  }
+
+  protected override change(registration: Registration<T>, events: number): void {
+    this.#control(EPOLL_CTL_MOD, registration, events);
+  }
+
+  protected override remove(registration: Registration<T>): void {
+    // Fails when the descriptor was closed; the kernel has dropped it then, or `recover` will.
+    epoll_ctl(this.#epfd, EPOLL_CTL_DEL, registration.fd, this.#change.pointer);
+  }
+
+  #control(operation: number, registration: Registration<T>, events: number): void {
+    if (this.#tell(this.#epfd, operation, registration, events) === -1) {
+      throw cannotWatch(errno(), registration.fd);
+    }
+  }
+
+  #tell(epfd: number, operation: number, registration: Registration<T>, events: number): number {
+    const event = this.#change.int32;
+    event[0] = (events & EVENT_READ ? EPOLLIN : 0) | (events & EVENT_WRITE ? EPOLLOUT : 0);
+    event[FD] = registration.fd;
+    event[GENERATION] = registration.generation;
+    return epoll_ctl(epfd, operation, registration.fd, this.#change.pointer);
+  }
+
+  protected override wait(timeoutMs: number): number {
+    if (this.count > this.#capacity) this.#grow();
+    const { pointer } = this.#events;
+    const max = this.#capacity;
+    const result = timeoutMs === Infinity
+      ? epoll_wait(this.#epfd, pointer, max, -1)
+      : Number.isInteger(timeoutMs)
+      ? epoll_wait(this.#epfd, pointer, max, Math.min(timeoutMs, MAX_WAIT_MS))
+      : epollWaitPrecise(this.#epfd, pointer, max, timeoutMs);
+    return result === -1 ? -errno() : result;
+  }
+
+  /** Room for everything to be ready at once, so that one wait tells of all. */
+  #grow(): void {
+    while (this.#capacity < this.count) this.#capacity *= 2;
+    this.#events = new Native(this.#capacity * EPOLL_EVENT.size);
+  }
+
+  protected override take(index: number): Registration<T> | undefined {
+    const event = this.#events.int32;
+    const at = index * STRIDE;
+    const registration = this.registrations[event[at + FD]!];
+    // Another generation is an event of an earlier life of this number (see `recover`), or of a
+    // descriptor that a callback of this very batch unregistered and registered again.
+    if (registration === undefined || registration.generation !== event[at + GENERATION]) {
+      return undefined;
+    }
+    const bits = event[at]!;
+    // Everything but IN concerns writers, everything but OUT readers: errors and hang-ups wake both.
+    this.taken = (bits & ~EPOLLIN ? EVENT_WRITE : 0) | (bits & ~EPOLLOUT ? EVENT_READ : 0);
+    return registration;
+  }
+
+  /**
+   * Builds the set anew without its ghosts.
+   *
+   * epoll watches open file descriptions, not descriptors: when a registered descriptor is closed
+   * while a duplicate lives, the kernel goes on reporting it, and EPOLL_CTL_DEL can no longer name it
+   * (epoll(7), questions and answers, 6). Every wait would return at once with nothing to tell.
+   */
+  protected override recover(): void {
+    const fresh = epollCreate();
+    for (const registration of this.registrations) {
+      if (!registration) continue;
+      const { events } = registration.key;
+      // MOD fails for a number whose description is gone: what bears it now was never registered.
+      const known = this.#tell(this.#epfd, EPOLL_CTL_MOD, registration, events) === 0;
+      if (known) this.#tell(fresh, EPOLL_CTL_ADD, registration, events);
+    }
+    closeFd(this.#epfd);
+    this.#epfd = fresh;
+  }
+
+  protected override release(): void {
+    closeFd(this.#epfd);
+    this.#epfd = -1;
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Selectors: which descriptors are ready, told by the operating system, in the manner of Python's
+ * `selectors` module.
+ *
+ * @module
+ */
+import { EpollSelector } from "./epoll.ts";
+import { PollSelector } from "./poll.ts";
+import { SelectSelector } from "./select.ts";
+import type { Selector, SelectorName } from "./selector.ts";
+
+export {
+  AlreadyRegisteredError,
+  EVENT_READ,
+  EVENT_WRITE,
+  NotRegisteredError,
+  SelectorClosedError,
+} from "./selector.ts";
+export type {
+  FileObject,
+  Ready,
+  Selector,
+  SelectorKey,
+  SelectorName,
+  WakeHandle,
+} from "./selector.ts";
+export { wake } from "./waker.ts";
+export { OSError } from "../sys/errno.ts";
+export { EpollSelector, PollSelector, SelectSelector };
+
+/** A constructor of selectors. */
+export type SelectorClass = new <T = unknown>() => Selector<T>;
+
+const classes: Partial<Record<SelectorName, SelectorClass>> = {
+  epoll: EpollSelector,
+  poll: PollSelector,
+  select: SelectSelector,
+};
+
+/** The order in which "auto" tries them. */
+const PREFERENCE: readonly SelectorName[] = ["kqueue", "epoll", "poll", "select"];
+const ALL: readonly SelectorName[] = ["select", "poll", "epoll", "kqueue", "io_uring", "wsapoll"];
+
+/** Whether a backend works here, and why not otherwise. */
+export interface SelectorAvailability {
+  readonly name: SelectorName;
+  readonly available: boolean;
+  /** Why it is not available. */
+  readonly reason?: string;
+}
+
+/** Every backend that exists, with whether it can be had here, found out by really creating it. */
+export function availableSelectors(): SelectorAvailability[] {
+  return ALL.map((name) => {
+    const reason = whyNot(name);
+    return reason === undefined ? { name, available: true } : { name, available: false, reason };
+  });
+}
+
+function whyNot(name: SelectorName): string | undefined {
+  const SelectorClass = classes[name];
+  if (!SelectorClass) return `not part of this version of iomux on ${process.platform}`;
+  try {
+    const selector = new SelectorClass();
+    selector.select(0); // a system may have the call and refuse it (seccomp: ENOSYS, EPERM)
+    selector.close();
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** The environment variable that forces a backend wherever "auto" is asked for. */
+const OVERRIDE = "IOMUX_SELECTOR";
+
+function preferred(): SelectorName {
+  let forced: string | undefined;
+  try {
+    forced = process.env[OVERRIDE];
+  } catch {
+    // Deno without --allow-env.
+  }
+  if (forced && forced !== "auto") return forced as SelectorName;
+  const found = PREFERENCE.find((name) => whyNot(name) === undefined);
+  if (!found) throw new Error("No selector is available on this system");
+  return found;
+}
+
+/**
+ * Creates a selector by name; "auto" takes the best that works here (kqueue, epoll, poll, select), or
+ * the one that the environment variable IOMUX_SELECTOR names.
+ *
+ * @throws RangeError when there is no such backend, Error when it is not available here
+ */
+export function createSelector<T = unknown>(name: SelectorName | "auto" = "auto"): Selector<T> {
+  const chosen = name === "auto" ? preferred() : name;
+  if (!ALL.includes(chosen)) {
+    throw new RangeError(`Unknown selector "${chosen}"; there are ${ALL.join(", ")} and auto`);
+  }
+  const SelectorClass = classes[chosen];
+  if (!SelectorClass) throw new Error(`Cannot use ${chosen}: ${whyNot(chosen)}`);
+  return new SelectorClass<T>();
+}
+
+/** The best selector of this system, chosen by really trying; the same as `createSelector("auto")`. */
+export const DefaultSelector: SelectorClass = classes[preferred()] ?? SelectSelector;

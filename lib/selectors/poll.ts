@@ -1,0 +1,121 @@
+/**
+ * poll(2): the whole list of descriptors goes to the kernel with every wait.
+ *
+ * No limit on descriptor numbers, but a wait costs time in proportion to how many are registered.
+ */
+import { ERRNO, errno } from "../sys/errno.ts";
+import { Native, NULL } from "../sys/ffi.ts";
+import { cannotWatch, checkPollable, POLLIN, POLLNVAL, POLLOUT } from "../sys/linux.ts";
+import { c, isOpen, Timespec } from "../sys/posix.ts";
+import { BaseSelector, type Registration } from "./base.ts";
+import { EVENT_READ, EVENT_WRITE } from "./selector.ts";
+
+// struct pollfd { int fd; short events; short revents; }
+const SIZE = 8;
+const EVENTS = 4;
+const REVENTS = 6;
+
+/** Watches descriptors with poll. */
+export class PollSelector<T = unknown> extends BaseSelector<T> {
+  readonly name = "poll";
+  #list = new Native(64 * SIZE);
+  #capacity = 64;
+  readonly #time = new Timespec();
+  /** The registrations in the order of the list, without gaps. */
+  readonly #slots: Registration<T>[] = [];
+  /** What the last wait found, copied out because callbacks change the list. */
+  readonly #ready: Registration<T>[] = [];
+  readonly #readyEvents: number[] = [];
+
+  protected override add(registration: Registration<T>): void {
+    checkPollable(registration.fd);
+    this.#append(registration);
+  }
+
+  #append(registration: Registration<T>): void {
+    if (this.#slots.length === this.#capacity) this.#grow();
+    registration.slot = this.#slots.length;
+    this.#slots.push(registration);
+    this.#write(registration, registration.key.events);
+  }
+
+  protected override change(registration: Registration<T>, events: number): void {
+    if (!isOpen(registration.fd)) throw cannotWatch(ERRNO.EBADF!, registration.fd);
+    if (registration.slot === -1) this.#append(registration);
+    this.#write(registration, events);
+  }
+
+  protected override remove(registration: Registration<T>): void {
+    const { slot } = registration;
+    if (slot === -1) return;
+    registration.slot = -1;
+    const last = this.#slots.pop()!;
+    if (last === registration) return;
+    // The last one moves into the gap.
+    this.#slots[slot] = last;
+    last.slot = slot;
+    this.#write(last, last.key.events);
+  }
+
+  #write(registration: Registration<T>, events: number): void {
+    const at = registration.slot * SIZE;
+    const bits = (events & EVENT_READ ? POLLIN : 0) | (events & EVENT_WRITE ? POLLOUT : 0);
+    this.#list.view.setInt32(at, registration.fd, true);
+    this.#list.view.setInt32(at + EVENTS, bits, true); // and no revents
+  }
+
+  #grow(): void {
+    const old = this.#list;
+    this.#capacity *= 2;
+    this.#list = new Native(this.#capacity * SIZE);
+    this.#list.bytes.set(old.bytes);
+  }
+
+  protected override wait(timeoutMs: number): number {
+    const result = c.ppoll(
+      this.#list.pointer,
+      this.#slots.length,
+      this.#time.set(timeoutMs),
+      NULL,
+    );
+    return result === -1 ? -errno() : this.#collect(result);
+  }
+
+  #collect(expected: number): number {
+    const { view } = this.#list;
+    this.#ready.length = 0;
+    this.#readyEvents.length = 0;
+    let closed: Registration<T>[] | undefined;
+    for (let slot = 0, left = expected; left > 0; slot++) {
+      const bits = view.getInt16(slot * SIZE + REVENTS, true);
+      if (bits === 0) continue;
+      left--;
+      const registration = this.#slots[slot]!;
+      this.#ready.push(registration);
+      this.#readyEvents.push(
+        (bits & ~POLLIN ? EVENT_WRITE : 0) | (bits & ~POLLOUT ? EVENT_READ : 0),
+      );
+      if (bits & POLLNVAL) (closed ??= []).push(registration);
+    }
+    // Closed while registered. epoll forgets such a descriptor; so do we, or every wait would return
+    // at once. The registration stays until it is unregistered.
+    for (const registration of closed ?? []) this.remove(registration);
+    return expected;
+  }
+
+  protected override take(index: number): Registration<T> | undefined {
+    const registration = this.#ready[index]!;
+    if (!registration.live || registration.slot === -1) return undefined;
+    this.taken = this.#readyEvents[index]!;
+    return registration;
+  }
+
+  protected override recover(): void {
+    // Nothing to do: a closed descriptor left the list when it was reported.
+  }
+
+  protected override release(): void {
+    this.#slots.length = 0;
+    this.#ready.length = 0;
+  }
+}
