@@ -1,0 +1,7 @@
+/**
+ * iomux: I/O multiplexing with real readiness from the operating system, and sockets to use it on.
+ *
+ * @module
+ */
+export * from "./selectors/mod.ts";
+export * from "./net/mod.ts";

@@ -1,0 +1,187 @@
+/**
+ * Addresses: parse, format, resolve, and the C structs sockaddr_in, sockaddr_in6 and sockaddr_un
+ * (ip(7), ipv6(7), unix(7)).
+ */
+import { AF_INET, AF_INET6, AF_UNIX } from "../sys/linux.ts";
+
+const { isIPv4, isIPv6, isIP } = process.getBuiltinModule("node:net");
+
+/** An endpoint of TCP over IPv4 or IPv6. */
+export interface InetAddress {
+  readonly family: "ipv4" | "ipv6";
+  readonly host: string;
+  readonly port: number;
+}
+
+/** An endpoint of a Unix socket; `path` is empty for one without a name (a client, a socket pair). */
+export interface UnixAddress {
+  readonly family: "unix";
+  readonly path: string;
+}
+
+/** Where a socket is bound, or whom it is connected to. */
+export type Address = InetAddress | UnixAddress;
+
+/** "127.0.0.1:80", "[::1]:80" or "unix:PATH". */
+export function formatAddress(address: Address): string {
+  if (address.family === "unix") return `unix:${address.path}`;
+  return address.family === "ipv6"
+    ? `[${address.host}]:${address.port}`
+    : `${address.host}:${address.port}`;
+}
+
+/**
+ * Splits "HOST:PORT" (IPv6 hosts in brackets) without resolving the host.
+ *
+ * @throws RangeError when it has no host, no port, or a port that is not between 0 and 65535
+ */
+export function parseHostPort(text: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d+)$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  if (host === undefined) {
+    throw new RangeError(`Invalid address "${text}": use HOST:PORT, or [HOST]:PORT for IPv6`);
+  }
+  return { host, port: checkPort(Number(match![3])) };
+}
+
+/** Returns a port that is an integer between 0 and 65535, and throws RangeError for another. */
+export function checkPort(port: number): number {
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    throw new RangeError(`Invalid port ${port}: ports go from 0 to 65535`);
+  }
+  return port;
+}
+
+/** A host could not be resolved. */
+export class ResolveError extends Error {
+  override readonly name = "ResolveError";
+  /** The resolver's code: "ENOTFOUND", "EAI_AGAIN". */
+  readonly code: string;
+  constructor(host: string, code: string) {
+    super(`Cannot resolve ${host}: ${code}`);
+    this.code = code;
+  }
+}
+
+/**
+ * The IP addresses of a host, in the order in which to try them. An address is its own answer, and
+ * "localhost" is the loopback without asking anybody (RFC 6761, 6.3); other names go to the runtime's
+ * resolver.
+ *
+ * @throws ResolveError when there is none
+ */
+export async function resolveHost(host: string, family?: 4 | 6): Promise<string[]> {
+  const wanted = (address: string) => family === undefined || isIP(address) === family;
+  const literal = literalAddresses(host)?.filter(wanted);
+  if (literal?.length) return literal;
+  if (literal) throw new ResolveError(host, "EADDRFAMILY");
+  const { lookup } = process.getBuiltinModule("node:dns/promises");
+  try {
+    const found = await lookup(host, { all: true, ...(family ? { family } : {}) });
+    return found.map(({ address }) => address);
+  } catch (error) {
+    throw new ResolveError(host, (error as { code?: string }).code ?? (error as Error).message);
+  }
+}
+
+/** The addresses of what needs no resolver; undefined for a name. */
+export function literalAddresses(host: string): string[] | undefined {
+  if (isIP(host.replace(/%.*/, ""))) return [host];
+  return host === "localhost" ? ["127.0.0.1", "::1"] : undefined;
+}
+
+/** The four bytes of an IPv4 address, or the sixteen of an IPv6 one. */
+export function addressBytes(host: string): Uint8Array {
+  if (isIPv4(host)) return Uint8Array.from(host.split(".").map(Number));
+  if (!isIPv6(host)) throw new RangeError(`Invalid IP address "${host}"`);
+  const groups = (part: string) =>
+    part.split(":").filter((g) => g !== "").flatMap((group) => {
+      if (!group.includes(".")) return [parseInt(group, 16)];
+      const [a, b, c, d] = group.split(".").map(Number) as [number, number, number, number];
+      return [a << 8 | b, c << 8 | d];
+    });
+  const [head = "", tail] = host.split("::");
+  const first = groups(head);
+  const last = tail === undefined ? [] : groups(tail);
+  const bytes = new DataView(new ArrayBuffer(16));
+  first.forEach((group, i) => bytes.setUint16(i * 2, group));
+  last.forEach((group, i) => bytes.setUint16(16 - (last.length - i) * 2, group));
+  return new Uint8Array(bytes.buffer);
+}
+
+/** Writes an IPv6 address as RFC 5952 says: lower case, the longest run of zeros as "::". */
+function formatIPv6(view: DataView, at: number): string {
+  const groups = Array.from({ length: 8 }, (_, i) => view.getUint16(at + i * 2));
+  if (groups.slice(0, 5).every((g) => g === 0) && groups[5] === 0xffff) {
+    return `::ffff:${[12, 13, 14, 15].map((i) => view.getUint8(at + i)).join(".")}`;
+  }
+  const text = groups.map((g) => g.toString(16)).join(":");
+  const runs = text.match(/(?<![0-9a-f])0(?::0)+(?![0-9a-f])/g) ?? [];
+  const longest = runs.sort((a, b) => b.length - a.length)[0];
+  if (longest === undefined) return text;
+  const start = text.search(new RegExp(`(?<![0-9a-f])${longest}(?![0-9a-f])`));
+  const before = text.slice(0, start).replace(/:$/, "");
+  const after = text.slice(start + longest.length).replace(/^:/, "");
+  return `${before}::${after}`;
+}
+
+const UNIX_PATH_MAX = 107; // sun_path has 108 bytes, one of them for the terminating NUL
+
+/** Room for the largest of the three structs. */
+export const SOCKADDR_SIZE = 128;
+
+/**
+ * Writes the sockaddr of an IP address or a Unix path, and returns its length.
+ *
+ * @throws RangeError for a name, a bad port, or a path of more than 107 bytes
+ */
+export function packAddress(view: DataView, to: { host: string; port: number } | string): number {
+  new Uint8Array(view.buffer, view.byteOffset, SOCKADDR_SIZE).fill(0);
+  if (typeof to === "string") {
+    const path = new TextEncoder().encode(to);
+    if (path.length === 0 || path.length > UNIX_PATH_MAX) {
+      throw new RangeError(
+        `Invalid path of a Unix socket: 1 to ${UNIX_PATH_MAX} bytes are allowed`,
+      );
+    }
+    view.setUint16(0, AF_UNIX, true);
+    new Uint8Array(view.buffer, view.byteOffset + 2).set(path);
+    return 2 + path.length + 1;
+  }
+  const [host = "", zone] = to.host.split("%");
+  const bytes = addressBytes(host);
+  view.setUint16(0, bytes.length === 4 ? AF_INET : AF_INET6, true);
+  view.setUint16(2, checkPort(to.port));
+  new Uint8Array(view.buffer, view.byteOffset + (bytes.length === 4 ? 4 : 8)).set(bytes);
+  if (bytes.length === 4) return 16;
+  view.setUint32(24, zoneIndex(zone), true);
+  return 28;
+}
+
+/** The scope of a link-local address: "%2" names it by number, "%eth0" by interface. */
+function zoneIndex(zone: string | undefined): number {
+  if (zone === undefined) return 0;
+  if (/^\d+$/.test(zone)) return Number(zone);
+  const found = process.getBuiltinModule("node:os").networkInterfaces()[zone]
+    ?.find((address) => address.family === "IPv6");
+  if (!found) throw new RangeError(`Unknown network interface "${zone}"`);
+  return found.scopeid ?? 0;
+}
+
+/** Reads the sockaddr that a call such as getsockname(2) left, `length` bytes of it. */
+export function unpackAddress(view: DataView, length: number): Address {
+  const family = view.getUint16(0, true);
+  if (family === AF_UNIX) {
+    const path = new Uint8Array(view.buffer, view.byteOffset + 2, Math.max(length - 2, 0));
+    const end = path.indexOf(0);
+    return { family: "unix", path: new TextDecoder().decode(end < 0 ? path : path.slice(0, end)) };
+  }
+  const port = view.getUint16(2);
+  if (family === AF_INET) {
+    const host = [4, 5, 6, 7].map((at) => view.getUint8(at)).join(".");
+    return { family: "ipv4", host, port };
+  }
+  if (family !== AF_INET6) throw new Error(`Unknown address family ${family}`);
+  const scope = view.getUint32(24, true);
+  return { family: "ipv6", host: formatIPv6(view, 8) + (scope ? `%${scope}` : ""), port };
+}

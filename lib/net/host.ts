@@ -1,0 +1,31 @@
+/** A free port and the machine's own address, with the names and results of @std/net. */
+import { Socket } from "./socket.ts";
+
+/** Options of `getAvailablePort`. */
+export interface GetAvailablePortOptions {
+  /** Take this port when it is free, another otherwise. */
+  preferredPort?: number;
+}
+
+/**
+ * A TCP port on which nobody listens now. Somebody else may take it before the caller does: to listen,
+ * prefer port 0.
+ */
+export function getAvailablePort(options?: GetAvailablePortOptions): number {
+  for (const port of [options?.preferredPort ?? 0, 0]) {
+    try {
+      using socket = Socket.listen({ host: "0.0.0.0", port });
+      return (socket.localAddress as { port: number }).port;
+    } catch (error) {
+      if (port === 0 || (error as { code?: string }).code !== "EADDRINUSE") throw error;
+    }
+  }
+  throw new Error("unreachable");
+}
+
+/** The machine's first address that is not the loopback; undefined when it has none. */
+export function getNetworkAddress(family: "IPv4" | "IPv6" = "IPv4"): string | undefined {
+  const interfaces = process.getBuiltinModule("node:os").networkInterfaces();
+  return Object.values(interfaces).flat().find((a) => a && a.family === family && !a.internal)
+    ?.address;
+}

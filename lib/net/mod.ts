@@ -1,0 +1,18 @@
+/**
+ * Stream sockets over TCP and Unix sockets, addresses, and the host's own.
+ *
+ * @module
+ */
+export {
+  type Address,
+  formatAddress,
+  type InetAddress,
+  parseHostPort,
+  ResolveError,
+  resolveHost,
+  type UnixAddress,
+} from "./address.ts";
+export { getAvailablePort, type GetAvailablePortOptions, getNetworkAddress } from "./host.ts";
+export { type ConnectOptions, type ListenOptions } from "./open.ts";
+export { Socket, socketPair, WOULD_BLOCK } from "./socket.ts";
+export { OSError } from "../sys/errno.ts";

@@ -1,0 +1,146 @@
+/** Making listening and connected descriptors: socket(2), bind(2), listen(2), connect(2). */
+import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
+import { Native, NULL } from "../sys/ffi.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  IPPROTO_IPV6,
+  IPV6_V6ONLY,
+  POLLOUT,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from "../sys/linux.ts";
+import { c, closeFd, Timespec } from "../sys/posix.ts";
+import { literalAddresses, packAddress, SOCKADDR_SIZE } from "./address.ts";
+import { setInt, takeError } from "./options.ts";
+
+/** Where and how to listen. */
+export interface ListenOptions {
+  /** An IP address or "localhost"; default "0.0.0.0". */
+  host?: string;
+  /** Default 0: any free port. */
+  port?: number;
+  /** The path of a Unix socket, instead of host and port. */
+  path?: string;
+  /** How many connections the kernel keeps until they are accepted; default 4096. See listen(2). */
+  backlog?: number;
+  /** Lets several sockets listen on one port, with connections spread over them (SO_REUSEPORT). */
+  reusePort?: boolean;
+  /** For "::": no IPv4. */
+  v6Only?: boolean;
+}
+
+/** Where to connect, and from where. */
+export interface ConnectOptions {
+  /** An IP address or "localhost"; default "127.0.0.1". */
+  host?: string;
+  port?: number;
+  /** The path of a Unix socket, instead of host and port. */
+  path?: string;
+  /** The local address. */
+  bind?: { host: string; port?: number };
+  /** Wait until connected, for at most this long in milliseconds. */
+  timeoutMs?: number;
+}
+
+const sockaddr = new Native(SOCKADDR_SIZE);
+
+/** One address for a synchronous call, which cannot ask a resolver. */
+function numeric(host: string): string {
+  const [address] = literalAddresses(host) ?? [];
+  if (address !== undefined) return address;
+  throw new RangeError(
+    `Cannot use the host name "${host}" here: resolve it with resolveHost first`,
+  );
+}
+
+function createSocket(host: string | undefined): number {
+  const family = host === undefined ? AF_UNIX : host.includes(":") ? AF_INET6 : AF_INET;
+  const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  return check(c.socket(family, type, 0), "socket", "create a socket");
+}
+
+const show = (host: string, port: number) =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+
+/** A listening, non-blocking descriptor. */
+export function openListener(options: ListenOptions): number {
+  const { path, port = 0, backlog = 4096 } = options;
+  const host = path === undefined ? numeric(options.host ?? "0.0.0.0") : undefined;
+  const target = host === undefined ? path! : { host, port };
+  const name = host === undefined ? `unix:${path}` : show(host, port);
+  const length = packAddress(sockaddr.view, target);
+  const fd = createSocket(host);
+  try {
+    if (host !== undefined) setInt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (options.reusePort) setInt(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (host?.includes(":")) setInt(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.v6Only ? 1 : 0);
+    check(c.bind(fd, sockaddr.pointer, length), "bind", `bind ${name}`);
+    check(c.listen(fd, backlog), "listen", `listen on ${name}`);
+    return fd;
+  } catch (error) {
+    closeFd(fd);
+    throw error;
+  }
+}
+
+/** A non-blocking descriptor that is connected or connecting. */
+export function openConnection(options: ConnectOptions): number {
+  const { path, port = 0, bind, timeoutMs } = options;
+  const host = path === undefined ? numeric(options.host ?? "127.0.0.1") : undefined;
+  const name = host === undefined ? `unix:${path}` : show(host, port);
+  const fd = createSocket(host);
+  try {
+    if (bind) {
+      const local = { host: numeric(bind.host), port: bind.port ?? 0 };
+      const length = packAddress(sockaddr.view, local);
+      const action = `bind ${show(local.host, local.port)}`;
+      check(c.bind(fd, sockaddr.pointer, length), "bind", action);
+    }
+    const length = packAddress(sockaddr.view, host === undefined ? path! : { host, port });
+    if (c.connect(fd, sockaddr.pointer, length) === -1) {
+      const error = errno();
+      // EINTR: the attempt goes on (connect(2)), exactly as after EINPROGRESS.
+      if (error !== ERRNO.EINPROGRESS && error !== ERRNO.EINTR) {
+        throw new OSError(error, "connect", `connect to ${name}`);
+      }
+      const finished = finishConnect(fd, name, timeoutMs ?? 0);
+      if (!finished && timeoutMs !== undefined) {
+        throw new OSError(ERRNO.ETIMEDOUT!, "connect", `connect to ${name} within ${timeoutMs} ms`);
+      }
+    }
+    return fd;
+  } catch (error) {
+    closeFd(fd);
+    throw error;
+  }
+}
+
+const pollfd = new Native(8);
+const time = new Timespec();
+
+/**
+ * Waits for an attempt to connect to end: true when connected, false when it still goes on.
+ *
+ * @throws OSError when it failed
+ */
+export function finishConnect(fd: number, name: string, timeoutMs: number): boolean {
+  const deadline = performance.now() + timeoutMs;
+  for (let left = timeoutMs;; left = deadline - performance.now()) {
+    pollfd.view.setInt32(0, fd, true);
+    pollfd.view.setInt32(4, POLLOUT, true);
+    const ready = c.ppoll(pollfd.pointer, 1, time.set(Math.max(left, 0)), NULL);
+    if (ready === -1 && errno() !== ERRNO.EINTR) check(-1, "ppoll", `wait for ${name}`);
+    if (ready > 0) {
+      const error = takeError(fd, `connect to ${name}`);
+      if (error) throw error;
+      return true;
+    }
+    if (left <= 0) return false;
+  }
+}

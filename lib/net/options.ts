@@ -1,0 +1,92 @@
+/** Socket options: setsockopt(2), socket(7), tcp(7). */
+import { check, OSError } from "../sys/errno.ts";
+import { Native } from "../sys/ffi.ts";
+import {
+  AF_UNIX,
+  IPPROTO_TCP,
+  SO_ERROR,
+  SO_KEEPALIVE,
+  SO_LINGER,
+  SO_RCVBUF,
+  SO_RCVTIMEO,
+  SO_SNDBUF,
+  SO_SNDTIMEO,
+  SOL_SOCKET,
+  TCP_NODELAY,
+} from "../sys/linux.ts";
+import { c } from "../sys/posix.ts";
+
+const value = new Native(16);
+const length = new Native(8);
+const SO_DOMAIN = 39;
+
+/** Sets an integer option. */
+export function setInt(fd: number, level: number, option: number, to: number): void {
+  value.int32[0] = to;
+  check(
+    c.setsockopt(fd, level, option, value.pointer, 4),
+    "setsockopt",
+    `set an option of descriptor ${fd}`,
+  );
+}
+
+/** Reads an integer option. */
+export function getInt(fd: number, level: number, option: number): number {
+  length.int32[0] = 4;
+  check(
+    c.getsockopt(fd, level, option, value.pointer, length.pointer),
+    "getsockopt",
+    `read an option of descriptor ${fd}`,
+  );
+  return value.int32[0]!;
+}
+
+/** Takes the pending error (SO_ERROR), which reading clears. */
+export function takeError(fd: number, action: string): OSError | null {
+  const number = getInt(fd, SOL_SOCKET, SO_ERROR);
+  return number === 0 ? null : new OSError(number, "connect", action);
+}
+
+/** Whether a descriptor is a Unix socket. */
+export const isUnix = (fd: number): boolean => getInt(fd, SOL_SOCKET, SO_DOMAIN) === AF_UNIX;
+
+/** Sends small segments at once (TCP_NODELAY); without effect on Unix sockets, which have no delay. */
+export function setNoDelay(fd: number, on: boolean): void {
+  if (!isUnix(fd)) setInt(fd, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0);
+}
+
+/** Probes idle connections (SO_KEEPALIVE). */
+export const setKeepAlive = (fd: number, on: boolean): void =>
+  setInt(fd, SOL_SOCKET, SO_KEEPALIVE, on ? 1 : 0);
+
+/** Sizes of the kernel's buffers in bytes; Linux doubles what is set, and reads back the double. */
+export function setBuffers(fd: number, sizes: { sendBytes?: number; recvBytes?: number }): void {
+  if (sizes.sendBytes !== undefined) setInt(fd, SOL_SOCKET, SO_SNDBUF, sizes.sendBytes);
+  if (sizes.recvBytes !== undefined) setInt(fd, SOL_SOCKET, SO_RCVBUF, sizes.recvBytes);
+}
+
+/** The sizes of the kernel's buffers in bytes. */
+export const getBuffers = (fd: number): { sendBytes: number; recvBytes: number } => ({
+  sendBytes: getInt(fd, SOL_SOCKET, SO_SNDBUF),
+  recvBytes: getInt(fd, SOL_SOCKET, SO_RCVBUF),
+});
+
+/** SO_LINGER: null for the default; 0 seconds makes `close` reset the connection. */
+export function setLinger(fd: number, seconds: number | null): void {
+  value.int32[0] = seconds === null ? 0 : 1;
+  value.int32[1] = seconds ?? 0;
+  check(c.setsockopt(fd, SOL_SOCKET, SO_LINGER, value.pointer, 8), "setsockopt", "set SO_LINGER");
+}
+
+/** How long blocking calls wait at most, in milliseconds; 0 for no limit (SO_RCVTIMEO, SO_SNDTIMEO). */
+export function setTimeouts(fd: number, limits: { recvMs?: number; sendMs?: number }): void {
+  for (
+    const [option, ms] of [[SO_RCVTIMEO, limits.recvMs], [SO_SNDTIMEO, limits.sendMs]] as const
+  ) {
+    if (ms === undefined) continue;
+    const microseconds = Math.ceil(ms * 1000);
+    const seconds = Math.floor(microseconds / 1e6);
+    value.int32.set([seconds, 0, microseconds - seconds * 1e6, 0]);
+    check(c.setsockopt(fd, SOL_SOCKET, option, value.pointer, 16), "setsockopt", "set a timeout");
+  }
+}

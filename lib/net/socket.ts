@@ -1,0 +1,246 @@
+/** Stream sockets: TCP over IPv4 and IPv6, and Unix sockets. See socket(7), tcp(7), unix(7). */
+import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
+import { Native } from "../sys/ffi.ts";
+import {
+  AF_UNIX,
+  MSG_NOSIGNAL,
+  SHUT_RD,
+  SHUT_RDWR,
+  SHUT_WR,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+} from "../sys/linux.ts";
+import { c, closeFd, retry, setNonBlocking } from "../sys/posix.ts";
+import { type Address, SOCKADDR_SIZE, unpackAddress } from "./address.ts";
+import { type ConnectOptions, type ListenOptions, openConnection, openListener } from "./open.ts";
+import * as options from "./options.ts";
+import { LineBuffer } from "./lines.ts";
+
+/** What `recv` and `send` return when a non-blocking socket can do nothing now. */
+export const WOULD_BLOCK = -1;
+
+const sockaddr = new Native(SOCKADDR_SIZE);
+const sockaddrLength = new Native(8);
+const SHUTDOWN = { read: SHUT_RD, write: SHUT_WR, both: SHUT_RDWR };
+
+/**
+ * A stream socket. It starts non-blocking and close-on-exec, and never raises SIGPIPE.
+ *
+ * @example
+ * ```ts
+ * import { Socket } from "./lib/mod.ts";
+ *
+ * using server = Socket.listen({ host: "127.0.0.1", port: 0 });
+ * const { port } = server.localAddress as { port: number };
+ * using client = Socket.connect({ host: "127.0.0.1", port, timeoutMs: 1000 });
+ * client.send(new TextEncoder().encode("hello"));
+ * ```
+ */
+export class Socket implements Disposable {
+  #fd: number;
+  #lines: LineBuffer | undefined;
+
+  private constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  /**
+   * A listening socket on `host` and `port`, or on a Unix `path`.
+   *
+   * `host` is an IP address or "localhost" (resolve names with `resolveHost`) and defaults to all IPv4
+   * addresses; "::" is dual-stack unless `v6Only`. Port 0 takes a free one. SO_REUSEADDR is set.
+   *
+   * @throws OSError EADDRINUSE, EACCES, EADDRNOTAVAIL
+   */
+  static listen(listenOptions: ListenOptions): Socket {
+    return new Socket(openListener(listenOptions));
+  }
+
+  /**
+   * Begins to connect to `host` and `port`, or to a Unix `path`; `bind` chooses the local address.
+   *
+   * Without `timeoutMs` it does not wait: the socket becomes ready for writing when the attempt is
+   * over, and `takeError` says how it ended; a failure that is known at once is thrown. With
+   * `timeoutMs` it waits, and returns a connected socket.
+   *
+   * @throws OSError ECONNREFUSED, ENETUNREACH, ETIMEDOUT (also when `timeoutMs` has passed)
+   */
+  static connect(connectOptions: ConnectOptions): Socket {
+    return new Socket(openConnection(connectOptions));
+  }
+
+  /** Takes over a descriptor, in the blocking mode it is in. The Socket closes it from now on. */
+  static fromFd(fd: number): Socket {
+    return new Socket(fd);
+  }
+
+  /** The descriptor; -1 once closed or detached. */
+  fileno(): number {
+    return this.#fd;
+  }
+
+  /**
+   * Takes the next connection; null when none is waiting (on a non-blocking listener), or when the
+   * one that waited was reset meanwhile.
+   *
+   * @throws OSError EMFILE, ENFILE and others
+   */
+  accept(): Socket | null {
+    sockaddrLength.int32[0] = SOCKADDR_SIZE;
+    const flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+    const fd = retry(() => c.accept4(this.#fd, sockaddr.pointer, sockaddrLength.pointer, flags));
+    if (fd >= 0) return new Socket(fd);
+    const error = errno();
+    if (error === ERRNO.EAGAIN || error === ERRNO.ECONNABORTED) return null;
+    throw new OSError(error, "accept", "accept a connection");
+  }
+
+  /** Receives into `buffer`: the number of bytes, 0 at the end of the stream, or WOULD_BLOCK. */
+  recv(buffer: Uint8Array): number {
+    if (buffer.length === 0) throw new RangeError("Cannot receive into an empty buffer");
+    const buffered = this.#lines?.read(buffer) ?? 0;
+    return buffered > 0 ? buffered : this.#receive(buffer);
+  }
+
+  /** Sends `length` bytes of `buffer` from `offset`: the number taken, or WOULD_BLOCK. */
+  send(buffer: Uint8Array, offset = 0, length: number = buffer.length - offset): number {
+    if (offset < 0 || length < 0 || offset + length > buffer.length) {
+      throw new RangeError(`Cannot send ${length} bytes from ${offset} of ${buffer.length}`);
+    }
+    const bytes = offset === 0 ? buffer : buffer.subarray(offset, offset + length);
+    return this.#result(retry(() => c.sendBytes(this.#fd, bytes, length, MSG_NOSIGNAL)), "send");
+  }
+
+  #result(result: number, syscall: "recv" | "send"): number {
+    if (result !== -1) return result;
+    const error = errno();
+    if (error === ERRNO.EAGAIN) return WOULD_BLOCK;
+    throw new OSError(error, syscall, syscall === "recv" ? "receive" : "send");
+  }
+
+  /** Blocking sockets: receives exactly `length` bytes; null when the stream ends before. */
+  recvExactly(length: number): Uint8Array | null {
+    const bytes = new Uint8Array(new ArrayBuffer(length));
+    for (let at = 0; at < length;) {
+      const received = this.#blocking(this.recv(bytes.subarray(at)), "recv");
+      if (received === 0) return null;
+      at += received;
+    }
+    return bytes;
+  }
+
+  /**
+   * Blocking sockets: the next line as UTF-8 text, without its "\n" or "\r\n"; at the end of the stream
+   * what is left, then null.
+   *
+   * @throws RangeError when a line is longer than `maxBytes`
+   */
+  readLine(maxBytes = 1 << 20): string | null {
+    const lines = this.#lines ??= new LineBuffer();
+    return lines.next(maxBytes, (buffer) => this.#blocking(this.#receive(buffer), "recv"));
+  }
+
+  #receive(buffer: Uint8Array): number {
+    return this.#result(retry(() => c.recvBytes(this.#fd, buffer, buffer.length, 0)), "recv");
+  }
+
+  /** Blocking sockets: sends all of it. */
+  sendAll(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length;) at += this.#blocking(this.send(bytes, at), "send");
+  }
+
+  /** EAGAIN from a blocking socket means that its timeout has passed (socket(7), SO_RCVTIMEO). */
+  #blocking(result: number, syscall: "recv" | "send"): number {
+    if (result !== WOULD_BLOCK) return result;
+    const action = syscall === "recv" ? "receive in time" : "send in time";
+    throw new OSError(ERRNO.ETIMEDOUT!, syscall, `${action} (is the socket blocking?)`);
+  }
+
+  /** Chooses between blocking and non-blocking calls. */
+  setBlocking(blocking: boolean): void {
+    setNonBlocking(this.#fd, !blocking);
+  }
+
+  /** Ends one direction or both: "write" sends FIN, and the peer reads the end of the stream. */
+  shutdown(how: "read" | "write" | "both"): void {
+    check(c.shutdown(this.#fd, SHUTDOWN[how]), "shutdown", `shut down (${how})`);
+  }
+
+  /** How long blocking calls wait at most, in milliseconds; 0 for no limit. */
+  setTimeouts(limits: { recvMs?: number; sendMs?: number }): void {
+    options.setTimeouts(this.#fd, limits);
+  }
+
+  /** Sends small segments at once (TCP_NODELAY). */
+  setNoDelay(on: boolean): void {
+    options.setNoDelay(this.#fd, on);
+  }
+
+  /** Probes the peer when idle (SO_KEEPALIVE). */
+  setKeepAlive(on: boolean): void {
+    options.setKeepAlive(this.#fd, on);
+  }
+
+  /** Sizes of the kernel's buffers in bytes (SO_SNDBUF, SO_RCVBUF). */
+  setBuffers(sizes: { sendBytes?: number; recvBytes?: number }): void {
+    options.setBuffers(this.#fd, sizes);
+  }
+
+  /** The sizes of the kernel's buffers in bytes. */
+  getBuffers(): { sendBytes: number; recvBytes: number } {
+    return options.getBuffers(this.#fd);
+  }
+
+  /** SO_LINGER: null for the default; 0 seconds makes `close` reset the connection. */
+  setLinger(seconds: number | null): void {
+    options.setLinger(this.#fd, seconds);
+  }
+
+  /** Where this socket is bound. */
+  get localAddress(): Address {
+    return this.#name("getsockname");
+  }
+
+  /** Whom this socket is connected to. @throws OSError ENOTCONN */
+  get remoteAddress(): Address {
+    return this.#name("getpeername");
+  }
+
+  #name(syscall: "getsockname" | "getpeername"): Address {
+    sockaddrLength.int32[0] = SOCKADDR_SIZE;
+    const side = syscall === "getsockname" ? "local" : "remote";
+    const result = c[syscall](this.#fd, sockaddr.pointer, sockaddrLength.pointer);
+    check(result, syscall, `read the ${side} address of descriptor ${this.#fd}`);
+    return unpackAddress(sockaddr.view, sockaddrLength.int32[0]!);
+  }
+
+  /** The pending error, such as that of a failed connect; null when there is none. Clears it. */
+  takeError(): OSError | null {
+    return options.takeError(this.#fd, "connect");
+  }
+
+  /** Gives the descriptor away: the Socket is closed, the descriptor stays open. */
+  detach(): number {
+    const fd = this.#fd;
+    this.#fd = -1;
+    return fd;
+  }
+
+  /** Closes the descriptor. May be called again. */
+  close(): void {
+    if (this.#fd >= 0) closeFd(this.detach());
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Two connected Unix stream sockets, non-blocking. */
+export function socketPair(): [Socket, Socket] {
+  const pair = new Native(8);
+  const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  check(c.socketpair(AF_UNIX, type, 0, pair.pointer), "socketpair", "create a socket pair");
+  return [Socket.fromFd(pair.int32[0]!), Socket.fromFd(pair.int32[1]!)];
+}
