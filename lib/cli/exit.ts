@@ -1,0 +1,33 @@
+/** Exit codes, and which one an error means. */
+
+/** The exit codes of the contract. */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  unreachable: 3,
+  timeout: 4,
+  peerGone: 5,
+  verification: 6,
+  sigint: 130,
+  brokenPipe: 141,
+  sigterm: 143,
+} as const;
+
+/** A wrong use that commander cannot see by itself, such as two options that exclude each other. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+const GONE = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED"]);
+
+/** The exit code for an error that ended a command. */
+export function exitCodeOf(error: unknown): number {
+  const { name, code, syscall } = error as { name?: string; code?: string; syscall?: string };
+  if (name === "UsageError" || name === "UnitError") return EXIT.usage;
+  if (name === "ResolveError") return EXIT.unreachable;
+  if (name !== "OSError") return EXIT.failed;
+  if (code === "ETIMEDOUT") return EXIT.timeout;
+  if (syscall === "connect" || syscall === "bind" || syscall === "listen") return EXIT.unreachable;
+  return GONE.has(code!) ? EXIT.peerGone : EXIT.failed;
+}

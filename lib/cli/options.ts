@@ -1,0 +1,62 @@
+/** Options as all commands declare them: with an environment variable, and values with units. */
+import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { parseCount, parseDuration, parseSize } from "./units.ts";
+
+/** An option whose value can also come from IOMUX_<OPTION>; `--help` shows the name. */
+export function option<const Flags extends string>(
+  flags: Flags,
+  description: string,
+): Option<Flags> {
+  const made = new Option(flags, description);
+  const name = made.long!.replace(/^--(no-)?/, "").replaceAll("-", "_").toUpperCase();
+  return made.env(`IOMUX_${name}`) as Option<Flags>;
+}
+
+const parser = (parse: (text: string) => number) => (text: string): number => {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message + ".");
+  }
+};
+
+/** A value in bytes. */
+export const size: (text: string) => number = parser(parseSize);
+/** A value in milliseconds. */
+export const duration: (text: string) => number = parser(parseDuration);
+/** A whole number. */
+export const count: (text: string) => number = parser(parseCount);
+
+/** A whole number of at least 1. */
+export const atLeastOne: (text: string) => number = parser((text) => {
+  const value = parseCount(text);
+  if (value < 1) throw new Error(`"${text}" is less than 1`);
+  return value;
+});
+
+/** A port number; 0 where any free port will do. */
+export const port: (text: string) => number = parser((text) => {
+  if (!/^\d+$/.test(text) || Number(text) > 65535) {
+    throw new Error(`"${text}" is no port: ports go from 0 to 65535`);
+  }
+  return Number(text);
+});
+
+/** A number of threads; "auto" is one for each CPU. */
+export const threads: (text: string) => number = parser((text) => {
+  if (text === "auto") return process.getBuiltinModule("node:os").availableParallelism();
+  const value = parseCount(text);
+  if (value < 1 || value > 256) throw new Error(`"${text}" is not between 1 and 256, or auto`);
+  return value;
+});
+
+/** The names that `--selector` takes. */
+export const SELECTOR_NAMES = [
+  "auto",
+  "select",
+  "poll",
+  "epoll",
+  "kqueue",
+  "io_uring",
+  "wsapoll",
+] as const;

@@ -1,0 +1,45 @@
+/** The command line: which command, and what becomes of errors. */
+import { Command, CommanderError } from "@commander-js/extra-typings";
+import manifest from "../../package.json" with { type: "json" };
+import type { Spawn } from "../serve/server.ts";
+import { EXIT, exitCodeOf } from "./exit.ts";
+import { err, out } from "./output.ts";
+import { serveCommand } from "./serve.ts";
+
+/** This program's version. */
+export const VERSION: string = manifest.version;
+
+function buildProgram(spawn: Spawn, done: (code: number) => void): Command {
+  const program = new Command("iomux")
+    .description("I/O multiplexing: a TCP server, client and load generator on real readiness")
+    .version(VERSION, "-V, --version")
+    .showSuggestionAfterError()
+    .configureOutput({ writeOut: out, writeErr: () => {} })
+    .exitOverride();
+  for (const command of [serveCommand(spawn, done)]) {
+    program.addCommand(command.copyInheritedSettings(program));
+  }
+  return program as unknown as Command;
+}
+
+/** Runs the command line and returns the exit code. Never throws. */
+export async function main(args: readonly string[], spawn: Spawn): Promise<number> {
+  let code: number = EXIT.ok;
+  try {
+    if (args.length === 0) {
+      throw new CommanderError(EXIT.usage, "iomux.missing", "error: missing command (see --help)");
+    }
+    await buildProgram(spawn, (c) => code = c).parseAsync(args, { from: "user" });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.ok; // --help, --version
+      err(`iomux: ${oneLine(error.message.replace(/^error: /, ""))}\n`);
+      return EXIT.usage;
+    }
+    err(`iomux: ${oneLine((error as Error).message ?? String(error))}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+const oneLine = (text: string) => text.trim().replace(/\s*\n\s*/g, " ");

@@ -1,0 +1,77 @@
+/** What `iomux serve` does once its options are known. Loaded only then: it opens the C library. */
+import { readFileSync } from "node:fs";
+import { connectionsBelow, type ServeOptions } from "../serve/options.ts";
+import { Server, type Spawn } from "../serve/server.ts";
+import { createSelector } from "../selectors/mod.ts";
+import { raiseOpenFileLimit } from "../sys/limits.ts";
+import { EXIT } from "./exit.ts";
+import { createLogger, type LOG_LEVELS } from "./log.ts";
+import { out } from "./output.ts";
+import { onSignals } from "./signals.ts";
+
+/** How the command itself behaves, beside the server. */
+export interface RunSettings {
+  readonly stats: boolean;
+  readonly level: (typeof LOG_LEVELS)[number];
+  readonly format: "text" | "json";
+}
+
+/** Raises the limit of open files, and says how many connections fit below it. */
+export function limits(): { openFiles: number; connections: number } {
+  const { soft } = raiseOpenFileLimit();
+  return { openFiles: soft, connections: connectionsBelow(soft) };
+}
+
+/** Serves until a signal ends it; returns the exit code. */
+export async function run(
+  options: ServeOptions,
+  spawn: Spawn,
+  settings: RunSettings,
+): Promise<number> {
+  const log = createLogger(settings.level, settings.format);
+  createSelector(options.selector).close(); // fails here, in one line, rather than in a thread
+  const { openFiles } = limits();
+  const somaxconn = readNumber("/proc/sys/net/core/somaxconn");
+  if (somaxconn !== undefined && options.backlog > somaxconn && settings.level !== "error") {
+    log.warn(
+      `The backlog of ${options.backlog} is cut to net.core.somaxconn, which is ${somaxconn}`,
+    );
+  }
+  const server = await Server.start(options, spawn, {
+    paused: (message) =>
+      log.warn(`${message}; accepting pauses (open files: ${openFiles}, see ulimit -n)`),
+  });
+  const printStats = () => out(JSON.stringify(server.stats()) + "\n");
+  let secondCode: number | undefined;
+  const restore = onSignals({
+    first() {
+      const { active } = server.stats();
+      log.info(`Draining: ${active} connections open, at most ${options.drainMs / 1000} s`);
+      void server.drain();
+    },
+    second(code) {
+      secondCode = code;
+      void server.stop();
+    },
+    usr1: printStats,
+  });
+  log.debug(
+    `${options.service} with ${server.selector}, ${options.workers} workers, ` +
+      `at most ${options.maxConnections} connections`,
+  );
+  out(`listening on ${server.name}\n`);
+  const forced = await server.done;
+  restore();
+  if (settings.stats) printStats();
+  if (secondCode !== undefined) return secondCode;
+  if (forced > 0) log.warn(`Cut ${forced} connections that were still open`);
+  return forced > 0 ? EXIT.failed : EXIT.ok;
+}
+
+function readNumber(path: string): number | undefined {
+  try {
+    return Number(readFileSync(path, "utf8"));
+  } catch {
+    return undefined;
+  }
+}

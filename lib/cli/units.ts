@@ -1,0 +1,66 @@
+/** Quantities as people write them: sizes, durations, counts; parsed strictly and shown briefly. */
+
+const SIZES: Record<string, number> = {
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+};
+const DURATIONS: Record<string, number> = { us: 1e-3, ms: 1, s: 1e3, m: 60e3, h: 3600e3 };
+const MULTIPLES: Record<string, number> = { k: 1e3, m: 1e6 };
+
+/** A quantity that could not be understood; the message says what would be. */
+export class UnitError extends Error {
+  override readonly name = "UnitError";
+}
+
+function parse(text: string, units: Record<string, number>, bare: number | undefined, use: string) {
+  const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim());
+  const unit = match?.[2] ?? "";
+  const names = Object.keys(units);
+  const found = names.find((name) => name === unit) ??
+    names.find((name) => name.toLowerCase() === unit.toLowerCase());
+  const factor = unit === "" ? bare : found === undefined ? undefined : units[found];
+  if (!match || factor === undefined) throw new UnitError(`"${text}" is not ${use}`);
+  return Number(match[1]) * factor;
+}
+
+/** Bytes: "64", "64B", "1.5KB", "1MiB". */
+export function parseSize(text: string): number {
+  const size = parse(text, SIZES, 1, "a size, such as 64B, 10KB or 1MiB");
+  if (!Number.isSafeInteger(size)) throw new UnitError(`"${text}" is not a whole number of bytes`);
+  return size;
+}
+
+/** Milliseconds: "500us", "250ms", "10s", "2m", "1h"; a bare number is seconds. */
+export const parseDuration = (text: string): number =>
+  parse(text, DURATIONS, 1e3, "a duration, such as 500us, 250ms, 10s or 2m");
+
+/** A whole number, with "k" and "m" for thousands and millions: "10k". */
+export function parseCount(text: string): number {
+  const count = parse(text, MULTIPLES, 1, "a whole number, such as 50, 10k or 1m");
+  if (!Number.isSafeInteger(count)) throw new UnitError(`"${text}" is not a whole number`);
+  return count;
+}
+
+const shorten = (value: number) =>
+  value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+
+/** "1.50 KiB" from bytes. */
+export function formatSize(bytes: number): string {
+  const unit = bytes >= 2 ** 30 ? "GiB" : bytes >= 2 ** 20 ? "MiB" : bytes >= 2 ** 10 ? "KiB" : "B";
+  return unit === "B" ? `${Math.round(bytes)} B` : `${shorten(bytes / SIZES[unit]!)} ${unit}`;
+}
+
+/** "1.50 ms" from milliseconds. */
+export function formatDuration(ms: number): string {
+  if (ms >= 1000) return `${shorten(ms / 1000)} s`;
+  return ms >= 1 ? `${shorten(ms)} ms` : `${shorten(ms * 1000)} us`;
+}
+
+/** "1,234,567". */
+export const formatCount = (count: number): string =>
+  Math.round(count).toString().replace(/\B(?=(\d{3})+$)/g, ",");

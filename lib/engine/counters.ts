@@ -1,0 +1,56 @@
+/**
+ * What an engine counts, in memory that another thread can read at any time.
+ *
+ * One Float64Array: a slot per name, then a slot per error number. 64-bit stores are not torn on the
+ * CPUs that the runtimes support, and each slot has one writer, so no further synchronisation is needed.
+ */
+
+/** Slots of the counters. */
+export const COUNTER = {
+  accepted: 0,
+  closed: 1,
+  rejected: 2,
+  bytesIn: 3,
+  bytesOut: 4,
+  wakeups: 5,
+  events: 6,
+  spurious: 7,
+  acceptPauses: 8,
+  maxBuffered: 9,
+  active: 10,
+  /** First slot that is free for the engine's user. */
+  user: 11,
+} as const;
+
+const ERRORS = 32;
+const MAX_ERRNO = 160;
+
+/** Size in bytes of the memory of one set of counters. */
+export const COUNTERS_BYTES = (ERRORS + MAX_ERRNO) * 8;
+
+/** A set of counters, over memory of its own or shared. */
+export class Counters {
+  readonly memory: ArrayBufferLike;
+  /** The counters themselves, by `COUNTER`. */
+  readonly slots: Float64Array;
+
+  constructor(memory: ArrayBufferLike = new SharedArrayBuffer(COUNTERS_BYTES)) {
+    this.memory = memory;
+    this.slots = new Float64Array(memory);
+  }
+
+  /** Counts an error by its number. */
+  countError(errno: number): void {
+    this.slots[ERRORS + Math.min(errno, MAX_ERRNO - 1)]!++;
+  }
+
+  /** The counted errors as [number, count]. */
+  errors(): [errno: number, count: number][] {
+    const found: [number, number][] = [];
+    for (let errno = 0; errno < MAX_ERRNO; errno++) {
+      const count = this.slots[ERRORS + errno]!;
+      if (count > 0) found.push([errno, count]);
+    }
+    return found;
+  }
+}

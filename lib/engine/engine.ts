@@ -1,0 +1,117 @@
+/**
+ * The data plane: one loop that accepts, connects, receives and sends for many connections.
+ *
+ * Serve and stress are written against this interface. Behind it is a readiness engine over any
+ * selector; a completion engine (io_uring) fits the same interface, which is why a handler never sees
+ * a descriptor or a readiness bit:
+ *
+ * - A handler's calls for one connection come in this order: `open`, then any of `data`, `writable`
+ *   and `end` (once, and no `data` after it), then `close`, exactly once, whatever happened. A connect
+ *   that fails calls `close` without `open`.
+ * - Bytes given to `data` are lent until it returns: use them, change them in place, copy them, or give
+ *   them to `send`, which copies only what the kernel does not take at once. An echo copies nothing.
+ * - `send` never blocks and never fails by itself; a failure arrives as `close`, after the running
+ *   handler call has returned.
+ * - An engine does a bounded amount of work per connection and turn, so that no peer starves another.
+ */
+import type { SelectorName } from "../selectors/mod.ts";
+import type { ConnectOptions, OSError, Socket } from "../net/mod.ts";
+import type { Counters } from "./counters.ts";
+import type { Timer } from "./timers.ts";
+
+/** A connection as its handler sees it. `S` is the handler's own state. */
+export interface Connection<S> {
+  state: S;
+  /** Bytes given to `send` that the kernel has not taken yet. */
+  readonly queued: number;
+  /** It is over; `close` was called or is about to be. */
+  readonly closed: boolean;
+  /** Whom it is connected to, "HOST:PORT" or "unix:PATH"; ask while it is open. */
+  readonly peerName: string;
+  /** Sends, or queues what cannot be sent now; returns `queued`. */
+  send(bytes: Uint8Array): number;
+  /** Stops receiving, so that the peer's sends end up waiting; `resume` goes on. */
+  pause(): void;
+  resume(): void;
+  /** Sends FIN once everything queued is sent. When both sides have ended, the connection closes. */
+  end(): void;
+  /** Closes now. What is queued is dropped; with unread input the peer sees a reset. */
+  close(): void;
+}
+
+/** What happens to connections. */
+export interface Handler<S> {
+  /** Connected, or accepted: bytes can be sent. */
+  open(connection: Connection<S>): void;
+  /** Bytes arrived. They are lent until this returns. */
+  data(connection: Connection<S>, bytes: Uint8Array): void;
+  /** Queued bytes were sent; `connection.queued` says how many are left. */
+  writable(connection: Connection<S>): void;
+  /** The peer sent FIN: no more data comes, but it may still read. */
+  end(connection: Connection<S>): void;
+  /** It is over: in order (null), or by an error. */
+  close(connection: Connection<S>, error: OSError | null): void;
+}
+
+/** A watched listening socket. */
+export interface Listener {
+  /** Accepts no more, and closes the socket. */
+  close(): void;
+}
+
+/** How a listener treats newcomers. */
+export interface ListenerOptions<S> {
+  readonly handler: Handler<S>;
+  /** Makes the state of a new connection. */
+  readonly state: () => S;
+  /** False refuses: the connection is closed and counted as rejected. */
+  readonly admit?: () => boolean;
+  /** The system is out of descriptors or memory; accepting goes on when one is free, or in 100 ms. */
+  readonly paused?: (error: OSError) => void;
+}
+
+/** Sees every step of the loop, for `--trace`. It slows the loop down. */
+export interface Observer {
+  waiting(registered: number): void;
+  ready(count: number): void;
+  received(connection: Connection<any>, bytes: Uint8Array): void;
+  queued(connection: Connection<any>, count: number): void;
+  sent(connection: Connection<any>, bytes: Uint8Array): void;
+  drained(connection: Connection<any>): void;
+}
+
+/** How an engine works. */
+export interface EngineOptions {
+  readonly selector?: SelectorName | "auto";
+  /** The most that is received at once, in bytes; default 64 KiB. */
+  readonly receiveBytes?: number;
+  readonly counters?: Counters;
+  /**
+   * With an observer every `send` queues, and the bytes go out when the connection is writable: the
+   * textbook order, in which each step is a visible turn of the loop.
+   */
+  readonly observer?: Observer;
+}
+
+/** A loop. It belongs to the thread that created it. */
+export interface Engine {
+  /** What it waits on. */
+  readonly selector: SelectorName;
+  readonly counters: Counters;
+  /** The time of the current turn, on the clock of `performance.now()`. */
+  readonly now: number;
+  /** How many connections there are. */
+  readonly active: number;
+  /** Watches a listening socket, which the engine owns from now on. */
+  listen<S>(socket: Socket, options: ListenerOptions<S>): Listener;
+  /** Begins to connect. A failure arrives as `close`. */
+  connect<S>(options: ConnectOptions, handler: Handler<S>, state: S): Connection<S>;
+  /** Calls back once, in `ms` milliseconds or later. */
+  after(ms: number, callback: () => void): Timer;
+  /** One turn: waits at most until the next timer, then does all that is ready. */
+  turn(): void;
+  /** Ends the wait of a turn from any thread, by `wake` of lib/selectors. */
+  readonly wakeHandle: { readonly wakeFd: number };
+  /** Closes all connections and listeners, with their `close` calls, and gives back everything. */
+  close(): void;
+}

@@ -1,0 +1,229 @@
+/** One connection of the readiness engine: recv and send, as long as the selector says so. */
+import { formatAddress, OSError, Socket } from "../net/mod.ts";
+import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
+import { ERRNO, errno } from "../sys/errno.ts";
+import { MSG_NOSIGNAL } from "../sys/linux.ts";
+import { c, retry } from "../sys/posix.ts";
+import { COUNTER } from "./counters.ts";
+import type { Connection, Handler } from "./engine.ts";
+import { OutputQueue } from "./queue.ts";
+import type { ReadinessEngine, Source } from "./readiness.ts";
+
+/** The most that one connection sends from its queue in a turn. */
+const SEND_BUDGET = 256 * 1024;
+
+const { EAGAIN, EINTR } = ERRNO as Record<"EAGAIN" | "EINTR", number>;
+
+/** A connection over a descriptor and a selector. */
+export class Stream<S> implements Connection<S>, Source {
+  state: S;
+  readonly #socket: Socket;
+  readonly #fd: number;
+  readonly #engine: ReadinessEngine;
+  readonly #handler: Handler<S>;
+  /** Only while something is queued, as most connections never queue anything. */
+  #queue: OutputQueue | undefined;
+  /** What the selector watches now; 0 when the descriptor is not registered. */
+  #interest = 0;
+  #connecting: boolean;
+  #paused = false;
+  #peerEnded = false;
+  /** `end` was called; FIN goes out when the queue is empty. */
+  #ending = false;
+  #closed: boolean;
+
+  constructor(
+    engine: ReadinessEngine,
+    socket: Socket,
+    handler: Handler<S>,
+    state: S,
+    connecting: boolean,
+  ) {
+    this.#engine = engine;
+    this.#socket = socket;
+    this.#closed = socket.fileno() < 0; // an attempt to connect that failed at once
+    this.#fd = socket.fileno();
+    this.#handler = handler;
+    this.state = state;
+    this.#connecting = connecting;
+  }
+
+  get queued(): number {
+    return this.#queue?.length ?? 0;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  get peerName(): string {
+    try {
+      return formatAddress(this.#socket.remoteAddress);
+    } catch {
+      return "unknown"; // reset before anybody asked
+    }
+  }
+
+  /** Begins to watch; called once by the engine. */
+  start(): void {
+    this.#watch();
+    if (!this.#connecting && !this.#closed) this.#handler.open(this);
+  }
+
+  ready(events: number): void {
+    if (this.#closed) return;
+    if (this.#connecting) {
+      if (!this.#finishConnect()) return;
+    } else if (events & EVENT_READ && !this.#paused && !this.#peerEnded) {
+      // Read first: an error or a hang-up comes together with data that has not been read yet.
+      this.#receive();
+    }
+    if (events & EVENT_WRITE && this.#queue && !this.#closed) this.#flush();
+  }
+
+  #finishConnect(): boolean {
+    const error = this.#socket.takeError();
+    if (error) {
+      this.#fail(error);
+      return false;
+    }
+    this.#connecting = false;
+    this.#watch();
+    this.#handler.open(this);
+    return true;
+  }
+
+  #receive(): void {
+    const engine = this.#engine;
+    const received = c.recv(this.#fd, engine.buffer.pointer, engine.receiveBytes, 0);
+    if (received > 0) {
+      engine.slots[COUNTER.bytesIn]! += received;
+      const bytes = engine.lend(received);
+      engine.observer?.received(this, bytes);
+      this.#handler.data(this, bytes);
+    } else if (received === 0) {
+      this.#peerEnded = true;
+      this.#watch();
+      this.#handler.end(this);
+      this.#closeIfOver();
+    } else {
+      const error = errno();
+      if (error === EAGAIN || error === EINTR) engine.slots[COUNTER.spurious]!++;
+      else this.#fail(new OSError(error, "recv", "receive"));
+    }
+  }
+
+  send(bytes: Uint8Array): number {
+    if (this.#closed || this.#ending) return 0;
+    let sent = 0;
+    if (!this.#queue && !this.#connecting && !this.#engine.observer) {
+      sent = this.#transmit(bytes);
+      if (sent === bytes.length || sent < 0) return 0;
+    }
+    const queue = this.#queue ??= new OutputQueue();
+    queue.push(sent === 0 ? bytes : bytes.subarray(sent));
+    this.#engine.observer?.queued(this, bytes.length);
+    const { slots } = this.#engine;
+    if (queue.length > slots[COUNTER.maxBuffered]!) slots[COUNTER.maxBuffered] = queue.length;
+    this.#watch();
+    return queue.length;
+  }
+
+  /** How many bytes the kernel took; -1 after a failure. */
+  #transmit(bytes: Uint8Array): number {
+    const sent = c.sendBytes(this.#fd, bytes, bytes.length, MSG_NOSIGNAL);
+    if (sent >= 0) {
+      this.#engine.slots[COUNTER.bytesOut]! += sent;
+      return sent;
+    }
+    const error = errno();
+    if (error === EAGAIN || error === EINTR) return 0;
+    this.#fail(new OSError(error, "send", "send"));
+    return -1;
+  }
+
+  #flush(): void {
+    const queue = this.#queue!;
+    for (let budget = SEND_BUDGET; queue.length > 0 && budget > 0;) {
+      const bytes = queue.peek();
+      const sent = this.#transmit(bytes);
+      if (sent < 0) return;
+      if (sent > 0) this.#engine.observer?.sent(this, bytes.subarray(0, sent));
+      queue.consume(sent);
+      budget -= sent;
+      if (sent < bytes.length) break;
+    }
+    if (queue.length === 0) {
+      this.#queue = undefined;
+      this.#engine.observer?.drained(this);
+      this.#watch();
+      if (this.#ending) this.#finish();
+    }
+    if (!this.#closed) this.#handler.writable(this);
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#watch();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#watch();
+  }
+
+  end(): void {
+    if (this.#closed || this.#ending) return;
+    this.#ending = true;
+    if (!this.#queue) this.#finish();
+  }
+
+  /** Everything is sent: FIN. */
+  #finish(): void {
+    // ENOTCONN when the peer has reset meanwhile: the next event says so.
+    retry(() => c.shutdown(this.#fd, 1));
+    this.#closeIfOver();
+  }
+
+  #closeIfOver(): void {
+    if (this.#peerEnded && this.#ending && !this.#queue && !this.#closed) this.#retire(null);
+  }
+
+  close(): void {
+    if (!this.#closed) this.#retire(null);
+  }
+
+  #fail(error: OSError): void {
+    this.#engine.counters.countError(error.errno);
+    this.#retire(error);
+  }
+
+  /** Stops watching and closes; the handler's `close` follows when the running call has returned. */
+  #retire(error: OSError | null): void {
+    this.#closed = true;
+    this.#queue = undefined;
+    if (this.#interest !== 0) this.#engine.poller.unregister(this.#fd);
+    this.#interest = 0;
+    this.#socket.close();
+    this.#engine.retired(this, () => this.#handler.close(this, error));
+  }
+
+  /** Brings the selector's interest in line with what this connection can do now. */
+  #watch(): void {
+    if (this.#closed) return;
+    const wanted = (this.#paused || this.#peerEnded || this.#connecting ? 0 : EVENT_READ) |
+      (this.#queue || this.#connecting ? EVENT_WRITE : 0);
+    if (wanted === this.#interest) return;
+    const { poller } = this.#engine;
+    const before = this.#interest;
+    this.#interest = wanted;
+    try {
+      if (wanted === 0) poller.unregister(this.#fd);
+      else if (before === 0) poller.register(this.#fd, wanted, this);
+      else poller.modify(this.#fd, wanted, this);
+    } catch (error) {
+      this.#interest = 0;
+      this.#fail(error as OSError);
+    }
+  }
+}

@@ -1,0 +1,122 @@
+/** One connection's life on the server: service, water marks, half-close, idle and fin timeouts. */
+import type { Connection, Engine, Handler, Timer } from "../engine/mod.ts";
+import type { OSError } from "../net/mod.ts";
+import type { ServeOptions } from "./options.ts";
+import { type Service, SERVICES } from "./services.ts";
+
+/** What the server remembers of a connection. */
+export class Session {
+  /** When bytes last moved, on the engine's clock. Kept only with an idle timeout. */
+  active = 0;
+  /** Too much output is queued; the peer is not read until it has taken some. */
+  throttled = false;
+  /** Where a service with a source goes on. */
+  position = 0;
+  /** Set for idle connections and for those that must end soon. */
+  timer: Timer | undefined;
+  /** For the trace: asked once, as a closed connection can't be asked. */
+  peer = "";
+}
+
+type Peer = Connection<Session>;
+
+/** Bytes of a service's source per turn of the loop and connection. */
+const SOURCE_BUDGET = 64 * 1024;
+
+/** Runs a service over connections. */
+export class ServiceHandler implements Handler<Session> {
+  readonly #engine: Engine;
+  readonly #service: Service;
+  readonly #idleMs: number;
+  readonly #finMs: number;
+  /** At half of the buffer a peer is no longer read, at a quarter it is read again. */
+  readonly #high: number;
+  readonly #low: number;
+  readonly #closed: () => void;
+
+  constructor(engine: Engine, options: ServeOptions, closed: () => void) {
+    this.#engine = engine;
+    this.#service = SERVICES[options.service]!;
+    this.#idleMs = options.idleMs;
+    this.#finMs = options.finMs;
+    this.#high = options.maxBuffer / 2;
+    this.#low = options.maxBuffer / 4;
+    this.#closed = closed;
+  }
+
+  open(peer: Peer): void {
+    if (this.#idleMs > 0) this.#watchIdle(peer);
+    const greeting = this.#service.greeting?.();
+    if (greeting) {
+      peer.send(greeting);
+      this.#finish(peer);
+    }
+    if (this.#service.source) this.#pump(peer);
+  }
+
+  data(peer: Peer, bytes: Uint8Array): void {
+    if (this.#idleMs > 0) peer.state.active = this.#engine.now;
+    const answer = this.#service.answer(bytes);
+    if (answer !== null && peer.send(answer) >= this.#high) {
+      peer.state.throttled = true;
+      peer.pause();
+    }
+  }
+
+  writable(peer: Peer): void {
+    const session = peer.state;
+    if (this.#idleMs > 0) session.active = this.#engine.now;
+    if (session.throttled && peer.queued <= this.#low) {
+      session.throttled = false;
+      peer.resume();
+    }
+    if (this.#service.source && peer.queued === 0) this.#pump(peer);
+  }
+
+  /** Every byte that came before the peer's FIN is answered before ours; then the connection closes. */
+  end(peer: Peer): void {
+    this.#finish(peer);
+  }
+
+  close(peer: Peer, _error: OSError | null): void {
+    peer.state.timer?.cancel();
+    peer.state.timer = undefined;
+    this.#closed();
+  }
+
+  /** Ends our side once all is sent, and bounds how long the peer may take for its part. */
+  #finish(peer: Peer): void {
+    const session = peer.state;
+    session.timer?.cancel();
+    session.timer = undefined;
+    session.position = -1;
+    peer.end();
+    if (this.#finMs > 0 && !peer.closed) {
+      session.timer = this.#engine.after(this.#finMs, () => peer.close());
+    }
+  }
+
+  /** Sends from the service's source until something is queued or the budget of this turn is used. */
+  #pump(peer: Peer): void {
+    const session = peer.state;
+    for (let budget = SOURCE_BUDGET; session.position >= 0 && budget > 0;) {
+      if (peer.closed) return;
+      const { bytes, next } = this.#service.source!(session.position, this.#high);
+      session.position = next;
+      if (peer.send(bytes) > 0) return; // `writable` goes on
+      budget -= bytes.length;
+    }
+    if (session.position >= 0) this.#engine.after(0, () => this.#pump(peer));
+  }
+
+  #watchIdle(peer: Peer): void {
+    const session = peer.state;
+    session.active = this.#engine.now;
+    const check = () => {
+      const left = session.active + this.#idleMs - this.#engine.now;
+      if (left <= 0) peer.close();
+      else session.timer = this.#engine.after(left, check);
+    };
+    session.timer = this.#engine.after(this.#idleMs, check);
+  }
+}

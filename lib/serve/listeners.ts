@@ -1,0 +1,70 @@
+/** Opening the sockets that a server listens on, one for each worker. */
+import { existsSync, lstatSync, unlinkSync } from "node:fs";
+import { type Address, OSError, resolveHost, Socket } from "../net/mod.ts";
+import { ERRNO } from "../sys/errno.ts";
+import { c } from "../sys/posix.ts";
+import type { ServeOptions } from "./options.ts";
+
+/** Listening sockets on one address. */
+export interface Listeners {
+  readonly sockets: Socket[];
+  readonly address: Address;
+  /** Removes what listening has left behind. */
+  cleanUp(): void;
+}
+
+/**
+ * Opens a socket per worker: with SO_REUSEPORT, so that the kernel spreads connections over them, or
+ * duplicates of one socket where the address is a Unix path.
+ *
+ * @throws OSError EADDRINUSE, EACCES; ResolveError
+ */
+export async function openListeners(options: ServeOptions): Promise<Listeners> {
+  const { path, backlog, workers } = options;
+  if (path !== undefined) {
+    removeStale(path);
+    const first = Socket.listen({ path, backlog });
+    const others = Array.from({ length: workers - 1 }, () => Socket.fromFd(c.dup(first.fileno())));
+    return {
+      sockets: [first, ...others],
+      address: { family: "unix", path },
+      cleanUp: () => remove(path),
+    };
+  }
+  const [host] = await resolveHost(options.host);
+  const reusePort = workers > 1;
+  const sockets: Socket[] = [];
+  try {
+    for (let port = options.port; sockets.length < workers;) {
+      sockets.push(Socket.listen({ host: host!, port, backlog, reusePort }));
+      const { localAddress } = sockets[0]!;
+      if (localAddress.family !== "unix") port = localAddress.port; // the others join the first
+    }
+  } catch (error) {
+    for (const socket of sockets) socket.close();
+    throw error;
+  }
+  return { sockets, address: sockets[0]!.localAddress, cleanUp: () => {} };
+}
+
+/** Removes the file of a Unix socket on which nobody listens any more; leaves anything else alone. */
+function removeStale(path: string): void {
+  if (!existsSync(path)) return;
+  if (!lstatSync(path).isSocket()) {
+    throw new OSError(ERRNO.EADDRINUSE!, "bind", `bind unix:${path}, which is no socket`);
+  }
+  try {
+    Socket.connect({ path }).close();
+  } catch (error) {
+    if ((error as OSError).code === "ECONNREFUSED") return remove(path);
+  }
+  throw new OSError(ERRNO.EADDRINUSE!, "bind", `bind unix:${path}, where a server is listening`);
+}
+
+function remove(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Somebody else removed it first.
+  }
+}

@@ -1,0 +1,44 @@
+/** What a server is asked to do: plain data, so that it can be handed to a Worker. */
+import type { SelectorName } from "../selectors/mod.ts";
+
+/** The configuration of a server. Durations are in milliseconds, 0 switches a timeout off. */
+export interface ServeOptions {
+  /** An IP address or "localhost". */
+  readonly host: string;
+  readonly port: number;
+  /** The path of a Unix socket, instead of host and port. */
+  readonly path?: string;
+  readonly service: string;
+  readonly selector: SelectorName | "auto";
+  readonly workers: number;
+  /** Above it newcomers are closed and counted as rejected. */
+  readonly maxConnections: number;
+  /** Unsent output per connection, in bytes. */
+  readonly maxBuffer: number;
+  readonly idleMs: number;
+  readonly finMs: number;
+  readonly drainMs: number;
+  readonly backlog: number;
+  readonly trace: boolean;
+}
+
+/** The defaults of the contract; `maxConnections` depends on the limit of open files. */
+export const SERVE_DEFAULTS: Omit<ServeOptions, "maxConnections"> = {
+  host: "0.0.0.0",
+  port: 9999,
+  service: "echo",
+  selector: "auto",
+  workers: 1,
+  maxBuffer: 1 << 20,
+  idleMs: 0,
+  finMs: 30_000,
+  drainMs: 10_000,
+  backlog: 4096,
+  trace: false,
+};
+
+/** How many connections fit below a limit of open files, with a reserve for everything else. */
+export function connectionsBelow(openFiles: number): number {
+  if (openFiles === Infinity) return 1_000_000;
+  return Math.max(1, openFiles - Math.min(100, Math.ceil(openFiles / 4)));
+}

@@ -1,0 +1,97 @@
+/** The statistics of a server, as the JSON of the contract. */
+import { COUNTER, Counters } from "../engine/mod.ts";
+import { codeName } from "../sys/errno.ts";
+
+/** What `--stats`, SIGUSR1 and `iomux stress` show of a server. */
+export interface Stats {
+  uptime_s: number;
+  selector: string;
+  workers: number;
+  accepted: number;
+  active: number;
+  peak: number;
+  rejected: number;
+  denied: number;
+  closed: number;
+  bytes_in: number;
+  bytes_out: number;
+  handoffs: number;
+  leases_active: number;
+  wakeups: number;
+  events: number;
+  spurious_wakeups: number;
+  accept_pauses: number;
+  max_buffered: number;
+  errors: Record<string, number>;
+}
+
+/** What all workers of a server share: how many connections there are, and the most there were. */
+export class Population {
+  readonly memory: SharedArrayBuffer;
+  readonly #cells: Int32Array;
+
+  constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(8)) {
+    this.memory = memory;
+    this.#cells = new Int32Array(memory);
+  }
+
+  /** Counts one more, unless there are `limit` already. */
+  enter(limit: number): boolean {
+    const now = Atomics.add(this.#cells, 0, 1) + 1;
+    if (now > limit) {
+      Atomics.sub(this.#cells, 0, 1);
+      return false;
+    }
+    for (let peak = this.peak; now > peak; peak = this.peak) {
+      if (Atomics.compareExchange(this.#cells, 1, peak, now) === peak) break;
+    }
+    return true;
+  }
+
+  leave(): void {
+    Atomics.sub(this.#cells, 0, 1);
+  }
+
+  get active(): number {
+    return Atomics.load(this.#cells, 0);
+  }
+
+  get peak(): number {
+    return Atomics.load(this.#cells, 1);
+  }
+}
+
+/** Adds the workers' counters up. `startedAt` is on the clock of `performance.now()`. */
+export function collectStats(
+  selector: string,
+  workers: readonly Counters[],
+  population: Population,
+  startedAt: number,
+): Stats {
+  const sum = (slot: number) => workers.reduce((total, { slots }) => total + slots[slot]!, 0);
+  const errors: Record<string, number> = {};
+  for (const [errno, count] of workers.flatMap((counters) => counters.errors())) {
+    errors[codeName(errno)] = (errors[codeName(errno)] ?? 0) + count;
+  }
+  return {
+    uptime_s: Math.round(performance.now() - startedAt) / 1000,
+    selector,
+    workers: workers.length,
+    accepted: sum(COUNTER.accepted),
+    active: population.active,
+    peak: population.peak,
+    rejected: sum(COUNTER.rejected),
+    denied: 0,
+    closed: sum(COUNTER.closed),
+    bytes_in: sum(COUNTER.bytesIn),
+    bytes_out: sum(COUNTER.bytesOut),
+    handoffs: 0,
+    leases_active: 0,
+    wakeups: sum(COUNTER.wakeups),
+    events: sum(COUNTER.events),
+    spurious_wakeups: sum(COUNTER.spurious),
+    accept_pauses: sum(COUNTER.acceptPauses),
+    max_buffered: Math.max(...workers.map(({ slots }) => slots[COUNTER.maxBuffered]!)),
+    errors,
+  };
+}

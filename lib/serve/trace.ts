@@ -1,0 +1,70 @@
+/** `--trace`: the loop narrated, one event a line. */
+import type { Connection, Handler, Observer } from "../engine/mod.ts";
+import type { OSError } from "../net/mod.ts";
+import type { Session } from "./connection.ts";
+
+const SHOWN = 64;
+
+/** Payload for people: escaped, and cut at 64 characters. */
+export function showPayload(bytes: Uint8Array): string {
+  const text = new TextDecoder("latin1").decode(bytes.subarray(0, SHOWN + 1));
+  const shown = text.slice(0, SHOWN).replace(/["\\]|[^\x20-\x7e]/g, (character) => {
+    const named = { '"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0" };
+    return named[character as keyof typeof named] ??
+      `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  });
+  return `"${shown}"${bytes.length > SHOWN ? "…" : ""}`;
+}
+
+/** Writes a line for every step of the loop. */
+export class Trace implements Observer {
+  readonly #write: (line: string) => void;
+
+  constructor(write: (line: string) => void) {
+    this.#write = write;
+  }
+
+  #line(text: string): void {
+    this.#write(`${new Date().toISOString().slice(11, 23)} ${text}\n`);
+  }
+
+  waiting(registered: number): void {
+    this.#line(`waiting for next event (${registered} registered)`);
+  }
+  ready(count: number): void {
+    this.#line(`${count} ready`);
+  }
+  received(connection: Connection<Session>, bytes: Uint8Array): void {
+    this.#line(
+      `received ${bytes.length} bytes from ${connection.state.peer}: ${showPayload(bytes)}`,
+    );
+  }
+  queued(connection: Connection<Session>, count: number): void {
+    this.#line(`queued ${count} bytes for ${connection.state.peer}`);
+  }
+  sent(connection: Connection<Session>, bytes: Uint8Array): void {
+    this.#line(`sent ${bytes.length} bytes to ${connection.state.peer}: ${showPayload(bytes)}`);
+  }
+  drained(connection: Connection<Session>): void {
+    this.#line(`queue of ${connection.state.peer} is empty`);
+  }
+
+  /** A handler that tells of the beginning and the end of each connection. */
+  around(inner: Handler<Session>): Handler<Session> {
+    return {
+      open: (connection) => {
+        connection.state.peer = connection.peerName;
+        this.#line(`new connection from ${connection.state.peer}`);
+        inner.open(connection);
+      },
+      data: (connection, bytes) => inner.data(connection, bytes),
+      writable: (connection) => inner.writable(connection),
+      end: (connection) => inner.end(connection),
+      close: (connection, error: OSError | null) => {
+        const { peer } = connection.state;
+        this.#line(error ? `${peer} failed: ${error.code}` : `${peer} disconnected`);
+        inner.close(connection, error);
+      },
+    };
+  }
+}

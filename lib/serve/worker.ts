@@ -1,0 +1,72 @@
+/** The body of a server thread: one engine, one listening socket, until it is told to stop. */
+import { writeSync } from "node:fs";
+import { Counters, createEngine } from "../engine/mod.ts";
+import { Socket } from "../net/mod.ts";
+import { ServiceHandler, Session } from "./connection.ts";
+import type { ServeOptions } from "./options.ts";
+import { Population } from "./stats.ts";
+import { Trace } from "./trace.ts";
+
+/** What a server thread is given; everything in it can be cloned or is shared. */
+export interface ServeWorkerData {
+  readonly options: ServeOptions;
+  /** The listening descriptor, which the thread owns from now on. */
+  readonly listenerFd: number;
+  /** One Int32: the latest command. */
+  readonly control: SharedArrayBuffer;
+  readonly counters: SharedArrayBuffer;
+  readonly population: SharedArrayBuffer;
+}
+
+/** Commands, in the order in which they supersede each other. */
+export const COMMAND = { run: 0, drain: 1, stop: 2 } as const;
+
+/** What a server thread says. */
+export type ServeWorkerMessage =
+  | { readonly type: "ready"; readonly wakeFd: number; readonly selector: string }
+  | { readonly type: "paused"; readonly message: string }
+  | { readonly type: "done"; readonly forced: number };
+
+/** Serves until a command ends it. Blocks its thread. */
+export function runServeWorker(
+  data: ServeWorkerData,
+  post: (message: ServeWorkerMessage) => void,
+): void {
+  const { options } = data;
+  const control = new Int32Array(data.control);
+  const population = new Population(data.population);
+  const trace = options.trace ? new Trace((line) => void writeSync(2, line)) : undefined;
+  const engine = createEngine({
+    selector: options.selector,
+    // What arrives at once must fit above the mark at which reading stops.
+    receiveBytes: Math.max(1, Math.min(1 << 16, Math.floor(options.maxBuffer / 2))),
+    counters: new Counters(data.counters),
+    ...(trace ? { observer: trace } : {}),
+  });
+  const service = new ServiceHandler(engine, options, () => population.leave());
+  const listener = engine.listen(Socket.fromFd(data.listenerFd), {
+    handler: trace ? trace.around(service) : service,
+    state: () => new Session(),
+    admit: () => population.enter(options.maxConnections),
+    paused: (error) => post({ type: "paused", message: error.message }),
+  });
+  post({ type: "ready", wakeFd: engine.wakeHandle.wakeFd, selector: engine.selector });
+
+  let deadline = Infinity;
+  for (;;) {
+    const command = Atomics.load(control, 0);
+    if (command === COMMAND.stop) break;
+    if (command === COMMAND.drain) {
+      if (deadline === Infinity) {
+        listener.close();
+        deadline = performance.now() + options.drainMs;
+        engine.after(options.drainMs, () => {}); // ends the wait in time
+      }
+      if (engine.active === 0 || performance.now() >= deadline) break;
+    }
+    engine.turn();
+  }
+  const forced = engine.active;
+  engine.close();
+  post({ type: "done", forced });
+}

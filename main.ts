@@ -1,0 +1,26 @@
+/**
+ * iomux: from the arguments to the exit code; or, in a thread that this file started, a thread's body.
+ *
+ * Workers start here and nowhere else. In a compiled binary a worker's address is found from the entry
+ * file only, and `import.meta.main` is true in a Worker as well, hence `isMainThread`.
+ */
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+
+/** Starts this file again as a thread of the given role. */
+const spawn = (role: string, data: unknown): Worker =>
+  new Worker(new URL(import.meta.url), { workerData: { role, data } });
+
+async function runThread(): Promise<void> {
+  const post = (message: unknown) => parentPort!.postMessage(message);
+  if (workerData.role === "serve") {
+    const { runServeWorker } = await import("./lib/serve/worker.ts");
+    runServeWorker(workerData.data, post);
+  } else throw new Error(`Unknown role of a thread: ${workerData.role}`);
+}
+
+async function runProgram(): Promise<void> {
+  const { main } = await import("./lib/cli/program.ts");
+  process.exit(await main(process.argv.slice(2), spawn));
+}
+
+void (isMainThread ? runProgram() : runThread());
