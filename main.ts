@@ -15,6 +15,9 @@ async function runThread(): Promise<void> {
   if (workerData.role === "serve") {
     const { runServeWorker } = await import("./lib/serve/worker.ts");
     runServeWorker(workerData.data, post);
+  } else if (workerData.role === "load") {
+    const { runLoad } = await import("./lib/stress/load.ts");
+    runLoad(workerData.data, post);
   } else throw new Error(`Unknown role of a thread: ${workerData.role}`);
 }
 

@@ -1,29 +1,31 @@
 /** The command line: which command, and what becomes of errors. */
 import { Command, CommanderError } from "@commander-js/extra-typings";
-import manifest from "../../package.json" with { type: "json" };
 import type { Spawn } from "../serve/server.ts";
+import type { SpawnLoad } from "../stress/stress.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { err, out } from "./output.ts";
 import { serveCommand } from "./serve.ts";
+import { stressCommand } from "./stress.ts";
+import { VERSION } from "./version.ts";
 
-/** This program's version. */
-export const VERSION: string = manifest.version;
+/** Starts a thread of any role. */
+export type SpawnThread = Spawn & SpawnLoad;
 
-function buildProgram(spawn: Spawn, done: (code: number) => void): Command {
+function buildProgram(spawn: SpawnThread, done: (code: number) => void): Command {
   const program = new Command("iomux")
     .description("I/O multiplexing: a TCP server, client and load generator on real readiness")
     .version(VERSION, "-V, --version")
     .showSuggestionAfterError()
     .configureOutput({ writeOut: out, writeErr: () => {} })
     .exitOverride();
-  for (const command of [serveCommand(spawn, done)]) {
+  for (const command of [serveCommand(spawn, done), stressCommand(spawn, done)]) {
     program.addCommand(command.copyInheritedSettings(program));
   }
   return program as unknown as Command;
 }
 
 /** Runs the command line and returns the exit code. Never throws. */
-export async function main(args: readonly string[], spawn: Spawn): Promise<number> {
+export async function main(args: readonly string[], spawn: SpawnThread): Promise<number> {
   let code: number = EXIT.ok;
   try {
     if (args.length === 0) {

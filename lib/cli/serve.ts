@@ -3,7 +3,7 @@ import { Command } from "@commander-js/extra-typings";
 import { SERVE_DEFAULTS as DEFAULTS, type ServeOptions } from "../serve/options.ts";
 import type { Spawn } from "../serve/server.ts";
 import { SERVICES } from "../serve/services.ts";
-import { EXIT, UsageError } from "./exit.ts";
+import { UsageError } from "./exit.ts";
 import { atLeastOne, duration, option, port, SELECTOR_NAMES, size, threads } from "./options.ts";
 import { formatSize } from "./units.ts";
 
@@ -83,5 +83,3 @@ export function serveCommand(spawn: Spawn, done: (code: number) => void): Comman
     );
   }) as unknown as Command;
 }
-
-export { EXIT };

@@ -1,0 +1,171 @@
+/** What `iomux stress` does once its options are known: a server if need be, the run, the report. */
+import { writeFileSync } from "node:fs";
+import { parseHostPort, resolveHost } from "../net/mod.ts";
+import { createSelector, type SelectorName } from "../selectors/mod.ts";
+import { connectionsBelow, SERVE_DEFAULTS } from "../serve/options.ts";
+import { Server, type Spawn } from "../serve/server.ts";
+import type { Expect, Plan, StressResult, Target } from "../stress/plan.ts";
+import { formatReport } from "../stress/report.ts";
+import { Run, type SpawnLoad, summarize } from "../stress/stress.ts";
+import { raiseOpenFileLimit } from "../sys/limits.ts";
+import { EXIT, UsageError } from "./exit.ts";
+import { liveLine } from "./live.ts";
+import { err, out } from "./output.ts";
+import { onSignals } from "./signals.ts";
+import { formatCount, formatDuration, formatSize } from "./units.ts";
+import { VERSION } from "./version.ts";
+
+/** The options of the command. */
+export interface StressFlags {
+  readonly unix?: string | undefined;
+  readonly connections: number;
+  readonly duration: number;
+  readonly messages?: number | undefined;
+  readonly size: number;
+  readonly expect: Expect;
+  readonly pipeline: number;
+  readonly workers: number;
+  readonly timeout: number;
+  readonly clientSelector: SelectorName | "auto";
+  readonly selector: SelectorName | "auto";
+  readonly service: string;
+  readonly serverWorkers: number;
+  readonly json?: string | true | undefined;
+}
+
+/** Runs the load and reports; returns the exit code. */
+export async function run(
+  target: string | undefined,
+  flags: StressFlags,
+  spawn: Spawn & SpawnLoad,
+): Promise<number> {
+  createSelector(flags.clientSelector).close(); // fails here, in one line, rather than in a thread
+  checkDescriptors(flags, target === undefined && flags.unix === undefined);
+  const destination = flags.unix === undefined && target !== undefined
+    ? await resolveTarget(target)
+    : undefined;
+  const server = target === undefined && flags.unix === undefined
+    ? await startEmbedded(flags, spawn)
+    : undefined;
+  const plan: Plan = {
+    target: flags.unix !== undefined
+      ? { path: flags.unix }
+      : destination ?? parseHostPort(server!.name),
+    connections: flags.connections,
+    durationMs: flags.duration,
+    messages: flags.messages ?? null,
+    size: flags.size,
+    expect: flags.expect,
+    pipeline: flags.pipeline,
+    workers: flags.workers,
+    clientSelector: flags.clientSelector,
+    timeoutMs: flags.timeout,
+    seed: Math.floor(Math.random() * 2 ** 32),
+  };
+  const load = new Run(plan);
+  let signalCode: number | undefined;
+  const restore = onSignals({
+    first(code) {
+      signalCode = code;
+      load.interrupt();
+    },
+    second(code) {
+      err("\n");
+      process.exit(code);
+    },
+  });
+  const endLive = liveLine(() => describeProgress(load, started));
+  const started = performance.now();
+  const cpuBefore = process.cpuUsage();
+  try {
+    const results = await load.start(spawn);
+    const cpu = process.cpuUsage(cpuBefore);
+    const name = server?.name ?? target ?? `unix:${flags.unix}`;
+    const result = summarize(
+      VERSION,
+      name,
+      load,
+      results,
+      server
+        ? {
+          stats: await statsAtRest(server),
+          otherCpuMs: (ours) => (cpu.user + cpu.system) / 1000 - ours,
+        }
+        : null,
+    );
+    endLive();
+    publish(result, flags.json);
+    return signalCode ?? exitCode(result);
+  } finally {
+    endLive();
+    restore();
+    await server?.stop();
+  }
+}
+
+/** One line on stderr, instead of EMFILE for some of the connections. */
+function checkDescriptors(flags: StressFlags, embedded: boolean): void {
+  const { soft } = raiseOpenFileLimit();
+  const needed = flags.connections * (embedded ? 2 : 1);
+  if (needed <= connectionsBelow(soft)) return;
+  throw new UsageError(
+    `${flags.connections} connections need about ${needed + 100} open files, and the limit is ` +
+      `${soft}: raise it with ulimit -n`,
+  );
+}
+
+async function resolveTarget(target: string): Promise<Target> {
+  let parsed: { host: string; port: number };
+  try {
+    parsed = parseHostPort(target);
+    if (parsed.port === 0) throw new RangeError(`Invalid target "${target}": port 0`);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  const [host] = await resolveHost(parsed.host);
+  return { host: host!, port: parsed.port };
+}
+
+function startEmbedded(flags: StressFlags, spawn: Spawn): Promise<Server> {
+  return Server.start({
+    ...SERVE_DEFAULTS,
+    host: "127.0.0.1",
+    port: 0,
+    service: flags.service,
+    selector: flags.selector,
+    workers: flags.serverWorkers,
+    maxConnections: flags.connections,
+  }, spawn);
+}
+
+/** The server's last word, once it has noticed that the load is gone. */
+async function statsAtRest(server: Server): Promise<unknown> {
+  for (let i = 0; i < 20 && server.stats().active > 0; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return server.stats();
+}
+
+function describeProgress(load: Run, started: number): string {
+  const { connections, sent, received, mismatched } = load.progress();
+  const seconds = (performance.now() - started) / 1000;
+  const done = load.plan.expect === "none" ? sent : received;
+  return `${seconds.toFixed(1)} s   ${connections} connections   ${formatCount(done)} messages   ` +
+    `${formatCount(done / seconds)}/s${mismatched > 0 ? `   ${mismatched} MISMATCHED` : ""}`;
+}
+
+function publish(result: StressResult, json: string | true | undefined): void {
+  const text = JSON.stringify(result, null, 2) + "\n";
+  if (json === "-" || json === true) return out(text);
+  if (json !== undefined) writeFileSync(json, text);
+  out(formatReport(result, { count: formatCount, size: formatSize, duration: formatDuration }));
+}
+
+/** The gravest thing that happened. */
+function exitCode({ messages, connections }: StressResult): number {
+  if (messages.mismatched > 0) return EXIT.verification;
+  if (connections.failed > 0) return EXIT.unreachable;
+  if (messages.timed_out > 0) return EXIT.timeout;
+  if (messages.lost > 0 || connections.lost > 0) return EXIT.peerGone;
+  return EXIT.ok;
+}

@@ -1,0 +1,306 @@
+/** The body of a generator thread: connections driven on an engine, in a closed loop. */
+import {
+  type Connection,
+  COUNTER,
+  Counters,
+  createEngine,
+  type Engine,
+  type Handler,
+} from "../engine/mod.ts";
+import type { OSError } from "../net/mod.ts";
+import { ERRNO } from "../sys/errno.ts";
+import { threadCpu } from "../sys/limits.ts";
+import { sameBytes } from "../sys/posix.ts";
+import { Flow } from "./flow.ts";
+import { Oracle } from "./oracle.ts";
+import { LOAD_COMMAND, type LoadData, type LoadMessage, type LoadResult } from "./plan.ts";
+import { Recorder } from "./recorder.ts";
+import { type Mismatch, Verifier } from "./verifier.ts";
+
+type Peer = Connection<Flow>;
+
+/** Slots of the engine's counters that show the progress of a run while it goes on. */
+export const PROGRESS = {
+  sent: COUNTER.user,
+  received: COUNTER.user + 1,
+  mismatched: COUNTER.user + 2,
+} as const;
+
+/** Attempts to connect at a time: more would wait for each other here, and show as connect latency. */
+const CONNECTING = 16;
+/** How long evidence of a mismatch is waited for, and a peer's FIN at the end. */
+const PATIENCE_MS = 500;
+/** Messages per turn and connection where no reply paces them. */
+const UNPACED_BUDGET = 64;
+
+const epochNow = () => performance.timeOrigin + performance.now();
+
+class Load implements Handler<Flow> {
+  readonly #data: LoadData;
+  readonly #engine: Engine;
+  readonly #slots: Float64Array;
+  readonly #oracle: Oracle;
+  readonly #latency = new Recorder();
+  readonly #connect = new Recorder();
+  readonly #peers = new Set<Peer>();
+  #nextIndex = 0;
+  #connecting = 0;
+  #established = 0;
+  #failed = 0;
+  #lost = 0;
+  #timedOut = 0;
+  #unanswered = 0;
+  #verified = 0;
+  #firstMismatch: Mismatch | null = null;
+  #running = false;
+  #stopping = false;
+  /** The run is over, and connections are only said goodbye to. */
+  #over = false;
+  #lastReply = 0;
+
+  constructor(data: LoadData) {
+    const { plan } = data;
+    const counters = new Counters(data.counters);
+    this.#data = data;
+    this.#slots = counters.slots;
+    this.#engine = createEngine({ selector: plan.clientSelector, counters });
+    this.#oracle = new Oracle(
+      plan.seed,
+      plan.connections,
+      plan.expect === "upper" ? "upper" : "echo",
+    );
+  }
+
+  /** Connects, waits for `go`, runs, and returns what happened. */
+  run(post: (message: LoadMessage) => void): LoadResult {
+    const { plan, control } = this.#data;
+    const command = new Int32Array(control);
+    const until = (done: () => boolean) => {
+      while (!done() && Atomics.load(command, 0) !== LOAD_COMMAND.stop) this.#engine.turn();
+    };
+    this.#sweep();
+    this.#connectMore();
+    until(() => this.#settled);
+    post({ type: "connected", wakeFd: this.#engine.wakeHandle.wakeFd });
+    until(() => Atomics.load(command, 0) === LOAD_COMMAND.go);
+
+    const startedAt = epochNow();
+    const cpuBefore = threadCpu();
+    this.#lastReply = performance.now();
+    this.#running = true;
+    if (plan.messages === null) this.#engine.after(plan.durationMs, () => this.#stop());
+    for (const peer of this.#peers) this.#fill(peer, performance.now());
+    until(() => this.#idle);
+    const endedAt = performance.timeOrigin + this.#lastReply;
+    const cpu = threadCpu();
+    this.#running = false;
+    this.#over = true;
+    this.#sayGoodbye(until);
+    this.#engine.close();
+    return {
+      established: this.#established,
+      failed: this.#failed,
+      lost: this.#lost,
+      peak: this.#established,
+      sent: this.#slots[PROGRESS.sent]!,
+      received: this.#slots[PROGRESS.received]!,
+      verified: this.#verified,
+      mismatched: this.#slots[PROGRESS.mismatched]!,
+      timedOut: this.#timedOut,
+      unanswered: this.#unanswered,
+      startedAt,
+      endedAt,
+      latency: this.#latency.encode(),
+      connect: this.#connect.encode(),
+      firstMismatch: this.#firstMismatch,
+      cpuMs: cpu.user + cpu.system - cpuBefore.user - cpuBefore.system,
+      selector: this.#engine.selector,
+    };
+  }
+
+  /** Every attempt to connect has ended. */
+  get #settled(): boolean {
+    return this.#connecting === 0 && this.#nextIndex === this.#data.count;
+  }
+
+  /** Nothing is in flight, and nothing more is to be sent. */
+  get #idle(): boolean {
+    if (this.#peers.size === 0) return true;
+    if (!this.#stopping && this.#data.plan.messages === null) return false;
+    for (const peer of this.#peers) if (!peer.state.finished) return false;
+    return true;
+  }
+
+  #connectMore(): void {
+    const { plan, first, count } = this.#data;
+    while (this.#connecting < CONNECTING && this.#nextIndex < count) {
+      const index = first + this.#nextIndex++;
+      const verifier = new Verifier(this.#oracle, index, sameBytes);
+      const flow = new Flow(index, verifier, this.#quota(index), plan.pipeline, performance.now());
+      this.#connecting++;
+      this.#peers.add(this.#engine.connect(plan.target, this, flow));
+    }
+  }
+
+  /** This connection's share of the messages. */
+  #quota(index: number): number {
+    const { messages, connections } = this.#data.plan;
+    if (messages === null) return Infinity;
+    return Math.floor(messages / connections) + (index < messages % connections ? 1 : 0);
+  }
+
+  open(peer: Peer): void {
+    peer.state.opened = true;
+    this.#connecting--;
+    this.#established++;
+    this.#connect.record(performance.now() - peer.state.startedAt);
+    this.#connectMore();
+  }
+
+  data(peer: Peer, bytes: Uint8Array): void {
+    const { plan } = this.#data;
+    if (plan.expect === "none") return;
+    const flow = peer.state;
+    const now = performance.now();
+    const { verifier } = flow;
+    const wasBroken = verifier.broken;
+    const right = verifier.take(bytes, flow.sentMessages * plan.size);
+    flow.progressAt = now;
+    const complete = Math.floor(verifier.offset / plan.size) - flow.receivedMessages;
+    for (let i = 0; i < complete; i++) this.#latency.record(now - flow.answered());
+    this.#slots[PROGRESS.received]! += complete;
+    this.#verified += complete;
+    this.#lastReply = now;
+    if (right === bytes.length) return this.#fill(peer, now);
+    if (!wasBroken) {
+      this.#countMismatch(flow);
+      this.#engine.after(PATIENCE_MS, () => this.#conclude(peer));
+    } else if (verifier.conclusive) this.#conclude(peer);
+  }
+
+  /** Keeps the pipeline full, with one system call for all messages that there is room for. */
+  #fill(peer: Peer, now: number): void {
+    const { plan } = this.#data;
+    const flow = peer.state;
+    if (!this.#running || !flow.opened || peer.closed) return;
+    if (plan.expect === "none") return this.#fillUnpaced(peer);
+    const room = this.#stopping ? 0 : Math.min(plan.pipeline - flow.inFlight, flow.quota);
+    if (room > 0) this.#sendMessages(peer, room, now);
+    else if (flow.inFlight === 0) flow.finished = true;
+  }
+
+  #fillUnpaced(peer: Peer): void {
+    const flow = peer.state;
+    for (let budget = UNPACED_BUDGET; budget > 0; budget--) {
+      if (peer.closed || peer.queued > 0) return; // `writable` goes on
+      if (this.#stopping || flow.quota <= 0) {
+        flow.finished = true;
+        return;
+      }
+      this.#sendMessages(peer, 1, performance.now());
+      this.#lastReply = flow.progressAt;
+    }
+    this.#engine.after(0, () => this.#fillUnpaced(peer));
+  }
+
+  #sendMessages(peer: Peer, count: number, now: number): void {
+    const { size } = this.#data.plan;
+    const flow = peer.state;
+    const bytes = this.#oracle.sent(flow.index, flow.sentMessages * size, count * size);
+    flow.sent(count, now);
+    this.#slots[PROGRESS.sent]! += count;
+    peer.send(bytes);
+  }
+
+  writable(peer: Peer): void {
+    peer.state.progressAt = performance.now();
+    if (this.#data.plan.expect === "none") this.#fill(peer, 0);
+  }
+
+  end(peer: Peer): void {
+    const { plan } = this.#data;
+    const flow = peer.state;
+    const expected = flow.sentMessages * plan.size;
+    if (flow.verifier.broken) this.#conclude(peer);
+    else if (plan.expect !== "none" && flow.verifier.offset < expected) {
+      this.#countMismatch(flow);
+      this.#firstMismatch ??= flow.verifier.truncation(expected);
+    }
+    peer.close();
+  }
+
+  close(peer: Peer, error: OSError | null): void {
+    const flow = peer.state;
+    this.#peers.delete(peer);
+    if (!flow.opened) {
+      this.#connecting--;
+      this.#failed++;
+      this.#connectMore();
+      return;
+    }
+    if (flow.verifier.broken) this.#conclude(peer);
+    if (this.#over) return; // we are the ones who leave
+    if (this.#data.plan.expect !== "none") this.#unanswered += this.#missing(flow);
+    if (error !== null || !flow.finished) this.#lost++;
+  }
+
+  /** Messages without an answer that are not counted as mismatched or timed out already. */
+  #missing(flow: Flow): number {
+    if (flow.timedOut) return 0;
+    return Math.max(0, flow.inFlight - (flow.mismatched ? 1 : 0));
+  }
+
+  #countMismatch(flow: Flow): void {
+    flow.mismatched = true;
+    this.#slots[PROGRESS.mismatched]!++;
+  }
+
+  /** Enough evidence, or no more is coming: what kind of mismatch was it? */
+  #conclude(peer: Peer): void {
+    const flow = peer.state;
+    if (flow.concluded) return;
+    flow.concluded = true;
+    this.#firstMismatch ??= flow.verifier.mismatch();
+    peer.close();
+  }
+
+  /** The time is over: what is in flight may still be answered. */
+  #stop(): void {
+    this.#stopping = true;
+    for (const peer of this.#peers) {
+      const flow = peer.state;
+      if (flow.inFlight === 0 || this.#data.plan.expect === "none") flow.finished = true;
+    }
+  }
+
+  /** Looks for replies and connects that take too long, a few times per timeout. */
+  #sweep(): void {
+    const { timeoutMs } = this.#data.plan;
+    const now = performance.now();
+    for (const peer of this.#peers) {
+      const flow = peer.state;
+      const waiting = !flow.opened || (this.#running && !flow.finished && flow.inFlight > 0);
+      const since = flow.opened ? flow.progressAt : flow.startedAt;
+      if (!waiting || now - since < timeoutMs || flow.verifier.broken) continue;
+      this.#engine.counters.countError(ERRNO.ETIMEDOUT!);
+      this.#timedOut += flow.inFlight;
+      flow.timedOut = true;
+      peer.close();
+    }
+    this.#engine.after(Math.max(timeoutMs / 8, 1), () => this.#sweep());
+  }
+
+  /** Half-closes, and takes the peers' last bytes: anything beyond the replies is a mismatch. */
+  #sayGoodbye(until: (done: () => boolean) => void): void {
+    this.#stopping = true;
+    for (const peer of this.#peers) peer.end();
+    let over = false;
+    this.#engine.after(PATIENCE_MS, () => over = true);
+    until(() => over || this.#peers.size === 0);
+  }
+}
+
+/** Runs a thread's part of the load. Blocks its thread. */
+export function runLoad(data: LoadData, post: (message: LoadMessage) => void): void {
+  post({ type: "result", result: new Load(data).run(post) });
+}

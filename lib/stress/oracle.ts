@@ -1,0 +1,167 @@
+/**
+ * The oracle: what each connection must receive, byte for byte, and what a wrong byte means.
+ *
+ * A connection's stream is a sequence of 32-bit words. Word `i` of connection `c` is a bijective hash
+ * of a counter, and every connection counts in a range of its own. So a word names, with its
+ * neighbours, the connection and the place that it comes from, and a mismatch can be told apart: lost,
+ * duplicated, reordered, corrupted, or foreign.
+ */
+
+/** What happened to the bytes at a mismatch. */
+export type MismatchKind =
+  | "lost"
+  | "duplicated"
+  | "reordered"
+  | "corrupted"
+  | "foreign"
+  | "truncated";
+
+/** How the target changes the stream on its way: not at all, or to upper case (ASCII). */
+export type Transform = "echo" | "upper";
+
+/** A hash of 32 bits that loses nothing ("lowbias32"). */
+function mix(x: number): number {
+  x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
+  x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
+  return x ^ (x >>> 16);
+}
+
+/** The inverse of `mix`. */
+function unmix(x: number): number {
+  x = Math.imul(x ^ (x >>> 16), 0x43021123);
+  x = Math.imul(x ^ (x >>> 15) ^ (x >>> 30), 0x1d69e2a5);
+  return x ^ (x >>> 16);
+}
+
+/**
+ * Makes lower-case ASCII letters in a word upper-case, all four bytes at once. Written unlike the
+ * server's, so that a fault in one is not hidden by the same fault in the other.
+ */
+function upperWord(word: number): number {
+  const low = word & 0x7f7f7f7f;
+  const atLeastA = low + 0x1f1f1f1f; // bit 7 of a byte: its low 7 bits are 0x61 or more
+  const aboveZ = low + 0x05050505; // bit 7 of a byte: its low 7 bits are 0x7b or more
+  const letters = atLeastA & ~aboveZ & ~word & 0x80808080;
+  return word ^ (letters >>> 2);
+}
+
+/** A place in the streams: the byte at `offset` of `connection`. */
+export interface Place {
+  readonly connection: number;
+  readonly offset: number;
+}
+
+/** Bytes that must agree for a place to be believed. */
+const PROOF = 12;
+
+/** The streams of all connections of a run. */
+export class Oracle {
+  readonly transform: Transform;
+  readonly #seed: number;
+  readonly #connections: number;
+  /** Words per connection until its range of the counter is used up; then another epoch begins. */
+  readonly #stride: number;
+  #sent = new Scratch(1 << 12);
+  #expected = new Scratch(1 << 12);
+
+  constructor(seed: number, connections: number, transform: Transform = "echo") {
+    this.#seed = seed | 0;
+    this.#connections = connections;
+    this.#stride = Math.floor(2 ** 32 / Math.max(connections, 1));
+    this.transform = transform;
+  }
+
+  /** Bytes that a connection sends. The view is valid until the next call. */
+  sent(connection: number, offset: number, length: number): Uint8Array {
+    this.#sent = this.#sent.room(length);
+    return this.#fill(this.#sent, connection, offset, length, false);
+  }
+
+  /** Bytes that it must receive. The view is valid until the next call. */
+  expected(connection: number, offset: number, length: number): Uint8Array {
+    this.#expected = this.#expected.room(length);
+    return this.#fill(this.#expected, connection, offset, length, this.transform === "upper");
+  }
+
+  #fill(out: Scratch, connection: number, offset: number, length: number, upper: boolean) {
+    const first = Math.floor(offset / 4);
+    const count = Math.floor((offset + length + 3) / 4) - first;
+    const { words } = out;
+    for (let done = 0; done < count;) {
+      const epoch = Math.floor((first + done) / this.#stride);
+      const within = (first + done) - epoch * this.#stride;
+      const run = Math.min(count - done, this.#stride - within);
+      const mask = epoch === 0 ? 0 : mix(epoch);
+      let counter = (this.#seed + connection * this.#stride + within) | 0;
+      for (const end = done + run; done < end; done++) words[done] = mix(counter++) ^ mask;
+    }
+    if (upper) { for (let i = 0; i < count; i++) words[i] = upperWord(words[i]!); }
+    return out.view(offset - first * 4, length);
+  }
+
+  /** Where the bytes at `at` come from; undefined when they are not part of any stream. */
+  locate(bytes: Uint8Array, at: number, nearEpochOf: number): Place | undefined {
+    const epoch = Math.floor(nearEpochOf / 4 / this.#stride);
+    for (let shift = 0; shift < 4; shift++) {
+      if (at + shift + 4 > bytes.length || bytes.length - at < PROOF) return undefined;
+      for (const word of this.#origins(bytes, at + shift)) {
+        for (const near of epoch === 0 ? [0, 1] : [epoch, epoch - 1, epoch + 1]) {
+          const place = this.#decode(word, near, shift);
+          if (place && this.agrees(bytes, at, PROOF, place)) return place;
+        }
+      }
+    }
+    return undefined;
+  }
+
+  /** The words that may have been sent where these four bytes arrived. */
+  #origins(bytes: Uint8Array, at: number): number[] {
+    let words = [0];
+    for (let i = 0; i < 4; i++) {
+      const byte = bytes[at + i]!;
+      const folded = this.transform === "upper" && byte >= 0x41 && byte <= 0x5a;
+      words = words.flatMap((word) =>
+        (folded ? [byte, byte + 0x20] : [byte]).map((b) => word | (b << (8 * i)))
+      );
+    }
+    return words;
+  }
+
+  #decode(word: number, epoch: number, shift: number): Place | undefined {
+    const counter = (unmix(word ^ (epoch === 0 ? 0 : mix(epoch))) - this.#seed) >>> 0;
+    const connection = Math.floor(counter / this.#stride);
+    const offset = (epoch * this.#stride + counter % this.#stride) * 4 - shift;
+    return connection < this.#connections && offset >= 0 ? { connection, offset } : undefined;
+  }
+
+  /** Whether `length` bytes at `at` are those of a place. */
+  agrees(bytes: Uint8Array, at: number, length: number, place: Place): boolean {
+    const expected = this.expected(place.connection, place.offset, length);
+    for (let i = 0; i < length; i++) if (bytes[at + i] !== expected[i]) return false;
+    return true;
+  }
+}
+
+/** Memory to generate words in and to look at bytes of; it grows. */
+class Scratch {
+  readonly #buffer: ArrayBuffer;
+  readonly words: Int32Array;
+  readonly #views: Uint8Array[] = [];
+
+  constructor(bytes: number) {
+    this.#buffer = new ArrayBuffer(bytes);
+    this.words = new Int32Array(this.#buffer);
+  }
+
+  /** Itself, or a larger one, with room for `length` bytes at any alignment. */
+  room(length: number): Scratch {
+    if (length + 8 <= this.#buffer.byteLength) return this;
+    return new Scratch(2 ** Math.ceil(Math.log2(length + 8)));
+  }
+
+  /** Messages have few lengths, so the views of short ones are kept: making one costs more than its use. */
+  view(start: number, length: number): Uint8Array {
+    if (length > 1024) return new Uint8Array(this.#buffer, start, length);
+    return this.#views[length * 4 + start] ??= new Uint8Array(this.#buffer, start, length);
+  }
+}

@@ -1,0 +1,136 @@
+/** Holds what a connection receives against the oracle, and classifies the first mismatch. */
+import type { MismatchKind, Oracle, Place } from "./oracle.ts";
+
+/** The first wrong byte of a connection. `expected` and `actual` are up to 16 bytes in hexadecimal. */
+export interface Mismatch {
+  readonly connection: number;
+  /** Position in what the connection received. */
+  readonly offset: number;
+  readonly kind: MismatchKind;
+  readonly expected: string;
+  readonly actual: string;
+}
+
+/** How much is collected after the first wrong byte, to tell reordered from lost. */
+const EVIDENCE = 64 * 1024;
+const SHOWN = 16;
+/** How far ahead a stream is looked for that goes on after wrong bytes. */
+const SCAN = 4096;
+
+const hex = (bytes: Uint8Array) =>
+  Array.from(bytes.subarray(0, SHOWN), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/** Verifies one connection. */
+export class Verifier {
+  readonly #oracle: Oracle;
+  readonly #connection: number;
+  readonly #same: (a: Uint8Array, b: Uint8Array, length: number) => boolean;
+  /** How many bytes arrived and were right. */
+  offset = 0;
+  /** What arrived from the first wrong byte on. */
+  #evidence: Uint8Array | undefined;
+
+  constructor(
+    oracle: Oracle,
+    connection: number,
+    same: (a: Uint8Array, b: Uint8Array, length: number) => boolean,
+  ) {
+    this.#oracle = oracle;
+    this.#connection = connection;
+    this.#same = same;
+  }
+
+  /** A wrong byte was seen. */
+  get broken(): boolean {
+    return this.#evidence !== undefined;
+  }
+
+  /** There is enough to classify the mismatch without waiting for more. */
+  get conclusive(): boolean {
+    return (this.#evidence?.length ?? 0) >= EVIDENCE;
+  }
+
+  /**
+   * Takes the next bytes, of which at most `allowed` were sent so far. Returns how many of them are
+   * right; less than all of them means that the connection is broken from there on.
+   */
+  take(bytes: Uint8Array, allowed: number): number {
+    if (this.#evidence) {
+      if (!this.conclusive) this.#evidence = concat(this.#evidence, bytes);
+      return 0;
+    }
+    const length = Math.min(bytes.length, allowed - this.offset);
+    const expected = this.#oracle.expected(this.#connection, this.offset, length);
+    if (length === bytes.length && this.#same(bytes, expected, length)) {
+      this.offset += length;
+      return length;
+    }
+    let right = 0;
+    while (right < length && bytes[right] === expected[right]) right++;
+    this.offset += right;
+    this.#evidence = bytes.slice(right);
+    return right;
+  }
+
+  /** What went wrong at the first wrong byte. */
+  mismatch(): Mismatch {
+    const evidence = this.#evidence!;
+    const expected = this.#oracle.expected(this.#connection, this.offset, SHOWN);
+    const shown = hex(expected);
+    return this.#report(this.#classify(evidence), shown, hex(evidence));
+  }
+
+  /** The peer ended its stream before all of `allowed` bytes had come. */
+  truncation(allowed: number): Mismatch {
+    const missing = Math.min(SHOWN, allowed - this.offset);
+    const expected = this.#oracle.expected(this.#connection, this.offset, missing);
+    return this.#report("truncated", hex(expected), "");
+  }
+
+  #report(kind: MismatchKind, expected: string, actual: string): Mismatch {
+    return { connection: this.#connection, offset: this.offset, kind, expected, actual };
+  }
+
+  #classify(evidence: Uint8Array): MismatchKind {
+    const place = this.#oracle.locate(evidence, 0, this.offset);
+    if (place) return this.#classifyPlaced(evidence, place);
+    // The first wrong bytes are of no stream: see where, if anywhere, ours goes on.
+    for (let at = 1; at < Math.min(evidence.length, SCAN); at++) {
+      const next = this.#oracle.locate(evidence, at, this.offset);
+      if (next?.connection !== this.#connection) continue;
+      const missing = next.offset - (this.offset + at);
+      if (missing > 0) return "lost";
+      if (missing === 0) return "corrupted";
+      const start = this.offset - at;
+      const repeated = next.offset === this.offset && start >= 0 &&
+        this.#oracle.agrees(evidence, 0, at, { connection: this.#connection, offset: start });
+      return repeated ? "duplicated" : "foreign"; // inserted
+    }
+    return "corrupted";
+  }
+
+  /** The first wrong bytes belong to a stream. */
+  #classifyPlaced(evidence: Uint8Array, place: Place): MismatchKind {
+    if (place.connection !== this.#connection) return "foreign";
+    if (place.offset < this.offset) return "duplicated";
+    // Bytes from further on came too early: lost, unless the missing ones follow.
+    let at = 1;
+    while (
+      at < evidence.length &&
+      this.#oracle.agrees(evidence, at, 1, { ...place, offset: place.offset + at })
+    ) at++;
+    for (; at < evidence.length; at++) {
+      const next = this.#oracle.locate(evidence, at, this.offset);
+      if (!next || next.connection !== this.#connection) continue;
+      return next.offset >= this.offset && next.offset < place.offset ? "reordered" : "lost";
+    }
+    return "lost";
+  }
+}
+
+function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(a.length + b.length);
+  joined.set(a);
+  joined.set(b, a.length);
+  return joined;
+}
