@@ -2,7 +2,9 @@
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import type { Spawn } from "../serve/server.ts";
 import type { SpawnLoad } from "../stress/stress.ts";
+import { clientCommand } from "./client.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
+import { infoCommand } from "./info.ts";
 import { err, out } from "./output.ts";
 import { serveCommand } from "./serve.ts";
 import { stressCommand } from "./stress.ts";
@@ -18,7 +20,14 @@ function buildProgram(spawn: SpawnThread, done: (code: number) => void): Command
     .showSuggestionAfterError()
     .configureOutput({ writeOut: out, writeErr: () => {} })
     .exitOverride();
-  for (const command of [serveCommand(spawn, done), stressCommand(spawn, done)]) {
+  for (
+    const command of [
+      serveCommand(spawn, done),
+      clientCommand(done),
+      stressCommand(spawn, done),
+      infoCommand(),
+    ]
+  ) {
     program.addCommand(command.copyInheritedSettings(program));
   }
   return program as unknown as Command;

@@ -65,6 +65,10 @@ function createSocket(host: string | undefined): number {
   return check(c.socket(family, type, 0), "socket", "create a socket");
 }
 
+/** What error messages call the target of a connect. */
+export const targetName = ({ path, host = "127.0.0.1", port = 0 }: ConnectOptions): string =>
+  path === undefined ? show(host, port) : `unix:${path}`;
+
 const show = (host: string, port: number) =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 
@@ -93,7 +97,7 @@ export function openListener(options: ListenOptions): number {
 export function openConnection(options: ConnectOptions): number {
   const { path, port = 0, bind, timeoutMs } = options;
   const host = path === undefined ? numeric(options.host ?? "127.0.0.1") : undefined;
-  const name = host === undefined ? `unix:${path}` : show(host, port);
+  const name = targetName(options);
   const fd = createSocket(host);
   try {
     if (bind) {

@@ -13,7 +13,14 @@ import {
 } from "../sys/linux.ts";
 import { c, closeFd, retry, setNonBlocking } from "../sys/posix.ts";
 import { type Address, SOCKADDR_SIZE, unpackAddress } from "./address.ts";
-import { type ConnectOptions, type ListenOptions, openConnection, openListener } from "./open.ts";
+import {
+  type ConnectOptions,
+  finishConnect,
+  type ListenOptions,
+  openConnection,
+  openListener,
+  targetName,
+} from "./open.ts";
 import * as options from "./options.ts";
 import { LineBuffer } from "./lines.ts";
 
@@ -41,8 +48,12 @@ export class Socket implements Disposable {
   #fd: number;
   #lines: LineBuffer | undefined;
 
-  private constructor(fd: number) {
+  /** Whom `connect` was asked to reach, for messages. */
+  readonly #target: string;
+
+  private constructor(fd: number, target = "the peer") {
     this.#fd = fd;
+    this.#target = target;
   }
 
   /**
@@ -67,7 +78,7 @@ export class Socket implements Disposable {
    * @throws OSError ECONNREFUSED, ENETUNREACH, ETIMEDOUT (also when `timeoutMs` has passed)
    */
   static connect(connectOptions: ConnectOptions): Socket {
-    return new Socket(openConnection(connectOptions));
+    return new Socket(openConnection(connectOptions), targetName(connectOptions));
   }
 
   /** Takes over a descriptor, in the blocking mode it is in. The Socket closes it from now on. */
@@ -217,7 +228,17 @@ export class Socket implements Disposable {
 
   /** The pending error, such as that of a failed connect; null when there is none. Clears it. */
   takeError(): OSError | null {
-    return options.takeError(this.#fd, "connect");
+    return options.takeError(this.#fd, `connect to ${this.#target}`);
+  }
+
+  /**
+   * Waits for an attempt to connect to end, at most `timeoutMs` milliseconds: true when connected,
+   * false when it still goes on.
+   *
+   * @throws OSError when it failed
+   */
+  waitConnected(timeoutMs: number): boolean {
+    return finishConnect(this.#fd, this.#target, timeoutMs);
   }
 
   /** Gives the descriptor away: the Socket is closed, the descriptor stays open. */

@@ -1,0 +1,30 @@
+/** What `iomux client` does once its options are known. */
+import { Client } from "../client/client.ts";
+import { connectTo } from "../client/connect.ts";
+import { Socket } from "../net/mod.ts";
+import type { Destination } from "./client.ts";
+import { EXIT } from "./exit.ts";
+import { onSignals } from "./signals.ts";
+
+/** Connects and pumps until the session is over; returns the exit code. */
+export async function run(
+  destination: Destination,
+  timeoutMs: number | undefined,
+): Promise<number> {
+  let signalCode: number | undefined;
+  const interrupted = () => signalCode !== undefined;
+  const restore = onSignals({
+    first: (code) => signalCode = code,
+    second: (code) => process.exit(code),
+  });
+  try {
+    using socket = "path" in destination
+      ? Socket.connect({ path: destination.path, timeoutMs: timeoutMs ?? 10_000 })
+      : await connectTo(destination.host, destination.port, timeoutMs, interrupted);
+    if (socket === null) return signalCode!;
+    const end = await new Client(socket).run(interrupted);
+    return end === "peer" ? EXIT.ok : end === "broken-stdout" ? EXIT.brokenPipe : signalCode!;
+  } finally {
+    restore();
+  }
+}

@@ -1,0 +1,80 @@
+# shellcheck shell=bash
+# The bookkeeping of .ci/run: steps, the seconds they take, and what they add to the total.
+set -u
+
+passed=0
+failed=0
+budget=1140 # seconds for everything together, a little less than the 20 minutes allowed
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# run NAME COMMAND... : runs it and prints how that went; leaves its output in $log and its exit
+# status in $status. 77 means that it could not be run here.
+# The output goes to a file, not through a pipe, which any process left behind would keep open.
+run() {
+  local name=$1 start=$SECONDS
+  shift
+  printf '\n--- %s: %s\n' "$name" "$*"
+  timeout -k 10 $((budget > start ? budget - start : 1)) "$@" >"$log" 2>&1 </dev/null
+  status=$?
+  if [ "$status" = 0 ]; then tail -n 12 "$log"; else cat "$log"; fi
+  local took=$((SECONDS - start))
+  case $status in
+    0) echo "--- $name: passed, $took s" ;;
+    77) echo "not run: $name, $took s ($(grep '^not run ' "$log" | cut -c9- | paste -sd ';'))" ;;
+    *) echo "--- $name: FAILED, $took s (exit status $status)" ;;
+  esac
+}
+
+# step NAME COMMAND... : counts as one.
+step() {
+  run "$@"
+  case $status in
+    0) passed=$((passed + 1)) ;;
+    77) ;;
+    *) failed=$((failed + 1)) ;;
+  esac
+}
+
+# number PATTERN : what the group of PATTERN matches in the last line of $log where it does.
+number() { sed 's/\x1b\[[0-9;]*m//g' "$log" | sed -nE "s/$1/\\1/p" | tail -n 1; }
+
+# count RUNNER : adds the figures of that test runner's closing lines in $log. Returns 1, with
+# nothing added, when there are none, because it did not run or did not reach its end.
+count() {
+  local pass fail
+  case $1 in
+    bun) pass='^ *([0-9]+) pass$' fail='^ *([0-9]+) fail$' ;;
+    deno)
+      pass='^[okFAILED]+ \| ([0-9]+) passed .*'
+      fail='^[okFAILED]+ \| [0-9]+ passed .*\| ([0-9]+) failed.*'
+      ;;
+    node) pass='^[^a-z0-9]+pass ([0-9]+)$' fail='^[^a-z0-9]+fail ([0-9]+)$' ;;
+  esac
+  pass=$(number "$pass")
+  fail=$(number "$fail")
+  if [ -z "$pass" ] || [ -z "$fail" ]; then return 1; fi
+  echo "$1: $pass passed, $fail failed"
+  passed=$((passed + pass))
+  failed=$((failed + fail))
+}
+
+# tests NAME "RUNNER..." COMMAND... : counts as many as these test runners say, and leaves in $missing
+# those that were not heard of.
+tests() {
+  local name=$1 runners=$2 runner before=$failed
+  shift 2
+  run "$name" "$@"
+  missing=""
+  for runner in $runners; do count "$runner" || missing="$missing $runner"; done
+  # A crash outside of any test is in nobody's figures, nor is a runner that found no tests.
+  if [ "$failed" = "$before" ] && [ "$status$missing" != 0 ]; then failed=$((failed + 1)); fi
+}
+
+total() {
+  printf '\n%s s in all\n' "$SECONDS"
+  printf '%s passed, %s failed\n' "$passed" "$failed"
+  [ "$failed" = 0 ]
+}
