@@ -16,7 +16,14 @@ if (read(stamp) !== lock) {
   // `bun run` sets npm_execpath too, to bun itself, so only npm's own script counts.
   const cli = process.env.npm_execpath ?? "";
   const [npm, ...pre] = cli.endsWith("npm-cli.js") ? [process.execPath, cli] : ["npm"];
-  const flags = ["ci", "--ignore-scripts", "--no-bin-links", "--include=optional", "--no-audit", "--no-fund"];
+  const flags = [
+    "ci",
+    "--ignore-scripts",
+    "--no-bin-links",
+    "--include=optional",
+    "--no-audit",
+    "--no-fund",
+  ];
   const shell = process.platform === "win32" && npm === "npm";
   const result = spawnSync(npm, [...pre, ...flags], { cwd: dir, stdio: ["ignore", 2, 2], shell });
   if (result.status !== 0) process.exit(1);

@@ -1,59 +1,42 @@
-/** The bytes that a read of lines has received beyond the line it returned. */
+/** Reading lines from a blocking socket without taking more than the line. */
 
-const CHUNK = 4096;
 const LF = 10;
 const CR = 13;
 
-/** Splits a stream into lines; what is left over stays for the next line or read. */
-export class LineBuffer {
-  #bytes = new Uint8Array(new ArrayBuffer(CHUNK));
-  #start = 0;
-  #end = 0;
-
-  /** Moves buffered bytes into `target`, and returns how many. */
-  read(target: Uint8Array): number {
-    const count = Math.min(this.#end - this.#start, target.length);
-    target.set(this.#bytes.subarray(this.#start, this.#start + count));
-    this.#start += count;
-    return count;
-  }
-
-  /** The next line, filled by `receive` (bytes, 0 at the end); null at the end. */
-  next(maxBytes: number, receive: (buffer: Uint8Array) => number): string | null {
-    for (let from = this.#start;;) {
-      const lf = this.#bytes.subarray(0, this.#end).indexOf(LF, from);
-      if (lf >= 0) {
-        const end = lf > this.#start && this.#bytes[lf - 1] === CR ? lf - 1 : lf;
-        return this.#take(end, lf + 1);
-      }
-      if (this.#end - this.#start > maxBytes) {
-        throw new RangeError(`Cannot read a line: it is longer than ${maxBytes} bytes`);
-      }
-      from = this.#makeRoom();
-      const received = receive(this.#bytes.subarray(this.#end));
-      if (received === 0) return this.#end > this.#start ? this.#take(this.#end, this.#end) : null;
-      this.#end += received;
+/**
+ * The next line as UTF-8 text, without its "\n" or "\r\n"; at the end of the stream what is left, then
+ * null.
+ *
+ * `peek` looks at what has arrived (at least a byte, or 0 at the end) and leaves it there; `receive`
+ * takes exactly as many bytes as were seen. So what follows the line stays in the kernel, where the next
+ * reader finds it, whoever that is: a descriptor can be handed over between two lines.
+ *
+ * @throws RangeError when the line is longer than `maxBytes`
+ */
+export function readLine(
+  maxBytes: number,
+  peek: (buffer: Uint8Array) => number,
+  receive: (bytes: Uint8Array) => void,
+): string | null {
+  let line = new Uint8Array(new ArrayBuffer(1024));
+  for (let length = 0;;) {
+    const seen = peek(line.subarray(length));
+    if (seen === 0) return length === 0 ? null : new TextDecoder().decode(line.subarray(0, length));
+    const lf = line.subarray(length, length + seen).indexOf(LF);
+    const taken = lf < 0 ? seen : lf + 1;
+    receive(line.subarray(length, length + taken));
+    length += taken;
+    if (lf >= 0) {
+      const end = length > 1 && line[length - 2] === CR ? length - 2 : length - 1;
+      return new TextDecoder().decode(line.subarray(0, end));
     }
-  }
-
-  #take(end: number, next: number): string {
-    const line = new TextDecoder().decode(this.#bytes.subarray(this.#start, end));
-    this.#start = next;
-    return line;
-  }
-
-  /** Moves what is left to the front, grows when full, and returns where unseen bytes will begin. */
-  #makeRoom(): number {
-    const left = this.#bytes.subarray(this.#start, this.#end);
-    if (left.length > this.#bytes.length / 2) {
-      const larger = new Uint8Array(new ArrayBuffer(this.#bytes.length * 2));
-      larger.set(left);
-      this.#bytes = larger;
-    } else {
-      this.#bytes.copyWithin(0, this.#start, this.#end);
+    if (length > maxBytes) {
+      throw new RangeError(`Cannot read a line: it is longer than ${maxBytes} bytes`);
     }
-    this.#start = 0;
-    this.#end = left.length;
-    return this.#end;
+    if (length === line.length) {
+      const larger = new Uint8Array(new ArrayBuffer(length * 2));
+      larger.set(line);
+      line = larger;
+    }
   }
 }

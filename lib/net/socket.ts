@@ -4,6 +4,7 @@ import { Native } from "../sys/ffi.ts";
 import {
   AF_UNIX,
   MSG_NOSIGNAL,
+  MSG_PEEK,
   SHUT_RD,
   SHUT_RDWR,
   SHUT_WR,
@@ -22,7 +23,7 @@ import {
   targetName,
 } from "./open.ts";
 import * as options from "./options.ts";
-import { LineBuffer } from "./lines.ts";
+import { readLine } from "./lines.ts";
 
 /** What `recv` and `send` return when a non-blocking socket can do nothing now. */
 export const WOULD_BLOCK = -1;
@@ -46,7 +47,6 @@ const SHUTDOWN = { read: SHUT_RD, write: SHUT_WR, both: SHUT_RDWR };
  */
 export class Socket implements Disposable {
   #fd: number;
-  #lines: LineBuffer | undefined;
 
   /** Whom `connect` was asked to reach, for messages. */
   readonly #target: string;
@@ -110,8 +110,7 @@ export class Socket implements Disposable {
   /** Receives into `buffer`: the number of bytes, 0 at the end of the stream, or WOULD_BLOCK. */
   recv(buffer: Uint8Array): number {
     if (buffer.length === 0) throw new RangeError("Cannot receive into an empty buffer");
-    const buffered = this.#lines?.read(buffer) ?? 0;
-    return buffered > 0 ? buffered : this.#receive(buffer);
+    return this.#receive(buffer, 0);
   }
 
   /** Sends `length` bytes of `buffer` from `offset`: the number taken, or WOULD_BLOCK. */
@@ -133,27 +132,34 @@ export class Socket implements Disposable {
   /** Blocking sockets: receives exactly `length` bytes; null when the stream ends before. */
   recvExactly(length: number): Uint8Array | null {
     const bytes = new Uint8Array(new ArrayBuffer(length));
-    for (let at = 0; at < length;) {
+    return this.#fill(bytes) ? bytes : null;
+  }
+
+  #fill(bytes: Uint8Array): boolean {
+    for (let at = 0; at < bytes.length;) {
       const received = this.#blocking(this.recv(bytes.subarray(at)), "recv");
-      if (received === 0) return null;
+      if (received === 0) return false;
       at += received;
     }
-    return bytes;
+    return true;
   }
 
   /**
    * Blocking sockets: the next line as UTF-8 text, without its "\n" or "\r\n"; at the end of the stream
-   * what is left, then null.
+   * what is left, then null. Takes nothing beyond the line.
    *
    * @throws RangeError when a line is longer than `maxBytes`
    */
   readLine(maxBytes = 1 << 20): string | null {
-    const lines = this.#lines ??= new LineBuffer();
-    return lines.next(maxBytes, (buffer) => this.#blocking(this.#receive(buffer), "recv"));
+    return readLine(
+      maxBytes,
+      (buffer) => this.#blocking(this.#receive(buffer, MSG_PEEK), "recv"),
+      (bytes) => void this.#fill(bytes),
+    );
   }
 
-  #receive(buffer: Uint8Array): number {
-    return this.#result(retry(() => c.recvBytes(this.#fd, buffer, buffer.length, 0)), "recv");
+  #receive(buffer: Uint8Array, flags: number): number {
+    return this.#result(retry(() => c.recvBytes(this.#fd, buffer, buffer.length, flags)), "recv");
   }
 
   /** Blocking sockets: sends all of it. */

@@ -1,15 +1,15 @@
 /**
- * What all backends share: argument checks, the map, roll-back, deadlines, EINTR, stale events.
+ * What all backends share: the registrations, roll-back, deadlines, EINTR, stale events.
  *
  * A backend is seven small methods; see `BaseSelector` for what each must do.
  */
 import { ERRNO, OSError } from "../sys/errno.ts";
 import { cannotWatch } from "../sys/linux.ts";
 import { isMainThread } from "../sys/thread.ts";
+import { checkEvents, checkTimeout, descriptorOf, filenoOf, KeyMap } from "./keys.ts";
 import {
   AlreadyRegisteredError,
   EVENT_READ,
-  EVENT_WRITE,
   type FileObject,
   NotRegisteredError,
   type Ready,
@@ -135,10 +135,10 @@ export abstract class BaseSelector<T> implements Selector<T> {
     if (this.#dispatching) {
       throw new Error("Cannot wait on a selector from within its own dispatch callback");
     }
-    let remaining = timeoutMs === undefined ? Infinity : timeoutMs <= 0 ? 0 : timeoutMs;
-    if (Number.isNaN(remaining)) throw new RangeError("Cannot wait: the timeout is NaN");
+    let remaining = checkTimeout(timeoutMs);
     if (this.#woken) {
       this.#woken = false;
+      this.#waker?.drain(); // wakeup() and wake(handle) together count as one
       return 0;
     }
     const timed = remaining > 0 && remaining !== Infinity;
@@ -276,64 +276,5 @@ export abstract class BaseSelector<T> implements Selector<T> {
       throw new NotRegisteredError(`Cannot ${action} ${what}: it is not registered`);
     }
     return found;
-  }
-}
-
-function checkEvents(events: number): void {
-  if (events !== EVENT_READ && events !== EVENT_WRITE && events !== (EVENT_READ | EVENT_WRITE)) {
-    throw new RangeError(
-      `Invalid events: ${events}; use EVENT_READ (1), EVENT_WRITE (2) or both (3)`,
-    );
-  }
-}
-
-function filenoOf(fileobj: FileObject): number {
-  const fd = typeof fileobj === "number" ? fileobj : fileobj?.fileno?.();
-  if (typeof fd !== "number") {
-    throw new TypeError(`Invalid file object: ${String(fileobj)} is no number and has no fileno()`);
-  }
-  return fd;
-}
-
-function descriptorOf(fileobj: FileObject): number {
-  const fd = filenoOf(fileobj);
-  if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fffffff) {
-    throw new RangeError(`Invalid descriptor: ${fd}; is it closed?`);
-  }
-  return fd;
-}
-
-/** The live view behind `getMap`: reads pass through, and there is nothing to write with. */
-class KeyMap<T> implements ReadonlyMap<number, SelectorKey<T>> {
-  readonly #keys: Map<number, SelectorKey<T>>;
-
-  constructor(keys: Map<number, SelectorKey<T>>) {
-    this.#keys = keys;
-  }
-  get size(): number {
-    return this.#keys.size;
-  }
-  get(fd: number): SelectorKey<T> | undefined {
-    return this.#keys.get(fd);
-  }
-  has(fd: number): boolean {
-    return this.#keys.has(fd);
-  }
-  keys(): MapIterator<number> {
-    return this.#keys.keys();
-  }
-  values(): MapIterator<SelectorKey<T>> {
-    return this.#keys.values();
-  }
-  entries(): MapIterator<[number, SelectorKey<T>]> {
-    return this.#keys.entries();
-  }
-  [Symbol.iterator](): MapIterator<[number, SelectorKey<T>]> {
-    return this.#keys.entries();
-  }
-  forEach(
-    callback: (key: SelectorKey<T>, fd: number, map: ReadonlyMap<number, SelectorKey<T>>) => void,
-  ): void {
-    this.#keys.forEach((key, fd) => callback(key, fd, this));
   }
 }

@@ -1,0 +1,59 @@
+// The textbook select server: answers in upper case, and never answers at once. What a connection
+// sends goes into its message queue; it is answered when the connection can be written to. So no
+// client holds up another. Run: bun examples/select_server.ts [PORT]
+import { EVENT_READ, EVENT_WRITE, formatAddress, SelectSelector, Socket } from "../lib/mod.ts";
+
+const server = Socket.listen({ host: "0.0.0.0", port: Number(process.argv[2] ?? 9999) });
+const selector = new SelectSelector<Socket>();
+const queues = new Map<Socket, Uint8Array[]>();
+const buffer = new Uint8Array(1024);
+
+function accept(): void {
+  const connection = server.accept();
+  if (connection === null) return;
+  queues.set(connection, []);
+  selector.register(connection, EVENT_READ, connection);
+}
+
+function receive(connection: Socket): void {
+  const count = connection.recv(buffer);
+  if (count === 0) return remove(connection);
+  if (count < 0) return; // not ready after all
+  queues.get(connection)!.push(buffer.slice(0, count));
+  selector.modify(connection, EVENT_READ | EVENT_WRITE, connection);
+}
+
+function answer(connection: Socket): void {
+  const queue = queues.get(connection)!;
+  const message = queue[0];
+  if (message === undefined) {
+    selector.modify(connection, EVENT_READ, connection); // an empty queue ends the interest in writing
+    return;
+  }
+  const sent = connection.send(message.map((b) => b >= 0x61 && b <= 0x7a ? b - 0x20 : b));
+  if (sent === message.length) queue.shift();
+  else if (sent > 0) queue[0] = message.subarray(sent);
+}
+
+function remove(connection: Socket): void {
+  selector.unregister(connection);
+  queues.delete(connection);
+  connection.close();
+}
+
+selector.register(server, EVENT_READ, server);
+console.log(`listening on ${formatAddress(server.localAddress)}`);
+for (;;) {
+  for (const [{ data: socket }, events] of selector.select()) {
+    if (socket === server) {
+      accept();
+      continue;
+    }
+    try {
+      if (events & EVENT_WRITE) answer(socket);
+      if (events & EVENT_READ) receive(socket);
+    } catch {
+      remove(socket); // ECONNRESET and the like: the exceptional condition
+    }
+  }
+}
