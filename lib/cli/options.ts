@@ -9,8 +9,14 @@ export function option<const Flags extends string>(
 ): Option<Flags> {
   const made = new Option(flags, description);
   const name = made.long!.replace(/^--(no-)?/, "").replaceAll("-", "_").toUpperCase();
-  return made.env(`IOMUX_${name}`) as Option<Flags>;
+  const variable = `IOMUX_${name}`;
+  // commander takes any value of a switch's variable as "on".
+  const isSwitch = !made.required && !made.optional;
+  if (isSwitch && OFF.has(process.env[variable]?.toLowerCase() ?? "unset")) return made;
+  return made.env(variable) as Option<Flags>;
 }
+
+const OFF = new Set(["", "0", "false", "no", "off"]);
 
 const parser = (parse: (text: string) => number) => (text: string): number => {
   try {

@@ -17,6 +17,7 @@ import {
   EPOLLIN,
   EPOLLOUT,
   epollWaitPrecise,
+  replaceFd,
 } from "../sys/linux.ts";
 import { closeFd } from "../sys/posix.ts";
 import { BaseSelector, type Registration } from "./base.ts";
@@ -37,7 +38,10 @@ export class EpollSelector<T = unknown> extends BaseSelector<T> {
   #events = new Native(64 * EPOLL_EVENT.size);
   #capacity = 64;
 
-  /** The descriptor of the epoll instance itself; it is readable when something is ready. */
+  /**
+   * The descriptor of the epoll instance itself; it is readable when something is ready. Its number
+   * never changes, but an epoll set that watches it forgets it when this selector removes ghosts.
+   */
   fileno(): number {
     return this.#epfd;
   }
@@ -118,8 +122,7 @@ export class EpollSelector<T = unknown> extends BaseSelector<T> {
       const known = this.#tell(this.#epfd, EPOLL_CTL_MOD, registration, events) === 0;
       if (known) this.#tell(fresh, EPOLL_CTL_ADD, registration, events);
     }
-    closeFd(this.#epfd);
-    this.#epfd = fresh;
+    replaceFd(this.#epfd, fresh); // the number stays: callers may have asked for it
   }
 
   protected override release(): void {

@@ -58,29 +58,14 @@ export class Server {
   ): Promise<Server> {
     const listeners = await openListeners(options);
     const done = Promise.withResolvers<number>();
-    done.promise.catch(() => {}); // a failed start is reported by the rejection below
+    done.promise.catch(() => {}); // a failed start is reported by the race below
     const server = new Server(formatAddress(listeners.address), options, done.promise);
     let forced = 0;
+    let failure: Error | undefined;
     let running = options.workers;
-    const ended = () => {
-      if (--running > 0) return;
-      for (const wakeFd of server.#wakeFds.splice(0)) closeFd(wakeFd);
-      listeners.cleanUp();
-      done.resolve(forced);
-    };
     const start = (listenerFd: number): Promise<void> =>
-      new Promise((ready, reject) => {
+      new Promise((ready) => {
         const thread = spawn("serve", server.#threadData(listenerFd));
-        const fail = (error: Error) => {
-          listeners.cleanUp();
-          reject(error);
-          done.reject(error);
-        };
-        thread.on("error", fail);
-        thread.on("exit", (code) => {
-          if (code === 0) ended();
-          else fail(new Error(`A server thread ended with code ${code}`));
-        });
         thread.on("message", (message: ServeWorkerMessage) => {
           if (message.type === "ready") {
             server.selector = message.selector;
@@ -90,8 +75,21 @@ export class Server {
           } else if (message.type === "paused") events.paused?.(message.message);
           else forced += message.forced;
         });
+        thread.on("error", (error) => {
+          failure ??= error;
+          void server.stop(); // the others, which can only end themselves
+        });
+        thread.on("exit", (code) => {
+          if (code !== 0) failure ??= new Error(`A server thread ended with code ${code}`);
+          if (--running > 0) return;
+          for (const wakeFd of server.#wakeFds.splice(0)) closeFd(wakeFd);
+          listeners.cleanUp();
+          if (failure) done.reject(failure);
+          else done.resolve(forced);
+        });
       });
-    await Promise.all(listeners.sockets.map((socket) => start(socket.detach())));
+    const ready = Promise.all(listeners.sockets.map((socket) => start(socket.detach())));
+    await Promise.race([ready, done.promise]);
     return server;
   }
 

@@ -58,7 +58,11 @@ export class Run {
       });
     });
     try {
-      return await Promise.all(threads);
+      const ended = await Promise.allSettled(threads);
+      return ended.map((thread) => {
+        if (thread.status === "rejected") throw thread.reason;
+        return thread.value;
+      });
     } finally {
       for (const wakeFd of this.#wakeFds.splice(0)) closeFd(wakeFd);
     }
@@ -75,11 +79,17 @@ export class Run {
     const data = { plan: this.plan, first, count, control: this.#control, counters };
     return new Promise((resolve, reject) => {
       let result: LoadResult | undefined;
+      let failure: Error | undefined;
       const thread = spawn("load", data);
-      thread.on("error", reject);
+      thread.on("error", (error) => {
+        failure = error;
+        this.interrupt(); // the others, which can only end themselves
+      });
       thread.on("exit", (code) => {
-        if (result) resolve(result);
-        else reject(new Error(`A generator thread ended with code ${code} and no result`));
+        if (result && !failure) resolve(result);
+        else {reject(
+            failure ?? new Error(`A generator thread ended with code ${code} and no result`),
+          );}
       });
       thread.on("message", (message: LoadMessage) => {
         if (message.type === "result") result = message.result;

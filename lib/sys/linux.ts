@@ -5,7 +5,7 @@
  */
 import { check, ERRNO, errno, LIBC, OSError } from "./errno.ts";
 import { Native, NULL, open, type Pointer } from "./ffi.ts";
-import { c as posix, Timespec } from "./posix.ts";
+import { c as posix, closeFd, Timespec } from "./posix.ts";
 
 export const AF_UNIX = 1;
 export const AF_INET = 2;
@@ -68,6 +68,7 @@ const c = open(LIBC, {
   epoll_ctl: { args: ["i32", "i32", "i32", "pointer"], result: "i32" }, // epfd, op, fd, event
   epoll_wait: { args: ["i32", "pointer", "i32", "i32"], result: "i32" }, // epfd, events, max, ms
   eventfd: { args: ["i32", "i32"], result: "i32" }, // initial value, flags
+  dup3: { args: ["i32", "i32", "i32"], result: "i32" }, // from, to, flags
   // syscall(2), with the arguments of epoll_pwait2: older C libraries have no wrapper for it.
   epoll_pwait2: {
     args: ["i32", "i32", "pointer", "i32", "pointer", "pointer", "i32"],
@@ -82,6 +83,15 @@ export const epoll_wait = c.epoll_wait;
 /** A new epoll instance, close-on-exec. */
 export const epollCreate = (): number =>
   check(c.epoll_create1(EPOLL_CLOEXEC), "epoll_create1", "create an epoll instance");
+
+/** Closes `fd` and gives its number to what `by` refers to; `by` is closed, too. */
+export function replaceFd(fd: number, by: number): void {
+  try {
+    check(c.dup3(by, fd, SOCK_CLOEXEC), "dup3", `replace descriptor ${fd}`);
+  } finally {
+    closeFd(by);
+  }
+}
 
 /** A new eventfd(2) counter, non-blocking and close-on-exec. */
 export const eventfd = (): number =>
