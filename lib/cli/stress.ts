@@ -6,6 +6,17 @@ import type { SpawnLoad } from "../stress/stress.ts";
 import { UsageError } from "./exit.ts";
 import { atLeastOne, duration, option, SELECTOR_NAMES, size, threads } from "./options.ts";
 
+/** `--json HOST:PORT`: the option would take what is meant as the target for the name of a file. */
+function separate<F extends { json?: string | true | undefined }>(
+  target: string | undefined,
+  flags: F,
+): { target: string | undefined; flags: F } {
+  const { json } = flags;
+  if (target !== undefined || typeof json !== "string") return { target, flags };
+  const isTarget = /^(\[[^\]]+\]|[^:/\s]+):\d+$/.test(json);
+  return isTarget ? { target: json, flags: { ...flags, json: "-" } } : { target, flags };
+}
+
 /** What is sent at most by one `send`: a pipeline's worth of messages. */
 const MAX_IN_FLIGHT = 64 * 2 ** 20;
 
@@ -58,9 +69,11 @@ export function stressCommand(spawn: Spawn & SpawnLoad, done: (code: number) => 
       option("--server-workers <n|auto>", "of the embedded server").argParser(threads).default(1),
     )
     .addOption(
-      option("--json [file]", "the result as JSON, to stdout or a file").preset("-"),
+      option("--json [file]", "the result as JSON, to stdout or a file (not named HOST:PORT)")
+        .preset("-"),
     );
-  return command.action(async (target, flags, self) => {
+  return command.action(async (argument, options, self) => {
+    const { target, flags } = separate(argument, options);
     if (target !== undefined && flags.unix !== undefined) {
       throw new UsageError("a target and --unix exclude each other");
     }
@@ -77,7 +90,10 @@ export function stressCommand(spawn: Spawn & SpawnLoad, done: (code: number) => 
     if (flags.size * flags.pipeline > MAX_IN_FLIGHT) {
       throw new UsageError("--size times --pipeline must not be more than 64MiB");
     }
+    // A count is not cut short by a time that nobody asked for.
+    const untimed = flags.messages !== undefined &&
+      self.getOptionValueSource("duration") === "default";
     const { run } = await import("./stress_run.ts");
-    done(await run(target, flags, spawn));
+    done(await run(target, { ...flags, duration: untimed ? null : flags.duration }, spawn));
   }) as unknown as Command;
 }

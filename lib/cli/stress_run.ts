@@ -19,7 +19,7 @@ import { VERSION } from "./version.ts";
 export interface StressFlags {
   readonly unix?: string | undefined;
   readonly connections: number;
-  readonly duration: number;
+  readonly duration: number | null;
   readonly messages?: number | undefined;
   readonly size: number;
   readonly expect: Expect;
@@ -70,7 +70,7 @@ export async function run(
       load.interrupt();
     },
     second(code) {
-      err("\n");
+      endLive();
       process.exit(code);
     },
   });
@@ -94,7 +94,11 @@ export async function run(
         : null,
     );
     endLive();
-    publish(result, flags.json);
+    const unreachable = result.connections.established === 0 && !load.interrupted;
+    if (unreachable) {
+      err(`iomux: Cannot connect to ${name}: ${Object.keys(result.errors).join(", ")}\n`);
+    }
+    publish(result, flags.json, unreachable);
     return signalCode ?? exitCode(result);
   } finally {
     endLive();
@@ -154,17 +158,25 @@ function describeProgress(load: Run, started: number): string {
     `${formatCount(done / seconds)}/s${mismatched > 0 ? `   ${mismatched} MISMATCHED` : ""}`;
 }
 
-function publish(result: StressResult, json: string | true | undefined): void {
+function publish(
+  result: StressResult,
+  json: string | true | undefined,
+  unreachable: boolean,
+): void {
   const text = JSON.stringify(result, null, 2) + "\n";
   if (json === "-" || json === true) return out(text);
   if (json !== undefined) writeFileSync(json, text);
+  if (unreachable) return; // a report of zeros says nothing more
   out(formatReport(result, { count: formatCount, size: formatSize, duration: formatDuration }));
 }
 
 /** The gravest thing that happened. */
-function exitCode({ messages, connections }: StressResult): number {
+function exitCode({ messages, connections, errors }: StressResult): number {
   if (messages.mismatched > 0) return EXIT.verification;
-  if (connections.failed > 0) return EXIT.unreachable;
+  if (connections.failed > 0) {
+    const timedOut = Object.keys(errors).every((code) => code === "ETIMEDOUT");
+    return timedOut ? EXIT.timeout : EXIT.unreachable;
+  }
   if (messages.timed_out > 0) return EXIT.timeout;
   if (messages.lost > 0 || connections.lost > 0) return EXIT.peerGone;
   return EXIT.ok;

@@ -7,7 +7,7 @@
  *
  * - A handler's calls for one connection come in this order: `open`, then any of `data`, `writable`
  *   and `end` (once, and no `data` after it), then `close`, exactly once, whatever happened. A connect
- *   that fails calls `close` without `open`.
+ *   that fails calls `close` without `open`; so does a newcomer that can't be watched.
  * - Bytes given to `data` are lent until it returns: use them, change them in place, copy them, or give
  *   them to `send`, which copies only what the kernel does not take at once. An echo copies nothing.
  * - `send` never blocks and never fails by itself; a failure arrives as `close`, after the running
@@ -66,6 +66,8 @@ export interface ListenerOptions<S> {
   readonly state: () => S;
   /** False refuses: the connection is closed and counted as rejected. */
   readonly admit?: () => boolean;
+  /** A newcomer is closed as the selector can't watch it (FD_SETSIZE); told once until one can be. */
+  readonly refused?: (error: OSError) => void;
   /** The system is out of descriptors or memory; accepting goes on when one is free, or in 100 ms. */
   readonly paused?: (error: OSError) => void;
 }
@@ -104,7 +106,7 @@ export interface Engine {
   readonly active: number;
   /** Watches a listening socket, which the engine owns from now on. */
   listen<S>(socket: Socket, options: ListenerOptions<S>): Listener;
-  /** Begins to connect. A failure arrives as `close`. */
+  /** Begins to connect. A failure arrives as `close`. @throws when the engine is closed */
   connect<S>(options: ConnectOptions, handler: Handler<S>, state: S): Connection<S>;
   /** Calls back once, in `ms` milliseconds or later. */
   after(ms: number, callback: () => void): Timer;

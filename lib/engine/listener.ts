@@ -28,8 +28,10 @@ export class StreamListener<S> implements Listener, Source {
   readonly #socket: Socket;
   readonly #options: ListenerOptions<S>;
   #retry: Timer | undefined;
-  /** From the first refusal until an accept succeeds again; told once. */
+  /** From the first accept that failed for want of something until nobody waits; told once. */
   #exhausted = false;
+  /** The last newcomer could not be watched; told once. */
+  #refusing = false;
   #watched = false;
   #closed = false;
   readonly #tcp: boolean;
@@ -47,13 +49,13 @@ export class StreamListener<S> implements Listener, Source {
     for (let i = 0; i < ACCEPTS_PER_TURN && !this.#closed; i++) {
       const fd = c.accept4(this.#socket.fileno(), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) {
-        this.#exhausted = false;
         this.#admit(Socket.fromFd(fd));
         continue;
       }
       const error = errno();
       if (error === ERRNO.EAGAIN) {
         if (i === 0) slots[COUNTER.spurious]!++;
+        this.#exhausted = false;
         return;
       }
       if (error !== ERRNO.EINTR) this.#engine.counters.countError(error);
@@ -73,7 +75,9 @@ export class StreamListener<S> implements Listener, Source {
       return;
     }
     if (this.#tcp) socket.setNoDelay(true);
-    this.#engine.adopt(new Stream(this.#engine, socket, handler, state(), false));
+    const failure = this.#engine.adopt(new Stream(this.#engine, socket, handler, state(), false));
+    if (failure && !this.#refusing) this.#options.refused?.(failure);
+    this.#refusing = failure !== undefined;
   }
 
   #pause(error: OSError): void {

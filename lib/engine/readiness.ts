@@ -41,8 +41,10 @@ export class ReadinessEngine implements Engine {
   readonly buffer: Native;
   readonly observer: Observer | undefined;
   readonly wakeHandle: WakeHandle;
-  now: number = performance.now();
 
+  /** 0 until somebody asks in this turn. */
+  #now = 0;
+  #closed = false;
   readonly #timers = new Timers();
   readonly #streams = new Set<Stream<any>>();
   readonly #listeners = new Set<StreamListener<any>>();
@@ -63,6 +65,10 @@ export class ReadinessEngine implements Engine {
     return this.poller.name;
   }
 
+  get now(): number {
+    return this.#now ||= performance.now();
+  }
+
   get active(): number {
     return this.#streams.size;
   }
@@ -74,6 +80,7 @@ export class ReadinessEngine implements Engine {
   }
 
   connect<S>(options: ConnectOptions, handler: Handler<S>, state: S): Connection<S> {
+    if (this.#closed) throw new Error("Cannot connect: the engine is closed");
     let socket: Socket;
     try {
       socket = Socket.connect(options);
@@ -90,11 +97,11 @@ export class ReadinessEngine implements Engine {
     return stream;
   }
 
-  /** Takes a new stream in. */
-  adopt(stream: Stream<any>): void {
+  /** Takes a new stream in; returns why it can't be watched, if so. Its `close` follows then. */
+  adopt(stream: Stream<any>): OSError | undefined {
     this.#streams.add(stream);
     this.slots[COUNTER.active]!++;
-    stream.start();
+    return stream.start();
   }
 
   /** A stream has closed its descriptor: says farewell to its handler at the end of the turn. */
@@ -124,13 +131,16 @@ export class ReadinessEngine implements Engine {
     const next = this.#timers.next;
     const pending = this.#farewells.length > 0;
     const timeout = pending ? 0 : next === Infinity ? undefined : next - performance.now();
+    this.#now = 0; // unknown until the wait is over
     const events = this.observer
       ? this.#observedTurn(this.observer, timeout)
       : this.poller.dispatch(timeout, this.#ready);
-    this.now = performance.now();
     this.slots[COUNTER.wakeups]!++;
     this.slots[COUNTER.events]! += events;
-    if (next <= this.now) this.#timers.run(this.now);
+    if (next !== Infinity) {
+      this.#now = performance.now();
+      if (next <= this.#now) this.#timers.run(this.#now);
+    }
     if (this.#farewells.length > 0) this.#sayFarewells();
   }
 
@@ -154,6 +164,7 @@ export class ReadinessEngine implements Engine {
   }
 
   close(): void {
+    this.#closed = true;
     for (const listener of this.#listeners) listener.close();
     for (const stream of this.#streams) stream.close();
     while (this.#farewells.length > 0) this.#sayFarewells();

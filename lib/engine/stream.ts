@@ -64,10 +64,11 @@ export class Stream<S> implements Connection<S>, Source {
     }
   }
 
-  /** Begins to watch; called once by the engine. */
-  start(): void {
-    this.#watch();
-    if (!this.#connecting && !this.#closed) this.#handler.open(this);
+  /** Begins to watch; called once by the engine. Returns the error when it can't. */
+  start(): OSError | undefined {
+    const failure = this.#watch();
+    if (!failure && !this.#connecting) this.#handler.open(this);
+    return failure;
   }
 
   ready(events: number): void {
@@ -88,8 +89,10 @@ export class Stream<S> implements Connection<S>, Source {
       return false;
     }
     this.#connecting = false;
+    const ended = this.#ending; // before there was anything to send FIN to
     this.#watch();
     this.#handler.open(this);
+    if (ended && !this.#queue && !this.#closed) this.#finish();
     return true;
   }
 
@@ -114,7 +117,7 @@ export class Stream<S> implements Connection<S>, Source {
   }
 
   send(bytes: Uint8Array): number {
-    if (this.#closed || this.#ending) return 0;
+    if (this.#closed || this.#ending) return this.queued;
     let sent = 0;
     if (!this.#queue && !this.#connecting && !this.#engine.observer) {
       sent = this.#transmit(bytes);
@@ -145,7 +148,8 @@ export class Stream<S> implements Connection<S>, Source {
   #flush(): void {
     const queue = this.#queue!;
     for (let budget = SEND_BUDGET; queue.length > 0 && budget > 0;) {
-      const bytes = queue.peek();
+      let bytes = queue.peek();
+      if (bytes.length > budget) bytes = bytes.subarray(0, budget);
       const sent = this.#transmit(bytes);
       if (sent < 0) return;
       if (sent > 0) this.#engine.observer?.sent(this, bytes.subarray(0, sent));
@@ -157,7 +161,7 @@ export class Stream<S> implements Connection<S>, Source {
       this.#queue = undefined;
       this.#engine.observer?.drained(this);
       this.#watch();
-      if (this.#ending) this.#finish();
+      if (this.#ending && !this.#closed) this.#finish();
     }
     if (!this.#closed) this.#handler.writable(this);
   }
@@ -175,7 +179,7 @@ export class Stream<S> implements Connection<S>, Source {
   end(): void {
     if (this.#closed || this.#ending) return;
     this.#ending = true;
-    if (!this.#queue) this.#finish();
+    if (!this.#queue && !this.#connecting) this.#finish();
   }
 
   /** Everything is sent: FIN. */
@@ -209,7 +213,7 @@ export class Stream<S> implements Connection<S>, Source {
   }
 
   /** Brings the selector's interest in line with what this connection can do now. */
-  #watch(): void {
+  #watch(): OSError | undefined {
     if (this.#closed) return;
     const wanted = (this.#paused || this.#peerEnded || this.#connecting ? 0 : EVENT_READ) |
       (this.#queue || this.#connecting ? EVENT_WRITE : 0);
@@ -223,7 +227,15 @@ export class Stream<S> implements Connection<S>, Source {
       else poller.modify(this.#fd, wanted, this);
     } catch (error) {
       this.#interest = 0;
-      this.#fail(error as OSError);
+      const failure = asOSError(error, poller.name);
+      this.#fail(failure);
+      return failure;
     }
   }
+}
+
+/** What a selector throws; a descriptor above FD_SETSIZE is one too many, as under a lower limit. */
+function asOSError(error: unknown, selector: string): OSError {
+  if (!(error instanceof RangeError)) return error as OSError;
+  return new OSError(ERRNO.EMFILE!, selector, error.message.replace(/^Cannot /, ""));
 }

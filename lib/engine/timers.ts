@@ -66,6 +66,11 @@ export class Timers {
     for (const entry of alive) this.#insert(entry);
   }
 
+  /** How many entries are kept, cancelled ones included. */
+  get size(): number {
+    return this.#heap.length;
+  }
+
   /** When the next timer is due; Infinity when there is none. */
   get next(): number {
     while (this.#heap.length > 0 && !this.#heap[0]!.callback) {

@@ -75,13 +75,16 @@ export async function resolveHost(host: string, family?: 4 | 6): Promise<string[
   const literal = literalAddresses(host)?.filter(wanted);
   if (literal?.length) return literal;
   if (literal) throw new ResolveError(host, "EADDRFAMILY");
+  // Runtimes disagree about the empty name: nothing, the loopback, or an error of the argument.
+  if (host === "") throw new ResolveError(host, "ENOTFOUND");
   const { lookup } = process.getBuiltinModule("node:dns/promises");
   try {
     const found = await lookup(host, { all: true, ...(family ? { family } : {}) });
-    return found.map(({ address }) => address);
+    if (found.length > 0) return found.map(({ address }) => address);
   } catch (error) {
     throw new ResolveError(host, (error as { code?: string }).code ?? (error as Error).message);
   }
+  throw new ResolveError(host, "ENOTFOUND");
 }
 
 /** The addresses of what needs no resolver; undefined for a name. */
@@ -133,15 +136,15 @@ export const SOCKADDR_SIZE = 128;
 /**
  * Writes the sockaddr of an IP address or a Unix path, and returns its length.
  *
- * @throws RangeError for a name, a bad port, or a path of more than 107 bytes
+ * @throws RangeError for a name, a bad port, or a path with a NUL or of more than 107 bytes
  */
 export function packAddress(view: DataView, to: { host: string; port: number } | string): number {
   new Uint8Array(view.buffer, view.byteOffset, SOCKADDR_SIZE).fill(0);
   if (typeof to === "string") {
     const path = new TextEncoder().encode(to);
-    if (path.length === 0 || path.length > UNIX_PATH_MAX) {
+    if (path.length === 0 || path.length > UNIX_PATH_MAX || path.includes(0)) {
       throw new RangeError(
-        `Invalid path of a Unix socket: 1 to ${UNIX_PATH_MAX} bytes are allowed`,
+        `Invalid path of a Unix socket: 1 to ${UNIX_PATH_MAX} bytes are allowed, and no NUL`,
       );
     }
     view.setUint16(0, AF_UNIX, true);
@@ -162,10 +165,11 @@ export function packAddress(view: DataView, to: { host: string; port: number } |
 function zoneIndex(zone: string | undefined): number {
   if (zone === undefined) return 0;
   if (/^\d+$/.test(zone)) return Number(zone);
+  // Only its link-local addresses tell an interface's number; a global one has scope 0.
   const found = process.getBuiltinModule("node:os").networkInterfaces()[zone]
-    ?.find((address) => address.family === "IPv6");
-  if (!found) throw new RangeError(`Unknown network interface "${zone}"`);
-  return found.scopeid ?? 0;
+    ?.find((address) => address.family === "IPv6" && address.scopeid > 0);
+  if (found?.family !== "IPv6") throw new RangeError(`Unknown network interface "${zone}"`);
+  return found.scopeid;
 }
 
 /** Reads the sockaddr that a call such as getsockname(2) left, `length` bytes of it. */

@@ -23,9 +23,10 @@ export function getAvailablePort(options?: GetAvailablePortOptions): number {
   throw new Error("unreachable");
 }
 
-/** The machine's first address that is not the loopback; undefined when it has none. */
+/** The machine's first address that others can reach by it: neither loopback nor link-local. */
 export function getNetworkAddress(family: "IPv4" | "IPv6" = "IPv4"): string | undefined {
   const interfaces = process.getBuiltinModule("node:os").networkInterfaces();
-  return Object.values(interfaces).flat().find((a) => a && a.family === family && !a.internal)
-    ?.address;
+  const linkLocal = (a: { scopeid?: number }) => (a.scopeid ?? 0) > 0;
+  return Object.values(interfaces).flat()
+    .find((a) => a && a.family === family && !a.internal && !linkLocal(a))?.address;
 }

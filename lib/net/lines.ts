@@ -2,6 +2,8 @@
 
 const LF = 10;
 const CR = 13;
+// A byte order mark is text like any other, except at the start of a file, which a stream is not.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * The next line as UTF-8 text, without its "\n" or "\r\n"; at the end of the stream what is left, then
@@ -19,20 +21,24 @@ export function readLine(
   receive: (bytes: Uint8Array) => void,
 ): string | null {
   let line = new Uint8Array(new ArrayBuffer(1024));
+  const checkLength = (length: number) => {
+    if (length > maxBytes) {
+      throw new RangeError(`Cannot read a line: it is longer than ${maxBytes} bytes`);
+    }
+  };
+  const text = (length: number) => {
+    checkLength(length);
+    return decoder.decode(line.subarray(0, length));
+  };
   for (let length = 0;;) {
     const seen = peek(line.subarray(length));
-    if (seen === 0) return length === 0 ? null : new TextDecoder().decode(line.subarray(0, length));
+    if (seen === 0) return length === 0 ? null : text(length);
     const lf = line.subarray(length, length + seen).indexOf(LF);
     const taken = lf < 0 ? seen : lf + 1;
     receive(line.subarray(length, length + taken));
     length += taken;
-    if (lf >= 0) {
-      const end = length > 1 && line[length - 2] === CR ? length - 2 : length - 1;
-      return new TextDecoder().decode(line.subarray(0, end));
-    }
-    if (length > maxBytes) {
-      throw new RangeError(`Cannot read a line: it is longer than ${maxBytes} bytes`);
-    }
+    if (lf >= 0) return text(length > 1 && line[length - 2] === CR ? length - 2 : length - 1);
+    checkLength(length - 1); // the last byte may be the CR of a line that ends with the next one
     if (length === line.length) {
       const larger = new Uint8Array(new ArrayBuffer(length * 2));
       larger.set(line);

@@ -15,9 +15,9 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
 } from "../sys/linux.ts";
-import { c, closeFd, Timespec } from "../sys/posix.ts";
+import { c, closeFd, setNonBlocking, Timespec } from "../sys/posix.ts";
 import { literalAddresses, packAddress, SOCKADDR_SIZE } from "./address.ts";
-import { setInt, takeError } from "./options.ts";
+import { checkDuration, setInt, setTimeouts, takeError } from "./options.ts";
 
 /** Where and how to listen. */
 export interface ListenOptions {
@@ -96,6 +96,7 @@ export function openListener(options: ListenOptions): number {
 /** A non-blocking descriptor that is connected or connecting. */
 export function openConnection(options: ConnectOptions): number {
   const { path, port = 0, bind, timeoutMs } = options;
+  if (timeoutMs !== undefined) checkDuration(timeoutMs);
   const host = path === undefined ? numeric(options.host ?? "127.0.0.1") : undefined;
   const name = targetName(options);
   const fd = createSocket(host);
@@ -109,11 +110,15 @@ export function openConnection(options: ConnectOptions): number {
     const length = packAddress(sockaddr.view, host === undefined ? path! : { host, port });
     if (c.connect(fd, sockaddr.pointer, length) === -1) {
       const error = errno();
+      let finished: boolean;
       // EINTR: the attempt goes on (connect(2)), exactly as after EINPROGRESS.
-      if (error !== ERRNO.EINPROGRESS && error !== ERRNO.EINTR) {
+      if (error === ERRNO.EINPROGRESS || error === ERRNO.EINTR) {
+        finished = finishConnect(fd, name, timeoutMs ?? 0);
+      } else if (error === ERRNO.EAGAIN && host === undefined && timeoutMs) {
+        finished = connectWhenRoom(fd, length, name, timeoutMs);
+      } else {
         throw new OSError(error, "connect", `connect to ${name}`);
       }
-      const finished = finishConnect(fd, name, timeoutMs ?? 0);
       if (!finished && timeoutMs !== undefined) {
         throw new OSError(ERRNO.ETIMEDOUT!, "connect", `connect to ${name} within ${timeoutMs} ms`);
       }
@@ -125,6 +130,28 @@ export function openConnection(options: ConnectOptions): number {
   }
 }
 
+/**
+ * Connects a Unix socket to a listener whose backlog is full (EAGAIN). No readiness tells when there is
+ * room, so it waits within connect(2), see unix(7): true when connected, false when it took too long.
+ */
+function connectWhenRoom(fd: number, length: number, name: string, timeoutMs: number): boolean {
+  const deadline = performance.now() + timeoutMs;
+  setNonBlocking(fd, false);
+  for (let left = timeoutMs; left > 0; left = deadline - performance.now()) {
+    setTimeouts(fd, { sendMs: left });
+    if (c.connect(fd, sockaddr.pointer, length) === 0) {
+      setTimeouts(fd, { sendMs: 0 });
+      setNonBlocking(fd, true);
+      return true;
+    }
+    const error = errno();
+    if (error !== ERRNO.EAGAIN && error !== ERRNO.EINTR) {
+      throw new OSError(error, "connect", `connect to ${name}`);
+    }
+  }
+  return false;
+}
+
 const pollfd = new Native(8);
 const time = new Timespec();
 
@@ -134,6 +161,7 @@ const time = new Timespec();
  * @throws OSError when it failed
  */
 export function finishConnect(fd: number, name: string, timeoutMs: number): boolean {
+  checkDuration(timeoutMs);
   const deadline = performance.now() + timeoutMs;
   for (let left = timeoutMs;; left = deadline - performance.now()) {
     pollfd.view.setInt32(0, fd, true);

@@ -78,12 +78,18 @@ export function setLinger(fd: number, seconds: number | null): void {
   check(c.setsockopt(fd, SOL_SOCKET, SO_LINGER, value.pointer, 8), "setsockopt", "set SO_LINGER");
 }
 
+/** Throws RangeError unless `ms` is a time to wait: 0 or more. */
+export function checkDuration(ms: number): void {
+  if (!(ms >= 0)) throw new RangeError(`Invalid timeout: ${ms} milliseconds`);
+}
+
 /** How long blocking calls wait at most, in milliseconds; 0 for no limit (SO_RCVTIMEO, SO_SNDTIMEO). */
 export function setTimeouts(fd: number, limits: { recvMs?: number; sendMs?: number }): void {
   for (
     const [option, ms] of [[SO_RCVTIMEO, limits.recvMs], [SO_SNDTIMEO, limits.sendMs]] as const
   ) {
     if (ms === undefined) continue;
+    checkDuration(ms);
     const microseconds = Math.ceil(ms * 1000);
     const seconds = Math.floor(microseconds / 1e6);
     value.int32.set([seconds, 0, microseconds - seconds * 1e6, 0]);

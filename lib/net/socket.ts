@@ -115,7 +115,8 @@ export class Socket implements Disposable {
 
   /** Sends `length` bytes of `buffer` from `offset`: the number taken, or WOULD_BLOCK. */
   send(buffer: Uint8Array, offset = 0, length: number = buffer.length - offset): number {
-    if (offset < 0 || length < 0 || offset + length > buffer.length) {
+    const inside = offset >= 0 && length >= 0 && offset + length <= buffer.length;
+    if (!inside || !Number.isInteger(offset) || !Number.isInteger(length)) {
       throw new RangeError(`Cannot send ${length} bytes from ${offset} of ${buffer.length}`);
     }
     const bytes = offset === 0 ? buffer : buffer.subarray(offset, offset + length);

@@ -20,7 +20,7 @@ export class Flow {
   concluded = false;
   /** Given up, because no reply came in time. */
   timedOut = false;
-  /** When bytes last moved, for the timeout. */
+  /** When bytes last left, for the timeout where no replies are expected. */
   progressAt = 0;
   /** When each message in flight was sent: a ring, as replies come in order. */
   readonly #sentAt: Float64Array;
@@ -46,8 +46,15 @@ export class Flow {
     this.progressAt = now;
   }
 
+  /** When the oldest message in flight was sent. */
+  get oldestSentAt(): number {
+    return this.#sentAt[this.receivedMessages % this.#sentAt.length]!;
+  }
+
   /** Takes the oldest message in flight as answered, and returns when it was sent. */
   answered(): number {
-    return this.#sentAt[this.receivedMessages++ % this.#sentAt.length]!;
+    const { oldestSentAt } = this;
+    this.receivedMessages++;
+    return oldestSentAt;
   }
 }

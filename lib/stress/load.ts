@@ -30,6 +30,8 @@ export const PROGRESS = {
 const CONNECTING = 16;
 /** How long evidence of a mismatch is waited for, and a peer's FIN at the end. */
 const PATIENCE_MS = 500;
+/** The longest between looks at the command, as nobody can wake a thread that is still connecting. */
+const MAX_SWEEP_MS = 250;
 /** Messages per turn and connection where no reply paces them. */
 const UNPACED_BUDGET = 64;
 
@@ -88,7 +90,8 @@ class Load implements Handler<Flow> {
     const cpuBefore = threadCpu();
     this.#lastReply = performance.now();
     this.#running = true;
-    if (plan.messages === null) this.#engine.after(plan.durationMs, () => this.#stop());
+    this.#stopping = Atomics.load(command, 0) === LOAD_COMMAND.stop; // before it could begin
+    if (plan.durationMs !== null) this.#engine.after(plan.durationMs, () => this.#stop());
     for (const peer of this.#peers) this.#fill(peer, performance.now());
     until(() => this.#idle);
     const endedAt = performance.timeOrigin + this.#lastReply;
@@ -165,7 +168,6 @@ class Load implements Handler<Flow> {
     const { verifier } = flow;
     const wasBroken = verifier.broken;
     const right = verifier.take(bytes, flow.sentMessages * plan.size);
-    flow.progressAt = now;
     const complete = Math.floor(verifier.offset / plan.size) - flow.receivedMessages;
     for (let i = 0; i < complete; i++) this.#latency.record(now - flow.answered());
     this.#slots[PROGRESS.received]! += complete;
@@ -220,11 +222,11 @@ class Load implements Handler<Flow> {
   end(peer: Peer): void {
     const { plan } = this.#data;
     const flow = peer.state;
-    const expected = flow.sentMessages * plan.size;
     if (flow.verifier.broken) this.#conclude(peer);
-    else if (plan.expect !== "none" && flow.verifier.offset < expected) {
+    else if (flow.verifier.offset % plan.size > 0) {
+      // Between messages it would be a peer that left, and not a stream that is wrong.
       this.#countMismatch(flow);
-      this.#firstMismatch ??= flow.verifier.truncation(expected);
+      this.#firstMismatch ??= flow.verifier.truncation(flow.sentMessages * plan.size);
     }
     peer.close();
   }
@@ -260,7 +262,7 @@ class Load implements Handler<Flow> {
     const flow = peer.state;
     if (flow.concluded) return;
     flow.concluded = true;
-    this.#firstMismatch ??= flow.verifier.mismatch();
+    this.#firstMismatch ??= flow.verifier.mismatch(flow.sentMessages * this.#data.plan.size);
     peer.close();
   }
 
@@ -275,19 +277,20 @@ class Load implements Handler<Flow> {
 
   /** Looks for replies and connects that take too long, a few times per timeout. */
   #sweep(): void {
-    const { timeoutMs } = this.#data.plan;
+    const { timeoutMs, expect } = this.#data.plan;
+    const paced = expect !== "none";
     const now = performance.now();
     for (const peer of this.#peers) {
       const flow = peer.state;
       const waiting = !flow.opened || (this.#running && !flow.finished && flow.inFlight > 0);
-      const since = flow.opened ? flow.progressAt : flow.startedAt;
+      const since = !flow.opened ? flow.startedAt : paced ? flow.oldestSentAt : flow.progressAt;
       if (!waiting || now - since < timeoutMs || flow.verifier.broken) continue;
       this.#engine.counters.countError(ERRNO.ETIMEDOUT!);
       this.#timedOut += flow.inFlight;
       flow.timedOut = true;
       peer.close();
     }
-    this.#engine.after(Math.max(timeoutMs / 8, 1), () => this.#sweep());
+    this.#engine.after(Math.min(Math.max(timeoutMs / 8, 1), MAX_SWEEP_MS), () => this.#sweep());
   }
 
   /** Half-closes, and takes the peers' last bytes: anything beyond the replies is a mismatch. */

@@ -15,9 +15,9 @@ export type Target =
 export interface Plan {
   readonly target: Target;
   readonly connections: number;
-  /** Stop after this time, unless `messages` is given. */
-  readonly durationMs: number;
-  /** Stop after this many messages over all connections. */
+  /** Stop after this time; null for no limit. */
+  readonly durationMs: number | null;
+  /** Stop after this many messages over all connections; null for no limit. */
   readonly messages: number | null;
   /** Bytes of one message. */
   readonly size: number;

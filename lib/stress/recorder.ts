@@ -57,7 +57,7 @@ export class Recorder {
       p99: at(99),
       p99_9: at(99.9),
       p99_99: at(99.99),
-      max: us(h.maxValue),
+      max: empty ? 0 : us(h.maxValue),
       count: h.totalCount,
     };
   }

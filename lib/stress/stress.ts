@@ -94,7 +94,8 @@ export class Run {
       thread.on("message", (message: LoadMessage) => {
         if (message.type === "result") result = message.result;
         else {
-          this.#wakeFds.push(c.dup(message.wakeFd)); // the thread closes its own
+          const wakeFd = c.dup(message.wakeFd); // the thread closes its own
+          if (wakeFd >= 0) this.#wakeFds.push(wakeFd); // else it has ended, interrupted
           connected();
         }
       });

@@ -72,26 +72,31 @@ export class Verifier {
     return right;
   }
 
-  /** What went wrong at the first wrong byte. */
-  mismatch(): Mismatch {
+  /** What went wrong at the first wrong byte, when `allowed` bytes were sent in all. */
+  mismatch(allowed: number): Mismatch {
     const evidence = this.#evidence!;
-    const expected = this.#oracle.expected(this.#connection, this.offset, SHOWN);
-    const shown = hex(expected);
-    return this.#report(this.#classify(evidence), shown, hex(evidence));
+    return this.#report(this.#classify(evidence, allowed), allowed, hex(evidence));
   }
 
   /** The peer ended its stream before all of `allowed` bytes had come. */
   truncation(allowed: number): Mismatch {
-    const missing = Math.min(SHOWN, allowed - this.offset);
-    const expected = this.#oracle.expected(this.#connection, this.offset, missing);
-    return this.#report("truncated", hex(expected), "");
+    return this.#report("truncated", allowed, "");
   }
 
-  #report(kind: MismatchKind, expected: string, actual: string): Mismatch {
-    return { connection: this.#connection, offset: this.offset, kind, expected, actual };
+  #report(kind: MismatchKind, allowed: number, actual: string): Mismatch {
+    const { offset } = this;
+    const length = Math.min(SHOWN, allowed - offset);
+    const expected = hex(this.#oracle.expected(this.#connection, offset, length));
+    return { connection: this.#connection, offset, kind, expected, actual };
   }
 
-  #classify(evidence: Uint8Array): MismatchKind {
+  /** Whether all of `evidence` is our stream from `offset` on. */
+  #isOurs(evidence: Uint8Array, offset: number): boolean {
+    const place = { connection: this.#connection, offset };
+    return offset >= 0 && this.#oracle.agrees(evidence, 0, evidence.length, place);
+  }
+
+  #classify(evidence: Uint8Array, allowed: number): MismatchKind {
     const place = this.#oracle.locate(evidence, 0, this.offset);
     if (place) return this.#classifyPlaced(evidence, place);
     // The first wrong bytes are of no stream: see where, if anywhere, ours goes on.
@@ -106,7 +111,15 @@ export class Verifier {
         this.#oracle.agrees(evidence, 0, at, { connection: this.#connection, offset: start });
       return repeated ? "duplicated" : "foreign"; // inserted
     }
-    return "corrupted";
+    return this.#classifyByLength(evidence, allowed);
+  }
+
+  /** Too few bytes to recognize, as at the end of all that comes: are they too many, or too few? */
+  #classifyByLength(evidence: Uint8Array, allowed: number): MismatchKind {
+    const excess = this.offset + evidence.length - allowed;
+    const shifted = this.#isOurs(evidence, this.offset - excess);
+    if (excess > 0) return shifted ? "duplicated" : "foreign";
+    return excess < 0 && shifted ? "lost" : "corrupted";
   }
 
   /** The first wrong bytes belong to a stream. */
@@ -119,10 +132,10 @@ export class Verifier {
       at < evidence.length &&
       this.#oracle.agrees(evidence, at, 1, { ...place, offset: place.offset + at })
     ) at++;
-    for (; at < evidence.length; at++) {
+    for (const end = Math.min(evidence.length, at + SCAN); at < end; at++) {
       const next = this.#oracle.locate(evidence, at, this.offset);
-      if (!next || next.connection !== this.#connection) continue;
-      return next.offset >= this.offset && next.offset < place.offset ? "reordered" : "lost";
+      if (next?.connection !== this.#connection || next.offset < this.offset) continue;
+      return next.offset < place.offset ? "reordered" : "lost";
     }
     return "lost";
   }
