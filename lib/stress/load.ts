@@ -1,7 +1,6 @@
 /** The body of a generator thread: connections driven on an engine, in a closed loop. */
 import {
   type Connection,
-  COUNTER,
   Counters,
   createEngine,
   type Engine,
@@ -14,17 +13,10 @@ import { sameBytes } from "../sys/posix.ts";
 import { Flow } from "./flow.ts";
 import { Oracle } from "./oracle.ts";
 import { LOAD_COMMAND, type LoadData, type LoadMessage, type LoadResult } from "./plan.ts";
-import { Recorder } from "./recorder.ts";
-import { type Mismatch, Verifier } from "./verifier.ts";
+import { Tally } from "./tally.ts";
+import { Verifier } from "./verifier.ts";
 
 type Peer = Connection<Flow>;
-
-/** Slots of the engine's counters that show the progress of a run while it goes on. */
-export const PROGRESS = {
-  sent: COUNTER.user,
-  received: COUNTER.user + 1,
-  mismatched: COUNTER.user + 2,
-} as const;
 
 /** Attempts to connect at a time: more would wait for each other here, and show as connect latency. */
 const CONNECTING = 16;
@@ -40,20 +32,11 @@ const epochNow = () => performance.timeOrigin + performance.now();
 class Load implements Handler<Flow> {
   readonly #data: LoadData;
   readonly #engine: Engine;
-  readonly #slots: Float64Array;
+  readonly #tally: Tally;
   readonly #oracle: Oracle;
-  readonly #latency = new Recorder();
-  readonly #connect = new Recorder();
   readonly #peers = new Set<Peer>();
   #nextIndex = 0;
   #connecting = 0;
-  #established = 0;
-  #failed = 0;
-  #lost = 0;
-  #timedOut = 0;
-  #unanswered = 0;
-  #verified = 0;
-  #firstMismatch: Mismatch | null = null;
   #running = false;
   #stopping = false;
   /** The run is over, and connections are only said goodbye to. */
@@ -64,7 +47,7 @@ class Load implements Handler<Flow> {
     const { plan } = data;
     const counters = new Counters(data.counters);
     this.#data = data;
-    this.#slots = counters.slots;
+    this.#tally = new Tally(counters.slots);
     this.#engine = createEngine({ selector: plan.clientSelector, counters });
     this.#oracle = new Oracle(
       plan.seed,
@@ -101,21 +84,9 @@ class Load implements Handler<Flow> {
     this.#sayGoodbye(until);
     this.#engine.close();
     return {
-      established: this.#established,
-      failed: this.#failed,
-      lost: this.#lost,
-      peak: this.#established,
-      sent: this.#slots[PROGRESS.sent]!,
-      received: this.#slots[PROGRESS.received]!,
-      verified: this.#verified,
-      mismatched: this.#slots[PROGRESS.mismatched]!,
-      timedOut: this.#timedOut,
-      unanswered: this.#unanswered,
+      ...this.#tally.summary(),
       startedAt,
       endedAt,
-      latency: this.#latency.encode(),
-      connect: this.#connect.encode(),
-      firstMismatch: this.#firstMismatch,
       cpuMs: cpu.user + cpu.system - cpuBefore.user - cpuBefore.system,
       selector: this.#engine.selector,
     };
@@ -155,8 +126,8 @@ class Load implements Handler<Flow> {
   open(peer: Peer): void {
     peer.state.opened = true;
     this.#connecting--;
-    this.#established++;
-    this.#connect.record(performance.now() - peer.state.startedAt);
+    this.#tally.established++;
+    this.#tally.connect.record(performance.now() - peer.state.startedAt);
     this.#connectMore();
   }
 
@@ -169,9 +140,8 @@ class Load implements Handler<Flow> {
     const wasBroken = verifier.broken;
     const right = verifier.take(bytes, flow.sentMessages * plan.size);
     const complete = Math.floor(verifier.offset / plan.size) - flow.receivedMessages;
-    for (let i = 0; i < complete; i++) this.#latency.record(now - flow.answered());
-    this.#slots[PROGRESS.received]! += complete;
-    this.#verified += complete;
+    for (let i = 0; i < complete; i++) this.#tally.latency.record(now - flow.answered());
+    this.#tally.verified(complete);
     this.#lastReply = now;
     if (right === bytes.length) return this.#fill(peer, now);
     if (!wasBroken) {
@@ -210,7 +180,7 @@ class Load implements Handler<Flow> {
     const flow = peer.state;
     const bytes = this.#oracle.sent(flow.index, flow.sentMessages * size, count * size);
     flow.sent(count, now);
-    this.#slots[PROGRESS.sent]! += count;
+    this.#tally.sent(count);
     peer.send(bytes);
   }
 
@@ -226,7 +196,7 @@ class Load implements Handler<Flow> {
     else if (flow.verifier.offset % plan.size > 0) {
       // Between messages it would be a peer that left, and not a stream that is wrong.
       this.#countMismatch(flow);
-      this.#firstMismatch ??= flow.verifier.truncation(flow.sentMessages * plan.size);
+      this.#tally.firstMismatch ??= flow.verifier.truncation(flow.sentMessages * plan.size);
     }
     peer.close();
   }
@@ -236,14 +206,14 @@ class Load implements Handler<Flow> {
     this.#peers.delete(peer);
     if (!flow.opened) {
       this.#connecting--;
-      this.#failed++;
+      this.#tally.failed++;
       this.#connectMore();
       return;
     }
     if (flow.verifier.broken) this.#conclude(peer);
     if (this.#over) return; // we are the ones who leave
-    if (this.#data.plan.expect !== "none") this.#unanswered += this.#missing(flow);
-    if (error !== null || !flow.finished) this.#lost++;
+    if (this.#data.plan.expect !== "none") this.#tally.unanswered += this.#missing(flow);
+    if (error !== null || !flow.finished) this.#tally.lost++;
   }
 
   /** Messages without an answer that are not counted as mismatched or timed out already. */
@@ -254,7 +224,7 @@ class Load implements Handler<Flow> {
 
   #countMismatch(flow: Flow): void {
     flow.mismatched = true;
-    this.#slots[PROGRESS.mismatched]!++;
+    this.#tally.mismatched();
   }
 
   /** Enough evidence, or no more is coming: what kind of mismatch was it? */
@@ -262,7 +232,7 @@ class Load implements Handler<Flow> {
     const flow = peer.state;
     if (flow.concluded) return;
     flow.concluded = true;
-    this.#firstMismatch ??= flow.verifier.mismatch(flow.sentMessages * this.#data.plan.size);
+    this.#tally.firstMismatch ??= flow.verifier.mismatch(flow.sentMessages * this.#data.plan.size);
     peer.close();
   }
 
@@ -286,7 +256,7 @@ class Load implements Handler<Flow> {
       const since = !flow.opened ? flow.startedAt : paced ? flow.oldestSentAt : flow.progressAt;
       if (!waiting || now - since < timeoutMs || flow.verifier.broken) continue;
       this.#engine.counters.countError(ERRNO.ETIMEDOUT!);
-      this.#timedOut += flow.inFlight;
+      this.#tally.timedOut += flow.inFlight;
       flow.timedOut = true;
       peer.close();
     }

@@ -3,7 +3,6 @@ import { COUNTER, Counters, COUNTERS_BYTES } from "../engine/mod.ts";
 import { wake } from "../selectors/mod.ts";
 import { codeName } from "../sys/errno.ts";
 import { c, closeFd } from "../sys/posix.ts";
-import { PROGRESS } from "./load.ts";
 import {
   LOAD_COMMAND,
   type LoadData,
@@ -13,6 +12,7 @@ import {
   type StressResult,
 } from "./plan.ts";
 import { Recorder } from "./recorder.ts";
+import { PROGRESS } from "./tally.ts";
 
 /** Starts a thread of a role; main.ts provides it, because Workers can only be started there. */
 export type SpawnLoad = (role: "load", data: LoadData) => LoadThread;
