@@ -1,0 +1,25 @@
+// What every selector must do, whatever backend it has: contract.md, section 1.1, row by row, and the
+// cases of CPython's Lib/test/test_selectors.py. A new backend is done when this passes for it.
+import { describe } from "bun:test";
+import type { Selector, SelectorName } from "../../lib/selectors/mod.ts";
+import { argumentCases } from "./selector_arguments.ts";
+import { dispatchCases } from "./selector_dispatch.ts";
+import { lifeCases } from "./selector_life.ts";
+import { portedCases } from "./selector_ported.ts";
+import { staleCases } from "./selector_stale.ts";
+import { timeoutCases } from "./selector_timeouts.ts";
+import { wakeupCases } from "./selector_wakeups.ts";
+
+/** Makes a selector of the backend under test. */
+export type Create = <T = unknown>() => Selector<T>;
+
+/** Runs the whole suite for one backend. */
+export function selectorContract(name: SelectorName, create: Create): void {
+  describe(`${name}: CPython's test_selectors.py`, () => portedCases(create));
+  describe(`${name}: arguments and errors`, () => argumentCases(name, create));
+  describe(`${name}: modify and close`, () => lifeCases(create));
+  describe(`${name}: timeouts`, () => timeoutCases(create));
+  describe(`${name}: wake-ups and signals`, () => wakeupCases(name, create));
+  describe(`${name}: dispatch and events`, () => dispatchCases(create));
+  describe(`${name}: stale events and ghosts`, () => staleCases(create));
+}

@@ -1,0 +1,173 @@
+// The rows of the contract about arguments: what is refused, with which error, and what stays.
+import { expect, it } from "bun:test";
+import { closeSync, openSync } from "node:fs";
+import {
+  AlreadyRegisteredError,
+  EVENT_READ,
+  EVENT_WRITE,
+  type FileObject,
+  NotRegisteredError,
+  OSError,
+  type SelectorName,
+} from "../../lib/selectors/mod.ts";
+import { socketPair } from "../../lib/net/mod.ts";
+import { openFileLimit, raiseOpenFileLimit } from "../../lib/sys/limits.ts";
+import { TempDir } from "../support/files.ts";
+import { duplicateAbove, encode, ownership, pipe, thrownBy } from "../support/sockets.ts";
+import type { Create } from "./selector.ts";
+
+const BAD_EVENTS: unknown[] = [0, 4, 5, 7, -1, 1.5, NaN, 999999, "1", null, undefined, true];
+const BAD_OBJECTS: unknown[] = [
+  ...[undefined, null, "3", true, 3n, {}, [], Symbol("fd")],
+  ...[{ fileno: 3 }, { fileno: () => "3" }, { fileno: () => undefined }],
+];
+
+export function argumentCases(name: SelectorName, create: Create): void {
+  const own = ownership();
+
+  it("register() refuses events that are no non-empty subset of READ and WRITE: RangeError", () => {
+    const [selector, a] = own(create(), ...socketPair());
+    for (const events of BAD_EVENTS) {
+      expect(() => selector.register(a, events as number)).toThrow(RangeError);
+      expect(() => selector.register("no file object" as unknown as number, events as number))
+        .toThrow(RangeError); // checked before the file object, as in Python
+    }
+    expect(selector.getMap().size).toBe(0);
+  });
+
+  it("modify() refuses the same events, and the old registration stays and still works", () => {
+    const [selector, a, b] = own(create<string>(), ...socketPair());
+    const key = selector.register(a, EVENT_READ, "data");
+    for (const events of BAD_EVENTS) {
+      expect(() => selector.modify(a, events as number, "other")).toThrow(RangeError);
+    }
+    expect(selector.getKey(a)).toBe(key);
+    b.send(encode("x"));
+    expect(selector.select(1000)).toEqual([[key, EVENT_READ]]);
+  });
+
+  it("a negative descriptor is a RangeError in every call", () => {
+    const [selector] = own(create());
+    for (const fd of [-1, -10, -0.5, 1.5, NaN, Infinity, 2 ** 31]) {
+      expect(() => selector.register(fd, EVENT_READ)).toThrow(RangeError);
+      expect(() => selector.modify(fd, EVENT_READ)).toThrow(RangeError);
+      expect(() => selector.unregister(fd)).toThrow(RangeError);
+      expect(() => selector.getKey(fd)).toThrow(RangeError);
+    }
+    expect(() => selector.register({ fileno: () => -1 }, EVENT_READ)).toThrow(RangeError);
+    expect(selector.getMap().size).toBe(0);
+  });
+
+  it("neither a number nor an object with a fileno() is a TypeError in every call", () => {
+    const [selector] = own(create());
+    for (const object of BAD_OBJECTS as FileObject[]) {
+      expect(() => selector.register(object, EVENT_READ)).toThrow(TypeError);
+      expect(() => selector.modify(object, EVENT_READ)).toThrow(TypeError);
+      expect(() => selector.unregister(object)).toThrow(TypeError);
+      expect(() => selector.getKey(object)).toThrow(TypeError);
+    }
+  });
+
+  it("register() of a descriptor that is not open: OSError EBADF, nothing stays", () => {
+    const [selector, a] = own(create(), ...socketPair());
+    const fd = a.fileno();
+    a.close();
+    for (const events of [EVENT_READ, EVENT_WRITE, EVENT_READ | EVENT_WRITE]) {
+      const error = thrownBy(() => selector.register(fd, events));
+      expect(error instanceof OSError).toBe(true);
+      expect(error.code).toBe("EBADF");
+      expect(error.message).toBe(
+        `Cannot watch descriptor ${fd}: EBADF (bad file descriptor)`,
+      );
+    }
+    expect(selector.getMap().size).toBe(0);
+    expect(() => selector.getKey(fd)).toThrow(NotRegisteredError);
+    expect(selector.select(0)).toEqual([]);
+    // The number can be registered once it is open.
+    const [open] = own(duplicateAbove(own(...socketPair())[0].fileno(), fd));
+    selector.register(open, EVENT_READ);
+  });
+
+  it("register() of a regular file or a directory: OSError EPERM, nothing stays", () => {
+    const [selector, folder] = own(create(), new TempDir());
+    for (const [path, flags] of [[folder.file("file"), "w+"], [folder.path, "r"]] as const) {
+      const fd = openSync(path, flags);
+      try {
+        const error = thrownBy(() => selector.register(fd, EVENT_READ));
+        expect(error instanceof OSError).toBe(true);
+        expect(error.code).toBe("EPERM");
+        expect(selector.getMap().size).toBe(0);
+        expect(() => selector.unregister(fd)).toThrow(NotRegisteredError);
+        expect(selector.select(0)).toEqual([]);
+      } finally {
+        closeSync(fd);
+      }
+    }
+  });
+
+  it("register() takes pipes, and objects that only have a fileno()", () => {
+    const [selector, reader, writer] = own(create(), ...pipe());
+    const object = { fileno: () => writer.fileno() };
+    selector.register(reader, EVENT_READ);
+    const key = selector.register(object, EVENT_WRITE);
+    expect(selector.select(0)).toEqual([[key, EVENT_WRITE]]);
+  });
+
+  it("register() twice: AlreadyRegisteredError for object, number and another object", () => {
+    const [selector, a] = own(create<string>(), ...socketPair());
+    const key = selector.register(a, EVENT_READ, "first");
+    const fd = a.fileno();
+    for (const again of [a, fd, { fileno: () => fd }]) {
+      expect(() => selector.register(again, EVENT_WRITE, "second")).toThrow(AlreadyRegisteredError);
+    }
+    expect(thrownBy(() => selector.register(a, EVENT_READ)).message).toBe(
+      `Cannot register descriptor ${fd}: it is registered already; use modify`,
+    );
+    expect(selector.getKey(a)).toBe(key);
+    expect(selector.getMap().size).toBe(1);
+  });
+
+  it("unregister(), modify() and getKey() of something unknown: NotRegisteredError", () => {
+    const [selector, a, b] = own(create(), ...socketPair());
+    selector.register(a, EVENT_READ);
+    b.close();
+    for (const unknown of [a.fileno() + 500, { fileno: () => a.fileno() + 500 }, b]) {
+      expect(() => selector.unregister(unknown)).toThrow(NotRegisteredError);
+      expect(() => selector.modify(unknown, EVENT_READ)).toThrow(NotRegisteredError);
+      expect(() => selector.getKey(unknown)).toThrow(NotRegisteredError);
+    }
+    expect(thrownBy(() => selector.getKey(b)).message).toBe(
+      "Cannot look up a closed object: it is not registered",
+    );
+    expect(selector.getMap().size).toBe(1);
+  });
+
+  it("numbers above FD_SETSIZE: a RangeError that names the limit on select, else no limit", () => {
+    raiseOpenFileLimit();
+    const highest = 5000;
+    // Only a hard limit that low could forbid the number; then there is nothing to be seen here.
+    if (openFileLimit().soft <= highest) {
+      console.log(`skipped: the limit of open files is ${openFileLimit().soft}`);
+      return;
+    }
+    const [selector, a, b] = own(create(), ...socketPair());
+    const [last] = own(duplicateAbove(a.fileno(), 1023));
+    const [first] = own(duplicateAbove(a.fileno(), 1024));
+    const [far] = own(duplicateAbove(a.fileno(), highest));
+    b.send(encode("x"));
+    if (last.fileno() === 1023) selector.register(last, EVENT_READ);
+    if (name === "select") {
+      for (const above of [first, far]) {
+        const error = thrownBy(() => selector.register(above, EVENT_READ));
+        expect(error instanceof RangeError).toBe(true);
+        expect(error.message).toMatch(/FD_SETSIZE is 1024/);
+        expect(() => selector.getKey(above)).toThrow(NotRegisteredError);
+      }
+    } else {
+      selector.register(first, EVENT_READ);
+      selector.register(far, EVENT_READ);
+    }
+    const ready = selector.select(1000).map(([key]) => key.fd).sort((x, y) => x - y);
+    expect(ready).toEqual([...selector.getMap().keys()].sort((x, y) => x - y));
+  });
+}

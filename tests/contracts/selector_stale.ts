@@ -1,0 +1,169 @@
+// The rows of the contract about descriptors that were closed behind the selector's back: no event of
+// an earlier life of a number, and no wake-up that nobody is told of, again and again.
+import { expect, it } from "bun:test";
+import { EVENT_READ, EVENT_WRITE, type Selector, wake } from "../../lib/selectors/mod.ts";
+import { socketPair } from "../../lib/net/mod.ts";
+import { threadCpu } from "../../lib/sys/limits.ts";
+import { c, closeFd } from "../../lib/sys/posix.ts";
+import { Descriptor, duplicate, encode, ownership, tcpPair } from "../support/sockets.ts";
+import { timed } from "../support/waiting.ts";
+import type { Create } from "./selector.ts";
+
+const cpu = () => threadCpu().user + threadCpu().system;
+
+/** Waits in vain, and asserts that the thread slept meanwhile. */
+function sleepsFor(selector: Selector, timeoutMs: number): void {
+  const before = cpu();
+  const { result, ms } = timed(() => selector.select(timeoutMs));
+  const used = cpu() - before;
+  expect(result).toEqual([]);
+  expect(ms).toBeGreaterThanOrEqual(timeoutMs);
+  expect(used).toBeLessThan(timeoutMs / 2);
+}
+
+export function staleCases(create: Create): void {
+  const own = ownership();
+
+  it("ghost: closed while a duplicate is readable, then unregistered: the wait sleeps", () => {
+    const [selector, a, b] = own(create(), ...socketPair());
+    b.send(encode("x"));
+    own(duplicate(a.fileno()));
+    const fd = a.fileno();
+    selector.register(fd, EVENT_READ);
+    closeFd(a.detach());
+    selector.unregister(fd);
+    sleepsFor(selector, 100);
+    sleepsFor(selector, 100);
+  });
+
+  it("ghost: the peer closed too, and the wait sleeps all the same", () => {
+    const [selector, a, b] = own(create(), ...tcpPair());
+    own(duplicate(a.fileno()));
+    selector.register(a, EVENT_READ | EVENT_WRITE);
+    a.close();
+    selector.unregister(a);
+    b.setLinger(0);
+    b.close();
+    sleepsFor(selector, 100);
+  });
+
+  it("many ghosts among the living: those are told, and the wait sleeps when they are idle", () => {
+    const [selector, living, peer] = own(create(), ...socketPair());
+    const key = selector.register(living, EVENT_READ);
+    for (let i = 0; i < 100; i++) {
+      const [a] = own(...socketPair());
+      own(duplicate(a.fileno()));
+      selector.register(a, EVENT_WRITE);
+      a.close();
+      selector.unregister(a);
+    }
+    sleepsFor(selector, 100);
+    peer.send(encode("x"));
+    expect(selector.select(1000)).toEqual([[key, EVENT_READ]]);
+    wake(selector.wakeHandle());
+    selector.unregister(living);
+    expect(selector.select(1000)).toEqual([]);
+  });
+
+  it("ghosts do not cost a wake-up: wake(handle) still ends the wait", () => {
+    const [selector, a] = own(create(), ...socketPair());
+    const handle = selector.wakeHandle();
+    own(duplicate(a.fileno()));
+    selector.register(a, EVENT_WRITE);
+    a.close();
+    selector.unregister(a);
+    sleepsFor(selector, 50);
+    wake(handle);
+    const { result, ms } = timed(() => selector.select(2000));
+    expect(result).toEqual([]);
+    expect(ms).toBeLessThan(1000);
+  });
+
+  it("stale: the number lives again and is registered: only its own events are told", () => {
+    const [selector, a, b, idle, peer] = own(create<string>(), ...socketPair(), ...socketPair());
+    b.send(encode("x"));
+    own(duplicate(a.fileno()));
+    const fd = a.fileno();
+    selector.register(fd, EVENT_READ, "first life");
+    closeFd(a.detach());
+    selector.unregister(fd);
+    const [copy] = own(new Descriptor(c.dup2(idle.fileno(), fd)));
+    expect(copy.fileno()).toBe(fd);
+    const key = selector.register(fd, EVENT_READ, "second life");
+    sleepsFor(selector, 100);
+    peer.send(encode("y"));
+    expect(selector.select(1000)).toEqual([[key, EVENT_READ]]);
+  });
+
+  it("stale: harvested in one batch with the callback that gives the number a new life", () => {
+    const [selector, a, a2] = own(create<string>(), ...socketPair());
+    const [b, b2, idle] = own(...socketPair(), ...socketPair());
+    a2.send(encode("x"));
+    b2.send(encode("x"));
+    selector.register(a.fileno(), EVENT_READ, "first life");
+    selector.register(b.fileno(), EVENT_READ, "first life");
+    const told: string[] = [];
+    selector.dispatch(1000, (key) => {
+      told.push(key.data);
+      const other = key.fd === a.fileno() ? b.fileno() : a.fileno();
+      if (told.length > 1) return;
+      selector.unregister(other);
+      expect(c.dup2(idle.fileno(), other)).toBe(other); // closes it, too
+      selector.register(other, EVENT_READ, "second life");
+    });
+    expect(told).toEqual(["first life"]);
+    expect(selector.select(1000).map(([key]) => key.data)).toEqual(["first life"]);
+  });
+
+  it("closed and not unregistered: the wait sleeps, and unregister works", () => {
+    const [selector, a, b] = own(create(), ...socketPair());
+    b.send(encode("x"));
+    const fd = a.fileno();
+    selector.register(fd, EVENT_READ | EVENT_WRITE);
+    closeFd(a.detach());
+    sleepsFor(selector, 100);
+    sleepsFor(selector, 100);
+    selector.unregister(fd);
+    expect(selector.getMap().size).toBe(0);
+    sleepsFor(selector, 30);
+  });
+
+  it("closed and not unregistered: the others are still told", () => {
+    const [selector, a, , living, peer] = own(create(), ...socketPair(), ...socketPair());
+    selector.register(a.fileno(), EVENT_READ);
+    const key = selector.register(living, EVENT_READ);
+    closeFd(a.detach());
+    peer.send(encode("x"));
+    for (let i = 0; i < 3; i++) expect(selector.select(1000)).toEqual([[key, EVENT_READ]]);
+  });
+
+  it("closed and noticed by a wait, then its number lives again: unregister and register work", () => {
+    const [selector, a, , other] = own(create<string>(), ...socketPair(), ...socketPair());
+    const fd = a.fileno();
+    selector.register(fd, EVENT_READ, "first life");
+    closeFd(a.detach());
+    expect(selector.select(0)).toEqual([]);
+    own(new Descriptor(c.dup2(other.fileno(), fd)));
+    expect(selector.select(0)).toEqual([]);
+    selector.unregister(fd);
+    const key = selector.register(fd, EVENT_WRITE, "second life");
+    expect(selector.select(1000)).toEqual([[key, EVENT_WRITE]]);
+  });
+
+  it("a hundred closed at once and not unregistered: one wait forgets them all", () => {
+    const [selector, living, peer] = own(create(), ...socketPair());
+    const closed: number[] = [];
+    for (let i = 0; i < 100; i++) {
+      const [a] = own(...socketPair());
+      selector.register(a.fileno(), EVENT_WRITE);
+      closed.push(a.detach());
+      if (i === 50) selector.register(living, EVENT_READ);
+    }
+    for (const fd of closed) closeFd(fd);
+    sleepsFor(selector, 50);
+    peer.send(encode("x"));
+    expect(selector.select(1000).map(([key]) => key.fileobj)).toEqual([living]);
+    for (const fd of closed) selector.unregister(fd);
+    expect(selector.getMap().size).toBe(1);
+  });
+}

@@ -1,0 +1,164 @@
+// Connecting: options, and the errors with their exact words.
+import { describe, expect, it } from "bun:test";
+import { networkInterfaces } from "node:os";
+import { OSError, Socket, WOULD_BLOCK } from "../../lib/net/mod.ts";
+import { packAddress, SOCKADDR_SIZE } from "../../lib/net/address.ts";
+import { Native } from "../../lib/sys/ffi.ts";
+import { AF_INET, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "../../lib/sys/linux.ts";
+import { c } from "../../lib/sys/posix.ts";
+import { TempDir } from "../support/files.ts";
+import { HelperThread } from "../support/helper_thread.ts";
+import { Program } from "../support/programs.ts";
+import { acceptSoon, decode, encode, ownership, portOf, receive } from "../support/sockets.ts";
+import { thrownBy } from "../support/sockets.ts";
+import { settles, timed } from "../support/waiting.ts";
+
+const loopback6 = Object.values(networkInterfaces()).flat().some((a) => a?.address === "::1");
+
+describe("Socket.connect()", () => {
+  const own = ownership();
+
+  const refusedPort = () => {
+    using listener = Socket.listen({ host: "127.0.0.1" });
+    return portOf(listener);
+  };
+
+  it("ECONNREFUSED, with and without timeoutMs, in the words of the contract", () => {
+    const port = refusedPort();
+    for (const timeoutMs of [undefined, 1000]) {
+      const error = thrownBy(() => Socket.connect({ host: "127.0.0.1", port, timeoutMs }));
+      expect(error instanceof OSError).toBe(true);
+      expect(error.message).toBe(
+        `Cannot connect to 127.0.0.1:${port}: ECONNREFUSED (connection refused)`,
+      );
+      expect([error.code, error.syscall]).toEqual(["ECONNREFUSED", "connect"]);
+    }
+    if (!loopback6) return;
+    expect(thrownBy(() => Socket.connect({ host: "::1", port })).message).toBe(
+      `Cannot connect to [::1]:${port}: ECONNREFUSED (connection refused)`,
+    );
+  });
+
+  it("ENOENT and ECONNREFUSED for a Unix path", () => {
+    const [folder] = own(new TempDir());
+    const path = folder.file("socket");
+    expect(thrownBy(() => Socket.connect({ path })).message).toBe(
+      `Cannot connect to unix:${path}: ENOENT (no such file or directory)`,
+    );
+    Socket.listen({ path }).close(); // leaves a stale file
+    expect(thrownBy(() => Socket.connect({ path })).code).toBe("ECONNREFUSED");
+  });
+
+  it("without timeoutMs does not wait; a socket that gets connected later becomes writable", () => {
+    const [listener] = own(Socket.listen({ host: "127.0.0.1" }));
+    const { result, ms } = timed(() => Socket.connect({ port: portOf(listener) }));
+    own(result);
+    expect(ms).toBeLessThan(500);
+    expect(settles(() => result.takeError(), null)).toBe(null);
+    const [server] = own(acceptSoon(listener));
+    result.send(encode("hello"));
+    expect(decode(receive(server, 5))).toBe("hello");
+  });
+
+  it("timeoutMs: ETIMEDOUT when the peer does not answer, after that time", () => {
+    const [listener] = own(Socket.listen({ host: "127.0.0.1", backlog: 0 }));
+    const port = portOf(listener);
+    // A full backlog drops what comes: nothing answers any more.
+    let error: Error | undefined;
+    for (let i = 0; i < 5 && !error; i++) {
+      const { result, ms } = timed(() => {
+        try {
+          own(Socket.connect({ port, timeoutMs: 150 }));
+        } catch (thrown) {
+          return thrown as Error;
+        }
+      });
+      if (result) expect([ms >= 150, ms < 1000]).toEqual([true, true]);
+      error = result;
+    }
+    expect(error instanceof OSError).toBe(true);
+    expect(error!.message).toBe(
+      `Cannot connect to 127.0.0.1:${port} within 150 ms: ETIMEDOUT (connection timed out)`,
+    );
+    // An attempt that nobody waits for goes on by itself.
+    const [pending] = own(Socket.connect({ port }));
+    expect(pending.takeError()).toBe(null);
+    const { result, ms } = timed(() => pending.waitConnected(50));
+    expect([result, ms >= 50]).toEqual([false, true]);
+    expect(() => pending.waitConnected(NaN)).toThrow(RangeError);
+  });
+
+  it("waitConnected() is true once connected, and throws how the attempt ended", () => {
+    const [listener] = own(Socket.listen({ host: "127.0.0.1" }));
+    const [client] = own(Socket.connect({ port: portOf(listener) }));
+    expect(client.waitConnected(2000)).toBe(true);
+    expect(client.waitConnected(0)).toBe(true);
+    // Not listened on: the answer comes after connect(2) has returned.
+    const address = new Native(SOCKADDR_SIZE);
+    const length = packAddress(address.view, { host: "127.0.0.1", port: refusedPort() });
+    const fd = c.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const [refused] = own(Socket.fromFd(fd));
+    expect(c.connect(fd, address.pointer, length)).toBe(-1);
+    expect(thrownBy(() => refused.waitConnected(2000)).message).toBe(
+      "Cannot connect to the peer: ECONNREFUSED (connection refused)",
+    );
+  });
+
+  it("timeoutMs waits for a Unix socket's full backlog, too", async () => {
+    const [folder] = own(new TempDir());
+    const path = folder.file("socket");
+    const [listener] = own(Socket.listen({ path, backlog: 0 }));
+    own(Socket.connect({ path, timeoutMs: 1000 }));
+    expect(thrownBy(() => Socket.connect({ path })).code).toBe("EAGAIN");
+    const { result, ms } = timed(() => thrownBy(() => Socket.connect({ path, timeoutMs: 100 })));
+    expect(result.message).toBe(
+      `Cannot connect to unix:${path} within 100 ms: ETIMEDOUT (connection timed out)`,
+    );
+    expect([ms >= 100, ms < 1000]).toEqual([true, true]);
+    // Room comes while it waits.
+    const helper = await HelperThread.start();
+    const accepted = helper.later({ kind: "accept", fd: listener.fileno(), afterMs: 50 });
+    const { result: client, ms: waited } = timed(() => Socket.connect({ path, timeoutMs: 2500 }));
+    own(client, Socket.fromFd(await accepted as number));
+    await helper.stop();
+    expect(waited).toBeLessThan(2000);
+    own(acceptSoon(listener));
+    expect(client.recv(new Uint8Array(1))).toBe(WOULD_BLOCK); // connected and non-blocking
+  });
+
+  it("refuses a timeoutMs that is no time", () => {
+    const [listener] = own(Socket.listen({ host: "127.0.0.1" }));
+    for (const timeoutMs of [NaN, -1]) {
+      expect(() => Socket.connect({ port: portOf(listener), timeoutMs })).toThrow(RangeError);
+    }
+  });
+
+  it("bind chooses the local address and port", () => {
+    const [listener] = own(Socket.listen({ host: "127.0.0.1" }));
+    const [free] = own(Socket.listen({ host: "127.0.0.3" }));
+    const port = portOf(free);
+    free.close();
+    const to = { port: portOf(listener), timeoutMs: 2000 };
+    const [client] = own(Socket.connect({ ...to, bind: { host: "127.0.0.3", port } }));
+    expect(client.localAddress).toEqual({ family: "ipv4", host: "127.0.0.3", port });
+    const [server] = own(acceptSoon(listener));
+    expect(server.remoteAddress).toEqual({ family: "ipv4", host: "127.0.0.3", port });
+    const [other] = own(Socket.connect({ ...to, bind: { host: "127.0.0.4" } }));
+    expect((other.localAddress as { host: string }).host).toBe("127.0.0.4");
+    const error = thrownBy(() => Socket.connect({ ...to, bind: { host: "203.0.113.1" } }));
+    expect(error.message).toMatch(/^Cannot bind 203\.0\.113\.1:0: EADDRNOTAVAIL/);
+  });
+
+  it("refuses names and bad ports", () => {
+    expect(() => Socket.connect({ host: "example.com", port: 1 })).toThrow(/resolveHost/);
+    expect(() => Socket.connect({ port: 65536 })).toThrow(RangeError);
+    expect(() => Socket.connect({ port: 1, bind: { host: "name" } })).toThrow(RangeError);
+  });
+
+  it("send() never raises SIGPIPE, also where that would end the process", async () => {
+    const program = new Program("no_sigpipe.ts");
+    expect(await program.line()).toBe("EPIPE");
+    const { code, signal } = await program.ended;
+    expect([code, signal]).toEqual([0, null]);
+  });
+});

@@ -1,0 +1,86 @@
+// What only EpollSelector has: roll-back when the kernel refuses, and a descriptor of its own.
+import { describe, expect, it } from "bun:test";
+import { socketPair } from "../../lib/net/mod.ts";
+import {
+  EpollSelector,
+  EVENT_READ,
+  EVENT_WRITE,
+  NotRegisteredError,
+  PollSelector,
+} from "../../lib/selectors/mod.ts";
+import { c } from "../../lib/sys/posix.ts";
+import { Descriptor, duplicate, encode, ownership, thrownBy } from "../support/sockets.ts";
+
+const F_GETFD = 1, FD_CLOEXEC = 1;
+
+describe("EpollSelector", () => {
+  const own = ownership();
+
+  it("register() rolls back when epoll_ctl fails", () => {
+    const [selector] = own(new EpollSelector());
+    // A set that contains itself: EINVAL, an error that no check before the call could foresee.
+    const error = thrownBy(() => selector.register(selector, EVENT_READ));
+    expect([error.code, error.syscall]).toEqual(["EINVAL", "epoll_ctl"]);
+    expect(selector.getMap().size).toBe(0);
+    expect(() => selector.getKey(selector)).toThrow(NotRegisteredError);
+    expect(selector.select(0)).toEqual([]);
+  });
+
+  it("modify() unregisters when epoll_ctl fails with ENOENT: the number lives again", () => {
+    const [selector, a, , other] = own(new EpollSelector(), ...socketPair(), ...socketPair());
+    const fd = a.detach();
+    selector.register(fd, EVENT_READ);
+    own(new Descriptor(c.dup2(other.fileno(), fd)));
+    expect(thrownBy(() => selector.modify(fd, EVENT_WRITE)).code).toBe("ENOENT");
+    expect(selector.getMap().size).toBe(0);
+  });
+
+  it("fileno() is readable for another selector when something is ready", () => {
+    const [inner, outer] = own(new EpollSelector(), new EpollSelector());
+    const [a, b] = own(...socketPair());
+    inner.register(a, EVENT_READ);
+    const key = outer.register(inner, EVENT_READ);
+    expect(outer.select(0)).toEqual([]);
+    b.send(encode("x"));
+    expect(outer.select(1000)).toEqual([[key, EVENT_READ]]);
+    expect(inner.select(0).length).toBe(1);
+  });
+
+  it("fileno() is the same after ghosts were removed, and closes on exec", () => {
+    const [selector, outer] = own(new EpollSelector(), new PollSelector());
+    const [a, , living, peer] = own(...socketPair(), ...socketPair());
+    const fd = selector.fileno();
+    const key = outer.register(selector, EVENT_READ);
+    selector.register(living, EVENT_READ);
+    own(duplicate(a.fileno()));
+    selector.register(a, EVENT_WRITE);
+    a.close();
+    selector.unregister(a);
+    expect(selector.select(1)).toEqual([]);
+    expect(selector.fileno()).toBe(fd);
+    expect(c.fcntl(selector.fileno(), F_GETFD, 0) & FD_CLOEXEC).toBe(FD_CLOEXEC);
+    expect(outer.select(0)).toEqual([]);
+    peer.send(encode("x"));
+    expect(outer.select(1000)).toEqual([[key, EVENT_READ]]);
+    expect(selector.select(1000).length).toBe(1);
+  });
+
+  it("removing ghosts adds nothing: a number that lives again stays unwatched", () => {
+    const [selector, a, , b] = own(new EpollSelector(), ...socketPair(), ...socketPair());
+    const [readable, peer] = own(...socketPair());
+    peer.send(encode("x"));
+    selector.register(a.fileno(), EVENT_READ); // closed and not unregistered
+    own(new Descriptor(c.dup2(readable.fileno(), a.detach())));
+    own(duplicate(b.fileno()));
+    selector.register(b, EVENT_WRITE); // a ghost, which makes the set be built anew
+    b.close();
+    selector.unregister(b);
+    expect(selector.select(20)).toEqual([]);
+  });
+
+  it("fileno() is -1 after close()", () => {
+    const [selector] = own(new EpollSelector());
+    selector.close();
+    expect(selector.fileno()).toBe(-1);
+  });
+});

@@ -1,0 +1,32 @@
+// Time in tests: how long something took, and waiting for what comes soon.
+
+export const sleep = (ms: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Runs a function and tells how long it took, in milliseconds. */
+export function timed<R>(action: () => R): { result: R; ms: number } {
+  const start = performance.now();
+  const result = action();
+  return { result, ms: performance.now() - start };
+}
+
+/** Yields until the condition holds, or until the time has passed; returns whether it holds. */
+export async function until(condition: () => boolean, withinMs = 2000): Promise<boolean> {
+  for (const deadline = performance.now() + withinMs; performance.now() < deadline;) {
+    if (condition()) return true;
+    await sleep(5);
+  }
+  return condition();
+}
+
+/** Asks again and again, without yielding, until the answer is `wanted` or the time has passed. */
+export function settles<R>(ask: () => R, wanted: R, withinMs = 1000): R {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    const answer = ask();
+    if (answer === wanted || performance.now() > deadline) return answer;
+  }
+}
+
+export const median = (numbers: number[]): number =>
+  numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!;

@@ -1,0 +1,125 @@
+import { describe, expect, it } from "bun:test";
+import { closeSync, openSync } from "node:fs";
+import { ERRNO, errno } from "../../lib/sys/errno.ts";
+import { Native } from "../../lib/sys/ffi.ts";
+import {
+  cannotWatch,
+  checkPollable,
+  epoll_ctl,
+  EPOLL_CTL_ADD,
+  EPOLL_EVENT,
+  epoll_wait,
+  epollCreate,
+  EPOLLIN,
+  EPOLLOUT,
+  epollWaitPrecise,
+  eventfd,
+} from "../../lib/sys/linux.ts";
+import { c } from "../../lib/sys/posix.ts";
+import { TempDir } from "../support/files.ts";
+import { Descriptor, ownership, pipe, thrownBy } from "../support/sockets.ts";
+import { median, timed } from "../support/waiting.ts";
+
+const F_GETFD = 1, FD_CLOEXEC = 1;
+const closesOnExec = (fd: number) => (c.fcntl(fd, F_GETFD, 0) & FD_CLOEXEC) !== 0;
+
+describe("epoll", () => {
+  const own = ownership();
+
+  it("EPOLL_EVENT: descriptor and generation of several events come back on this CPU", () => {
+    const [epoll] = own(new Descriptor(epollCreate()));
+    const sent = new Map<number, number>();
+    const event = new Native(16);
+    for (let i = 0; i < 7; i++) {
+      const [reader, writer] = own(...pipe());
+      const generation = (0x7fffffff * (i + 1) + i * 12345) | 0; // negative ones too
+      sent.set(writer.fileno(), generation);
+      event.view.setUint32(0, EPOLLOUT, true);
+      event.view.setInt32(EPOLL_EVENT.data, writer.fileno(), true);
+      event.view.setInt32(EPOLL_EVENT.data + 4, generation, true);
+      expect(epoll_ctl(epoll.fileno(), EPOLL_CTL_ADD, writer.fileno(), event.pointer)).toBe(0);
+      expect(reader.fileno()).toBeGreaterThan(-1);
+    }
+    const events = new Native(16 * EPOLL_EVENT.size);
+    expect(epoll_wait(epoll.fileno(), events.pointer, 16, 0)).toBe(7);
+    const received = new Map<number, number>();
+    for (let i = 0; i < 7; i++) {
+      const at = i * EPOLL_EVENT.size;
+      expect(events.view.getUint32(at, true)).toBe(EPOLLOUT);
+      received.set(
+        events.view.getInt32(at + EPOLL_EVENT.data, true),
+        events.view.getInt32(at + EPOLL_EVENT.data + 4, true),
+      );
+    }
+    expect([...received].sort()).toEqual([...sent].sort());
+    // Nothing was written behind the seven: the size of one event is right, too.
+    expect(events.bytes.subarray(7 * EPOLL_EVENT.size).every((byte) => byte === 0)).toBe(true);
+  });
+
+  it("EPOLL_EVENT is packed on x64 only", () => {
+    expect(EPOLL_EVENT.size).toBe(process.arch === "x64" ? 12 : 16);
+  });
+
+  it("epollCreate() and eventfd() make descriptors that close on exec", () => {
+    for (const fd of [epollCreate(), eventfd()]) {
+      const [descriptor] = own(new Descriptor(fd));
+      expect(closesOnExec(descriptor.fileno())).toBe(true);
+    }
+  });
+
+  it("eventfd() does not block when there is nothing to read", () => {
+    const [descriptor] = own(new Descriptor(eventfd()));
+    expect(c.read(descriptor.fileno(), new Native(8).pointer, 8)).toBe(-1);
+    expect(errno()).toBe(ERRNO.EAGAIN!);
+  });
+
+  it("epollWaitPrecise() waits for less than a millisecond, never too short", () => {
+    const [epoll] = own(new Descriptor(epollCreate()));
+    const events = new Native(EPOLL_EVENT.size);
+    const wait = () => epollWaitPrecise(epoll.fileno(), events.pointer, 1, 0.25);
+    const times = Array.from({ length: 100 }, () => timed(wait));
+    expect(times.every(({ result }) => result === 0)).toBe(true);
+    expect(Math.min(...times.map(({ ms }) => ms))).toBeGreaterThanOrEqual(0.25);
+    expect(median(times.map(({ ms }) => ms))).toBeLessThan(0.95);
+  });
+
+  it("epollWaitPrecise() tells what is ready", () => {
+    const [epoll, reader, writer] = own(new Descriptor(epollCreate()), ...pipe());
+    const event = new Native(16);
+    event.view.setUint32(0, EPOLLIN, true);
+    epoll_ctl(epoll.fileno(), EPOLL_CTL_ADD, reader.fileno(), event.pointer);
+    c.writeBytes(writer.fileno(), Uint8Array.of(1), 1);
+    expect(epollWaitPrecise(epoll.fileno(), event.pointer, 1, 500.5)).toBe(1);
+    expect(event.view.getUint32(0, true)).toBe(EPOLLIN);
+  });
+});
+
+describe("checkPollable()", () => {
+  const own = ownership();
+
+  it("accepts a pipe, again and again", () => {
+    const [reader] = own(...pipe());
+    for (let i = 0; i < 3; i++) checkPollable(reader.fileno());
+  });
+
+  it("refuses a closed descriptor with EBADF", () => {
+    const [reader] = own(...pipe());
+    const fd = reader.fileno();
+    reader.close();
+    expect(thrownBy(() => checkPollable(fd)).code).toBe("EBADF");
+  });
+
+  it("refuses a regular file and a directory with EPERM", () => {
+    using folder = new TempDir();
+    for (const [path, flags] of [[folder.file("a"), "w"], [folder.path, "r"]] as const) {
+      const fd = openSync(path, flags);
+      try {
+        const error = thrownBy(() => checkPollable(fd));
+        expect(error.message).toBe(cannotWatch(ERRNO.EPERM!, fd).message);
+        expect(error.code).toBe("EPERM");
+      } finally {
+        closeSync(fd);
+      }
+    }
+  });
+});
