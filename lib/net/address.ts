@@ -8,14 +8,19 @@ const { isIPv4, isIPv6, isIP } = process.getBuiltinModule("node:net");
 
 /** An endpoint of TCP over IPv4 or IPv6. */
 export interface InetAddress {
+  /** Which of the two. */
   readonly family: "ipv4" | "ipv6";
+  /** The IP address, IPv6 as RFC 5952 writes it. */
   readonly host: string;
+  /** The port, in the host's byte order. */
   readonly port: number;
 }
 
 /** An endpoint of a Unix socket; `path` is empty for one without a name (a client, a socket pair). */
 export interface UnixAddress {
+  /** Tells it from an InetAddress. */
   readonly family: "unix";
+  /** The path in the file system. */
   readonly path: string;
 }
 
@@ -54,9 +59,11 @@ export function checkPort(port: number): number {
 
 /** A host could not be resolved. */
 export class ResolveError extends Error {
+  /** "ResolveError" */
   override readonly name = "ResolveError";
   /** The resolver's code: "ENOTFOUND", "EAI_AGAIN". */
   readonly code: string;
+  /** `host` is the name that was asked for. */
   constructor(host: string, code: string) {
     super(`Cannot resolve ${host}: ${code}`);
     this.code = code;

@@ -39,6 +39,7 @@ export interface ListenOptions {
 export interface ConnectOptions {
   /** An IP address or "localhost"; default "127.0.0.1". */
   host?: string;
+  /** The port to connect to. */
   port?: number;
   /** The path of a Unix socket, instead of host and port. */
   path?: string;

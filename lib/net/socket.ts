@@ -26,7 +26,7 @@ import * as options from "./options.ts";
 import { readLine } from "./lines.ts";
 
 /** What `recv` and `send` return when a non-blocking socket can do nothing now. */
-export const WOULD_BLOCK = -1;
+export const WOULD_BLOCK: -1 = -1;
 
 const sockaddr = new Native(SOCKADDR_SIZE);
 const sockaddrLength = new Native(8);
@@ -260,6 +260,7 @@ export class Socket implements Disposable {
     if (this.#fd >= 0) closeFd(this.detach());
   }
 
+  /** `close`, for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -32,6 +32,7 @@ const MAX_WAIT_MS = 0x7fffffff;
 
 /** Watches descriptors with epoll. */
 export class EpollSelector<T = unknown> extends BaseSelector<T> {
+  /** "epoll" */
   readonly name = "epoll";
   #epfd = epollCreate();
   readonly #change = new Native(16);
@@ -46,14 +47,17 @@ export class EpollSelector<T = unknown> extends BaseSelector<T> {
     return this.#epfd;
   }
 
+  /** Adds a descriptor to the set: EPOLL_CTL_ADD. */
   protected override add(registration: Registration<T>): void {
     this.#control(EPOLL_CTL_ADD, registration, registration.key.events);
   }
 
+  /** Changes its events: EPOLL_CTL_MOD. */
   protected override change(registration: Registration<T>, events: number): void {
     this.#control(EPOLL_CTL_MOD, registration, events);
   }
 
+  /** Takes it out of the set: EPOLL_CTL_DEL. */
   protected override remove(registration: Registration<T>): void {
     // Fails when the descriptor was closed; the kernel has dropped it then, or `recover` will.
     epoll_ctl(this.#epfd, EPOLL_CTL_DEL, registration.fd, this.#change.pointer);
@@ -73,6 +77,7 @@ export class EpollSelector<T = unknown> extends BaseSelector<T> {
     return epoll_ctl(epfd, operation, registration.fd, this.#change.pointer);
   }
 
+  /** One epoll_wait, or epoll_pwait2 for a fraction of a millisecond. */
   protected override wait(timeoutMs: number): number {
     if (this.count > this.#capacity) this.#grow();
     const { pointer } = this.#events;
@@ -91,6 +96,7 @@ export class EpollSelector<T = unknown> extends BaseSelector<T> {
     this.#events = new Native(this.#capacity * EPOLL_EVENT.size);
   }
 
+  /** Reads one epoll_event, and drops it if it was meant for somebody else. */
   protected override take(index: number): Registration<T> | undefined {
     const event = this.#events.int32;
     const at = index * STRIDE;
@@ -125,6 +131,7 @@ export class EpollSelector<T = unknown> extends BaseSelector<T> {
     replaceFd(this.#epfd, fresh); // the number stays: callers may have asked for it
   }
 
+  /** Closes the epoll instance, and with it the set. */
   protected override release(): void {
     closeFd(this.#epfd);
     this.#epfd = -1;

@@ -24,6 +24,7 @@ export type {
   SelectorName,
   WakeHandle,
 } from "./selector.ts";
+export type { BaseSelector, Registration } from "./base.ts";
 export { wake } from "./waker.ts";
 export { OSError } from "../sys/errno.ts";
 export { EpollSelector, PollSelector, SelectSelector };
@@ -43,7 +44,9 @@ const ALL: readonly SelectorName[] = ["select", "poll", "epoll", "kqueue", "io_u
 
 /** Whether a backend works here, and why not otherwise. */
 export interface SelectorAvailability {
+  /** Which backend. */
   readonly name: SelectorName;
+  /** It can be created and waits. */
   readonly available: boolean;
   /** Why it is not available. */
   readonly reason?: string;

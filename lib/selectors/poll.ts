@@ -17,6 +17,7 @@ const REVENTS = 6;
 
 /** Watches descriptors with poll. */
 export class PollSelector<T = unknown> extends BaseSelector<T> {
+  /** "poll" */
   readonly name = "poll";
   #list = new Native(64 * SIZE);
   #capacity = 64;
@@ -27,6 +28,7 @@ export class PollSelector<T = unknown> extends BaseSelector<T> {
   readonly #ready: Registration<T>[] = [];
   readonly #readyEvents: number[] = [];
 
+  /** Appends a pollfd. */
   protected override add(registration: Registration<T>): void {
     checkPollable(registration.fd);
     this.#append(registration);
@@ -39,12 +41,14 @@ export class PollSelector<T = unknown> extends BaseSelector<T> {
     this.#write(registration, registration.key.events);
   }
 
+  /** Overwrites the events of its pollfd. */
   protected override change(registration: Registration<T>, events: number): void {
     if (!isOpen(registration.fd)) throw cannotWatch(ERRNO.EBADF!, registration.fd);
     if (registration.slot === -1) this.#append(registration);
     this.#write(registration, events);
   }
 
+  /** Fills the gap with the last pollfd, as order does not matter. */
   protected override remove(registration: Registration<T>): void {
     const { slot } = registration;
     if (slot === -1) return;
@@ -71,6 +75,7 @@ export class PollSelector<T = unknown> extends BaseSelector<T> {
     this.#list.bytes.set(old.bytes);
   }
 
+  /** One ppoll over the whole array. */
   protected override wait(timeoutMs: number): number {
     const result = c.ppoll(
       this.#list.pointer,
@@ -103,6 +108,7 @@ export class PollSelector<T = unknown> extends BaseSelector<T> {
     return expected;
   }
 
+  /** What `wait` has found, unless it was unregistered since. */
   protected override take(index: number): Registration<T> | undefined {
     const registration = this.#ready[index]!;
     if (!registration.live || registration.slot === -1) return undefined;
@@ -110,10 +116,10 @@ export class PollSelector<T = unknown> extends BaseSelector<T> {
     return registration;
   }
 
-  protected override recover(): void {
-    // Nothing to do: a closed descriptor left the list when it was reported.
-  }
+  /** Nothing to do: a closed descriptor left the list when it was reported. */
+  protected override recover(): void {}
 
+  /** Nothing is held but memory. */
   protected override release(): void {
     this.#slots.length = 0;
     this.#ready.length = 0;

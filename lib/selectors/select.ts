@@ -19,6 +19,7 @@ const clearBit = (set: Int32Array, fd: number) => set[fd >>> 5]! &= ~(1 << (fd &
 
 /** Watches descriptors with select. */
 export class SelectSelector<T = unknown> extends BaseSelector<T> {
+  /** "select" */
   readonly name = "select";
   /** What is asked for; the kernel overwrites the copies that it is given. */
   readonly #readers = new Int32Array(BYTES / 4);
@@ -30,6 +31,7 @@ export class SelectSelector<T = unknown> extends BaseSelector<T> {
   readonly #ready: Registration<T>[] = [];
   readonly #readyEvents: number[] = [];
 
+  /** Sets the bits of a descriptor below FD_SETSIZE. */
   protected override add(registration: Registration<T>): void {
     if (registration.fd >= FD_SETSIZE) {
       throw new RangeError(
@@ -49,11 +51,13 @@ export class SelectSelector<T = unknown> extends BaseSelector<T> {
     this.#highest = Math.max(this.#highest, fd);
   }
 
+  /** Sets and clears its bits. */
   protected override change(registration: Registration<T>, events: number): void {
     if (!isOpen(registration.fd)) throw cannotWatch(ERRNO.EBADF!, registration.fd);
     this.#set(registration, events);
   }
 
+  /** Clears its bits, and lowers the highest descriptor that the kernel has to look at. */
   protected override remove(registration: Registration<T>): void {
     const { fd } = registration;
     if (registration.slot === -1) return;
@@ -66,6 +70,7 @@ export class SelectSelector<T = unknown> extends BaseSelector<T> {
     }
   }
 
+  /** One select; again without those that have been closed meanwhile. */
   protected override wait(timeoutMs: number): number {
     for (;;) {
       this.#readable.int32.set(this.#readers);
@@ -122,6 +127,7 @@ export class SelectSelector<T = unknown> extends BaseSelector<T> {
     return this.#ready.length;
   }
 
+  /** What `wait` has found, unless it was unregistered since. */
   protected override take(index: number): Registration<T> | undefined {
     const registration = this.#ready[index]!;
     if (!registration.live) return undefined;
@@ -129,10 +135,10 @@ export class SelectSelector<T = unknown> extends BaseSelector<T> {
     return registration;
   }
 
-  protected override recover(): void {
-    // Nothing to do: a closed descriptor makes select fail, which `wait` repairs.
-  }
+  /** Nothing to do: a closed descriptor makes select fail, which `wait` repairs. */
+  protected override recover(): void {}
 
+  /** Nothing is held but memory. */
   protected override release(): void {
     this.#ready.length = 0;
   }

@@ -125,20 +125,24 @@ export interface Selector<T = unknown> extends Disposable {
 
 /** Wakes a selector from another thread; structured-cloneable, valid until the selector is closed. */
 export interface WakeHandle {
+  /** The descriptor that `wake` writes to. */
   readonly wakeFd: number;
 }
 
 /** `register` of a descriptor that is registered. */
 export class AlreadyRegisteredError extends Error {
+  /** "AlreadyRegisteredError" */
   override readonly name = "AlreadyRegisteredError";
 }
 
 /** `unregister`, `modify` or `getKey` of something that is not registered. */
 export class NotRegisteredError extends Error {
+  /** "NotRegisteredError" */
   override readonly name = "NotRegisteredError";
 }
 
 /** Any call but `close` after `close`. */
 export class SelectorClosedError extends Error {
+  /** "SelectorClosedError" */
   override readonly name = "SelectorClosedError";
 }

@@ -62,6 +62,7 @@ function cString(address: Pointer): string {
  * `message` reads "Cannot connect to 127.0.0.1:1: ECONNREFUSED (connection refused)".
  */
 export class OSError extends Error {
+  /** "OSError" */
   override readonly name = "OSError";
   /** The error's name: "ECONNREFUSED". */
   readonly code: string;

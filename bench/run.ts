@@ -1,0 +1,141 @@
+// The benchmark: bun bench/run.ts [SECTION...] [OPTIONS]. See README.md beside it.
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus, release } from "node:os";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { generator } from "./sections/generator.ts";
+import { memory } from "./sections/memory.ts";
+import { server } from "./sections/server.ts";
+import { startup } from "./sections/startup.ts";
+import { build, makeTemporary } from "./support/build.ts";
+import type { Context, Options } from "./support/context.ts";
+import { baseline, servers, whyMissing } from "./support/entries.ts";
+import type { Report } from "./support/report.ts";
+
+const help = `usage: bun bench/run.ts [SECTION...] [OPTIONS]
+
+Sections (all when none is named):
+  server      CPU time of each server for one message, against a C server
+  generator   rate of iomux stress, against a C client
+  memory      resident memory of each server for one idle connection
+  startup     time of dist/iomux --version, against an empty program
+
+Options:
+  --rounds N          rounds of the server and generator sections (5)
+  --seconds S         measured window of each measurement (2)
+  --warmup S          load before the window (1)
+  --connections N     connections under load (50)
+  --size N            bytes of one message (64)
+  --idle N            idle connections of the memory section (10000)
+  --quiet PERCENT     repeat a measurement, twice at most, while other programs
+                      take more than this of the two cores (10)
+  --only A,B,...      only these servers, and the C server with them
+  --json FILE         write all figures there too
+  --list              say what would be run, and what cannot
+  --help              this text
+`;
+
+const sections: Record<string, (context: Context) => Promise<Report>> = {
+  server,
+  generator,
+  memory,
+  startup,
+};
+
+class UsageError extends Error {}
+
+function parse() {
+  const text = { type: "string" } as const, flag = { type: "boolean" } as const;
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      ...{ rounds: text, seconds: text, warmup: text, connections: text, size: text, idle: text },
+      quiet: text,
+      ...{ only: text, json: text, list: flag, help: flag },
+    },
+  });
+  const number = (name: keyof Options, fallback: number, least: number, whole = true): number => {
+    const value = values[name] === undefined ? fallback : Number(values[name] || NaN);
+    if (value >= least && (!whole || Number.isInteger(value))) return value;
+    throw new UsageError(`--${name} must be ${whole ? "an integer" : "a number"} from ${least}`);
+  };
+  const options: Options = {
+    rounds: number("rounds", 5, 1),
+    seconds: number("seconds", 2, 0.1, false),
+    warmup: number("warmup", 1, 0, false),
+    connections: number("connections", 50, 1),
+    size: number("size", 64, 1),
+    idle: number("idle", 10_000, 1),
+    quiet: number("quiet", 10, 0, false),
+  };
+  const chosen = positionals.length > 0 ? positionals : Object.keys(sections);
+  const unknown = chosen.find((name) => !Object.hasOwn(sections, name));
+  if (unknown) throw new UsageError(`no section ${unknown}: ${Object.keys(sections).join(", ")}`);
+  const only = values.only?.split(",").map((name) => name.trim()) ?? null;
+  const names = servers(null).map(({ name }) => name);
+  const stranger = only?.find((name) => !names.includes(name));
+  if (stranger !== undefined) throw new UsageError(`no server ${stranger}: ${names.join(", ")}`);
+  const isChosen = ({ name }: { name: string }) =>
+    only === null || only.includes(name) || name === baseline;
+  return { options, chosen, isChosen, json: values.json, list: values.list, help: values.help };
+}
+
+async function main(): Promise<number> {
+  const { options, chosen, isChosen, json, list, help: wanted } = parse();
+  if (wanted) return print(help);
+  if (list) {
+    const lines = servers(null).filter(isChosen).map(({ name, what, missing }) =>
+      `  ${name.padEnd(16)}${what}${missing === null ? "" : ` (cannot run: ${missing})`}`
+    );
+    return print(`sections: ${chosen.join(", ")}\nservers:\n${lines.join("\n")}\n`);
+  }
+  const missing = whyMissing(["taskset"]) ?? whyMissing(["cc"]);
+  if (missing !== null) throw new Error(missing);
+  if (cpus().length < 2) throw new Error("two cores are needed: one for the server, one for load");
+
+  const built = await build(makeTemporary());
+  const progress = (line: string) => void process.stderr.write(`${line}\n`);
+  const context: Context = { options, built, entries: servers(built).filter(isChosen), progress };
+  const machine = {
+    cpu: cpus()[0]!.model,
+    cores: cpus().length,
+    kernel: release(),
+    load: loadLine(),
+  };
+  const figures: Record<string, unknown> = { machine, options };
+  print(
+    `${machine.cpu}, ${machine.cores} cores, ${machine.kernel}, load average ${machine.load}\n`,
+  );
+  let failed = 0;
+  for (const name of chosen) {
+    try {
+      const { text, data } = await sections[name]!(context);
+      figures[name] = data;
+      print(`\n${text}\n`);
+    } catch (error) {
+      failed = 1;
+      figures[name] = { not_run: (error as Error).message };
+      print(`\n${name}: not run: ${(error as Error).message}\n`);
+    }
+  }
+  if (json !== undefined) writeFileSync(json, JSON.stringify(figures, null, 2) + "\n");
+  return failed;
+}
+
+function print(text: string): 0 {
+  process.stdout.write(text);
+  return 0;
+}
+
+function loadLine(): string {
+  return readFileSync("/proc/loadavg", "utf8").split(" ").slice(0, 3).join(" ");
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const usage = error instanceof UsageError ||
+    (error as { code?: string }).code?.startsWith("ERR_PARSE");
+  process.stderr.write(`bench: ${(error as Error).message}${usage ? " (--help shows how)" : ""}\n`);
+  process.exitCode = usage ? 2 : 1;
+}
