@@ -44,6 +44,7 @@ function destination(
     throw new UsageError(`invalid target "${target}": use HOST:PORT, or [HOST]:PORT for IPv6`);
   }
   if (match && port !== undefined) throw new UsageError("the port is given twice");
+  if (portText === "0") throw new UsageError("nobody can be reached at port 0");
   try {
     return { host, port: parsePort(portText) };
   } catch (error) {

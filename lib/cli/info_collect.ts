@@ -1,7 +1,7 @@
 /** Finds out what `iomux info` shows. It works even where the C library can't be opened. */
 import { readFileSync } from "node:fs";
 import { arch, release, type } from "node:os";
-import type { SelectorAvailability } from "../selectors/mod.ts";
+import type { SelectorName } from "../selectors/mod.ts";
 import { formatCount } from "./units.ts";
 import { VERSION } from "./version.ts";
 
@@ -21,7 +21,8 @@ export interface Info {
   runtime: string;
   os: string;
   arch: string;
-  selectors: SelectorAvailability[];
+  /** `reason` is why it is not available. */
+  selectors: { name: SelectorName; available: boolean; reason: string | null }[];
   limits: Limits;
 }
 
@@ -40,12 +41,12 @@ function runtimeName(): string {
 
 /** Asks the system. */
 export async function collectInfo(): Promise<Info> {
-  let selectors: SelectorAvailability[];
+  let selectors: Info["selectors"];
   let openFiles: Limits["open_files"] = null;
   try {
     const { availableSelectors } = await import("../selectors/mod.ts");
     const { openFileLimit } = await import("../sys/limits.ts");
-    selectors = availableSelectors();
+    selectors = availableSelectors().map((s) => ({ ...s, reason: s.reason ?? null }));
     const { soft, hard } = openFileLimit();
     const finite = (value: number) => value === Infinity ? Number.MAX_SAFE_INTEGER : value;
     openFiles = { soft: finite(soft), hard: finite(hard) };

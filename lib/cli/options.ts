@@ -56,6 +56,15 @@ export const threads: (text: string) => number = parser((text) => {
   return value;
 });
 
+/** The path of a Unix socket: sun_path has 108 bytes, one of them for the terminating NUL (unix(7)). */
+export function socketPath(text: string): string {
+  const { length } = new TextEncoder().encode(text);
+  if (length === 0 || length > 107) {
+    throw new InvalidArgumentError("The path of a Unix socket has 1 to 107 bytes.");
+  }
+  return text;
+}
+
 /** The names that `--selector` takes. */
 export const SELECTOR_NAMES = [
   "auto",

@@ -4,7 +4,16 @@ import { SERVE_DEFAULTS as DEFAULTS, type ServeOptions } from "../serve/options.
 import type { Spawn } from "../serve/server.ts";
 import { SERVICES } from "../serve/services.ts";
 import { UsageError } from "./exit.ts";
-import { atLeastOne, duration, option, port, SELECTOR_NAMES, size, threads } from "./options.ts";
+import {
+  atLeastOne,
+  duration,
+  option,
+  port,
+  SELECTOR_NAMES,
+  size,
+  socketPath,
+  threads,
+} from "./options.ts";
 import { formatSize } from "./units.ts";
 
 const LEVELS = ["debug", "info", "warning", "error"] as const;
@@ -15,7 +24,9 @@ export function serveCommand(spawn: Spawn, done: (code: number) => void): Comman
     .description("a TCP server: echo, upper, discard, chargen or daytime")
     .addOption(option("-p, --port <n>", "port; 0 picks a free one").argParser(port).default(9999))
     .addOption(option("-H, --host <addr>", 'address; "::" is dual-stack').default(DEFAULTS.host))
-    .addOption(option("--unix <path>", "listen on a Unix socket instead"))
+    .addOption(
+      option("--unix <path>", "listen on a Unix socket instead").argParser(socketPath),
+    )
     .addOption(
       option("--service <name>", "what to answer").choices(Object.keys(SERVICES))
         .default(DEFAULTS.service),
@@ -66,7 +77,7 @@ export function serveCommand(spawn: Spawn, done: (code: number) => void): Comman
       service: flags.service,
       selector: flags.selector,
       workers: flags.workers,
-      maxConnections: flags.maxConnections ?? limits().connections,
+      maxConnections: flags.maxConnections ?? limits(flags.selector).connections,
       maxBuffer: flags.maxBuffer,
       idleMs: flags.idleTimeout,
       finMs: flags.finTimeout,

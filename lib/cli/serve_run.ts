@@ -2,11 +2,12 @@
 import { readFileSync } from "node:fs";
 import { connectionsBelow, type ServeOptions } from "../serve/options.ts";
 import { Server, type Spawn } from "../serve/server.ts";
-import { createSelector } from "../selectors/mod.ts";
 import { raiseOpenFileLimit } from "../sys/limits.ts";
+import { FD_SETSIZE } from "../sys/linux.ts";
 import { EXIT } from "./exit.ts";
 import { createLogger, type LOG_LEVELS } from "./log.ts";
 import { out } from "./output.ts";
+import { checkSelector } from "./selector.ts";
 import { onSignals } from "./signals.ts";
 
 /** How the command itself behaves, beside the server. */
@@ -16,10 +17,11 @@ export interface RunSettings {
   readonly format: "text" | "json";
 }
 
-/** Raises the limit of open files, and says how many connections fit below it. */
-export function limits(): { openFiles: number; connections: number } {
+/** Raises the limit of open files, and says how many connections fit below it and the selector's. */
+export function limits(selector: string): { openFiles: number; connections: number } {
   const { soft } = raiseOpenFileLimit();
-  return { openFiles: soft, connections: connectionsBelow(soft) };
+  const watchable = selector === "select" ? Math.min(soft, FD_SETSIZE) : soft;
+  return { openFiles: soft, connections: connectionsBelow(watchable) };
 }
 
 /** Serves until a signal ends it; returns the exit code. */
@@ -29,8 +31,8 @@ export async function run(
   settings: RunSettings,
 ): Promise<number> {
   const log = createLogger(settings.level, settings.format);
-  createSelector(options.selector).close(); // fails here, in one line, rather than in a thread
-  const { openFiles } = limits();
+  checkSelector(options.selector);
+  const { openFiles } = limits(options.selector);
   const somaxconn = readNumber("/proc/sys/net/core/somaxconn");
   if (somaxconn !== undefined && options.backlog > somaxconn && settings.level !== "error") {
     log.warn(
@@ -40,6 +42,7 @@ export async function run(
   const server = await Server.start(options, spawn, {
     paused: (message) =>
       log.warn(`${message}; accepting pauses (open files: ${openFiles}, see ulimit -n)`),
+    refused: (message) => log.warn(`${message}; such connections are closed`),
   });
   const printStats = () => out(JSON.stringify(server.stats()) + "\n");
   let secondCode: number | undefined;

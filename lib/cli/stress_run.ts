@@ -1,7 +1,7 @@
 /** What `iomux stress` does once its options are known: a server if need be, the run, the report. */
-import { writeFileSync } from "node:fs";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import { parseHostPort, resolveHost } from "../net/mod.ts";
-import { createSelector, type SelectorName } from "../selectors/mod.ts";
+import type { SelectorName } from "../selectors/mod.ts";
 import { connectionsBelow, SERVE_DEFAULTS } from "../serve/options.ts";
 import { Server, type Spawn } from "../serve/server.ts";
 import type { Expect, Plan, StressResult, Target } from "../stress/plan.ts";
@@ -11,6 +11,7 @@ import { raiseOpenFileLimit } from "../sys/limits.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { liveLine } from "./live.ts";
 import { err, out } from "./output.ts";
+import { checkSelector } from "./selector.ts";
 import { onSignals } from "./signals.ts";
 import { formatCount, formatDuration, formatSize } from "./units.ts";
 import { VERSION } from "./version.ts";
@@ -39,7 +40,9 @@ export async function run(
   flags: StressFlags,
   spawn: Spawn & SpawnLoad,
 ): Promise<number> {
-  createSelector(flags.clientSelector).close(); // fails here, in one line, rather than in a thread
+  checkSelector(flags.clientSelector);
+  checkSelector(flags.selector);
+  checkWritable(flags.json);
   checkDescriptors(flags, target === undefined && flags.unix === undefined);
   const destination = flags.unix === undefined && target !== undefined
     ? await resolveTarget(target)
@@ -105,6 +108,11 @@ export async function run(
     restore();
     await server?.stop();
   }
+}
+
+/** Fails before the run, and not after it, when the result could not be written. */
+function checkWritable(json: string | true | undefined): void {
+  if (typeof json === "string" && json !== "-") closeSync(openSync(json, "a"));
 }
 
 /** One line on stderr, instead of EMFILE for some of the connections. */

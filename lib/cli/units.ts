@@ -9,7 +9,8 @@ const SIZES: Record<string, number> = {
   MiB: 2 ** 20,
   GiB: 2 ** 30,
 };
-const DURATIONS: Record<string, number> = { us: 1e-3, ms: 1, s: 1e3, m: 60e3, h: 3600e3 };
+/** In microseconds, so that all factors are whole. */
+const DURATIONS: Record<string, number> = { us: 1, ms: 1e3, s: 1e6, m: 60e6, h: 3600e6 };
 const MULTIPLES: Record<string, number> = { k: 1e3, m: 1e6 };
 
 /** A quantity that could not be understood; the message says what would be. */
@@ -18,14 +19,16 @@ export class UnitError extends Error {
 }
 
 function parse(text: string, units: Record<string, number>, bare: number | undefined, use: string) {
-  const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim());
-  const unit = match?.[2] ?? "";
+  const match = /^(\d+)(?:\.(\d+))?\s*([a-z]*)$/i.exec(text.trim());
+  const [, whole = "", fraction = "", unit = ""] = match ?? [];
   const names = Object.keys(units);
   const found = names.find((name) => name === unit) ??
     names.find((name) => name.toLowerCase() === unit.toLowerCase());
   const factor = unit === "" ? bare : found === undefined ? undefined : units[found];
-  if (!match || factor === undefined) throw new UnitError(`"${text}" is not ${use}`);
-  return Number(match[1]) * factor;
+  // Digits first and the decimal point last: 64.1 * 1000 is not 64100.
+  const value = Number(whole + fraction) * (factor ?? NaN) / 10 ** fraction.length;
+  if (!match || !Number.isFinite(value)) throw new UnitError(`"${text}" is not ${use}`);
+  return value;
 }
 
 /** Bytes: "64", "64B", "1.5KB", "1MiB". */
@@ -37,7 +40,7 @@ export function parseSize(text: string): number {
 
 /** Milliseconds: "500us", "250ms", "10s", "2m", "1h"; a bare number is seconds. */
 export const parseDuration = (text: string): number =>
-  parse(text, DURATIONS, 1e3, "a duration, such as 500us, 250ms, 10s or 2m");
+  parse(text, DURATIONS, 1e6, "a duration, such as 500us, 250ms, 10s or 2m") / 1e3;
 
 /** A whole number, with "k" and "m" for thousands and millions: "10k". */
 export function parseCount(text: string): number {

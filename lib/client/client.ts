@@ -8,6 +8,7 @@ import { type OSError, type Socket } from "../net/mod.ts";
 import { createSelector, EVENT_READ, EVENT_WRITE, type Selector } from "../selectors/mod.ts";
 import { ERRNO, errno, OSError as SystemError } from "../sys/errno.ts";
 import { c, retry } from "../sys/posix.ts";
+import { yieldToSignals } from "./yield.ts";
 
 /** How a session ended. */
 export type ClientEnd = "peer" | "broken-stdout" | "interrupted";
@@ -19,8 +20,8 @@ const PIPE_BUF = 4096;
 const CHUNK = 64 * 1024;
 /** The longest wait, as a signal that comes just before a wait is seen only after it. */
 const MAX_WAIT_MS = 100;
-
-const yieldToSignals = () => new Promise<void>((resolve) => setImmediate(resolve));
+/** How long to go on without looking for signals. */
+const YIELD_MS = 50;
 
 /** Bytes on their way in one direction: at most one chunk, so that neither side runs ahead. */
 class Pipe {
@@ -58,6 +59,8 @@ export class Client {
   readonly #alwaysReady = new Set<number>();
   readonly #interest = new Map<number, number>();
   #finSent = false;
+  /** Why nothing more can be sent; the peer's last words come first. */
+  #sendError: OSError | undefined;
   #end: ClientEnd | undefined;
 
   constructor(socket: Socket) {
@@ -68,17 +71,21 @@ export class Client {
   /**
    * Pumps until the session is over.
    *
-   * @param interrupted asked after each wait; true ends the session
+   * @param interrupted asked now and then; true ends the session
    * @throws OSError ECONNRESET and others of the connection
    */
   async run(interrupted: () => boolean): Promise<ClientEnd> {
     using _ = this.#selector;
+    let yielded = performance.now();
     while (this.#end === undefined) {
       const waits = this.#watch();
       if (this.#end !== undefined) break;
-      const count = this.#selector.dispatch(waits ? MAX_WAIT_MS : 0, (key) => key.data());
+      this.#selector.dispatch(waits ? MAX_WAIT_MS : 0, (key) => key.data());
       for (const fd of this.#alwaysReady) this.#move(fd);
-      if (count === 0 || !waits) await yieldToSignals();
+      if (performance.now() - yielded > YIELD_MS) {
+        await yieldToSignals();
+        yielded = performance.now();
+      }
       if (interrupted()) this.#end = "interrupted";
     }
     return this.#end;
@@ -88,11 +95,12 @@ export class Client {
   #watch(): boolean {
     const up = this.#up;
     const down = this.#down;
-    if (up.ended && up.empty && !this.#finSent) {
-      this.#socket.shutdown("write");
-      this.#finSent = true;
+    if (up.ended && up.empty && !this.#finSent) this.#sendFin();
+    if (down.ended && down.empty) {
+      // An error that `send` has reported looks to `recv` as an ordinary end. EPIPE really is one.
+      if (this.#sendError && this.#sendError.code !== "EPIPE") throw this.#sendError;
+      this.#end = "peer";
     }
-    if (down.ended && down.empty) this.#end = "peer";
     const peer = (down.wanted ? EVENT_READ : 0) | (up.empty ? 0 : EVENT_WRITE);
     this.#alwaysReady.clear();
     this.#ask(this.#socket.fileno(), peer, () => this.#movePeer());
@@ -132,8 +140,26 @@ export class Client {
       down.filled(received);
       down.ended = received === 0;
     }
-    if (!up.empty && this.#end === undefined) {
+    if (!up.empty && this.#end === undefined) this.#send();
+  }
+
+  #send(): void {
+    const up = this.#up;
+    try {
       up.start += Math.max(this.#socket.send(up.buffer, up.start, up.end - up.start), 0);
+    } catch (error) {
+      this.#sendError = error as OSError;
+      up.filled(0);
+      up.ended = this.#finSent = true;
+    }
+  }
+
+  #sendFin(): void {
+    this.#finSent = true;
+    try {
+      this.#socket.shutdown("write");
+    } catch (error) {
+      if ((error as OSError).code !== "ENOTCONN") throw error; // reset: `recv` will say so
     }
   }
 

@@ -1,13 +1,12 @@
 /** Connecting by name: each address of a host in turn, within one deadline. */
 import { type OSError, resolveHost, Socket } from "../net/mod.ts";
 import { ERRNO, OSError as SystemError } from "../sys/errno.ts";
+import { yieldToSignals } from "./yield.ts";
 
 /** Longest wait when no timeout is given: the system gives up by itself before that. */
 const SYSTEM_LIMIT_MS = 300_000;
 /** Between looks at a connect that goes on; a wait for readiness would hold signals up. */
 const STEP_MS = 50;
-
-const yieldToSignals = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /**
  * Connects to the first address of `host` that answers.

@@ -1,5 +1,5 @@
 /** One connection of the readiness engine: recv and send, as long as the selector says so. */
-import { formatAddress, OSError, Socket } from "../net/mod.ts";
+import { formatAddress, OSError, type Socket } from "../net/mod.ts";
 import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
 import { ERRNO, errno } from "../sys/errno.ts";
 import { MSG_NOSIGNAL } from "../sys/linux.ts";

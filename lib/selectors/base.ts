@@ -1,7 +1,7 @@
 /**
  * What all backends share: the registrations, roll-back, deadlines, EINTR, stale events.
  *
- * A backend is seven small methods; see `BaseSelector` for what each must do.
+ * A backend is the seven small methods that are abstract here.
  */
 import { ERRNO, OSError } from "../sys/errno.ts";
 import { cannotWatch } from "../sys/linux.ts";
@@ -23,15 +23,18 @@ import { Waker } from "./waker.ts";
 
 /** A registration. It outlives its keys (`modify` replaces them) and ends with `unregister`. */
 export class Registration<T> {
+  /** The watched descriptor. */
   readonly fd: number;
   /** Tells this registration from an earlier or later one of the same descriptor number. */
   readonly generation: number;
+  /** The current key. */
   key: SelectorKey<T>;
   /** False once unregistered: events that were harvested before are then dropped. */
-  live = true;
+  live: boolean = true;
   /** For the backend: where it keeps this registration, or -1 when it does not watch it (any more). */
-  slot = -1;
+  slot: number = -1;
 
+  /** Made by the base only. */
   constructor(key: SelectorKey<T>, generation: number) {
     this.fd = key.fd;
     this.generation = generation;
@@ -39,25 +42,29 @@ export class Registration<T> {
   }
 }
 
-/**
- * The shared half of every selector; a subclass provides the rest:
- *
- * - `add`, `change` and `remove` tell the kernel. The first two throw OSError when it refuses.
- * - `wait` blocks for at most `timeoutMs` (Infinity: for ever; 0: not at all) and returns how many
- *   entries are ready, or -errno.
- * - `take(i)` returns the registration of the i-th ready entry and leaves its readiness in
- *   `this.taken`; `undefined` when the entry belongs to no live registration.
- * - `recover` is called after a wake-up that nobody could be told of; it must remove the cause.
- * - `release` gives back what the backend holds.
- */
+/** The shared half of every selector. The abstract members are the half that a backend provides. */
 export abstract class BaseSelector<T> implements Selector<T> {
+  /** Which backend this is. */
   abstract readonly name: SelectorName;
+  /** Tells the kernel of a new registration. @throws OSError when it refuses */
   protected abstract add(registration: Registration<T>): void;
+  /** Tells the kernel of other events. @throws OSError when it refuses */
   protected abstract change(registration: Registration<T>, events: number): void;
+  /** Tells the kernel that a registration has ended; the descriptor may be closed by now. */
   protected abstract remove(registration: Registration<T>): void;
+  /**
+   * Blocks for at most `timeoutMs` (Infinity: for ever; 0: not at all) and returns how many entries are
+   * ready, or -errno.
+   */
   protected abstract wait(timeoutMs: number): number;
+  /**
+   * The registration of the i-th ready entry, with its readiness in `this.taken`; `undefined` when the
+   * entry belongs to no live registration.
+   */
   protected abstract take(index: number): Registration<T> | undefined;
+  /** Called after a wake-up that nobody could be told of: removes the cause. */
   protected abstract recover(): void;
+  /** Gives back what the backend holds. */
   protected abstract release(): void;
 
   /** Registrations by descriptor, the waker's included. */
@@ -75,6 +82,7 @@ export abstract class BaseSelector<T> implements Selector<T> {
   #woken = false;
   #waker: Waker | undefined;
 
+  /** See {@linkcode Selector.register}. */
   register(fileobj: FileObject, events: number, data?: T): SelectorKey<T> {
     this.#checkOpen();
     checkEvents(events);
@@ -90,6 +98,7 @@ export abstract class BaseSelector<T> implements Selector<T> {
     return key;
   }
 
+  /** See {@linkcode Selector.unregister}. */
   unregister(fileobj: FileObject): SelectorKey<T> {
     this.#checkOpen();
     const registration = this.#find(fileobj, "unregister");
@@ -97,6 +106,7 @@ export abstract class BaseSelector<T> implements Selector<T> {
     return registration.key;
   }
 
+  /** See {@linkcode Selector.modify}. */
   modify(fileobj: FileObject, events: number, data?: T): SelectorKey<T> {
     this.#checkOpen();
     checkEvents(events);
@@ -121,12 +131,14 @@ export abstract class BaseSelector<T> implements Selector<T> {
     return registration.key;
   }
 
+  /** See {@linkcode Selector.select}. */
   select(timeoutMs?: number): Ready<T>[] {
     const ready: Ready<T>[] = [];
     this.dispatch(timeoutMs, (key, events) => ready.push([key, events]));
     return ready;
   }
 
+  /** See {@linkcode Selector.dispatch}. */
   dispatch(
     timeoutMs: number | undefined,
     callback: (key: SelectorKey<T>, events: number) => void,
@@ -190,11 +202,13 @@ export abstract class BaseSelector<T> implements Selector<T> {
     return called === 0 && !woken ? -1 : called;
   }
 
+  /** See {@linkcode Selector.wakeup}. */
   wakeup(): void {
     this.#checkOpen();
     this.#woken = true;
   }
 
+  /** See {@linkcode Selector.wakeHandle}. */
   wakeHandle(): WakeHandle {
     this.#checkOpen();
     if (!this.#waker) {
@@ -215,16 +229,19 @@ export abstract class BaseSelector<T> implements Selector<T> {
     return this.#waker.handle;
   }
 
+  /** See {@linkcode Selector.getKey}. */
   getKey(fileobj: FileObject): SelectorKey<T> {
     this.#checkOpen();
     return this.#find(fileobj, "look up").key;
   }
 
+  /** See {@linkcode Selector.getMap}. */
   getMap(): ReadonlyMap<number, SelectorKey<T>> {
     this.#checkOpen();
     return this.#map;
   }
 
+  /** See {@linkcode Selector.close}. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -236,6 +253,7 @@ export abstract class BaseSelector<T> implements Selector<T> {
     this.#waker?.close();
   }
 
+  /** `close`, for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -6,8 +6,10 @@ import { type Service, SERVICES } from "./services.ts";
 
 /** What the server remembers of a connection. */
 export class Session {
-  /** When bytes last moved, on the engine's clock. Kept only with an idle timeout. */
+  /** When bytes last moved, on the engine's clock. Kept only while `timer` looks at it. */
   active = 0;
+  /** Our side ends once all is sent. */
+  finishing = false;
   /** Too much output is queued; the peer is not read until it has taken some. */
   throttled = false;
   /** Where a service with a source goes on. */
@@ -45,7 +47,7 @@ export class ServiceHandler implements Handler<Session> {
   }
 
   open(peer: Peer): void {
-    if (this.#idleMs > 0) this.#watchIdle(peer);
+    this.#closeWhenQuiet(peer, this.#idleMs);
     const greeting = this.#service.greeting?.();
     if (greeting) {
       peer.send(greeting);
@@ -55,7 +57,8 @@ export class ServiceHandler implements Handler<Session> {
   }
 
   data(peer: Peer, bytes: Uint8Array): void {
-    if (this.#idleMs > 0) peer.state.active = this.#engine.now;
+    // Not once we are finishing: whoever keeps sending then must not keep the connection open.
+    if (this.#idleMs > 0 && !peer.state.finishing) peer.state.active = this.#engine.now;
     const answer = this.#service.answer(bytes);
     if (answer !== null && peer.send(answer) >= this.#high) {
       peer.state.throttled = true;
@@ -65,7 +68,7 @@ export class ServiceHandler implements Handler<Session> {
 
   writable(peer: Peer): void {
     const session = peer.state;
-    if (this.#idleMs > 0) session.active = this.#engine.now;
+    if (session.timer) session.active = this.#engine.now;
     if (session.throttled && peer.queued <= this.#low) {
       session.throttled = false;
       peer.resume();
@@ -86,37 +89,38 @@ export class ServiceHandler implements Handler<Session> {
 
   /** Ends our side once all is sent, and bounds how long the peer may take for its part. */
   #finish(peer: Peer): void {
-    const session = peer.state;
-    session.timer?.cancel();
-    session.timer = undefined;
-    session.position = -1;
+    if (peer.state.finishing) return; // the peer's FIN after ours
+    peer.state.finishing = true;
     peer.end();
-    if (this.#finMs > 0 && !peer.closed) {
-      session.timer = this.#engine.after(this.#finMs, () => peer.close());
-    }
+    this.#closeWhenQuiet(peer, this.#finMs);
   }
 
   /** Sends from the service's source until something is queued or the budget of this turn is used. */
   #pump(peer: Peer): void {
     const session = peer.state;
-    for (let budget = SOURCE_BUDGET; session.position >= 0 && budget > 0;) {
-      if (peer.closed) return;
+    for (let budget = SOURCE_BUDGET; budget > 0;) {
+      if (peer.closed || session.finishing) return;
+      if (session.timer) session.active = this.#engine.now;
       const { bytes, next } = this.#service.source!(session.position, this.#high);
       session.position = next;
       if (peer.send(bytes) > 0) return; // `writable` goes on
       budget -= bytes.length;
     }
-    if (session.position >= 0) this.#engine.after(0, () => this.#pump(peer));
+    this.#engine.after(0, () => this.#pump(peer));
   }
 
-  #watchIdle(peer: Peer): void {
+  /** Closes a connection on which no byte has moved for `quietMs`; 0 leaves it open for ever. */
+  #closeWhenQuiet(peer: Peer, quietMs: number): void {
     const session = peer.state;
+    session.timer?.cancel();
+    session.timer = undefined;
+    if (quietMs === 0 || peer.closed) return;
     session.active = this.#engine.now;
     const check = () => {
-      const left = session.active + this.#idleMs - this.#engine.now;
+      const left = session.active + quietMs - this.#engine.now;
       if (left <= 0) peer.close();
       else session.timer = this.#engine.after(left, check);
     };
-    session.timer = this.#engine.after(this.#idleMs, check);
+    session.timer = this.#engine.after(quietMs, check);
   }
 }

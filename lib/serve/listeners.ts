@@ -33,6 +33,8 @@ export async function openListeners(options: ServeOptions): Promise<Listeners> {
   }
   const [host] = await resolveHost(options.host);
   const reusePort = workers > 1;
+  // With SO_REUSEPORT the port of another server of this user would be shared, not refused.
+  if (reusePort) Socket.listen({ host: host!, port: options.port, backlog: 1 }).close();
   const sockets: Socket[] = [];
   try {
     for (let port = options.port; sockets.length < workers;) {

@@ -22,6 +22,8 @@ export interface Thread {
 export interface ServerEvents {
   /** Nothing can be accepted for the moment, and why. */
   paused?(message: string): void;
+  /** A newcomer was closed because the selector can't watch it, and why. */
+  refused?(message: string): void;
 }
 
 /** A running server. */
@@ -72,8 +74,8 @@ export class Server {
             // A duplicate: the thread closes its own, whose number may then be anything.
             server.#wakeFds.push(c.dup(message.wakeFd));
             ready();
-          } else if (message.type === "paused") events.paused?.(message.message);
-          else forced += message.forced;
+          } else if (message.type === "done") forced += message.forced;
+          else events[message.type]?.(message.message);
         });
         thread.on("error", (error) => {
           failure ??= error;

@@ -1,5 +1,5 @@
 /** The statistics of a server, as the JSON of the contract. */
-import { COUNTER, Counters } from "../engine/mod.ts";
+import { COUNTER, type Counters } from "../engine/mod.ts";
 import { codeName } from "../sys/errno.ts";
 
 /** What `--stats`, SIGUSR1 and `iomux stress` show of a server. */
@@ -37,11 +37,12 @@ export class Population {
 
   /** Counts one more, unless there are `limit` already. */
   enter(limit: number): boolean {
-    const now = Atomics.add(this.#cells, 0, 1) + 1;
-    if (now > limit) {
-      Atomics.sub(this.#cells, 0, 1);
-      return false;
-    }
+    // Not "add, look, subtract": for that moment another worker would see one too many.
+    let now: number;
+    do {
+      now = this.active + 1;
+      if (now > limit) return false;
+    } while (Atomics.compareExchange(this.#cells, 0, now - 1, now) !== now - 1);
     for (let peak = this.peak; now > peak; peak = this.peak) {
       if (Atomics.compareExchange(this.#cells, 1, peak, now) === peak) break;
     }

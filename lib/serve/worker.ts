@@ -1,7 +1,7 @@
 /** The body of a server thread: one engine, one listening socket, until it is told to stop. */
-import { writeSync } from "node:fs";
-import { Counters, createEngine } from "../engine/mod.ts";
+import { COUNTER, Counters, createEngine, type Engine } from "../engine/mod.ts";
 import { Socket } from "../net/mod.ts";
+import { writeAll } from "../sys/output.ts";
 import { ServiceHandler, Session } from "./connection.ts";
 import type { ServeOptions } from "./options.ts";
 import { Population } from "./stats.ts";
@@ -24,7 +24,7 @@ export const COMMAND = { run: 0, drain: 1, stop: 2 } as const;
 /** What a server thread says. */
 export type ServeWorkerMessage =
   | { readonly type: "ready"; readonly wakeFd: number; readonly selector: string }
-  | { readonly type: "paused"; readonly message: string }
+  | { readonly type: "paused" | "refused"; readonly message: string }
   | { readonly type: "done"; readonly forced: number };
 
 /** Serves until a command ends it. Blocks its thread. */
@@ -35,7 +35,7 @@ export function runServeWorker(
   const { options } = data;
   const control = new Int32Array(data.control);
   const population = new Population(data.population);
-  const trace = options.trace ? new Trace((line) => void writeSync(2, line)) : undefined;
+  const trace = options.trace ? new Trace((line) => writeAll(2, line)) : undefined;
   const engine = createEngine({
     selector: options.selector,
     // What arrives at once must fit above the mark at which reading stops.
@@ -49,6 +49,7 @@ export function runServeWorker(
     state: () => new Session(),
     admit: () => population.enter(options.maxConnections),
     paused: (error) => post({ type: "paused", message: error.message }),
+    refused: (error) => post({ type: "refused", message: error.message }),
   });
   post({ type: "ready", wakeFd: engine.wakeHandle.wakeFd, selector: engine.selector });
 
@@ -58,6 +59,7 @@ export function runServeWorker(
     if (command === COMMAND.stop) break;
     if (command === COMMAND.drain) {
       if (deadline === Infinity) {
+        acceptWaiting(engine, options.backlog);
         listener.close();
         deadline = performance.now() + options.drainMs;
         engine.after(options.drainMs, () => {}); // ends the wait in time
@@ -69,4 +71,15 @@ export function runServeWorker(
   const forced = engine.active;
   engine.close();
   post({ type: "done", forced });
+}
+
+/** Accepts who is connected already: closing the listener would reset them. At most a backlog of them. */
+function acceptWaiting(engine: Engine, backlog: number): void {
+  const { slots } = engine.counters;
+  const limit = slots[COUNTER.accepted]! + backlog;
+  for (let before = -1; before < slots[COUNTER.accepted]! && before < limit;) {
+    before = slots[COUNTER.accepted]!;
+    engine.after(0, () => {}); // a turn that does not wait
+    engine.turn();
+  }
 }

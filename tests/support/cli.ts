@@ -109,7 +109,11 @@ export class Cli implements AsyncDisposable {
   }
 
   /** What stderr says as soon as it matches; fails when the process ends or the time has passed. */
-  async says(pattern: RegExp, stream: "stdout" | "stderr" = "stderr", withinMs = 5000) {
+  async says(
+    pattern: RegExp,
+    stream: "stdout" | "stderr" = "stderr",
+    withinMs = 5000,
+  ): Promise<RegExpExecArray> {
     const deadline = performance.now() + withinMs;
     for (;;) {
       const match = pattern.exec(this[stream]());
