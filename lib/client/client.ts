@@ -4,7 +4,7 @@
  * End of file: when stdin ends, the peer gets FIN, and we go on until the peer ends too. When the peer
  * ends, what it sent is printed and we are done, even if stdin is still open. See docs/eof.md.
  */
-import { type OSError, type Socket } from "../net/mod.ts";
+import type { OSError, Socket } from "../net/mod.ts";
 import { createSelector, EVENT_READ, EVENT_WRITE, type Selector } from "../selectors/mod.ts";
 import { ERRNO, errno, OSError as SystemError } from "../sys/errno.ts";
 import { c, retry } from "../sys/posix.ts";

@@ -1,5 +1,5 @@
 // The command line as a process of its own, on the runtime that runs the test.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 export const root: string = fileURLToPath(new URL("../../", import.meta.url));
@@ -133,6 +133,10 @@ export class Cli implements AsyncDisposable {
     await this.exit;
   }
 }
+
+/** A file of /proc. By another program: Deno lets nobody read them who has not all permissions. */
+export const readProc = (path: string): string =>
+  execFileSync("cat", [`/proc/${path}`], { encoding: "utf8" });
 
 /** Starts `iomux ARGS`. */
 export const spawnCli = (args: string[], options: CliOptions = {}): Cli => new Cli(args, options);

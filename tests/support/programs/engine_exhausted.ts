@@ -56,14 +56,17 @@ const cpuMs = after.user + after.system - cpu.user - cpu.system;
 
 // One goes: its place is taken at once, without waiting for the retry of 100 ms.
 peers[0]!.close();
-const start = performance.now();
-while (opened === before && performance.now() - start < 2000) turnFor(1);
-const recoveredMs = performance.now() - start;
+let turnsToRecover = 0;
+for (; opened === before && turnsToRecover < 1000; turnsToRecover++) {
+  const timer = engine.after(2, () => {});
+  engine.turn();
+  timer.cancel();
+}
 
 for (const fd of free) closeFd(fd); // noticed by the retry
 turnFor(300);
 const { slots } = engine.counters;
 const counted = slots[COUNTER.acceptPauses];
-console.log(JSON.stringify({ before, turns, cpuMs, recoveredMs, opened, pauses, counted }));
+console.log(JSON.stringify({ before, turns, cpuMs, turnsToRecover, opened, pauses, counted }));
 engine.close();
 process.exit(0);

@@ -1,0 +1,114 @@
+// The compiled program by itself: a copy of dist/iomux in an empty folder, with nothing of the
+// source tree in reach and traps laid in the current directory.
+import { afterAll, beforeAll, describe, expect, it } from "bun:test";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const exe = process.platform === "win32" ? ".exe" : "";
+const built = join(root, "dist", `iomux${exe}`);
+
+function newest(path: string): number {
+  const own = statSync(path);
+  if (!own.isDirectory()) return own.mtimeMs;
+  return Math.max(0, ...readdirSync(path).map((name) => newest(join(path, name))));
+}
+
+function build(): void {
+  const sources = ["main.ts", "lib", "package.json", "compile.sh"].map((name) => join(root, name));
+  if (existsSync(built) && statSync(built).mtimeMs >= Math.max(...sources.map(newest))) return;
+  const done = spawnSync("sh", ["compile.sh", "host"], { cwd: root, encoding: "utf8" });
+  if (done.status !== 0) throw new Error(`compile.sh failed: ${done.stderr}`);
+}
+
+// As the module loads and not in a hook: a build can outlast the time that bun allows a hook.
+build();
+
+describe("the compiled binary", () => {
+  let folder = "";
+  let binary = "";
+
+  // Only what the program needs to run, so that no IOMUX_ or BUN_ variable of the caller is heard.
+  const env = { PATH: process.env.PATH ?? "", SystemRoot: process.env.SystemRoot ?? "" };
+
+  const run = (...args: string[]) =>
+    spawnSync(binary, args, { cwd: folder, env, encoding: "utf8", timeout: 30_000 });
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "iomux-binary-"));
+    binary = join(folder, `iomux${exe}`);
+    copyFileSync(built, binary);
+    writeFileSync(join(folder, ".env"), "IOMUX_HOST=no.such.host.invalid\nIOMUX_SIZE=none\n");
+    writeFileSync(join(folder, "bunfig.toml"), 'preload = ["./evil.ts"]\n');
+    writeFileSync(join(folder, "evil.ts"), 'console.log("PWNED");\n');
+  });
+
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("does not know where it was built", () => {
+    // Else its Workers would be loaded from the checkout, which only fails on another machine.
+    expect(readFileSync(built).includes(join(root, "main.ts"))).toBe(false);
+  });
+
+  it("prints the version and runs no preload of the current directory", () => {
+    const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+    const { status, stdout, stderr } = run("--version");
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
+  });
+
+  it("stresses a server of its own from two workers", () => {
+    const { status, stdout, stderr } = run(
+      ...["stress", "-c", "4", "-n", "400", "--workers", "2", "--json"],
+    );
+    expect({ status, stderr: status === 0 ? "" : stderr }).toEqual({ status: 0, stderr: "" });
+    const { messages, verdict } = JSON.parse(stdout);
+    expect(messages.verified).toBeGreaterThanOrEqual(400);
+    expect(messages.mismatched).toBe(0);
+    expect(messages.lost).toBe(0);
+    expect(verdict).toBe("pass");
+  });
+
+  it("serves from two workers, ignoring .env, and ends on SIGTERM", async () => {
+    // Without --host, so that reading the one in .env, which does not resolve, would be seen.
+    const server = spawn(binary, ["serve", "--workers", "2", "--port", "0"], {
+      cwd: folder,
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    // By its pid: after child.kill() Deno reports the signal, whatever the exit status was.
+    const signal = (name: NodeJS.Signals) => process.kill(server.pid!, name);
+    const exited = once(server, "exit");
+    let out = "", err = "";
+    const started = new Promise<void>((resolve) => {
+      server.stdout.on("data", (chunk) => (out += chunk).includes("\n") && resolve());
+      server.on("exit", () => resolve());
+    });
+    server.stderr.on("data", (chunk) => err += chunk);
+    const guard = setTimeout(() => signal("SIGKILL"), 20_000);
+    try {
+      await started;
+      expect(out === "" ? err : out).toMatch(/^listening on [0-9.]+:[0-9]+\n/);
+      const port = Number(/:([0-9]+)\n/.exec(out)?.[1]);
+
+      const peer = connect(port, "127.0.0.1");
+      peer.end("hello");
+      let echo = "";
+      for await (const chunk of peer) echo += chunk;
+      expect(echo).toBe("hello");
+
+      signal("SIGTERM");
+      expect(await exited).toEqual([0, null]);
+    } finally {
+      clearTimeout(guard);
+      if (server.exitCode === null && server.signalCode === null) signal("SIGKILL");
+    }
+  });
+});
