@@ -1,0 +1,18 @@
+/** Writing to the standard streams, all of it, before going on: results must not be lost at exit. */
+import { writeSync } from "node:fs";
+
+/** Writes text to a descriptor. That nobody reads any more is no error: the program has other work. */
+export function writeAll(fd: number, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) {
+    try {
+      at += writeSync(fd, bytes, at);
+    } catch (error) {
+      const { code } = error as { code?: string };
+      // Somebody else may have made the shared description non-blocking; a pipe is read in time.
+      if (code === "EAGAIN") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+      else if (code === "EPIPE") return; // nobody reads any more
+      else throw error;
+    }
+  }
+}
