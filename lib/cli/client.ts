@@ -1,7 +1,7 @@
 /** `iomux client`. */
 import { Command } from "@commander-js/extra-typings";
 import { UsageError } from "./exit.ts";
-import { duration, option, port as parsePort } from "./options.ts";
+import { duration, option, port as parsePort, unixPath } from "./options.ts";
 
 /** The command, to be added to the program. */
 export function clientCommand(done: (code: number) => void): Command {
@@ -14,8 +14,8 @@ export function clientCommand(done: (code: number) => void): Command {
       option("-w, --connect-timeout <dur>", "give up connecting after this time")
         .argParser(duration),
     );
-  return command.action(async (target, port, flags) => {
-    const address = destination(target, port, flags.unix);
+  return command.action(async (target, port, flags, self) => {
+    const address = destination(target, port, unixPath(self, target));
     if (flags.connectTimeout !== undefined && flags.connectTimeout <= 0) {
       throw new UsageError("option '--connect-timeout' must be more than 0");
     }

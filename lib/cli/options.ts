@@ -65,6 +65,15 @@ export function socketPath(text: string): string {
   return text;
 }
 
+/** The value of `--unix`. What stands on the command line wins over the environment. */
+export function unixPath(
+  command: { getOptionValue(key: "unix"): any; getOptionValueSource(key: "unix"): any },
+  target: string | undefined,
+): string | undefined {
+  const fromEnvironment = command.getOptionValueSource("unix") === "env";
+  return target !== undefined && fromEnvironment ? undefined : command.getOptionValue("unix");
+}
+
 /** The names that `--selector` takes. */
 export const SELECTOR_NAMES = [
   "auto",

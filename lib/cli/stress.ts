@@ -4,7 +4,15 @@ import type { Spawn } from "../serve/server.ts";
 import { SERVICES } from "../serve/services.ts";
 import type { SpawnLoad } from "../stress/stress.ts";
 import { UsageError } from "./exit.ts";
-import { atLeastOne, duration, option, SELECTOR_NAMES, size, threads } from "./options.ts";
+import {
+  atLeastOne,
+  duration,
+  option,
+  SELECTOR_NAMES,
+  size,
+  threads,
+  unixPath,
+} from "./options.ts";
 
 /** `--json HOST:PORT`: the option would take what is meant as the target for the name of a file. */
 function separate<F extends { json?: string | true | undefined }>(
@@ -73,7 +81,8 @@ export function stressCommand(spawn: Spawn & SpawnLoad, done: (code: number) => 
         .preset("-"),
     );
   return command.action(async (argument, options, self) => {
-    const { target, flags } = separate(argument, options);
+    const { target, flags: given } = separate(argument, options);
+    const flags = { ...given, unix: unixPath(self, target) };
     if (target !== undefined && flags.unix !== undefined) {
       throw new UsageError("a target and --unix exclude each other");
     }

@@ -1,6 +1,6 @@
 /** What `iomux stress` does once its options are known: a server if need be, the run, the report. */
 import { closeSync, openSync, writeFileSync } from "node:fs";
-import { parseHostPort, resolveHost } from "../net/mod.ts";
+import { parseHostPort, resolveHost, Socket } from "../net/mod.ts";
 import type { SelectorName } from "../selectors/mod.ts";
 import { connectionsBelow, SERVE_DEFAULTS } from "../serve/options.ts";
 import { Server, type Spawn } from "../serve/server.ts";
@@ -45,7 +45,7 @@ export async function run(
   checkWritable(flags.json);
   checkDescriptors(flags, target === undefined && flags.unix === undefined);
   const destination = flags.unix === undefined && target !== undefined
-    ? await resolveTarget(target)
+    ? await resolveTarget(target, flags.timeout)
     : undefined;
   const server = target === undefined && flags.unix === undefined
     ? await startEmbedded(flags, spawn)
@@ -126,7 +126,7 @@ function checkDescriptors(flags: StressFlags, embedded: boolean): void {
   );
 }
 
-async function resolveTarget(target: string): Promise<Target> {
+async function resolveTarget(target: string, timeoutMs: number): Promise<Target> {
   let parsed: { host: string; port: number };
   try {
     parsed = parseHostPort(target);
@@ -134,8 +134,25 @@ async function resolveTarget(target: string): Promise<Target> {
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
-  const [host] = await resolveHost(parsed.host);
-  return { host: host!, port: parsed.port };
+  const { port } = parsed;
+  const addresses = await resolveHost(parsed.host);
+  const host = addresses.length === 1
+    ? addresses[0]!
+    : firstThatAnswers(addresses, port, timeoutMs);
+  return { host, port };
+}
+
+/** One address for all connections of the run: a name such as localhost can have several. */
+function firstThatAnswers(addresses: string[], port: number, timeoutMs: number): string {
+  const answers = (host: string) => {
+    try {
+      Socket.connect({ host, port, timeoutMs }).close();
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  return addresses.find(answers) ?? addresses[0]!;
 }
 
 function startEmbedded(flags: StressFlags, spawn: Spawn): Promise<Server> {

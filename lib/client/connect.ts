@@ -19,20 +19,30 @@ export async function connectTo(
   timeoutMs: number | undefined,
   interrupted: () => boolean,
 ): Promise<Socket | null> {
-  const deadline = performance.now() + (timeoutMs ?? SYSTEM_LIMIT_MS);
+  const limit = timeoutMs ?? SYSTEM_LIMIT_MS;
+  const deadline = performance.now() + limit;
+  const late = () =>
+    new SystemError(ERRNO.ETIMEDOUT!, "connect", `connect to ${host}:${port} within ${limit} ms`);
   let failure: unknown;
-  for (const address of await resolveHost(host)) {
+  for (const address of await within(limit, resolveHost(host), late)) {
     try {
       const socket = await connectOne(address, port, deadline, interrupted);
       if (socket || interrupted()) return socket;
-      const action = `connect to ${host}:${port} within ${timeoutMs ?? SYSTEM_LIMIT_MS} ms`;
-      throw new SystemError(ERRNO.ETIMEDOUT!, "connect", action);
+      throw late();
     } catch (error) {
       if ((error as OSError).code === "ETIMEDOUT") throw error;
       failure = error;
     }
   }
   throw failure;
+}
+
+/** What `promise` resolves to, or an error when that takes longer than `ms`. */
+function within<T>(ms: number, promise: Promise<T>, late: () => Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(late()), ms);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /** Waits in short steps, so that signals are handled; null when the deadline or a signal came first. */
@@ -44,7 +54,8 @@ async function connectOne(
 ): Promise<Socket | null> {
   const socket = Socket.connect({ host, port });
   try {
-    while (!socket.waitConnected(Math.min(STEP_MS, deadline - performance.now()))) {
+    const step = () => Math.max(0, Math.min(STEP_MS, deadline - performance.now()));
+    while (!socket.waitConnected(step())) {
       await yieldToSignals();
       if (interrupted() || performance.now() >= deadline) {
         socket.close();

@@ -159,6 +159,26 @@ describe("the options of iomux stress", () => {
   });
 });
 
+describe("the target of iomux stress", () => {
+  it("on the command line is stronger than IOMUX_UNIX", async () => {
+    await using server = await startServe();
+    const text = await run([server.name, ...few], { IOMUX_UNIX: "/nonexistent/socket" });
+    expect(text).toMatch(/^verified +300 of 300/m);
+  });
+
+  it("may be a name of which only the second address answers", async () => {
+    await using server = await startServe(["--host", "::1"]);
+    const port = server.name.slice(server.name.lastIndexOf(":"));
+    expect(await run([`localhost${port}`, ...few])).toMatch(/^verified +300 of 300/m);
+  });
+
+  it("may follow --json, which does not take it for a file", async () => {
+    await using server = await startServe();
+    expect(JSON.parse(await run([...few, "--json", server.name])).target).toBe(server.name);
+    expect(existsSync(server.name)).toBe(false);
+  });
+});
+
 describe("iomux stress ends on a signal", () => {
   async function ended(cli: Cli, signal: NodeJS.Signals): Promise<number | null> {
     const start = performance.now();

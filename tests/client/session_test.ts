@@ -156,4 +156,11 @@ describe("iomux client reaches", () => {
     expect((await cli.exit).code).toBe(0);
     expect(cli.stdout()).toBe("from the environment");
   });
+
+  it("what stands on the command line, rather than what IOMUX_UNIX names", async () => {
+    await using echo = await echoPeer();
+    const env = { IOMUX_UNIX: "/nonexistent/socket" };
+    await using cli = spawnCli(["client", `127.0.0.1:${echo.port}`], { stdin: "here", env });
+    expect([(await cli.exit).code, cli.stdout()]).toEqual([0, "here"]);
+  });
 });
