@@ -2,7 +2,7 @@
 import { Counters, COUNTERS_BYTES } from "../engine/mod.ts";
 import { formatAddress } from "../net/mod.ts";
 import { wake } from "../selectors/mod.ts";
-import { c, closeFd } from "../sys/posix.ts";
+import { closeFd } from "../sys/posix.ts";
 import { openListeners } from "./listeners.ts";
 import type { ServeOptions } from "./options.ts";
 import { collectStats, Population, type Stats } from "./stats.ts";
@@ -71,8 +71,8 @@ export class Server {
         thread.on("message", (message: ServeWorkerMessage) => {
           if (message.type === "ready") {
             server.selector = message.selector;
-            // A duplicate: the thread closes its own, whose number may then be anything.
-            server.#wakeFds.push(c.dup(message.wakeFd));
+            server.#wakeFds.push(message.wakeFd);
+            if (failure) wake(message); // it was told to stop when nobody could wake it yet
             ready();
           } else if (message.type === "done") forced += message.forced;
           else events[message.type]?.(message.message);

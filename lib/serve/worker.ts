@@ -1,7 +1,9 @@
 /** The body of a server thread: one engine, one listening socket, until it is told to stop. */
 import { COUNTER, Counters, createEngine, type Engine } from "../engine/mod.ts";
 import { Socket } from "../net/mod.ts";
+import { check } from "../sys/errno.ts";
 import { writeAll } from "../sys/output.ts";
+import { c } from "../sys/posix.ts";
 import { ServiceHandler, Session } from "./connection.ts";
 import type { ServeOptions } from "./options.ts";
 import { Population } from "./stats.ts";
@@ -23,6 +25,7 @@ export const COMMAND = { run: 0, drain: 1, stop: 2 } as const;
 
 /** What a server thread says. */
 export type ServeWorkerMessage =
+  /** The receiver owns `wakeFd`: it stays valid when the thread has ended. */
   | { readonly type: "ready"; readonly wakeFd: number; readonly selector: string }
   | { readonly type: "paused" | "refused"; readonly message: string }
   | { readonly type: "done"; readonly forced: number };
@@ -51,7 +54,8 @@ export function runServeWorker(
     paused: (error) => post({ type: "paused", message: error.message }),
     refused: (error) => post({ type: "refused", message: error.message }),
   });
-  post({ type: "ready", wakeFd: engine.wakeHandle.wakeFd, selector: engine.selector });
+  const wakeFd = check(c.dup(engine.wakeHandle.wakeFd), "dup");
+  post({ type: "ready", wakeFd, selector: engine.selector });
 
   let deadline = Infinity;
   for (;;) {
@@ -63,6 +67,7 @@ export function runServeWorker(
         listener.close();
         deadline = performance.now() + options.drainMs;
         engine.after(options.drainMs, () => {}); // ends the wait in time
+        continue; // the turns of acceptWaiting may have taken the wake-up of a newer command
       }
       if (engine.active === 0 || performance.now() >= deadline) break;
     }

@@ -7,9 +7,9 @@ import {
   type Handler,
 } from "../engine/mod.ts";
 import type { OSError } from "../net/mod.ts";
-import { ERRNO } from "../sys/errno.ts";
+import { check, ERRNO } from "../sys/errno.ts";
 import { threadCpu } from "../sys/limits.ts";
-import { sameBytes } from "../sys/posix.ts";
+import { c, sameBytes } from "../sys/posix.ts";
 import { Flow } from "./flow.ts";
 import { Oracle } from "./oracle.ts";
 import { LOAD_COMMAND, type LoadData, type LoadMessage, type LoadResult } from "./plan.ts";
@@ -66,7 +66,9 @@ class Load implements Handler<Flow> {
     this.#sweep();
     this.#connectMore();
     until(() => this.#settled);
-    post({ type: "connected", wakeFd: this.#engine.wakeHandle.wakeFd });
+    // A duplicate, for main to close: this thread may end before main has heard of it.
+    const wakeFd = check(c.dup(this.#engine.wakeHandle.wakeFd), "dup");
+    post({ type: "connected", wakeFd });
     until(() => Atomics.load(command, 0) === LOAD_COMMAND.go);
 
     const startedAt = epochNow();

@@ -2,7 +2,7 @@
 import { COUNTER, Counters, COUNTERS_BYTES } from "../engine/mod.ts";
 import { wake } from "../selectors/mod.ts";
 import { codeName } from "../sys/errno.ts";
-import { c, closeFd } from "../sys/posix.ts";
+import { closeFd } from "../sys/posix.ts";
 import {
   LOAD_COMMAND,
   type LoadData,
@@ -94,8 +94,7 @@ export class Run {
       thread.on("message", (message: LoadMessage) => {
         if (message.type === "result") result = message.result;
         else {
-          const wakeFd = c.dup(message.wakeFd); // the thread closes its own
-          if (wakeFd >= 0) this.#wakeFds.push(wakeFd); // else it has ended, interrupted
+          this.#wakeFds.push(message.wakeFd);
           connected();
         }
       });

@@ -1,0 +1,53 @@
+// Several connections on one engine: none gets in another's way.
+import { expect, it } from "bun:test";
+import type { Connection } from "../../lib/engine/mod.ts";
+import { type CreateEngine, engineBench, Recorder } from "../support/engines.ts";
+import { turnBriefly, turnFor, turnUntil } from "../support/engines.ts";
+import { encode, fill } from "../support/sockets.ts";
+
+export function manyCases(create: CreateEngine): void {
+  const bench = engineBench(create);
+
+  it("two connections: a flood on one does not hold up the other", () => {
+    const engine = bench.engine();
+    const recorder = new Recorder();
+    const { port } = bench.listen(engine, recorder);
+    const flood = bench.dial(port);
+    turnUntil(engine, () => recorder.count("open") === 1);
+    const quiet = bench.dial(port);
+    turnUntil(engine, () => recorder.count("open") === 2);
+    let flooded = 0;
+    for (let round = 0; round < 5; round++) {
+      flooded += fill(flood);
+      expect(flooded - recorder.received("A").length).toBeGreaterThan(1 << 18); // several turns' worth
+      quiet.send(encode("!"));
+      const before = recorder.calls.length;
+      turnUntil(engine, () => recorder.count("data", "B") === round + 1);
+      const meanwhile = recorder.calls.slice(before).filter((call) => call.startsWith("data A"));
+      expect(meanwhile.length).toBeLessThanOrEqual(2);
+      turnBriefly(engine);
+    }
+  });
+
+  it("a closed connection's descriptor, re-used within the batch, gets none of its events", () => {
+    const engine = bench.engine();
+    const open = new Map<string, Connection<string>>();
+    const recorder = new Recorder({
+      open: (connection) => void open.set(connection.state, connection),
+    });
+    const { port } = bench.listen(engine, recorder);
+    const peers = [bench.dial(port), bench.dial(port)];
+    turnUntil(engine, () => open.size === 2);
+    recorder.hooks.data = (connection) => {
+      const other = open.get(connection.state === "A" ? "B" : "A")!;
+      if (other.closed) return;
+      other.close();
+      engine.connect({ host: "127.0.0.1", port }, recorder, "re-used"); // takes the free number
+    };
+    for (const peer of peers) peer.send(encode("both ready in one batch"));
+    turnUntil(engine, () => recorder.count("close") === 1 && recorder.count("open") === 4);
+    turnFor(engine, 10);
+    expect(recorder.count("data")).toBe(1);
+    expect(recorder.of("re-used")).toBe("open");
+  });
+}

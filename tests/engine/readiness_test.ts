@@ -1,0 +1,17 @@
+// The contract suite for the readiness engine over every selector that this system has.
+import { describe, expect, it } from "bun:test";
+import { createEngine } from "../../lib/engine/mod.ts";
+import { availableSelectors } from "../../lib/selectors/mod.ts";
+import { engineContract } from "../contracts/engine.ts";
+
+for (const { name, available } of availableSelectors()) {
+  if (available) engineContract(name, (options) => createEngine({ ...options, selector: name }));
+}
+
+describe("createEngine", () => {
+  it("says which selector it uses", () => {
+    const engine = createEngine({ selector: "poll" });
+    expect(engine.selector).toBe("poll");
+    engine.close();
+  });
+});

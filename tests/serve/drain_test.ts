@@ -1,0 +1,173 @@
+// Signals: drain, second signal, statistics; promptly, whatever the loop is doing.
+import { describe, expect, it } from "bun:test";
+import { type RunningServer, startServe } from "../support/cli.ts";
+import { expectSameBytes, pattern } from "../support/engines.ts";
+import { dialError, Peer } from "../support/peers.ts";
+import { sleep, until } from "../support/waiting.ts";
+
+async function echoing(server: RunningServer): Promise<Peer> {
+  const peer = Peer.dial(server);
+  await peer.send("?");
+  expect(await peer.text(1)).toBe("?");
+  return peer;
+}
+
+/** How long the process takes to end after a signal, and how it ends. */
+async function after(server: RunningServer, signal: "SIGTERM" | "SIGINT") {
+  const start = performance.now();
+  server.kill(signal);
+  const { code } = await server.exit;
+  return { code, ms: performance.now() - start };
+}
+
+describe("serve and SIGTERM or SIGINT", () => {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    it(`${signal} without connections: ends at once with 0`, async () => {
+      await using server = await startServe(["--workers", "2"]);
+      const { code, ms } = await after(server, signal);
+      expect(code).toBe(0);
+      expect(ms).toBeLessThan(1000);
+    });
+  }
+
+  it("a connection that ends within --drain-timeout: it is served to its end, 0", async () => {
+    await using server = await startServe(["--drain-timeout", "5s", "--stats"]);
+    using peer = await echoing(server);
+    server.kill("SIGTERM");
+    await server.says(/Draining: 1 connections? open, at most 5 s/);
+    const sent = pattern(2_000_000);
+    const sending = peer.send(sent).then(() => peer.end());
+    expectSameBytes(await peer.readToEnd(), sent);
+    await sending;
+    expect(await server.exit).toEqual({ code: 0, signal: null });
+    expect(server.lastStats().bytes_out).toBe(2_000_001);
+    expect(server.stderr()).not.toMatch(/Cut/);
+  });
+
+  it("a connection that does not: it is cut after --drain-timeout, 1", async () => {
+    await using server = await startServe(["--drain-timeout", "300ms", "--stats"]);
+    using one = await echoing(server);
+    using two = await echoing(server);
+    const { code, ms } = await after(server, "SIGTERM");
+    expect(code).toBe(1);
+    expect(ms).toBeGreaterThanOrEqual(290);
+    expect(ms).toBeLessThan(1500);
+    expect([await one.isOver(), await two.isOver()]).toEqual([true, true]);
+    expect(server.stderr()).toMatch(/Cut 2 connections/);
+    const { active, closed } = server.lastStats();
+    expect({ active, closed }).toEqual({ active: 0, closed: 2 });
+  });
+
+  it("--drain-timeout 0: cut at once, 1", async () => {
+    await using server = await startServe(["--drain-timeout", "0s"]);
+    using _peer = await echoing(server);
+    const { code, ms } = await after(server, "SIGTERM");
+    expect(code).toBe(1);
+    expect(ms).toBeLessThan(1000);
+  });
+
+  it("while it drains, newcomers are refused and the statistics can be asked for", async () => {
+    await using server = await startServe();
+    using peer = await echoing(server);
+    server.kill("SIGTERM");
+    await server.says(/Draining/);
+    expect(await until(() => dialError(server) === "ECONNREFUSED")).toBe(true);
+    expect((await server.stats()).active).toBe(1);
+    await peer.send("still served");
+    expect(await peer.text(12)).toBe("still served");
+    peer.reset();
+    expect((await server.exit).code).toBe(0);
+  });
+
+  it("those who were waiting to be accepted are served, not reset", async () => {
+    await using server = await startServe(["--drain-timeout", "3s"]);
+    for (let round = 0; round < 20; round++) Peer.dial(server).reset();
+    const peers = Array.from({ length: 20 }, () => Peer.dial(server));
+    for (const peer of peers) await peer.send("hello");
+    server.kill("SIGTERM");
+    for (const peer of peers) {
+      expect(await peer.text(5)).toBe("hello");
+      peer.reset();
+    }
+    expect((await server.exit).code).toBe(0);
+  });
+
+  for (const [second, code] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
+    it(`a second signal, ${second}: ends now with ${code}`, async () => {
+      await using server = await startServe(["--workers", "2"]);
+      using peer = await echoing(server);
+      server.kill("SIGTERM");
+      await server.says(/Draining/);
+      const ended = await after(server, second);
+      expect(ended.code).toBe(code);
+      expect(ended.ms).toBeLessThan(1000);
+      expect(await peer.isOver()).toBe(true);
+    });
+  }
+});
+
+describe("serve under load", () => {
+  it("answers SIGUSR1 and ends on two SIGTERM within a second", async () => {
+    await using server = await startServe(["--service", "chargen"]);
+    const peers = [Peer.dial(server), Peer.dial(server), Peer.dial(server)];
+    let reading = true;
+    const load = peers.map(async (peer) => {
+      while (reading && !peer.ended) {
+        await peer.read(500_000).catch(() => reading = false);
+        await sleep(0); // else this process sees nothing but these clients
+      }
+    });
+    await sleep(200);
+    const start = performance.now();
+    const stats = await server.stats();
+    expect(performance.now() - start).toBeLessThan(1000);
+    expect(stats.bytes_out).toBeGreaterThan(500_000);
+    server.kill("SIGTERM");
+    await server.says(/Draining: 3/, "stderr", 1000);
+    expect((await after(server, "SIGTERM")).ms).toBeLessThan(1000);
+    reading = false;
+    await Promise.all(load);
+    for (const peer of peers) peer.reset();
+  });
+});
+
+describe("serve and SIGUSR1", () => {
+  it("prints the statistics as one line of JSON each time, while idle too", async () => {
+    await using server = await startServe();
+    for (let i = 1; i <= 3; i++) {
+      const start = performance.now();
+      await server.stats();
+      expect(performance.now() - start).toBeLessThan(1000);
+      expect(server.stdout().trimEnd().split("\n").length).toBe(1 + i);
+    }
+  });
+
+  it("--stats at exit has exactly the keys of the contract, and the right numbers", async () => {
+    await using server = await startServe(["--stats", "--service", "upper", "--selector", "poll"]);
+    const one = await echoing(server);
+    const two = Peer.dial(server);
+    await two.send("hello");
+    expect(await two.text(5)).toBe("HELLO");
+    two.end();
+    await two.readToEnd();
+    one.reset();
+    await server.statsWhen(({ active }) => active === 0);
+    expect((await server.stop()).code).toBe(0);
+    const stats = server.lastStats();
+    expect(Object.keys(stats)).toEqual([
+      ...["uptime_s", "selector", "workers", "accepted", "active", "peak", "rejected", "denied"],
+      ...["closed", "bytes_in", "bytes_out", "handoffs", "leases_active", "wakeups", "events"],
+      ...["spurious_wakeups", "accept_pauses", "max_buffered", "errors"],
+    ]);
+    const { uptime_s, wakeups, events, ...rest } = stats;
+    expect(uptime_s).toBeGreaterThan(0);
+    expect(uptime_s).toBeLessThan(20);
+    expect(events).toBeGreaterThanOrEqual(5);
+    expect(wakeups).toBeGreaterThan(0);
+    expect(rest as unknown).toEqual({
+      ...{ selector: "poll", workers: 1, accepted: 2, active: 0, peak: 2, rejected: 0, denied: 0 },
+      ...{ closed: 2, bytes_in: 6, bytes_out: 6, handoffs: 0, leases_active: 0 },
+      ...{ spurious_wakeups: 0, accept_pauses: 0, max_buffered: 0, errors: { ECONNRESET: 1 } },
+    });
+  });
+});

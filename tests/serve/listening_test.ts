@@ -1,0 +1,159 @@
+// Where a server listens: IPv4, IPv6, dual-stack, Unix sockets, several workers on one address.
+import { describe, expect, it } from "bun:test";
+import { existsSync, lstatSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { Socket } from "../../lib/net/mod.ts";
+import { spawnCli, startServe } from "../support/cli.ts";
+import { expectSameBytes, pattern } from "../support/engines.ts";
+import { TempDir } from "../support/files.ts";
+import { dialError, exchange, Peer } from "../support/peers.ts";
+
+const text = async (...to: Parameters<typeof exchange>) =>
+  new TextDecoder().decode(await exchange(...to));
+
+describe("serve --host and --port", () => {
+  it("127.0.0.1: the ready line has the port that was picked, and is the only output", async () => {
+    await using server = await startServe();
+    expect(server.stdout()).toBe(`listening on 127.0.0.1:${server.port}\n`);
+    expect(server.stderr()).toBe("");
+    expect(server.port).toBeGreaterThan(1023);
+    expect(await text(server, "hello")).toBe("hello");
+  });
+
+  it("::1: the address is in brackets", async () => {
+    await using server = await startServe(["-H", "::1"]);
+    expect(server.name).toBe(`[::1]:${server.port}`);
+    expect(await text({ host: "::1", port: server.port }, "hello")).toBe("hello");
+    expect(dialError(server)).toBe("ECONNREFUSED");
+  });
+
+  it(":: is dual-stack", async () => {
+    await using server = await startServe(["--host", "::"]);
+    expect(server.name).toBe(`[::]:${server.port}`);
+    expect(await text({ host: "::1", port: server.port }, "six")).toBe("six");
+    expect(await text({ host: "127.0.0.1", port: server.port }, "four")).toBe("four");
+  });
+
+  it("localhost is the loopback", async () => {
+    await using server = await startServe(["-H", "localhost"]);
+    expect(server.name).toBe(`127.0.0.1:${server.port}`);
+  });
+
+  it("a port that was just used by a server can be used again", async () => {
+    await using first = await startServe(["--drain-timeout", "0s"]);
+    const peer = Peer.dial(first);
+    await peer.send("x");
+    await peer.text(1);
+    expect((await first.stop()).code).toBe(1);
+    peer.reset();
+    await using second = await startServe(["-p", `${first.port}`]);
+    expect(second.port).toBe(first.port);
+    expect(await text(second, "again")).toBe("again");
+  });
+});
+
+describe("serve --workers", () => {
+  it("2: all are answered, the statistics are summed", async () => {
+    await using server = await startServe(["--workers", "2", "--stats"]);
+    await Promise.all(Array.from({ length: 60 }, async (_, i) => {
+      const sent = pattern(20_000, i + 1);
+      expectSameBytes(await exchange(server, sent), sent);
+    }));
+    await server.statsWhen(({ active }) => active === 0);
+    expect(await server.stop()).toEqual({ code: 0, signal: null });
+    const stats = server.lastStats();
+    expect([stats.workers, stats.accepted, stats.closed]).toEqual([2, 60, 60]);
+    expect([stats.bytes_in, stats.bytes_out]).toEqual([60 * 20_000, 60 * 20_000]);
+  });
+
+  it("2: a second server on the same port is refused, rather than given half of the clients", async () => {
+    await using server = await startServe(["--workers", "2"]);
+    const args = ["serve", "--workers", "2", "-H", "127.0.0.1", "-p", `${server.port}`];
+    await using second = spawnCli(args);
+    expect((await second.exit).code).toBe(3);
+    expect(second.stderr()).toMatch(/^iomux: Cannot bind 127\.0\.0\.1:\d+: EADDRINUSE [^\n]*\n$/);
+  });
+
+  it("auto: one for each CPU", async () => {
+    await using server = await startServe(["--workers", "auto"]);
+    const { availableParallelism } = process.getBuiltinModule("node:os");
+    expect((await server.stats()).workers).toBe(availableParallelism());
+  });
+});
+
+describe("serve --unix", () => {
+  it("listens, says so, answers, and removes the file at exit", async () => {
+    using folder = new TempDir();
+    const path = folder.file("socket");
+    await using server = await startServe(["--unix", path]);
+    expect(server.stdout()).toBe(`listening on unix:${path}\n`);
+    const sent = pattern(1_000_000);
+    expectSameBytes(await exchange({ path }, sent), sent);
+    expect((await server.stop()).code).toBe(0);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it("--workers 2 share it", async () => {
+    using folder = new TempDir();
+    const path = folder.file("socket");
+    await using server = await startServe(["--unix", path, "--workers", "2"]);
+    await Promise.all(Array.from({ length: 20 }, async (_, i) => {
+      expect(await text({ path }, `hello ${i}`)).toBe(`hello ${i}`);
+    }));
+    expect((await server.stats()).accepted).toBe(20);
+    expect((await server.stop()).code).toBe(0);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it("a stale file is replaced", async () => {
+    using folder = new TempDir();
+    const path = folder.file("socket");
+    Socket.listen({ path }).close(); // leaves its file behind
+    expect(lstatSync(path).isSocket()).toBe(true);
+    await using server = await startServe(["--unix", path]);
+    expect(await text({ path }, "hello")).toBe("hello");
+    expect((await server.stop()).code).toBe(0);
+  });
+
+  it("after a cut drain and after a second signal the file is removed too", async () => {
+    using folder = new TempDir();
+    for (const signals of [1, 2]) {
+      const path = folder.file("socket");
+      await using server = await startServe(["--unix", path, "--drain-timeout", "200ms"]);
+      using peer = Peer.dial({ path });
+      await peer.send("x");
+      await peer.text(1);
+      server.kill("SIGTERM");
+      await server.says(/Draining/);
+      if (signals === 2) server.kill("SIGTERM");
+      expect((await server.exit).code).toBe(signals === 2 ? 143 : 1);
+      expect(existsSync(path)).toBe(false);
+    }
+  });
+
+  const refused = async (path: string, why: RegExp) => {
+    await using server = spawnCli(["serve", "--unix", path]);
+    expect((await server.exit).code).toBe(3);
+    expect(server.stderr()).toMatch(/^iomux: [^\n]*\n$/);
+    expect(server.stderr()).toMatch(why);
+    expect(server.stdout()).toBe("");
+  };
+
+  it("a live one is not replaced: exit 3, and the other goes on", async () => {
+    using folder = new TempDir();
+    const path = folder.file("socket");
+    await using first = await startServe(["--unix", path]);
+    await refused(path, /EADDRINUSE/);
+    expect(await text({ path }, "still here")).toBe("still here");
+    expect((await first.stop()).code).toBe(0);
+  });
+
+  it("a regular file, a folder and a link to one are not replaced", async () => {
+    using folder = new TempDir();
+    const [file, link] = [folder.file("file"), folder.file("link")];
+    writeFileSync(file, "precious");
+    symlinkSync(file, link);
+    for (const path of [file, link, folder.path]) await refused(path, /is no socket.*EADDRINUSE/);
+    expect(readFileSync(file, "utf8")).toBe("precious");
+    await refused(folder.file("no/such/folder"), /ENOENT/);
+  });
+});
