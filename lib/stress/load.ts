@@ -10,6 +10,7 @@ import type { OSError } from "../net/mod.ts";
 import { check, ERRNO } from "../sys/errno.ts";
 import { threadCpu } from "../sys/limits.ts";
 import { c, sameBytes } from "../sys/posix.ts";
+import { Connector } from "./connector.ts";
 import { Flow } from "./flow.ts";
 import { Oracle } from "./oracle.ts";
 import { LOAD_COMMAND, type LoadData, type LoadMessage, type LoadResult } from "./plan.ts";
@@ -18,8 +19,6 @@ import { Verifier } from "./verifier.ts";
 
 type Peer = Connection<Flow>;
 
-/** Attempts to connect at a time: more would wait for each other here, and show as connect latency. */
-const CONNECTING = 16;
 /** How long evidence of a mismatch is waited for, and a peer's FIN at the end. */
 const PATIENCE_MS = 500;
 /** The longest between looks at the command, as nobody can wake a thread that is still connecting. */
@@ -35,8 +34,7 @@ class Load implements Handler<Flow> {
   readonly #tally: Tally;
   readonly #oracle: Oracle;
   readonly #peers = new Set<Peer>();
-  #nextIndex = 0;
-  #connecting = 0;
+  readonly #connector: Connector;
   #running = false;
   #stopping = false;
   /** The run is over, and connections are only said goodbye to. */
@@ -49,6 +47,7 @@ class Load implements Handler<Flow> {
     this.#data = data;
     this.#tally = new Tally(counters.slots);
     this.#engine = createEngine({ selector: plan.clientSelector, counters });
+    this.#connector = new Connector(this.#engine, data.count, (number) => this.#connect(number));
     this.#oracle = new Oracle(
       plan.seed,
       plan.connections,
@@ -64,8 +63,8 @@ class Load implements Handler<Flow> {
       while (!done() && Atomics.load(command, 0) !== LOAD_COMMAND.stop) this.#engine.turn();
     };
     this.#sweep();
-    this.#connectMore();
-    until(() => this.#settled);
+    this.#connector.run();
+    until(() => this.#connector.settled);
     // A duplicate, for main to close: this thread may end before main has heard of it.
     const wakeFd = check(c.dup(this.#engine.wakeHandle.wakeFd), "dup");
     post({ type: "connected", wakeFd });
@@ -94,11 +93,6 @@ class Load implements Handler<Flow> {
     };
   }
 
-  /** Every attempt to connect has ended. */
-  get #settled(): boolean {
-    return this.#connecting === 0 && this.#nextIndex === this.#data.count;
-  }
-
   /** Nothing is in flight, and nothing more is to be sent. */
   get #idle(): boolean {
     if (this.#peers.size === 0) return true;
@@ -107,15 +101,12 @@ class Load implements Handler<Flow> {
     return true;
   }
 
-  #connectMore(): void {
-    const { plan, first, count } = this.#data;
-    while (this.#connecting < CONNECTING && this.#nextIndex < count) {
-      const index = first + this.#nextIndex++;
-      const verifier = new Verifier(this.#oracle, index, sameBytes);
-      const flow = new Flow(index, verifier, this.#quota(index), plan.pipeline, performance.now());
-      this.#connecting++;
-      this.#peers.add(this.#engine.connect(plan.target, this, flow));
-    }
+  #connect(number: number): void {
+    const { plan, first } = this.#data;
+    const index = first + number;
+    const verifier = new Verifier(this.#oracle, index, sameBytes);
+    const flow = new Flow(index, verifier, this.#quota(index), plan.pipeline, performance.now());
+    this.#peers.add(this.#engine.connect(plan.target, this, flow));
   }
 
   /** This connection's share of the messages. */
@@ -127,10 +118,9 @@ class Load implements Handler<Flow> {
 
   open(peer: Peer): void {
     peer.state.opened = true;
-    this.#connecting--;
     this.#tally.established++;
     this.#tally.connect.record(performance.now() - peer.state.startedAt);
-    this.#connectMore();
+    this.#connector.ended();
   }
 
   data(peer: Peer, bytes: Uint8Array): void {
@@ -207,9 +197,8 @@ class Load implements Handler<Flow> {
     const flow = peer.state;
     this.#peers.delete(peer);
     if (!flow.opened) {
-      this.#connecting--;
       this.#tally.failed++;
-      this.#connectMore();
+      this.#connector.ended();
       return;
     }
     if (flow.verifier.broken) this.#conclude(peer);
