@@ -11,3 +11,4 @@ export type {
 } from "./engine.ts";
 export { createEngine } from "./readiness.ts";
 export type { Timer } from "./timers.ts";
+export type { Thread } from "./thread.ts";

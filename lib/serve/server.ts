@@ -1,5 +1,5 @@
 /** A server as its owner sees it: threads, each with an engine, that are told to drain or to stop. */
-import { Counters, COUNTERS_BYTES } from "../engine/mod.ts";
+import { Counters, COUNTERS_BYTES, type Thread } from "../engine/mod.ts";
 import { formatAddress } from "../net/mod.ts";
 import { wake } from "../selectors/mod.ts";
 import { closeFd } from "../sys/posix.ts";
@@ -10,13 +10,6 @@ import { COMMAND, type ServeWorkerData, type ServeWorkerMessage } from "./worker
 
 /** Starts a thread of a role; main.ts provides it, because Workers can only be started there. */
 export type Spawn = (role: "serve", data: ServeWorkerData) => Thread;
-
-/** The part of a Worker that is used here. */
-export interface Thread {
-  on(event: "message", listener: (message: any) => void): unknown;
-  on(event: "error", listener: (error: Error) => void): unknown;
-  on(event: "exit", listener: (code: number) => void): unknown;
-}
 
 /** What a server tells its owner while it runs. */
 export interface ServerEvents {

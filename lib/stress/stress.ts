@@ -1,5 +1,5 @@
 /** A run: threads that connect, start together, and whose results are added up. */
-import { COUNTER, Counters, COUNTERS_BYTES } from "../engine/mod.ts";
+import { COUNTER, Counters, COUNTERS_BYTES, type Thread } from "../engine/mod.ts";
 import { wake } from "../selectors/mod.ts";
 import { codeName } from "../sys/errno.ts";
 import { closeFd } from "../sys/posix.ts";
@@ -15,14 +15,7 @@ import { Recorder } from "./recorder.ts";
 import { PROGRESS } from "./tally.ts";
 
 /** Starts a thread of a role; main.ts provides it, because Workers can only be started there. */
-export type SpawnLoad = (role: "load", data: LoadData) => LoadThread;
-
-/** The part of a Worker that is used here. */
-export interface LoadThread {
-  on(event: "message", listener: (message: any) => void): unknown;
-  on(event: "error", listener: (error: Error) => void): unknown;
-  on(event: "exit", listener: (code: number) => void): unknown;
-}
+export type SpawnLoad = (role: "load", data: LoadData) => Thread;
 
 /** How far a run is. */
 export interface Progress {

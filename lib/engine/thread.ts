@@ -1,0 +1,8 @@
+/** A thread as its owner sees it. */
+
+/** The part of a Worker (node:worker_threads) that serve and stress use. */
+export interface Thread {
+  on(event: "message", listener: (message: any) => void): unknown;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "exit", listener: (code: number) => void): unknown;
+}
