@@ -5,23 +5,22 @@ import {
   getLogger,
   getTextFormatter,
   type Logger,
-  type LogLevel,
 } from "@logtape/logtape";
+import type { Level } from "./options.ts";
 import { err } from "./output.ts";
 
-/** The levels of `--log-level`, from much to little. */
-export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
-
 /** Configures logging for this process, and returns its logger. */
-export function createLogger(level: LogLevel, format: "text" | "json"): Logger {
-  const formatter = format === "json"
-    ? getJsonLinesFormatter()
-    : getTextFormatter({ timestamp: "date-time", level: "full", category: () => "" });
+export function createLogger(level: Level, format: "text" | "json"): Logger {
+  const formatter = format === "json" ? getJsonLinesFormatter() : getTextFormatter({
+    timestamp: "date-time",
+    level: "full",
+    format: ({ timestamp, level, message }) => `${timestamp} [${level}] ${message}`,
+  });
   configureSync({
     reset: true,
     sinks: { stderr: (record) => err(String(formatter(record))) },
     loggers: [
-      { category: "iomux", sinks: ["stderr"], lowestLevel: level },
+      { category: "iomux", sinks: ["stderr"], lowestLevel: level === "warn" ? "warning" : level },
       { category: ["logtape", "meta"], sinks: ["stderr"], lowestLevel: "error" },
     ],
   });

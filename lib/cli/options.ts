@@ -84,3 +84,8 @@ export const SELECTOR_NAMES = [
   "io_uring",
   "wsapoll",
 ] as const;
+
+/** The levels of `--log-level`, from much to little. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+/** One of them. */
+export type Level = (typeof LOG_LEVELS)[number];

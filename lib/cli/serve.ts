@@ -7,6 +7,7 @@ import { UsageError } from "./exit.ts";
 import {
   atLeastOne,
   duration,
+  LOG_LEVELS,
   option,
   port,
   SELECTOR_NAMES,
@@ -15,8 +16,6 @@ import {
   threads,
 } from "./options.ts";
 import { formatSize } from "./units.ts";
-
-const LEVELS = ["debug", "info", "warning", "error"] as const;
 
 /** The command, to be added to the program. */
 export function serveCommand(spawn: Spawn, done: (code: number) => void): Command {
@@ -63,7 +62,9 @@ export function serveCommand(spawn: Spawn, done: (code: number) => void): Comman
     )
     .addOption(option("--stats", "print the statistics as JSON to stdout at exit"))
     .addOption(option("--trace", "narrate every turn of the loop to stderr; replies are queued"))
-    .addOption(option("--log-level <level>", "least level to log").choices(LEVELS).default("info"))
+    .addOption(
+      option("--log-level <level>", "least level to log").choices(LOG_LEVELS).default("info"),
+    )
     .addOption(
       option("--log-format <format>", "of log lines").choices(["text", "json"]).default("text"),
     );

@@ -5,7 +5,8 @@ import { Server, type Spawn } from "../serve/server.ts";
 import { raiseOpenFileLimit } from "../sys/limits.ts";
 import { FD_SETSIZE } from "../sys/linux.ts";
 import { EXIT } from "./exit.ts";
-import { createLogger, type LOG_LEVELS } from "./log.ts";
+import { createLogger } from "./log.ts";
+import type { Level } from "./options.ts";
 import { out } from "./output.ts";
 import { checkSelector } from "./selector.ts";
 import { onSignals } from "./signals.ts";
@@ -13,7 +14,7 @@ import { onSignals } from "./signals.ts";
 /** How the command itself behaves, beside the server. */
 export interface RunSettings {
   readonly stats: boolean;
-  readonly level: (typeof LOG_LEVELS)[number];
+  readonly level: Level;
   readonly format: "text" | "json";
 }
 

@@ -32,7 +32,7 @@ describe("iomux serve, used wrongly", () => {
     ["an empty path", ["--unix", ""], /--unix.*1 to 107 bytes/],
     ["no workers", ["--workers", "0"], /"0" is not between 1 and 256/],
     ["no connections", ["--max-connections", "0"], /"0" is less than 1/],
-    ["an unknown log level", ["--log-level", "loud"], /'loud'.*debug, info, warning, error/],
+    ["an unknown log level", ["--log-level", "loud"], /'loud'.*debug, info, warn, error/],
     ["an unknown log format", ["--log-format", "xml"], /'xml'.*text, json/],
   ];
   for (const [what, args, why] of cases) {
@@ -134,12 +134,12 @@ describe("iomux serve and its log", () => {
   it("text: a line with its level each, and no colours", async () => {
     const log = await logOf();
     expect(log).toMatch(/\[info\] ?: Draining: 1 connection/);
-    expect(log).toMatch(/\[warning\] ?: Cut 1 connection/);
+    expect(log).toMatch(/\[warning\] Cut 1 connection/);
     expect(log.includes("\x1b")).toBe(false);
   });
 
-  it("--log-level warning and error leave out the rest", async () => {
-    const log = await logOf("--log-level", "warning");
+  it("--log-level warn and error leave out the rest", async () => {
+    const log = await logOf("--log-level", "warn");
     expect(log.trimEnd().split("\n").length).toBe(1);
     expect(log).toMatch(/Cut 1/);
     expect(await logOf("--log-level", "error")).toBe("");
