@@ -50,7 +50,7 @@ export async function run(
   const restore = onSignals({
     first() {
       const { active } = server.stats();
-      log.info(`Draining: ${active} connections open, at most ${options.drainMs / 1000} s`);
+      log.info(`Draining: ${connections(active)} open, at most ${options.drainMs / 1000} s`);
       void server.drain();
     },
     second(code) {
@@ -68,9 +68,11 @@ export async function run(
   restore();
   if (settings.stats) printStats();
   if (secondCode !== undefined) return secondCode;
-  if (forced > 0) log.warn(`Cut ${forced} connections that were still open`);
+  if (forced > 0) log.warn(`Cut ${connections(forced)} still open`);
   return forced > 0 ? EXIT.failed : EXIT.ok;
 }
+
+const connections = (count: number) => `${count} ${count === 1 ? "connection" : "connections"}`;
 
 function readNumber(path: string): number | undefined {
   try {
