@@ -71,8 +71,8 @@ async function bother(port: number): Promise<void> {
 
 describe("examples/", () => {
   for (const name of ["select_server", "selectors_server", "handoff_server"]) {
-    it(`${name}.ts has at most 60 lines`, () => {
-      expect(readFileSync(path(name), "utf8").split("\n").length).toBeLessThan(61);
+    it(`${name}.ts has less than 60 lines`, () => {
+      expect(readFileSync(path(name), "utf8").trimEnd().split("\n").length).toBeLessThan(60);
     });
   }
 

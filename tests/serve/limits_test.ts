@@ -77,7 +77,8 @@ describe("serve without descriptors", () => {
     peers[0]!.reset();
     expect(await waiting.text(1)).toBe("?");
     expect(performance.now() - start).toBeLessThan(500);
-    for (const peer of peers.slice(1, 110 - before.active)) peer.reset();
+    // Places for all who wait, and some to spare: the runtime may open descriptors of its own.
+    for (const peer of peers.slice(1, 130 - before.active)) peer.reset();
     await server.statsWhen(({ accepted }) => accepted === 110);
     expect((await server.stats()).accepted).toBe(110);
     const lines = warnings(server);
