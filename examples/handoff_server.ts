@@ -32,11 +32,9 @@ function runServer(): void {
   const url = new URL(import.meta.url);
   const workers = Array.from({ length: 4 }, () => {
     const { port1: port, port2: results } = new threads.MessageChannel();
-    const options = {
-      workerData: { results, handle: selector.wakeHandle() },
-      transferList: [results],
-    };
-    return { thread: new threads.Worker(url, options), port, busy: false };
+    const workerData = { results, handle: selector.wakeHandle() };
+    const thread = new threads.Worker(url, { workerData, transferList: [results] });
+    return { thread, port, busy: false };
   });
   const waiting: Socket[] = []; // ready, but all workers are busy: unread, in order
   const watch = (socket: Socket) => selector.register(socket, EVENT_READ, socket);
