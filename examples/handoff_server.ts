@@ -49,9 +49,8 @@ function runServer(): void {
       const result = threads.receiveMessageOnPort(worker.port);
       if (worker.busy && !result) continue;
       if (result && result.message >= 0) watch(Socket.fromFd(result.message)); // (5)
-      const next = waiting.shift();
-      worker.busy = next !== undefined;
-      if (next) worker.thread.postMessage(next.detach());
+      worker.busy = waiting.length > 0;
+      if (worker.busy) worker.thread.postMessage(waiting.shift()!.detach());
     }
   }
 }
