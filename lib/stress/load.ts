@@ -16,6 +16,7 @@ import { Oracle } from "./oracle.ts";
 import { LOAD_COMMAND, type LoadData, type LoadMessage, type LoadResult } from "./plan.ts";
 import { Tally } from "./tally.ts";
 import { Verifier } from "./verifier.ts";
+import { warmUp } from "./warm_up.ts";
 
 type Peer = Connection<Flow>;
 
@@ -41,12 +42,12 @@ class Load implements Handler<Flow> {
   #over = false;
   #lastReply = 0;
 
-  constructor(data: LoadData) {
+  /** Counts in the engine's counters, and closes the engine in the end. */
+  constructor(data: LoadData, engine: Engine) {
     const { plan } = data;
-    const counters = new Counters(data.counters);
     this.#data = data;
-    this.#tally = new Tally(counters.slots);
-    this.#engine = createEngine({ selector: plan.clientSelector, counters });
+    this.#tally = new Tally(engine.counters.slots);
+    this.#engine = engine;
     this.#connector = new Connector(this.#engine, data.count, (number) => this.#connect(number));
     this.#oracle = new Oracle(
       plan.seed,
@@ -266,5 +267,8 @@ class Load implements Handler<Flow> {
 
 /** Runs a thread's part of the load. Blocks its thread. */
 export function runLoad(data: LoadData, post: (message: LoadMessage) => void): void {
-  post({ type: "result", result: new Load(data).run(post) });
+  warmUp(data.plan, (warming, engine, ignore) => new Load(warming, engine).run(ignore));
+  const { clientSelector: selector } = data.plan;
+  const engine = createEngine({ selector, counters: new Counters(data.counters) });
+  post({ type: "result", result: new Load(data, engine).run(post) });
 }

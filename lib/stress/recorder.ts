@@ -19,24 +19,45 @@ export interface Distribution {
   readonly count: number;
 }
 
+const NS_PER_MS = 1e6;
+/** The finest step that is kept. */
+const STEP_NS = 100;
+/** Shorter durations than this many steps, nearly all of them, are first counted in an array. */
+const STEPS = 1 << 16;
+
 /** A histogram of durations. Three significant digits, from 100 ns; it grows to hours. */
 export class Recorder {
   readonly #histogram: Histogram = build({
-    lowestDiscernibleValue: 100,
+    lowestDiscernibleValue: STEP_NS,
     highestTrackableValue: 60e9,
     numberOfSignificantValueDigits: 3,
     autoResize: true,
     bitBucketSize: 32,
   });
 
+  /** Recording into the histogram itself takes ten times as long, for every message of a run. */
+  readonly #steps = new Uint32Array(STEPS);
+
   /** Records a duration in milliseconds. */
   record(ms: number): void {
-    this.#histogram.recordValue(Math.max(0, Math.round(ms * 1e6)));
+    const step = Math.round(ms * (NS_PER_MS / STEP_NS));
+    if (step >= 0 && step < STEPS) this.#steps[step]!++;
+    else this.#histogram.recordValue(Math.max(0, step * STEP_NS));
+  }
+
+  /** Moves what was counted by steps into the histogram, which is then complete. */
+  #complete(): Histogram {
+    for (let step = 0; step < STEPS; step++) {
+      const count = this.#steps[step]!;
+      if (count > 0) this.#histogram.recordValueWithCount(step * STEP_NS, count);
+    }
+    this.#steps.fill(0);
+    return this.#histogram;
   }
 
   /** The standard V2 encoding, which every HdrHistogram tool reads. */
   encode(): string {
-    return encodeIntoCompressedBase64(this.#histogram);
+    return encodeIntoCompressedBase64(this.#complete());
   }
 
   /** Adds another recorder's encoded histogram. */
@@ -45,7 +66,7 @@ export class Recorder {
   }
 
   summary(): Distribution {
-    const h = this.#histogram;
+    const h = this.#complete();
     const us = (ns: number) => Math.round(ns / 100) / 10;
     const at = (percentile: number) => us(h.getValueAtPercentile(percentile));
     const empty = h.totalCount === 0;
