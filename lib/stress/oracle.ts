@@ -61,8 +61,8 @@ export class Oracle {
   readonly #connections: number;
   /** Words per connection until its range of the counter is used up; then another epoch begins. */
   readonly #stride: number;
-  #sent = new Scratch(1 << 12);
-  #expected = new Scratch(1 << 12);
+  #sent = new Scratch(4000);
+  #expected = new Scratch(4000);
 
   constructor(seed: number, connections: number, transform: Transform = "echo") {
     this.#seed = seed | 0;
@@ -73,13 +73,13 @@ export class Oracle {
 
   /** Bytes that a connection sends. The view is valid until the next call. */
   sent(connection: number, offset: number, length: number): Uint8Array {
-    this.#sent = this.#sent.room(length);
+    if (!this.#sent.holds(length)) this.#sent = new Scratch(length);
     return this.#fill(this.#sent, connection, offset, length, false);
   }
 
   /** Bytes that it must receive. The view is valid until the next call. */
   expected(connection: number, offset: number, length: number): Uint8Array {
-    this.#expected = this.#expected.room(length);
+    if (!this.#expected.holds(length)) this.#expected = new Scratch(length);
     return this.#fill(this.#expected, connection, offset, length, this.transform === "upper");
   }
 
@@ -142,21 +142,24 @@ export class Oracle {
   }
 }
 
-/** Memory to generate words in and to look at bytes of; it grows. */
+/** Memory to generate words in and to look at bytes of. */
 class Scratch {
   readonly #buffer: ArrayBuffer;
+  /** The buffer's length; its own `byteLength` is a slow call in some runtimes. */
+  readonly #size: number;
   readonly words: Int32Array;
   readonly #views: Uint8Array[] = [];
 
-  constructor(bytes: number) {
-    this.#buffer = new ArrayBuffer(bytes);
+  /** Makes room for `length` bytes at any alignment, and for somewhat longer ones to come. */
+  constructor(length: number) {
+    this.#size = 2 ** Math.ceil(Math.log2(length + 8));
+    this.#buffer = new ArrayBuffer(this.#size);
     this.words = new Int32Array(this.#buffer);
   }
 
-  /** Itself, or a larger one, with room for `length` bytes at any alignment. */
-  room(length: number): Scratch {
-    if (length + 8 <= this.#buffer.byteLength) return this;
-    return new Scratch(2 ** Math.ceil(Math.log2(length + 8)));
+  /** Whether there is room for `length` bytes at any alignment. */
+  holds(length: number): boolean {
+    return length + 8 <= this.#size;
   }
 
   /** Messages have few lengths, so the views of short ones are kept: making one costs more than its use. */
