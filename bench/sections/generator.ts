@@ -1,5 +1,5 @@
 // How hard `iomux stress` drives the C server, against how hard the C client does. `stress` gets no
-// warm-up, as a user's run has none: connecting and compiling count against it.
+// other warm-up than its own, as in a user's run.
 import { type Context, inRounds, load, quietly } from "../support/context.ts";
 import { baseline, iomux, targeted, whyMissing } from "../support/entries.ts";
 import { clientCpu, run } from "../support/process.ts";
