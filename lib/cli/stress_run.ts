@@ -112,7 +112,12 @@ export async function run(
 
 /** Fails before the run, and not after it, when the result could not be written. */
 function checkWritable(json: string | true | undefined): void {
-  if (typeof json === "string" && json !== "-") closeSync(openSync(json, "a"));
+  if (typeof json !== "string" || json === "-") return;
+  try {
+    closeSync(openSync(json, "a"));
+  } catch (error) {
+    throw new Error(`Cannot write the result to ${json}: ${(error as { code: string }).code}`);
+  }
 }
 
 /** One line on stderr, instead of EMFILE for some of the connections. */

@@ -104,5 +104,13 @@ export function createSelector<T = unknown>(name: SelectorName | "auto" = "auto"
   return new SelectorClass<T>();
 }
 
+/** Throws what `createSelector` says of a name in IOMUX_SELECTOR that can't be had. */
+class UnavailableSelector {
+  constructor() {
+    createSelector("auto");
+  }
+}
+
 /** The best selector of this system, chosen by really trying; the same as `createSelector("auto")`. */
-export const DefaultSelector: SelectorClass = classes[preferred()] ?? SelectSelector;
+export const DefaultSelector: SelectorClass = classes[preferred()] ??
+  (UnavailableSelector as SelectorClass);

@@ -11,6 +11,7 @@ import {
   type SelectorName,
   SelectSelector,
 } from "../../lib/selectors/mod.ts";
+import { Program } from "../support/programs.ts";
 import { thrownBy } from "../support/sockets.ts";
 
 const NAMES: SelectorName[] = ["select", "poll", "epoll", "kqueue", "io_uring", "wsapoll"];
@@ -108,6 +109,16 @@ describe("the classes", () => {
     using selector = new DefaultSelector<string>();
     expect(selector instanceof DefaultSelector).toBe(true);
     expect(selector.name).toBe(createSelectorName());
+  });
+
+  it("DefaultSelector is what IOMUX_SELECTOR names, or says why it can't be", async () => {
+    for (
+      const [name, answer] of [
+        ["poll", "poll"],
+        ["devpoll", /^Unknown selector "devpoll"/],
+        ["wsapoll", /^Cannot use wsapoll/],
+      ] as const
+    ) expect(await new Program("default_selector.ts", [name]).line()).toMatch(answer);
   });
 
   const createSelectorName = () => {
