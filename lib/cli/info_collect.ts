@@ -1,7 +1,7 @@
 /** Finds out what `iomux info` shows. It works even where the C library can't be opened. */
-import { readFileSync } from "node:fs";
 import { arch, release, type } from "node:os";
 import type { SelectorName } from "../selectors/mod.ts";
+import { readNumbers } from "../sys/proc.ts";
 import { formatCount } from "./units.ts";
 import { VERSION } from "./version.ts";
 
@@ -26,14 +26,6 @@ export interface Info {
   limits: Limits;
 }
 
-function numbers(path: string): number[] | undefined {
-  try {
-    return readFileSync(path, "utf8").trim().split(/\s+/).map(Number);
-  } catch {
-    return undefined;
-  }
-}
-
 function runtimeName(): string {
   const { bun, deno, node } = process.versions as Record<string, string | undefined>;
   return bun ? `bun ${bun}` : deno ? `deno ${deno}` : `node ${node}`;
@@ -55,7 +47,7 @@ export async function collectInfo(): Promise<Info> {
     const names = ["select", "poll", "epoll", "kqueue", "io_uring", "wsapoll"] as const;
     selectors = names.map((name) => ({ name, available: false, reason }));
   }
-  const range = numbers("/proc/sys/net/ipv4/ip_local_port_range");
+  const [firstPort, lastPort] = readNumbers("/proc/sys/net/ipv4/ip_local_port_range");
   return {
     version: VERSION,
     runtime: runtimeName(),
@@ -64,11 +56,13 @@ export async function collectInfo(): Promise<Info> {
     selectors,
     limits: {
       open_files: openFiles,
-      somaxconn: numbers("/proc/sys/net/core/somaxconn")?.[0] ?? null,
-      port_range: range ? { first: range[0]!, last: range[1]! } : null,
-      tcp_max_syn_backlog: numbers("/proc/sys/net/ipv4/tcp_max_syn_backlog")?.[0] ?? null,
-      max_user_watches: numbers("/proc/sys/fs/epoll/max_user_watches")?.[0] ?? null,
-      io_uring_disabled: numbers("/proc/sys/kernel/io_uring_disabled")?.[0] ?? null,
+      somaxconn: readNumbers("/proc/sys/net/core/somaxconn")[0] ?? null,
+      port_range: firstPort !== undefined && lastPort !== undefined
+        ? { first: firstPort, last: lastPort }
+        : null,
+      tcp_max_syn_backlog: readNumbers("/proc/sys/net/ipv4/tcp_max_syn_backlog")[0] ?? null,
+      max_user_watches: readNumbers("/proc/sys/fs/epoll/max_user_watches")[0] ?? null,
+      io_uring_disabled: readNumbers("/proc/sys/kernel/io_uring_disabled")[0] ?? null,
     },
   };
 }

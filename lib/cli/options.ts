@@ -30,8 +30,6 @@ const parser = (parse: (text: string) => number) => (text: string): number => {
 export const size: (text: string) => number = parser(parseSize);
 /** A value in milliseconds. */
 export const duration: (text: string) => number = parser(parseDuration);
-/** A whole number. */
-export const count: (text: string) => number = parser(parseCount);
 
 /** A whole number of at least 1. */
 export const atLeastOne: (text: string) => number = parser((text) => {

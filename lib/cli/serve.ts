@@ -71,6 +71,7 @@ export function serveCommand(spawn: Spawn, done: (code: number) => void): Comman
   return command.action(async (flags) => {
     if (flags.maxBuffer < 2) throw new UsageError("option '--max-buffer' must be at least 2 bytes");
     const { limits, run } = await import("./serve_run.ts");
+    const { connections, openFiles } = limits(flags.selector);
     const options: ServeOptions = {
       host: flags.host,
       port: flags.port,
@@ -78,7 +79,7 @@ export function serveCommand(spawn: Spawn, done: (code: number) => void): Comman
       service: flags.service,
       selector: flags.selector,
       workers: flags.workers,
-      maxConnections: flags.maxConnections ?? limits(flags.selector).connections,
+      maxConnections: flags.maxConnections ?? connections,
       maxBuffer: flags.maxBuffer,
       idleMs: flags.idleTimeout,
       finMs: flags.finTimeout,
@@ -89,6 +90,7 @@ export function serveCommand(spawn: Spawn, done: (code: number) => void): Comman
     done(
       await run(options, spawn, {
         stats: flags.stats ?? false,
+        openFiles,
         level: flags.logLevel,
         format: flags.logFormat,
       }),

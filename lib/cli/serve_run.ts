@@ -1,9 +1,9 @@
 /** What `iomux serve` does once its options are known. Loaded only then: it opens the C library. */
-import { readFileSync } from "node:fs";
 import { connectionsBelow, type ServeOptions } from "../serve/options.ts";
 import { Server, type Spawn } from "../serve/server.ts";
 import { raiseOpenFileLimit } from "../sys/limits.ts";
 import { FD_SETSIZE } from "../sys/linux.ts";
+import { readNumbers } from "../sys/proc.ts";
 import { EXIT } from "./exit.ts";
 import { createLogger } from "./log.ts";
 import type { Level } from "./options.ts";
@@ -14,6 +14,8 @@ import { onSignals } from "./signals.ts";
 /** How the command itself behaves, beside the server. */
 export interface RunSettings {
   readonly stats: boolean;
+  /** The limit of open files, for messages. */
+  readonly openFiles: number;
   readonly level: Level;
   readonly format: "text" | "json";
 }
@@ -33,16 +35,15 @@ export async function run(
 ): Promise<number> {
   const log = createLogger(settings.level, settings.format);
   checkSelector(options.selector);
-  const { openFiles } = limits(options.selector);
-  const somaxconn = readNumber("/proc/sys/net/core/somaxconn");
-  if (somaxconn !== undefined && options.backlog > somaxconn && settings.level !== "error") {
+  const [somaxconn] = readNumbers("/proc/sys/net/core/somaxconn");
+  if (somaxconn !== undefined && options.backlog > somaxconn) {
     log.warn(
       `The backlog of ${options.backlog} is cut to net.core.somaxconn, which is ${somaxconn}`,
     );
   }
   const server = await Server.start(options, spawn, {
     paused: (message) =>
-      log.warn(`${message}; accepting pauses (open files: ${openFiles}, see ulimit -n)`),
+      log.warn(`${message}; accepting pauses (open files: ${settings.openFiles}, see ulimit -n)`),
     refused: (message) => log.warn(`${message}; such connections are closed`),
   });
   const printStats = () => out(JSON.stringify(server.stats()) + "\n");
@@ -73,11 +74,3 @@ export async function run(
 }
 
 const connections = (count: number) => `${count} ${count === 1 ? "connection" : "connections"}`;
-
-function readNumber(path: string): number | undefined {
-  try {
-    return Number(readFileSync(path, "utf8"));
-  } catch {
-    return undefined;
-  }
-}

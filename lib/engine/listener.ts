@@ -34,13 +34,11 @@ export class StreamListener<S> implements Listener, Source {
   #refusing = false;
   #watched = false;
   #closed = false;
-  readonly #tcp: boolean;
 
   constructor(engine: ReadinessEngine, socket: Socket, options: ListenerOptions<S>) {
     this.#engine = engine;
     this.#socket = socket;
     this.#options = options;
-    this.#tcp = socket.localAddress.family !== "unix";
     this.resume();
   }
 
@@ -74,7 +72,7 @@ export class StreamListener<S> implements Listener, Source {
       socket.close();
       return;
     }
-    if (this.#tcp) socket.setNoDelay(true);
+    socket.setNoDelay(true);
     const failure = this.#engine.adopt(new Stream(this.#engine, socket, handler, state(), false));
     if (failure && !this.#refusing) this.#options.refused?.(failure);
     this.#refusing = failure !== undefined;

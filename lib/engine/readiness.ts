@@ -84,7 +84,7 @@ export class ReadinessEngine implements Engine {
     let socket: Socket;
     try {
       socket = Socket.connect(options);
-      if (options.path === undefined) socket.setNoDelay(true);
+      socket.setNoDelay(true);
     } catch (error) {
       if ((error as OSError).errno === undefined) throw error; // wrong arguments
       this.counters.countError((error as OSError).errno);

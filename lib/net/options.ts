@@ -1,8 +1,7 @@
 /** Socket options: setsockopt(2), socket(7), tcp(7). */
-import { check, OSError } from "../sys/errno.ts";
+import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
 import {
-  AF_UNIX,
   IPPROTO_TCP,
   SO_ERROR,
   SO_KEEPALIVE,
@@ -18,7 +17,6 @@ import { c } from "../sys/posix.ts";
 
 const value = new Native(16);
 const length = new Native(8);
-const SO_DOMAIN = 39;
 
 /** Sets an integer option. */
 export function setInt(fd: number, level: number, option: number, to: number): void {
@@ -47,12 +45,12 @@ export function takeError(fd: number, action: string): OSError | null {
   return number === 0 ? null : new OSError(number, "connect", action);
 }
 
-/** Whether a descriptor is a Unix socket. */
-export const isUnix = (fd: number): boolean => getInt(fd, SOL_SOCKET, SO_DOMAIN) === AF_UNIX;
-
 /** Sends small segments at once (TCP_NODELAY); without effect on Unix sockets, which have no delay. */
 export function setNoDelay(fd: number, on: boolean): void {
-  if (!isUnix(fd)) setInt(fd, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0);
+  value.int32[0] = on ? 1 : 0;
+  // Not asked first whether it is TCP: this is called for every connection.
+  const result = c.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, value.pointer, 4);
+  if (result === -1 && errno() !== ERRNO.EOPNOTSUPP) check(-1, "setsockopt", "set TCP_NODELAY");
 }
 
 /** Probes idle connections (SO_KEEPALIVE). */

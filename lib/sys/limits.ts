@@ -15,25 +15,28 @@ export interface FileLimit {
 const UNLIMITED = 2n ** 63n - 1n;
 const toNumber = (value: bigint) => value >= UNLIMITED ? Infinity : Number(value);
 
-/** The limit on open descriptors, RLIMIT_NOFILE. */
-export function openFileLimit(): FileLimit {
+/** Reads struct rlimit: two 64-bit numbers, the soft limit and the hard one. */
+function readLimit(): Native {
   const memory = new Native(16);
   check(c.getrlimit(RLIMIT_NOFILE, memory.pointer), "getrlimit", "read the limit of open files");
+  return memory;
+}
+
+/** The limit on open descriptors, RLIMIT_NOFILE. */
+export function openFileLimit(): FileLimit {
+  const { view } = readLimit();
   return {
-    soft: toNumber(memory.view.getBigUint64(0, true)),
-    hard: toNumber(memory.view.getBigUint64(8, true)),
+    soft: toNumber(view.getBigUint64(0, true)),
+    hard: toNumber(view.getBigUint64(8, true)),
   };
 }
 
 /** Raises the soft limit to the hard one, and returns what is in force afterwards. */
 export function raiseOpenFileLimit(): FileLimit {
-  const limit = openFileLimit();
-  if (limit.soft >= limit.hard) return limit;
-  const memory = new Native(16);
-  check(c.getrlimit(RLIMIT_NOFILE, memory.pointer), "getrlimit", "read the limit of open files");
-  memory.view.setBigUint64(0, memory.view.getBigUint64(8, true), true);
+  const { view, pointer } = readLimit();
+  view.setBigUint64(0, view.getBigUint64(8, true), true);
   // Refused in some sandboxes; then the old limit stays, which the caller sees in the result.
-  c.setrlimit(RLIMIT_NOFILE, memory.pointer);
+  c.setrlimit(RLIMIT_NOFILE, pointer);
   return openFileLimit();
 }
 

@@ -35,18 +35,13 @@ export const SHUT_WR = 1;
 export const SHUT_RDWR = 2;
 
 export const POLLIN = 0x001;
-export const POLLPRI = 0x002;
 export const POLLOUT = 0x004;
-export const POLLERR = 0x008;
-export const POLLHUP = 0x010;
 export const POLLNVAL = 0x020;
 /** select(2) takes descriptors below this; glibc and musl both compile it in. */
 export const FD_SETSIZE = 1024;
 
 export const EPOLLIN = 0x001;
 export const EPOLLOUT = 0x004;
-export const EPOLLERR = 0x008;
-export const EPOLLHUP = 0x010;
 export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_DEL = 2;
 export const EPOLL_CTL_MOD = 3;
