@@ -2,7 +2,7 @@
 import { connectionsBelow, type ServeOptions } from "../serve/options.ts";
 import { Server, type Spawn } from "../serve/server.ts";
 import { raiseOpenFileLimit } from "../sys/limits.ts";
-import { FD_SETSIZE } from "../sys/linux.ts";
+import { FD_SETSIZE } from "../sys/constants.ts";
 import { readNumbers } from "../sys/proc.ts";
 import { EXIT } from "./exit.ts";
 import { createLogger } from "./log.ts";

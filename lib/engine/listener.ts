@@ -2,9 +2,7 @@
 import { OSError, Socket } from "../net/mod.ts";
 import { EVENT_READ } from "../selectors/mod.ts";
 import { ERRNO, errno } from "../sys/errno.ts";
-import { NULL } from "../sys/ffi.ts";
-import { SOCK_CLOEXEC, SOCK_NONBLOCK } from "../sys/linux.ts";
-import { c } from "../sys/posix.ts";
+import { acceptFd } from "../sys/sockets.ts";
 import { COUNTER } from "./counters.ts";
 import type { Listener, ListenerOptions } from "./engine.ts";
 import type { ReadinessEngine, Source } from "./readiness.ts";
@@ -45,7 +43,7 @@ export class StreamListener<S> implements Listener, Source {
   ready(): void {
     const { slots } = this.#engine;
     for (let i = 0; i < ACCEPTS_PER_TURN && !this.#closed; i++) {
-      const fd = c.accept4(this.#socket.fileno(), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      const fd = acceptFd(this.#socket.fileno());
       if (fd >= 0) {
         this.#admit(Socket.fromFd(fd));
         continue;

@@ -2,7 +2,7 @@
 import { formatAddress, OSError, type Socket } from "../net/mod.ts";
 import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
 import { ERRNO, errno } from "../sys/errno.ts";
-import { MSG_NOSIGNAL } from "../sys/linux.ts";
+import { MSG_NOSIGNAL } from "../sys/constants.ts";
 import { c, retry } from "../sys/posix.ts";
 import { COUNTER } from "./counters.ts";
 import type { Connection, Handler } from "./engine.ts";

@@ -2,7 +2,7 @@
  * Addresses: parse, format, resolve, and the C structs sockaddr_in, sockaddr_in6 and sockaddr_un
  * (ip(7), ipv6(7), unix(7)).
  */
-import { AF_INET, AF_INET6, AF_UNIX } from "../sys/linux.ts";
+import { AF_INET, AF_INET6, AF_UNIX } from "../sys/constants.ts";
 
 const { isIPv4, isIPv6, isIP } = process.getBuiltinModule("node:net");
 

@@ -1,3 +1,5 @@
+// For consumers whose compiler target is older than Symbol.dispose; kept in the declarations.
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Stream sockets over TCP and Unix sockets, addresses, and the host's own.
  *

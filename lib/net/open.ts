@@ -1,6 +1,6 @@
 /** Making listening and connected descriptors: socket(2), bind(2), listen(2), connect(2). */
 import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
-import { Native, NULL } from "../sys/ffi.ts";
+import { Native } from "../sys/ffi.ts";
 import {
   AF_INET,
   AF_INET6,
@@ -10,12 +10,11 @@ import {
   POLLOUT,
   SO_REUSEADDR,
   SO_REUSEPORT,
-  SOCK_CLOEXEC,
-  SOCK_NONBLOCK,
-  SOCK_STREAM,
   SOL_SOCKET,
-} from "../sys/linux.ts";
-import { c, closeFd, setNonBlocking, Timespec } from "../sys/posix.ts";
+} from "../sys/constants.ts";
+import { pollFor } from "../sys/poll.ts";
+import { newSocket } from "../sys/sockets.ts";
+import { c, closeFd, setNonBlocking } from "../sys/posix.ts";
 import { literalAddresses, packAddress, SOCKADDR_SIZE } from "./address.ts";
 import { checkDuration, setInt, setTimeouts, takeError } from "./options.ts";
 
@@ -61,9 +60,7 @@ function numeric(host: string): string {
 }
 
 function createSocket(host: string | undefined): number {
-  const family = host === undefined ? AF_UNIX : host.includes(":") ? AF_INET6 : AF_INET;
-  const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-  return check(c.socket(family, type, 0), "socket", "create a socket");
+  return newSocket(host === undefined ? AF_UNIX : host.includes(":") ? AF_INET6 : AF_INET);
 }
 
 /** What error messages call the target of a connect. */
@@ -153,9 +150,6 @@ function connectWhenRoom(fd: number, length: number, name: string, timeoutMs: nu
   return false;
 }
 
-const pollfd = new Native(8);
-const time = new Timespec();
-
 /**
  * Waits for an attempt to connect to end: true when connected, false when it still goes on.
  *
@@ -165,10 +159,8 @@ export function finishConnect(fd: number, name: string, timeoutMs: number): bool
   checkDuration(timeoutMs);
   const deadline = performance.now() + timeoutMs;
   for (let left = timeoutMs;; left = deadline - performance.now()) {
-    pollfd.view.setInt32(0, fd, true);
-    pollfd.view.setInt32(4, POLLOUT, true);
-    const ready = c.ppoll(pollfd.pointer, 1, time.set(Math.max(left, 0)), NULL);
-    if (ready === -1 && errno() !== ERRNO.EINTR) check(-1, "ppoll", `wait for ${name}`);
+    const ready = pollFor(fd, POLLOUT, Math.max(left, 0));
+    if (ready === -1 && errno() !== ERRNO.EINTR) check(-1, "poll", `wait for ${name}`);
     if (ready > 0) {
       const error = takeError(fd, `connect to ${name}`);
       if (error) throw error;

@@ -12,7 +12,7 @@ import {
   SO_SNDTIMEO,
   SOL_SOCKET,
   TCP_NODELAY,
-} from "../sys/linux.ts";
+} from "../sys/constants.ts";
 import { c } from "../sys/posix.ts";
 
 const value = new Native(16);

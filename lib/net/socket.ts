@@ -1,18 +1,9 @@
 /** Stream sockets: TCP over IPv4 and IPv6, and Unix sockets. See socket(7), tcp(7), unix(7). */
 import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
-import {
-  AF_UNIX,
-  MSG_NOSIGNAL,
-  MSG_PEEK,
-  SHUT_RD,
-  SHUT_RDWR,
-  SHUT_WR,
-  SOCK_CLOEXEC,
-  SOCK_NONBLOCK,
-  SOCK_STREAM,
-} from "../sys/linux.ts";
+import { MSG_NOSIGNAL, MSG_PEEK, SHUT_RD, SHUT_RDWR, SHUT_WR } from "../sys/constants.ts";
 import { c, closeFd, retry, setNonBlocking } from "../sys/posix.ts";
+import { acceptFd, newPair } from "../sys/sockets.ts";
 import { type Address, SOCKADDR_SIZE, unpackAddress } from "./address.ts";
 import {
   type ConnectOptions,
@@ -99,8 +90,7 @@ export class Socket implements Disposable {
    */
   accept(): Socket | null {
     sockaddrLength.int32[0] = SOCKADDR_SIZE;
-    const flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
-    const fd = retry(() => c.accept4(this.#fd, sockaddr.pointer, sockaddrLength.pointer, flags));
+    const fd = retry(() => acceptFd(this.#fd, sockaddr.pointer, sockaddrLength.pointer));
     if (fd >= 0) return new Socket(fd);
     const error = errno();
     if (error === ERRNO.EAGAIN || error === ERRNO.ECONNABORTED) return null;
@@ -268,8 +258,6 @@ export class Socket implements Disposable {
 
 /** Two connected Unix stream sockets, non-blocking. */
 export function socketPair(): [Socket, Socket] {
-  const pair = new Native(8);
-  const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-  check(c.socketpair(AF_UNIX, type, 0, pair.pointer), "socketpair", "create a socket pair");
-  return [Socket.fromFd(pair.int32[0]!), Socket.fromFd(pair.int32[1]!)];
+  const [a, b] = newPair();
+  return [Socket.fromFd(a), Socket.fromFd(b)];
 }

@@ -4,7 +4,7 @@
  * A backend is the seven small methods that are abstract here.
  */
 import { ERRNO, OSError } from "../sys/errno.ts";
-import { cannotWatch } from "../sys/linux.ts";
+import { cannotWatch } from "../sys/pollable.ts";
 import { isMainThread } from "../sys/thread.ts";
 import { checkEvents, checkTimeout, descriptorOf, filenoOf, KeyMap } from "./keys.ts";
 import {

@@ -6,7 +6,6 @@
 import { errno } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
 import {
-  cannotWatch,
   epoll_ctl,
   EPOLL_CTL_ADD,
   EPOLL_CTL_DEL,
@@ -19,6 +18,7 @@ import {
   epollWaitPrecise,
   replaceFd,
 } from "../sys/linux.ts";
+import { cannotWatch } from "../sys/pollable.ts";
 import { closeFd } from "../sys/posix.ts";
 import { BaseSelector, type Registration } from "./base.ts";
 import { EVENT_READ, EVENT_WRITE } from "./selector.ts";

@@ -4,16 +4,15 @@
  * No limit on descriptor numbers, but a wait costs time in proportion to how many are registered.
  */
 import { ERRNO, errno } from "../sys/errno.ts";
-import { Native, NULL } from "../sys/ffi.ts";
-import { cannotWatch, checkPollable, POLLIN, POLLNVAL, POLLOUT } from "../sys/linux.ts";
-import { c, isOpen, Timespec } from "../sys/posix.ts";
+import { Native } from "../sys/ffi.ts";
+import { POLLIN, POLLNVAL, POLLOUT } from "../sys/constants.ts";
+import { POLLFD, pollList } from "../sys/poll.ts";
+import { cannotWatch, checkPollable } from "../sys/pollable.ts";
+import { isOpen } from "../sys/posix.ts";
 import { BaseSelector, type Registration } from "./base.ts";
 import { EVENT_READ, EVENT_WRITE } from "./selector.ts";
 
-// struct pollfd { int fd; short events; short revents; }
-const SIZE = 8;
-const EVENTS = 4;
-const REVENTS = 6;
+const { size: SIZE, events: EVENTS, revents: REVENTS } = POLLFD;
 
 /** Watches descriptors with poll. */
 export class PollSelector<T = unknown> extends BaseSelector<T> {
@@ -21,7 +20,6 @@ export class PollSelector<T = unknown> extends BaseSelector<T> {
   readonly name = "poll";
   #list = new Native(64 * SIZE);
   #capacity = 64;
-  readonly #time = new Timespec();
   /** The registrations in the order of the list, without gaps. */
   readonly #slots: Registration<T>[] = [];
   /** What the last wait found, copied out because callbacks change the list. */
@@ -77,12 +75,7 @@ export class PollSelector<T = unknown> extends BaseSelector<T> {
 
   /** One ppoll over the whole array. */
   protected override wait(timeoutMs: number): number {
-    const result = c.ppoll(
-      this.#list.pointer,
-      this.#slots.length,
-      this.#time.set(timeoutMs),
-      NULL,
-    );
+    const result = pollList(this.#list.pointer, this.#slots.length, timeoutMs);
     return result === -1 ? -errno() : this.#collect(result);
   }
 

@@ -6,7 +6,8 @@
  */
 import { ERRNO, errno } from "../sys/errno.ts";
 import { Native, NULL } from "../sys/ffi.ts";
-import { cannotWatch, checkPollable, FD_SETSIZE } from "../sys/linux.ts";
+import { FD_SETSIZE } from "../sys/constants.ts";
+import { cannotWatch, checkPollable } from "../sys/pollable.ts";
 import { c, isOpen } from "../sys/posix.ts";
 import { BaseSelector, type Registration } from "./base.ts";
 import { EVENT_READ, EVENT_WRITE } from "./selector.ts";

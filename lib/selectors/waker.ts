@@ -1,8 +1,14 @@
-/** Ends a wait from another thread: an eventfd(2) in the selector's own set. */
+/** Ends a wait from another thread: an eventfd(2), or a pair of sockets, in the selector's own set. */
+import { MSG_NOSIGNAL } from "../sys/constants.ts";
 import { Native } from "../sys/ffi.ts";
 import { eventfd } from "../sys/linux.ts";
 import { c, closeFd } from "../sys/posix.ts";
+import { newPair } from "../sys/sockets.ts";
+import { system } from "../sys/system.ts";
 import type { WakeHandle } from "./selector.ts";
+
+/** Linux has a descriptor for just this; elsewhere a byte goes through two connected sockets. */
+const HAS_EVENTFD = system === "linux";
 
 const increment = new Native(8);
 increment.view.setUint32(0, 1, true);
@@ -13,15 +19,22 @@ increment.view.setUint32(0, 1, true);
  * The handle is valid until the selector is closed; its owner tells the other threads before that.
  */
 export function wake(handle: WakeHandle): void {
-  // EAGAIN means that the counter is full, so that a wake-up is pending already.
-  c.write(handle.wakeFd, increment.pointer, 8);
+  // EAGAIN means that the counter or the buffer is full, so that a wake-up is pending already.
+  if (HAS_EVENTFD) c.write(handle.wakeFd, increment.pointer, 8);
+  else c.send(handle.wakeFd, increment.pointer, 1, MSG_NOSIGNAL);
 }
 
 /** The receiving end, owned by one selector. */
 export class Waker {
-  readonly #fd = eventfd();
-  readonly #counter = new Native(8);
-  readonly handle: WakeHandle = { wakeFd: this.#fd };
+  readonly #fd: number;
+  readonly #drained = new Native(HAS_EVENTFD ? 8 : 256);
+  readonly handle: WakeHandle;
+
+  constructor() {
+    const [receiver, sender] = HAS_EVENTFD ? oneDescriptor() : newPair();
+    this.#fd = receiver;
+    this.handle = { wakeFd: sender };
+  }
 
   fileno(): number {
     return this.#fd;
@@ -29,10 +42,18 @@ export class Waker {
 
   /** Forgets the wake-ups so far: however many there were, they count as one. */
   drain(): void {
-    c.read(this.#fd, this.#counter.pointer, 8);
+    const { pointer, length } = this.#drained;
+    if (HAS_EVENTFD) c.read(this.#fd, pointer, length);
+    else while (c.recv(this.#fd, pointer, length, 0) === length);
   }
 
   close(): void {
     closeFd(this.#fd);
+    if (this.handle.wakeFd !== this.#fd) closeFd(this.handle.wakeFd);
   }
+}
+
+function oneDescriptor(): [number, number] {
+  const fd = eventfd();
+  return [fd, fd];
 }

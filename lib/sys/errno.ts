@@ -7,21 +7,16 @@
  * Node; 0 in millions with the mapped view). See errno(3), __errno_location (LSB).
  */
 import { open, type Pointer, viewAt } from "./ffi.ts";
+import { LIBC, on } from "./system.ts";
 
 const os = process.getBuiltinModule("node:os");
 
-if (process.platform !== "linux") {
-  // Said here, where everything native begins, rather than as a missing symbol somewhere later.
-  throw new Error(
-    `Cannot use the system calls of ${process.platform}: this version of iomux supports Linux only`,
-  );
-}
-
-/** Names under which the C library may be found (glibc, musl), in the order in which to try them. */
-export const LIBC: readonly string[] = ["libc.so.6", "libc.so"];
-
 const c = open(LIBC, {
-  location: { args: [], result: "pointer", symbol: "__errno_location" },
+  location: {
+    args: [],
+    result: "pointer",
+    symbol: on("__errno_location", "__error", "__error", ""),
+  },
   strerror: { args: ["i32"], result: "pointer" },
 });
 

@@ -1,9 +1,9 @@
 /** Resource limits and usage of the process: getrlimit(2), setrlimit(2), getrusage(2). */
+import { RLIMIT_NOFILE } from "./constants.ts";
 import { check } from "./errno.ts";
 import { Native } from "./ffi.ts";
 import { c } from "./posix.ts";
 
-const RLIMIT_NOFILE = process.platform === "linux" ? 7 : 8;
 const RUSAGE_THREAD = 1;
 
 /** How many descriptors the process may have open; `Infinity` when there is no limit. */

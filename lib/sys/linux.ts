@@ -1,44 +1,13 @@
 /**
- * Linux: constants, struct layouts per CPU, and the calls that only Linux has.
+ * Linux: epoll and eventfd, the calls that only Linux has, and their struct layouts per CPU.
  *
  * Numbers are those of the kernel's uapi headers (asm-generic), shared by x64 and arm64.
  */
-import { check, ERRNO, errno, LIBC, OSError } from "./errno.ts";
-import { Native, NULL, open, type Pointer } from "./ffi.ts";
+import { POLLIN, SOCK_CLOEXEC } from "./constants.ts";
+import { check, ERRNO, errno } from "./errno.ts";
+import { type Functions, Native, NULL, open, type Pointer, type Signature } from "./ffi.ts";
 import { c as posix, closeFd, Timespec } from "./posix.ts";
-
-export const AF_UNIX = 1;
-export const AF_INET = 2;
-export const AF_INET6 = 10;
-export const SOCK_STREAM = 1;
-export const SOCK_NONBLOCK = 0o4000;
-export const SOCK_CLOEXEC = 0o2000000;
-export const SOL_SOCKET = 1;
-export const SO_REUSEADDR = 2;
-export const SO_ERROR = 4;
-export const SO_SNDBUF = 7;
-export const SO_RCVBUF = 8;
-export const SO_KEEPALIVE = 9;
-export const SO_LINGER = 13;
-export const SO_REUSEPORT = 15;
-export const SO_RCVTIMEO = 20;
-export const SO_SNDTIMEO = 21;
-export const IPPROTO_TCP = 6;
-export const TCP_NODELAY = 1;
-export const IPPROTO_IPV6 = 41;
-export const IPV6_V6ONLY = 26;
-/** No SIGPIPE when the peer is gone: EPIPE instead (send(2)). */
-export const MSG_NOSIGNAL = 0x4000;
-export const MSG_PEEK = 2;
-export const SHUT_RD = 0;
-export const SHUT_WR = 1;
-export const SHUT_RDWR = 2;
-
-export const POLLIN = 0x001;
-export const POLLOUT = 0x004;
-export const POLLNVAL = 0x020;
-/** select(2) takes descriptors below this; glibc and musl both compile it in. */
-export const FD_SETSIZE = 1024;
+import { absent, LIBC, system } from "./system.ts";
 
 export const EPOLLIN = 0x001;
 export const EPOLLOUT = 0x004;
@@ -58,7 +27,7 @@ export const EPOLL_EVENT: { readonly size: number; readonly data: number } = pro
 const EFD_CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
 
-const c = open(LIBC, {
+const TABLE = {
   epoll_create1: { args: ["i32"], result: "i32" },
   epoll_ctl: { args: ["i32", "i32", "i32", "pointer"], result: "i32" }, // epfd, op, fd, event
   epoll_wait: { args: ["i32", "pointer", "i32", "i32"], result: "i32" }, // epfd, events, max, ms
@@ -70,7 +39,9 @@ const c = open(LIBC, {
     result: "i32",
     symbol: "syscall",
   },
-});
+} as const satisfies Record<string, Signature>;
+
+const c: Functions<typeof TABLE> = system === "linux" ? open(LIBC, TABLE) : absent("epoll");
 
 export const epoll_ctl = c.epoll_ctl;
 export const epoll_wait = c.epoll_wait;
@@ -127,23 +98,3 @@ export function epollWaitPrecise(
   const ready = posix.ppoll(one.pointer, 1, time.set(timeoutMs), NULL);
   return ready <= 0 ? ready : epoll_wait(epfd, events, max, 0);
 }
-
-let probe = -1;
-const probeEvent = new Native(16);
-
-/**
- * Throws the OSError that epoll would for a descriptor that has no readiness (EPERM: a regular file or
- * a directory, whose reads never wait) or that is not open (EBADF). Asking a set of its own keeps
- * select and poll, which accept both, in agreement with epoll. At most one set per thread.
- */
-export function checkPollable(fd: number): void {
-  if (probe === -1) probe = epollCreate();
-  const result = c.epoll_ctl(probe, EPOLL_CTL_ADD, fd, probeEvent.pointer);
-  const error = result === -1 ? errno() : 0;
-  if (error === ERRNO.EPERM || error === ERRNO.EBADF) throw cannotWatch(error, fd);
-  if (result === 0) c.epoll_ctl(probe, EPOLL_CTL_DEL, fd, probeEvent.pointer);
-}
-
-/** The error of a refused registration, the same words for every backend. */
-export const cannotWatch = (error: number, fd: number): OSError =>
-  new OSError(error, "epoll_ctl", `watch descriptor ${fd}`);

@@ -4,16 +4,17 @@
  * Functions here are the C functions themselves: they return -1 and leave errno behind. `retry` and
  * the wrappers below add the one rule that every caller needs (EINTR means "again", see signal(7)).
  */
-import { check, ERRNO, errno, LIBC } from "./errno.ts";
-import { Native, NULL, open, type Pointer } from "./ffi.ts";
+import { O_NONBLOCK } from "./constants.ts";
+import { check, ERRNO, errno } from "./errno.ts";
+import { type Functions, Native, NULL, open, type Pointer, type Signature } from "./ffi.ts";
+import { absent, LIBC, system } from "./system.ts";
 
-/** Bound C functions; see the manual page of the same name in section 2 or 3. */
-export const c = open(LIBC, {
+const TABLE = {
   // sockets
   socket: { args: ["i32", "i32", "i32"], result: "i32" }, //   domain, type, protocol
   bind: { args: ["i32", "pointer", "size"], result: "i32" }, // fd, sockaddr, length
   listen: { args: ["i32", "i32"], result: "i32" }, //          fd, backlog
-  accept4: { args: ["i32", "pointer", "pointer", "i32"], result: "i32" }, // fd, sockaddr, length, flags
+  accept: { args: ["i32", "pointer", "pointer"], result: "i32" }, // fd, sockaddr, length
   connect: { args: ["i32", "pointer", "size"], result: "i32" },
   getsockname: { args: ["i32", "pointer", "pointer"], result: "i32" },
   getpeername: { args: ["i32", "pointer", "pointer"], result: "i32" },
@@ -35,17 +36,28 @@ export const c = open(LIBC, {
   dup2: { args: ["i32", "i32"], result: "i32" },
   pipe: { args: ["pointer"], result: "i32" }, //               int[2]
   fcntl: { args: ["i32", "i32", "i32"], result: "i32" }, //    fd, command, value
+  lseek: { args: ["i32", "size", "i32"], result: "size" }, //  fd, offset, from where
   // readiness
   select: { args: ["i32", "pointer", "pointer", "pointer", "pointer"], result: "i32" },
   poll: { args: ["pointer", "size", "i32"], result: "i32" }, // pollfd[], count, milliseconds
-  ppoll: { args: ["pointer", "size", "pointer", "pointer"], result: "i32" }, // …, timespec, sigset
   // the process
   getrlimit: { args: ["i32", "pointer"], result: "i32" },
   setrlimit: { args: ["i32", "pointer"], result: "i32" },
   getrusage: { args: ["i32", "pointer"], result: "i32" },
   // memory
   memcmp: { args: ["buffer", "buffer", "size"], result: "i32" },
-});
+} as const satisfies Record<string, Signature>;
+
+/** What macOS lacks. */
+const MORE = {
+  accept4: { args: ["i32", "pointer", "pointer", "i32"], result: "i32" }, // fd, sockaddr, length, flags
+  ppoll: { args: ["pointer", "size", "pointer", "pointer"], result: "i32" }, // …, timespec, sigset
+} as const satisfies Record<string, Signature>;
+
+/** Bound C functions; see the manual page of the same name in section 2 or 3. */
+export const c: Functions<typeof TABLE & typeof MORE> = system === "darwin"
+  ? { ...open(LIBC, TABLE), ...absent<Functions<typeof MORE>>("this function") }
+  : open(LIBC, { ...TABLE, ...MORE });
 
 /** Repeats a call for as long as a signal interrupts it. close(2) and connect(2) are not repeatable. */
 export function retry(call: () => number): number {
@@ -60,9 +72,10 @@ export function closeFd(fd: number): void {
   if (c.close(fd) === -1 && errno() !== ERRNO.EINTR) check(-1, "close", `close descriptor ${fd}`);
 }
 
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
 const F_GETFL = 3;
 const F_SETFL = 4;
-const O_NONBLOCK = process.platform === "linux" ? 0o4000 : 4;
 
 /** Sets or clears O_NONBLOCK. It belongs to the open file description, so duplicates see it too. */
 export function setNonBlocking(fd: number, on: boolean): void {
@@ -70,6 +83,11 @@ export function setNonBlocking(fd: number, on: boolean): void {
   const flags = check(c.fcntl(fd, F_GETFL, 0), "fcntl", action);
   const wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
   if (wanted !== flags) check(c.fcntl(fd, F_SETFL, wanted), "fcntl", action);
+}
+
+/** Closes the descriptor when the process starts another program (FD_CLOEXEC). */
+export function setCloseOnExec(fd: number): void {
+  check(c.fcntl(fd, F_SETFD, FD_CLOEXEC), "fcntl", `set descriptor ${fd} close-on-exec`);
 }
 
 /** Whether the descriptor is open. */

@@ -4,7 +4,7 @@ import { networkInterfaces } from "node:os";
 import { OSError, Socket, WOULD_BLOCK } from "../../lib/net/mod.ts";
 import { packAddress, SOCKADDR_SIZE } from "../../lib/net/address.ts";
 import { Native } from "../../lib/sys/ffi.ts";
-import { AF_INET, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "../../lib/sys/linux.ts";
+import { AF_INET, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "../../lib/sys/constants.ts";
 import { c } from "../../lib/sys/posix.ts";
 import { TempDir } from "../support/files.ts";
 import { HelperThread } from "../support/helper_thread.ts";

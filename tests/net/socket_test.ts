@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from "bun:test";
 import { networkInterfaces } from "node:os";
 import { type Address, OSError, Socket, WOULD_BLOCK } from "../../lib/net/mod.ts";
 import { Native } from "../../lib/sys/ffi.ts";
-import { MSG_PEEK } from "../../lib/sys/linux.ts";
+import { MSG_PEEK } from "../../lib/sys/constants.ts";
 import { c, isOpen } from "../../lib/sys/posix.ts";
 import { TempDir } from "../support/files.ts";
 import {

@@ -13,7 +13,7 @@ import {
 } from "../../lib/selectors/mod.ts";
 import { check } from "../../lib/sys/errno.ts";
 import { Native } from "../../lib/sys/ffi.ts";
-import { AF_INET, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "../../lib/sys/linux.ts";
+import { AF_INET, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "../../lib/sys/constants.ts";
 import { c } from "../../lib/sys/posix.ts";
 import { encode, fill, ownership, pipe, portOf, tcpPair } from "../support/sockets.ts";
 import { settles, sleep } from "../support/waiting.ts";

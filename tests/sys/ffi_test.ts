@@ -1,5 +1,5 @@
 import { describe, expect, it } from "bun:test";
-import { LIBC } from "../../lib/sys/errno.ts";
+import { LIBC } from "../../lib/sys/system.ts";
 import { Native, NULL, open, runtime, viewAt } from "../../lib/sys/ffi.ts";
 import { decode, encode, thrownBy } from "../support/sockets.ts";
 

@@ -1,10 +1,7 @@
 import { describe, expect, it } from "bun:test";
-import { closeSync, openSync } from "node:fs";
 import { ERRNO, errno } from "../../lib/sys/errno.ts";
 import { Native } from "../../lib/sys/ffi.ts";
 import {
-  cannotWatch,
-  checkPollable,
   epoll_ctl,
   EPOLL_CTL_ADD,
   EPOLL_EVENT,
@@ -16,8 +13,7 @@ import {
   eventfd,
 } from "../../lib/sys/linux.ts";
 import { c } from "../../lib/sys/posix.ts";
-import { TempDir } from "../support/files.ts";
-import { Descriptor, ownership, pipe, thrownBy } from "../support/sockets.ts";
+import { Descriptor, ownership, pipe } from "../support/sockets.ts";
 import { median, timed } from "../support/waiting.ts";
 
 const F_GETFD = 1, FD_CLOEXEC = 1;
@@ -91,35 +87,5 @@ describe("epoll", () => {
     c.writeBytes(writer.fileno(), Uint8Array.of(1), 1);
     expect(epollWaitPrecise(epoll.fileno(), event.pointer, 1, 500.5)).toBe(1);
     expect(event.view.getUint32(0, true)).toBe(EPOLLIN);
-  });
-});
-
-describe("checkPollable()", () => {
-  const own = ownership();
-
-  it("accepts a pipe, again and again", () => {
-    const [reader] = own(...pipe());
-    for (let i = 0; i < 3; i++) checkPollable(reader.fileno());
-  });
-
-  it("refuses a closed descriptor with EBADF", () => {
-    const [reader] = own(...pipe());
-    const fd = reader.fileno();
-    reader.close();
-    expect(thrownBy(() => checkPollable(fd)).code).toBe("EBADF");
-  });
-
-  it("refuses a regular file and a directory with EPERM", () => {
-    using folder = new TempDir();
-    for (const [path, flags] of [[folder.file("a"), "w"], [folder.path, "r"]] as const) {
-      const fd = openSync(path, flags);
-      try {
-        const error = thrownBy(() => checkPollable(fd));
-        expect(error.message).toBe(cannotWatch(ERRNO.EPERM!, fd).message);
-        expect(error.code).toBe("EPERM");
-      } finally {
-        closeSync(fd);
-      }
-    }
   });
 });

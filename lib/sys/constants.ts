@@ -1,0 +1,56 @@
+/**
+ * Numbers whose value differs from system to system, a column each.
+ *
+ * Linux: the kernel's uapi headers (asm-generic), shared by x64 and arm64. macOS: bsd/sys/*.h of xnu.
+ * FreeBSD: sys/sys/*.h. Windows: winsock2.h and ws2ipdef.h of the SDK.
+ */
+import { on } from "./system.ts";
+
+export const AF_UNIX = 1;
+export const AF_INET = 2;
+//                                        Linux  macOS  FreeBSD  Windows
+export const AF_INET6: number = on(10, 30, 28, 23);
+export const SOCK_STREAM = 1;
+/** Flags of socket(2), socketpair(2) and accept4(2); 0 where they must be set afterwards. */
+export const SOCK_NONBLOCK: number = on(0o4000, 0, 0x20000000, 0);
+export const SOCK_CLOEXEC: number = on(0o2000000, 0, 0x10000000, 0);
+
+export const SOL_SOCKET: number = on(1, 0xffff, 0xffff, 0xffff);
+export const SO_REUSEADDR: number = on(2, 4, 4, 4);
+export const SO_TYPE: number = on(3, 0x1008, 0x1008, 0x1008);
+export const SO_ERROR: number = on(4, 0x1007, 0x1007, 0x1007);
+export const SO_SNDBUF: number = on(7, 0x1001, 0x1001, 0x1001);
+export const SO_RCVBUF: number = on(8, 0x1002, 0x1002, 0x1002);
+export const SO_KEEPALIVE: number = on(9, 8, 8, 8);
+/** In seconds: macOS counts its plain SO_LINGER in clock ticks, so SO_LINGER_SEC there. */
+export const SO_LINGER: number = on(13, 0x1080, 0x80, 0x80);
+/** FreeBSD spreads connections with SO_REUSEPORT_LB only; Windows has nothing of the kind (-1). */
+export const SO_REUSEPORT: number = on(15, 0x200, 0x10000, -1);
+export const SO_RCVTIMEO: number = on(20, 0x1006, 0x1006, 0x1006);
+export const SO_SNDTIMEO: number = on(21, 0x1005, 0x1005, 0x1005);
+/** No SIGPIPE for this socket; 0 where MSG_NOSIGNAL does it, or where there are no signals. */
+export const SO_NOSIGPIPE: number = on(0, 0x1022, 0, 0);
+export const IPPROTO_TCP = 6;
+export const TCP_NODELAY = 1;
+export const IPPROTO_IPV6 = 41;
+export const IPV6_V6ONLY: number = on(26, 27, 27, 27);
+
+/** No SIGPIPE when the peer is gone: EPIPE instead (send(2)). */
+export const MSG_NOSIGNAL: number = on(0x4000, 0, 0x20000, 0);
+export const MSG_PEEK = 2;
+export const SHUT_RD = 0;
+export const SHUT_WR = 1;
+export const SHUT_RDWR = 2;
+
+export const POLLIN: number = on(1, 1, 1, 0x300);
+export const POLLPRI: number = on(2, 2, 2, 0x400);
+export const POLLOUT: number = on(4, 4, 4, 0x10);
+export const POLLERR: number = on(8, 8, 8, 1);
+export const POLLHUP: number = on(0x10, 0x10, 0x10, 2);
+export const POLLNVAL: number = on(0x20, 0x20, 0x20, 4);
+
+/** Unix: select(2) takes descriptors below this. Windows: how many sockets fit into our fd_set. */
+export const FD_SETSIZE = 1024;
+
+export const RLIMIT_NOFILE: number = on(7, 8, 8, -1);
+export const O_NONBLOCK: number = on(0o4000, 4, 4, 0);

@@ -1,0 +1,49 @@
+/** New sockets, non-blocking and close-on-exec from the start, on every system. */
+import {
+  AF_UNIX,
+  SO_NOSIGPIPE,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from "./constants.ts";
+import { check } from "./errno.ts";
+import { Native, NULL, type Pointer } from "./ffi.ts";
+import { c, retry, setCloseOnExec, setNonBlocking } from "./posix.ts";
+
+/** Linux and FreeBSD make them so in one call; elsewhere the flags are 0 and calls of their own follow. */
+const FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
+const one = new Native(8);
+one.int32[0] = 1;
+
+function prepare(fd: number): number {
+  if (FLAGS === 0) {
+    setNonBlocking(fd, true);
+    setCloseOnExec(fd);
+    if (SO_NOSIGPIPE) c.setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, one.pointer, 4);
+  }
+  return fd;
+}
+
+/** A stream socket of a domain (AF_INET, …): socket(2). */
+export const newSocket = (domain: number): number =>
+  prepare(check(c.socket(domain, SOCK_STREAM | FLAGS, 0), "socket", "create a socket"));
+
+/**
+ * The next connection of a listener, with its address where `address` is given: accept(2). Returns -1
+ * and leaves errno behind when there is none.
+ */
+export function acceptFd(fd: number, address: Pointer = NULL, length: Pointer = NULL): number {
+  if (FLAGS !== 0) return c.accept4(fd, address, length, FLAGS);
+  const accepted = c.accept(fd, address, length);
+  return accepted === -1 ? -1 : prepare(accepted);
+}
+
+const pair = new Native(8);
+
+/** Two connected Unix stream sockets: socketpair(2). */
+export function newPair(): [number, number] {
+  const result = retry(() => c.socketpair(AF_UNIX, SOCK_STREAM | FLAGS, 0, pair.pointer));
+  check(result, "socketpair", "create a socket pair");
+  return [prepare(pair.int32[0]!), prepare(pair.int32[1]!)];
+}
