@@ -36,7 +36,7 @@ if [ "$(bun --version 2>/dev/null)" != "$pinned" ]; then
   # shellcheck disable=SC2086 # the checked target names are meant to split
   COMPILE_REEXEC=1 exec node toolchain/run.mjs sh compile.sh $wanted
 fi
-[ -d node_modules ] || npm ci --ignore-scripts --no-audit --no-fund >&2
+[ -d node_modules ] || npm ci --include=dev --ignore-scripts --no-audit --no-fund >&2
 
 # Each file is built aside and moved into place, so that a running dist/iomux can be replaced and an
 # interrupted build leaves no half-written one. The folder also takes Bun's stray .map files with it.

@@ -140,11 +140,13 @@ describe("lib/mod.ts", () => {
     expect([library.EVENT_READ, library.EVENT_WRITE]).toEqual([1, 2]);
   });
 
-  it("is what package.json and deno.json export", () => {
-    for (const file of ["package.json", "deno.json"]) {
+  it("is what deno.json exports as it is, and package.json as the JavaScript made of it", () => {
+    const exportsOf = (file: string) => {
       const path = fileURLToPath(new URL(`../../${file}`, import.meta.url));
-      const { exports } = JSON.parse(readFileSync(path, "utf8"));
-      expect(exports["."]).toBe("./lib/mod.ts");
-    }
+      return JSON.parse(readFileSync(path, "utf8")).exports["."];
+    };
+    expect(exportsOf("deno.json")).toBe("./lib/mod.ts");
+    const built = "./dist/package/mod"; // what is in it: tests/package_test.ts
+    expect(exportsOf("package.json")).toEqual({ types: `${built}.d.ts`, default: `${built}.js` });
   });
 });
