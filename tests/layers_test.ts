@@ -85,6 +85,10 @@ describe("the checker of the layers", () => {
     ["lib/mod.ts", 'export type { Handler } from "./serve/handler.ts";'],
     ["main.ts", 'import { Worker } from "node:worker_threads";\nnew Worker(url);'],
     ["lib/net/a.ts", "const a = 1;\n".repeat(300)],
+    [
+      "lib/net/a.ts",
+      `/**\n * A.\n *\n * @example\n${" * x\n".repeat(50)} */\n${"const a = 1;\n".repeat(290)}`,
+    ],
   ];
   for (const [i, [path, text]] of good.entries()) {
     it(`is content with good file ${i + 1}: ${path}`, () => {

@@ -6,7 +6,17 @@ import { AF_INET, AF_INET6, AF_UNIX } from "../sys/constants.ts";
 
 const { isIPv4, isIPv6, isIP } = process.getBuiltinModule("node:net");
 
-/** An endpoint of TCP over IPv4 or IPv6. */
+/**
+ * An endpoint of TCP over IPv4 or IPv6.
+ *
+ * @example
+ * ```ts
+ * import { formatAddress, type InetAddress } from "iomux";
+ *
+ * const address: InetAddress = { family: "ipv6", host: "::1", port: 80 };
+ * console.log(formatAddress(address)); // [::1]:80
+ * ```
+ */
 export interface InetAddress {
   /** Which of the two. */
   readonly family: "ipv4" | "ipv6";
@@ -16,7 +26,17 @@ export interface InetAddress {
   readonly port: number;
 }
 
-/** An endpoint of a Unix socket; `path` is empty for one without a name (a client, a socket pair). */
+/**
+ * An endpoint of a Unix socket; `path` is empty for one without a name (a client, a socket pair).
+ *
+ * @example
+ * ```ts
+ * import { formatAddress, type UnixAddress } from "iomux";
+ *
+ * const address: UnixAddress = { family: "unix", path: "/run/app.sock" };
+ * console.log(formatAddress(address)); // unix:/run/app.sock
+ * ```
+ */
 export interface UnixAddress {
   /** Tells it from an InetAddress. */
   readonly family: "unix";
@@ -24,10 +44,31 @@ export interface UnixAddress {
   readonly path: string;
 }
 
-/** Where a socket is bound, or whom it is connected to. */
+/**
+ * Where a socket is bound, or whom it is connected to.
+ *
+ * @example
+ * ```ts
+ * import { type Address, Socket } from "iomux";
+ *
+ * using server = Socket.listen({ host: "127.0.0.1" });
+ * const address: Address = server.localAddress;
+ * if (address.family !== "unix") console.log(address.host); // 127.0.0.1
+ * ```
+ */
 export type Address = InetAddress | UnixAddress;
 
-/** "127.0.0.1:80", "[::1]:80" or "unix:PATH". */
+/**
+ * "127.0.0.1:80", "[::1]:80" or "unix:PATH".
+ *
+ * @example
+ * ```ts
+ * import { formatAddress, Socket } from "iomux";
+ *
+ * using server = Socket.listen({ host: "127.0.0.1" });
+ * console.log("listening on", formatAddress(server.localAddress)); // e.g. listening on 127.0.0.1:40373
+ * ```
+ */
 export function formatAddress(address: Address): string {
   if (address.family === "unix") return `unix:${address.path}`;
   return address.family === "ipv6"
@@ -39,6 +80,14 @@ export function formatAddress(address: Address): string {
  * Splits "HOST:PORT" (IPv6 hosts in brackets) without resolving the host.
  *
  * @throws RangeError when it has no host, no port, or a port that is not between 0 and 65535
+ *
+ * @example
+ * ```ts
+ * import { parseHostPort } from "iomux";
+ *
+ * const { host, port } = parseHostPort("[::1]:8080");
+ * console.log(host, port); // ::1 8080
+ * ```
  */
 export function parseHostPort(text: string): { host: string; port: number } {
   const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d+)$/.exec(text);
@@ -57,7 +106,20 @@ export function checkPort(port: number): number {
   return port;
 }
 
-/** A host could not be resolved. */
+/**
+ * A host could not be resolved.
+ *
+ * @example
+ * ```ts
+ * import { ResolveError, resolveHost } from "iomux";
+ *
+ * try {
+ *   await resolveHost("::1", 4);
+ * } catch (error) {
+ *   if (error instanceof ResolveError) console.log(error.message); // Cannot resolve ::1: EADDRFAMILY
+ * }
+ * ```
+ */
 export class ResolveError extends Error {
   /** "ResolveError" */
   override readonly name = "ResolveError";
@@ -76,6 +138,13 @@ export class ResolveError extends Error {
  * resolver.
  *
  * @throws ResolveError when there is none
+ *
+ * @example
+ * ```ts
+ * import { resolveHost } from "iomux";
+ *
+ * console.log((await resolveHost("localhost")).join(" ")); // 127.0.0.1 ::1
+ * ```
  */
 export async function resolveHost(host: string, family?: 4 | 6): Promise<string[]> {
   const wanted = (address: string) => family === undefined || isIP(address) === family;

@@ -1,7 +1,17 @@
 /** A free port and the machine's own address, with the names and results of @std/net. */
 import { Socket } from "./socket.ts";
 
-/** Options of `getAvailablePort`. */
+/**
+ * Options of `getAvailablePort`.
+ *
+ * @example
+ * ```ts
+ * import { getAvailablePort, type GetAvailablePortOptions } from "iomux";
+ *
+ * const options: GetAvailablePortOptions = { preferredPort: 8080 };
+ * console.log(getAvailablePort(options)); // e.g. 8080
+ * ```
+ */
 export interface GetAvailablePortOptions {
   /** Take this port when it is free, another otherwise. */
   preferredPort?: number;
@@ -10,6 +20,13 @@ export interface GetAvailablePortOptions {
 /**
  * A TCP port on which nobody listens now. Somebody else may take it before the caller does: to listen,
  * prefer port 0.
+ *
+ * @example
+ * ```ts
+ * import { getAvailablePort } from "iomux";
+ *
+ * console.log(getAvailablePort()); // e.g. 40373
+ * ```
  */
 export function getAvailablePort(options?: GetAvailablePortOptions): number {
   for (const port of [options?.preferredPort ?? 0, 0]) {
@@ -23,7 +40,16 @@ export function getAvailablePort(options?: GetAvailablePortOptions): number {
   throw new Error("unreachable");
 }
 
-/** The machine's first address that others can reach by it: neither loopback nor link-local. */
+/**
+ * The machine's first address that others can reach by it: neither loopback nor link-local.
+ *
+ * @example
+ * ```ts
+ * import { getNetworkAddress } from "iomux";
+ *
+ * console.log(getNetworkAddress() ?? "no network"); // e.g. 192.168.1.20
+ * ```
+ */
 export function getNetworkAddress(family: "IPv4" | "IPv6" = "IPv4"): string | undefined {
   const interfaces = process.getBuiltinModule("node:os").networkInterfaces();
   const linkLocal = (a: { scopeid?: number }) => (a.scopeid ?? 0) > 0;

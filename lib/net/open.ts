@@ -18,7 +18,18 @@ import { c, closeFd, setNonBlocking } from "../sys/posix.ts";
 import { literalAddresses, packAddress, SOCKADDR_SIZE } from "./address.ts";
 import { checkDuration, setInt, setTimeouts, takeError } from "./options.ts";
 
-/** Where and how to listen. */
+/**
+ * Where and how to listen.
+ *
+ * @example
+ * ```ts
+ * import { type ListenOptions, Socket } from "iomux";
+ *
+ * const options: ListenOptions = { host: "127.0.0.1", port: 0, backlog: 128 };
+ * using server = Socket.listen(options);
+ * console.log(server.accept()); // null
+ * ```
+ */
 export interface ListenOptions {
   /** An IP address or "localhost"; default "0.0.0.0". */
   host?: string;
@@ -34,7 +45,20 @@ export interface ListenOptions {
   v6Only?: boolean;
 }
 
-/** Where to connect, and from where. */
+/**
+ * Where to connect, and from where.
+ *
+ * @example
+ * ```ts
+ * import { type ConnectOptions, Socket } from "iomux";
+ *
+ * using server = Socket.listen({ host: "127.0.0.1" });
+ * const { port } = server.localAddress as { port: number };
+ * const options: ConnectOptions = { port, bind: { host: "127.0.0.2" }, timeoutMs: 1000 };
+ * using client = Socket.connect(options);
+ * console.log((client.localAddress as { host: string }).host); // 127.0.0.2
+ * ```
+ */
 export interface ConnectOptions {
   /** An IP address or "localhost"; default "127.0.0.1". */
   host?: string;

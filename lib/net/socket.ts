@@ -16,7 +16,17 @@ import {
 import * as options from "./options.ts";
 import { readLine } from "./lines.ts";
 
-/** What `recv` and `send` return when a non-blocking socket can do nothing now. */
+/**
+ * What `recv` and `send` return when a non-blocking socket can do nothing now.
+ *
+ * @example
+ * ```ts
+ * import { socketPair, WOULD_BLOCK } from "iomux";
+ *
+ * const [a] = socketPair();
+ * console.log(a.recv(new Uint8Array(16)) === WOULD_BLOCK); // true
+ * ```
+ */
 export const WOULD_BLOCK: -1 = -1;
 
 const sockaddr = new Native(SOCKADDR_SIZE);
@@ -28,12 +38,16 @@ const SHUTDOWN = { read: SHUT_RD, write: SHUT_WR, both: SHUT_RDWR };
  *
  * @example
  * ```ts
- * import { Socket } from "./lib/mod.ts";
+ * import { Socket } from "iomux";
  *
  * using server = Socket.listen({ host: "127.0.0.1", port: 0 });
  * const { port } = server.localAddress as { port: number };
  * using client = Socket.connect({ host: "127.0.0.1", port, timeoutMs: 1000 });
- * client.send(new TextEncoder().encode("hello"));
+ * client.send(new TextEncoder().encode("hello\n"));
+ * server.setBlocking(true);
+ * using connection = server.accept()!;
+ * connection.setBlocking(true);
+ * console.log(connection.readLine()); // hello
  * ```
  */
 export class Socket implements Disposable {
@@ -256,7 +270,20 @@ export class Socket implements Disposable {
   }
 }
 
-/** Two connected Unix stream sockets, non-blocking. */
+/**
+ * Two connected Unix stream sockets, non-blocking.
+ *
+ * @example
+ * ```ts
+ * import { socketPair } from "iomux";
+ *
+ * const [a, b] = socketPair();
+ * a.send(new TextEncoder().encode("hello"));
+ * const buffer = new Uint8Array(16);
+ * const count = b.recv(buffer);
+ * console.log(new TextDecoder().decode(buffer.subarray(0, count))); // hello
+ * ```
+ */
 export function socketPair(): [Socket, Socket] {
   const [a, b] = newPair();
   return [Socket.fromFd(a), Socket.fromFd(b)];

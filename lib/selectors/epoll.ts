@@ -30,7 +30,24 @@ const GENERATION = FD + 1;
 
 const MAX_WAIT_MS = 0x7fffffff;
 
-/** Watches descriptors with epoll. */
+/**
+ * Watches descriptors with epoll.
+ *
+ * @example
+ * ```ts
+ * import { availableSelectors, EpollSelector, EVENT_READ, PollSelector, socketPair } from "iomux";
+ *
+ * if (availableSelectors().some(({ name, available }) => name === "epoll" && available)) {
+ *   using epoll = new EpollSelector();
+ *   const [a, b] = socketPair();
+ *   epoll.register(b, EVENT_READ);
+ *   using poll = new PollSelector(); // can watch the whole set as one descriptor
+ *   poll.register(epoll, EVENT_READ);
+ *   a.send(new TextEncoder().encode("hello"));
+ *   console.log(poll.select(1000).length, epoll.select(0).length); // 1 1
+ * }
+ * ```
+ */
 export class EpollSelector<T = unknown> extends BaseSelector<T> {
   /** "epoll" */
   readonly name = "epoll";

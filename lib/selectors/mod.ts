@@ -31,7 +31,18 @@ export { wake } from "./waker.ts";
 export { OSError } from "../sys/errno.ts";
 export { EpollSelector, PollSelector, SelectSelector };
 
-/** A constructor of selectors. */
+/**
+ * A constructor of selectors.
+ *
+ * @example
+ * ```ts
+ * import { type SelectorClass, SelectSelector } from "iomux";
+ *
+ * const make = (Class: SelectorClass) => new Class<string>();
+ * using selector = make(SelectSelector);
+ * console.log(selector.name); // select
+ * ```
+ */
 export type SelectorClass = new <T = unknown>() => Selector<T>;
 
 const classes: Partial<Record<SelectorName, SelectorClass>> = {
@@ -44,7 +55,17 @@ const classes: Partial<Record<SelectorName, SelectorClass>> = {
 const PREFERENCE: readonly SelectorName[] = ["kqueue", "epoll", "poll", "select"];
 const ALL: readonly SelectorName[] = ["select", "poll", "epoll", "kqueue", "io_uring", "wsapoll"];
 
-/** Whether a backend works here, and why not otherwise. */
+/**
+ * Whether a backend works here, and why not otherwise.
+ *
+ * @example
+ * ```ts
+ * import { availableSelectors, type SelectorAvailability } from "iomux";
+ *
+ * const usable = ({ available }: SelectorAvailability) => available;
+ * console.log(availableSelectors().filter(usable).length > 0); // true
+ * ```
+ */
 export interface SelectorAvailability {
   /** Which backend. */
   readonly name: SelectorName;
@@ -54,7 +75,19 @@ export interface SelectorAvailability {
   readonly reason?: string;
 }
 
-/** Every backend that exists, with whether it can be had here, found out by really creating it. */
+/**
+ * Every backend that exists, with whether it can be had here, found out by really creating it.
+ *
+ * @example
+ * ```ts
+ * import { availableSelectors } from "iomux";
+ *
+ * const lines = availableSelectors().map(({ name, available, reason }) =>
+ *   `${name}: ${available ? "works" : reason}`
+ * );
+ * console.log(lines.join("; ")); // e.g. select: works; poll: works; epoll: works; kqueue: …
+ * ```
+ */
 export function availableSelectors(): SelectorAvailability[] {
   return ALL.map((name) => {
     const reason = whyNot(name);
@@ -95,6 +128,15 @@ function preferred(): SelectorName {
  * the one that the environment variable IOMUX_SELECTOR names.
  *
  * @throws RangeError when there is no such backend, Error when it is not available here
+ *
+ * @example
+ * ```ts
+ * import { createSelector } from "iomux";
+ *
+ * using best = createSelector();
+ * using oldest = createSelector("select");
+ * console.log(best.name, oldest.name); // e.g. epoll select
+ * ```
  */
 export function createSelector<T = unknown>(name: SelectorName | "auto" = "auto"): Selector<T> {
   const chosen = name === "auto" ? preferred() : name;
@@ -113,6 +155,20 @@ class UnavailableSelector {
   }
 }
 
-/** The best selector of this system, chosen by really trying; the same as `createSelector("auto")`. */
+/**
+ * The best selector of this system, chosen by really trying; the same as `createSelector("auto")`.
+ *
+ * @example
+ * ```ts
+ * import { DefaultSelector, EVENT_READ, Socket } from "iomux";
+ *
+ * using server = Socket.listen({ host: "127.0.0.1" });
+ * using selector = new DefaultSelector<() => void>();
+ * selector.register(server, EVENT_READ, () => console.log("a client")); // a client
+ * using client = Socket.connect(server.localAddress as { host: string; port: number });
+ * for (const [key] of selector.select(1000)) key.data();
+ * client.close();
+ * ```
+ */
 export const DefaultSelector: SelectorClass = classes[preferred()] ??
   (UnavailableSelector as SelectorClass);

@@ -14,7 +14,20 @@ import { EVENT_READ, EVENT_WRITE } from "./selector.ts";
 
 const { size: SIZE, events: EVENTS, revents: REVENTS } = POLLFD;
 
-/** Watches descriptors with poll. */
+/**
+ * Watches descriptors with poll.
+ *
+ * @example
+ * ```ts
+ * import { EVENT_READ, PollSelector, socketPair } from "iomux";
+ *
+ * using selector = new PollSelector<string>();
+ * const [a, b] = socketPair();
+ * selector.register(b, EVENT_READ, "b");
+ * a.send(new TextEncoder().encode("hello"));
+ * selector.dispatch(1000, (key) => console.log(key.data, "is ready")); // b is ready
+ * ```
+ */
 export class PollSelector<T = unknown> extends BaseSelector<T> {
   /** "poll" */
   readonly name = "poll";

@@ -18,7 +18,20 @@ const MAX_SECONDS = 0x7fffffff;
 const setBit = (set: Int32Array, fd: number) => set[fd >>> 5]! |= 1 << (fd & 31);
 const clearBit = (set: Int32Array, fd: number) => set[fd >>> 5]! &= ~(1 << (fd & 31));
 
-/** Watches descriptors with select. */
+/**
+ * Watches descriptors with select.
+ *
+ * @example
+ * ```ts
+ * import { EVENT_READ, SelectSelector, socketPair } from "iomux";
+ *
+ * using selector = new SelectSelector<string>();
+ * const [a, b] = socketPair();
+ * selector.register(b, EVENT_READ, "b");
+ * a.send(new TextEncoder().encode("hello"));
+ * selector.dispatch(1000, (key) => console.log(key.data, "is ready")); // b is ready
+ * ```
+ */
 export class SelectSelector<T = unknown> extends BaseSelector<T> {
   /** "select" */
   readonly name = "select";

@@ -5,15 +5,67 @@
  * block. Readiness is level-triggered: what is still ready is told again by the next call.
  */
 
-/** Interest in reading: data, end of stream, an error or a connection to accept. */
+/**
+ * Interest in reading: data, end of stream, an error or a connection to accept.
+ *
+ * @example
+ * ```ts
+ * import { createSelector, EVENT_READ, socketPair } from "iomux";
+ *
+ * using selector = createSelector();
+ * const [a, b] = socketPair();
+ * selector.register(b, EVENT_READ);
+ * console.log(selector.select(0).length); // 0
+ * a.send(new TextEncoder().encode("hello"));
+ * console.log(selector.select(1000).length); // 1
+ * ```
+ */
 export const EVENT_READ = 1;
-/** Interest in writing: room in the send buffer, a finished connect, or an error. */
+/**
+ * Interest in writing: room in the send buffer, a finished connect, or an error.
+ *
+ * @example
+ * ```ts
+ * import { createSelector, EVENT_READ, EVENT_WRITE, socketPair } from "iomux";
+ *
+ * using selector = createSelector();
+ * const [a] = socketPair();
+ * selector.register(a, EVENT_READ | EVENT_WRITE);
+ * const [[, events] = []] = selector.select(1000);
+ * console.log(events === EVENT_WRITE); // true
+ * ```
+ */
 export const EVENT_WRITE = 2;
 
-/** A descriptor, or something that has one. */
+/**
+ * A descriptor, or something that has one.
+ *
+ * @example
+ * ```ts
+ * import { createSelector, EVENT_READ, type FileObject, socketPair } from "iomux";
+ *
+ * const [a, b] = socketPair();
+ * const watched: FileObject[] = [a, b.fileno()];
+ * using selector = createSelector();
+ * for (const fileobj of watched) selector.register(fileobj, EVENT_READ);
+ * console.log(selector.getMap().size); // 2
+ * ```
+ */
 export type FileObject = number | { fileno(): number };
 
-/** What is known of a registration. Keys are immutable; `modify` makes a new one. */
+/**
+ * What is known of a registration. Keys are immutable; `modify` makes a new one.
+ *
+ * @example
+ * ```ts
+ * import { createSelector, EVENT_READ, type SelectorKey, socketPair } from "iomux";
+ *
+ * using selector = createSelector<string>();
+ * const [a] = socketPair();
+ * const key: SelectorKey<string> = selector.register(a, EVENT_READ, "mine");
+ * console.log(key.fd === a.fileno(), key.events, key.data); // true 1 mine
+ * ```
+ */
 export interface SelectorKey<T> {
   /** What was registered. */
   readonly fileobj: FileObject;
@@ -25,10 +77,35 @@ export interface SelectorKey<T> {
   readonly data: T;
 }
 
-/** The names of the backends. */
+/**
+ * The names of the backends.
+ *
+ * @example
+ * ```ts
+ * import { createSelector, type SelectorName } from "iomux";
+ *
+ * const name: SelectorName = "select";
+ * using selector = createSelector(name);
+ * console.log(selector.name); // select
+ * ```
+ */
 export type SelectorName = "select" | "poll" | "epoll" | "kqueue" | "io_uring" | "wsapoll";
 
-/** A ready key with the events that are ready. */
+/**
+ * A ready key with the events that are ready.
+ *
+ * @example
+ * ```ts
+ * import { createSelector, EVENT_READ, type Ready, socketPair } from "iomux";
+ *
+ * using selector = createSelector<string>();
+ * const [a, b] = socketPair();
+ * selector.register(b, EVENT_READ, "b");
+ * a.close(); // the end of the stream can be read
+ * const ready: Ready<string>[] = selector.select(1000);
+ * for (const [key, events] of ready) console.log(key.data, events); // b 1
+ * ```
+ */
 export type Ready<T> = [key: SelectorKey<T>, events: number];
 
 /**
@@ -36,13 +113,13 @@ export type Ready<T> = [key: SelectorKey<T>, events: number];
  *
  * @example
  * ```ts
- * import { createSelector, EVENT_READ, socketPair } from "./lib/mod.ts";
+ * import { createSelector, EVENT_READ, socketPair } from "iomux";
  *
  * using selector = createSelector<string>("auto");
  * const [a, b] = socketPair();
- * selector.register(b, EVENT_READ, "the receiving end");
+ * selector.register(b, EVENT_READ, "b");
  * a.send(new TextEncoder().encode("hello"));
- * for (const [key, events] of selector.select(1000)) console.log(key.data, events);
+ * for (const [key, events] of selector.select(1000)) console.log(key.data, events); // b 1
  * a.close();
  * b.close();
  * ```
@@ -123,25 +200,83 @@ export interface Selector<T = unknown> extends Disposable {
   close(): void;
 }
 
-/** Wakes a selector from another thread; structured-cloneable, valid until the selector is closed. */
+/**
+ * Wakes a selector from another thread; structured-cloneable, valid until the selector is closed.
+ *
+ * @example
+ * ```ts
+ * import { createSelector, wake, type WakeHandle } from "iomux";
+ *
+ * using selector = createSelector();
+ * const handle: WakeHandle = selector.wakeHandle();
+ * wake(structuredClone(handle)); // as in a Worker, to which postMessage has brought it
+ * console.log(selector.select().length); // 0
+ * ```
+ */
 export interface WakeHandle {
   /** The descriptor that `wake` writes to. */
   readonly wakeFd: number;
 }
 
-/** `register` of a descriptor that is registered. */
+/**
+ * `register` of a descriptor that is registered.
+ *
+ * @example
+ * ```ts
+ * import { AlreadyRegisteredError, createSelector, EVENT_READ, socketPair } from "iomux";
+ *
+ * using selector = createSelector();
+ * const [a] = socketPair();
+ * selector.register(a, EVENT_READ);
+ * try {
+ *   selector.register(a, EVENT_READ);
+ * } catch (error) {
+ *   console.log(error instanceof AlreadyRegisteredError); // true
+ * }
+ * ```
+ */
 export class AlreadyRegisteredError extends Error {
   /** "AlreadyRegisteredError" */
   override readonly name = "AlreadyRegisteredError";
 }
 
-/** `unregister`, `modify` or `getKey` of something that is not registered. */
+/**
+ * `unregister`, `modify` or `getKey` of something that is not registered.
+ *
+ * @example
+ * ```ts
+ * import { createSelector, NotRegisteredError, socketPair } from "iomux";
+ *
+ * using selector = createSelector();
+ * const [a] = socketPair();
+ * try {
+ *   selector.unregister(a);
+ * } catch (error) {
+ *   console.log(error instanceof NotRegisteredError); // true
+ * }
+ * ```
+ */
 export class NotRegisteredError extends Error {
   /** "NotRegisteredError" */
   override readonly name = "NotRegisteredError";
 }
 
-/** Any call but `close` after `close`. */
+/**
+ * Any call but `close` after `close`.
+ *
+ * @example
+ * ```ts
+ * import { createSelector, SelectorClosedError } from "iomux";
+ *
+ * const selector = createSelector();
+ * selector.close();
+ * try {
+ *   selector.select(0);
+ * } catch (error) {
+ *   console.log(error instanceof SelectorClosedError); // true
+ * }
+ * ```
+ */
 export class SelectorClosedError extends Error {
   /** "SelectorClosedError" */
   override readonly name = "SelectorClosedError";

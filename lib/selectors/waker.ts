@@ -17,6 +17,16 @@ increment.view.setUint32(0, 1, true);
  * Makes the current wait of a selector, or its next one, return early. Works in any thread.
  *
  * The handle is valid until the selector is closed; its owner tells the other threads before that.
+ *
+ * @example
+ * ```ts
+ * import { createSelector, wake } from "iomux";
+ *
+ * using selector = createSelector();
+ * const handle = selector.wakeHandle(); // to be sent to Workers
+ * wake(handle);
+ * console.log(selector.select().length); // 0
+ * ```
  */
 export function wake(handle: WakeHandle): void {
   // EAGAIN means that the counter or the buffer is full, so that a wake-up is pending already.

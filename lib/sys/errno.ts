@@ -55,6 +55,17 @@ function cString(address: Pointer): string {
  * A failed system call.
  *
  * `message` reads "Cannot connect to 127.0.0.1:1: ECONNREFUSED (connection refused)".
+ *
+ * @example
+ * ```ts
+ * import { getAvailablePort, OSError, Socket } from "iomux";
+ *
+ * try {
+ *   Socket.connect({ host: "127.0.0.1", port: getAvailablePort(), timeoutMs: 1000 });
+ * } catch (error) {
+ *   if (error instanceof OSError) console.log(error.code, error.syscall); // ECONNREFUSED connect
+ * }
+ * ```
  */
 export class OSError extends Error {
   /** "OSError" */
