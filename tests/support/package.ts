@@ -36,7 +36,9 @@ export function run(command: string, args: string[], cwd: string): string {
   if (done.error) throw new Error(`Cannot run ${command}: ${done.error.message}`);
   if (done.status !== 0) {
     const how = done.signal ?? `exit status ${done.status}`;
-    throw new Error(`${command} ${args.join(" ")}: ${how}\n${done.stdout}${done.stderr}`);
+    throw new Error(
+      `${command} ${args.slice(0, 3).join(" ")}: ${how}\n${done.stdout}${done.stderr}`,
+    );
   }
   return done.stdout + done.stderr;
 }
