@@ -1,158 +1,111 @@
 /**
- * What all backends share: the registrations, roll-back, deadlines, EINTR, stale events.
+ * Waiting, as all backends share it: deadlines, EINTR, stale events, wake-ups.
  *
- * A backend is the seven small methods that are abstract here.
+ * A backend is the small methods that are abstract here and in registry.ts.
  */
 import { ERRNO, OSError } from "../sys/errno.ts";
-import { cannotWatch } from "../sys/pollable.ts";
 import { isMainThread } from "../sys/thread.ts";
-import { checkEvents, checkTimeout, descriptorOf, filenoOf, KeyMap } from "./keys.ts";
+import { AsyncWait } from "./async_wait.ts";
+import { checkTimeout } from "./keys.ts";
+import type { Registration } from "./registration.ts";
+import { Registry } from "./registry.ts";
 import {
-  AlreadyRegisteredError,
+  type DispatchCallback,
   EVENT_READ,
-  type FileObject,
-  NotRegisteredError,
   type Ready,
   type Selector,
-  SelectorClosedError,
-  type SelectorKey,
-  type SelectorName,
+  type SpinReport,
   type WakeHandle,
 } from "./selector.ts";
+import { SelectorClosedError } from "./errors.ts";
+import { SpinGuard, SUSPICIOUS } from "./spin_guard.ts";
 import { Waker } from "./waker.ts";
 
-/** A registration. It outlives its keys (`modify` replaces them) and ends with `unregister`. */
-export class Registration<T> {
-  /** The watched descriptor. */
-  readonly fd: number;
-  /** Tells this registration from an earlier or later one of the same descriptor number. */
-  readonly generation: number;
-  /** The current key. */
-  key: SelectorKey<T>;
-  /** False once unregistered: events that were harvested before are then dropped. */
-  live: boolean = true;
-  /** For the backend: where it keeps this registration, or -1 when it does not watch it (any more). */
-  slot: number = -1;
-
-  /** Made by the base only. */
-  constructor(key: SelectorKey<T>, generation: number) {
-    this.fd = key.fd;
-    this.generation = generation;
-    this.key = key;
-  }
-}
-
-/** The shared half of every selector. The abstract members are the half that a backend provides. */
-export abstract class BaseSelector<T> implements Selector<T> {
-  /** Which backend this is. */
-  abstract readonly name: SelectorName;
-  /** Tells the kernel of a new registration. @throws OSError when it refuses */
-  protected abstract add(registration: Registration<T>): void;
-  /** Tells the kernel of other events. @throws OSError when it refuses */
-  protected abstract change(registration: Registration<T>, events: number): void;
-  /** Tells the kernel that a registration has ended; the descriptor may be closed by now. */
-  protected abstract remove(registration: Registration<T>): void;
+/**
+ * The shared half of every selector. The abstract members are the half that a backend provides.
+ *
+ * @example
+ * ```ts
+ * import { type BaseSelector, SelectSelector } from "iomux";
+ *
+ * const registered = (selector: BaseSelector<string>) => selector.getMap().size;
+ * using selector = new SelectSelector<string>();
+ * console.log(registered(selector)); // 0
+ * ```
+ */
+export abstract class BaseSelector<T> extends Registry<T> implements Selector<T> {
   /**
    * Blocks for at most `timeoutMs` (Infinity: for ever; 0: not at all) and returns how many entries are
    * ready, or -errno.
    */
   protected abstract wait(timeoutMs: number): number;
   /**
-   * The registration of the i-th ready entry, with its readiness in `this.taken`; `undefined` when the
-   * entry belongs to no live registration.
+   * The registration of the i-th ready entry, with its readiness in `this.taken` and `this.raw`;
+   * `undefined` when the entry belongs to no live registration.
    */
   protected abstract take(index: number): Registration<T> | undefined;
   /** Called after a wake-up that nobody could be told of: removes the cause. */
   protected abstract recover(): void;
   /** Gives back what the backend holds. */
   protected abstract release(): void;
+  /**
+   * What another thread can poll(2) to learn that a wait would find something: pairs of a descriptor
+   * and EVENT_* bits. A backend with a descriptor of its own overrides this.
+   */
+  protected pollable(): number[] {
+    return this.registrations.flatMap((r) => r && r.slot !== -1 ? [r.fd, r.mask] : []);
+  }
 
-  /** Registrations by descriptor, the waker's included. */
-  protected readonly registrations: (Registration<T> | undefined)[] = [];
-  /** How many entries `registrations` has. */
-  protected count = 0;
-  /** Out-parameter of `take`: EVENT_READ | EVENT_WRITE as the kernel reported, not yet masked. */
+  /** Out-parameter of `take`: EVENT_* bits as the kernel reported, not yet masked. */
   protected taken = 0;
+  /** Out-parameter of `take`: the system's own bits. */
+  protected raw = 0;
 
-  readonly #keys = new Map<number, SelectorKey<T>>();
-  readonly #map = new KeyMap(this.#keys);
-  #generation = 0;
-  #closed = false;
+  /** See {@linkcode Selector.onSpin}. */
+  onSpin: (report: SpinReport<T>) => void = ({ message }) =>
+    process.emitWarning(message, "SpinWarning");
+
   #dispatching = false;
   #woken = false;
+  /** The last wait ended early, by a wake-up or a signal. */
+  #early = false;
+  #waits = 0;
+  /** This look is part of an asynchronous wait. */
+  #looking = false;
   #waker: Waker | undefined;
-
-  /** See {@linkcode Selector.register}. */
-  register(fileobj: FileObject, events: number, data?: T): SelectorKey<T> {
-    this.#checkOpen();
-    checkEvents(events);
-    const fd = descriptorOf(fileobj);
-    if (this.registrations[fd]) {
-      throw new AlreadyRegisteredError(
-        `Cannot register descriptor ${fd}: it is registered already; use modify`,
-      );
-    }
-    const key: SelectorKey<T> = { fileobj, fd, events, data: data as T };
-    this.#insert(key);
-    this.#keys.set(fd, key);
-    return key;
-  }
-
-  /** See {@linkcode Selector.unregister}. */
-  unregister(fileobj: FileObject): SelectorKey<T> {
-    this.#checkOpen();
-    const registration = this.#find(fileobj, "unregister");
-    this.#forget(registration);
-    return registration.key;
-  }
-
-  /** See {@linkcode Selector.modify}. */
-  modify(fileobj: FileObject, events: number, data?: T): SelectorKey<T> {
-    this.#checkOpen();
-    checkEvents(events);
-    const registration = this.#find(fileobj, "modify");
-    const old = registration.key;
-    if (events !== old.events) {
-      try {
-        // A closed object is found by identity, but its number may be somebody else's by now.
-        if (typeof fileobj !== "number" && fileobj.fileno() < 0) {
-          throw cannotWatch(ERRNO.EBADF!, old.fd);
-        }
-        this.change(registration, events);
-      } catch (error) {
-        this.#forget(registration);
-        throw error;
-      }
-    } else if (data === old.data) {
-      return old;
-    }
-    registration.key = { fileobj: old.fileobj, fd: old.fd, events, data: data as T };
-    this.#keys.set(old.fd, registration.key);
-    return registration.key;
-  }
+  readonly #guard = new SpinGuard<T>();
+  #async: AsyncWait<T> | undefined;
 
   /** See {@linkcode Selector.select}. */
   select(timeoutMs?: number): Ready<T>[] {
     const ready: Ready<T>[] = [];
-    this.dispatch(timeoutMs, (key, events) => ready.push([key, events]));
+    this.#run(timeoutMs, (key, events) => ready.push([key, events]));
     return ready;
   }
 
   /** See {@linkcode Selector.dispatch}. */
-  dispatch(
-    timeoutMs: number | undefined,
-    callback: (key: SelectorKey<T>, events: number) => void,
-  ): number {
-    this.#checkOpen();
+  dispatch(timeoutMs: number | undefined, callback: DispatchCallback<T>): number {
+    const called = this.#run(timeoutMs, callback);
+    // What the callbacks used up is known now; after `select` only when the next wait begins.
+    if (this.#guard.pending) this.#guard.settle();
+    return called;
+  }
+
+  #run(timeoutMs: number | undefined, callback: DispatchCallback<T>): number {
+    this.checkOpen();
     if (this.#dispatching) {
       throw new Error("Cannot wait on a selector from within its own dispatch callback");
     }
     let remaining = checkTimeout(timeoutMs);
+    this.#early = this.#woken;
     if (this.#woken) {
       this.#woken = false;
       this.#waker?.drain(); // wakeup() and wake(handle) together count as one
       return 0;
     }
+    if (this.#guard.pending) this.#guard.settle();
+    // Whoever only looks, again and again, does not wait in vain: two at once end every streak.
+    this.#waits += remaining === 0 && !this.#looking ? 2 : 1;
     const timed = remaining > 0 && remaining !== Infinity;
     const deadline = timed ? performance.now() + remaining : 0;
     this.#dispatching = true;
@@ -167,7 +120,10 @@ export abstract class BaseSelector<T> implements Selector<T> {
         } else if (ready < 0) {
           if (ready !== -ERRNO.EINTR!) throw new OSError(-ready, this.name, `wait (${this.name})`);
           // A signal's JavaScript handler can only run when the main thread leaves this wait.
-          if (isMainThread) return 0;
+          if (isMainThread) {
+            this.#early = true;
+            return 0;
+          }
         }
         if (remaining === 0) return 0;
         if (timed) {
@@ -181,45 +137,77 @@ export abstract class BaseSelector<T> implements Selector<T> {
   }
 
   /** Calls back for the ready entries; -1 when there was none to tell anybody of. */
-  #deliver(ready: number, callback: (key: SelectorKey<T>, events: number) => void): number {
+  #deliver(ready: number, callback: DispatchCallback<T>): number {
+    const wait = this.#waits;
     let called = 0;
-    let woken = false;
     for (let i = 0; i < ready; i++) {
       const registration = this.take(i);
       if (registration === undefined) continue;
       const key = registration.key;
-      const events = this.taken & key.events;
+      const events = this.taken & registration.mask;
       if (events === 0) continue;
       if (key.fileobj === this.#waker) {
         this.#waker!.drain();
-        woken = true;
+        this.#early = true;
         continue;
       }
       called++;
-      callback(key, events);
-      if (this.#closed) break;
+      const streak = registration.lastWait === wait - 1 ? registration.streak + 1 : 0;
+      registration.lastWait = wait;
+      registration.streak = streak;
+      if (streak >= SUSPICIOUS) this.#guard.told(registration, events, this.raw, this.onSpin);
+      callback(key, events, this.raw);
+      if (this.closed) break;
     }
-    return called === 0 && !woken ? -1 : called;
+    return called === 0 && !this.#early ? -1 : called;
+  }
+
+  /** See {@linkcode Selector.selectAsync}. */
+  selectAsync(timeoutMs?: number, options?: { signal?: AbortSignal }): Promise<Ready<T>[]> {
+    try {
+      this.checkOpen();
+      return (this.#async ??= this.#asyncWait()).begin(checkTimeout(timeoutMs), options?.signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #asyncWait(): AsyncWait<T> {
+    this.wakeHandle(); // from now on other threads may end the wait
+    return new AsyncWait<T>({
+      look: () => {
+        this.#looking = true;
+        try {
+          const ready = this.select(0);
+          return ready.length > 0 || this.#early ? ready : undefined;
+        } finally {
+          this.#looking = false;
+        }
+      },
+      pollable: () => this.pollable(),
+    });
+  }
+
+  /** Another thread that polls for us must learn of it. */
+  protected override changed(): void {
+    this.#async?.changed();
   }
 
   /** See {@linkcode Selector.wakeup}. */
   wakeup(): void {
-    this.#checkOpen();
+    this.checkOpen();
     this.#woken = true;
+    this.#async?.poke();
   }
 
   /** See {@linkcode Selector.wakeHandle}. */
   wakeHandle(): WakeHandle {
-    this.#checkOpen();
+    this.checkOpen();
     if (!this.#waker) {
       const waker = new Waker();
+      const data = undefined as T;
       try {
-        this.#insert({
-          fileobj: waker,
-          fd: waker.fileno(),
-          events: EVENT_READ,
-          data: undefined as T,
-        });
+        this.insert({ fileobj: waker, fd: waker.fileno(), events: EVENT_READ, data }, 0);
       } catch (error) {
         waker.close();
         throw error;
@@ -229,70 +217,18 @@ export abstract class BaseSelector<T> implements Selector<T> {
     return this.#waker.handle;
   }
 
-  /** See {@linkcode Selector.getKey}. */
-  getKey(fileobj: FileObject): SelectorKey<T> {
-    this.#checkOpen();
-    return this.#find(fileobj, "look up").key;
-  }
-
-  /** See {@linkcode Selector.getMap}. */
-  getMap(): ReadonlyMap<number, SelectorKey<T>> {
-    this.#checkOpen();
-    return this.#map;
-  }
-
   /** See {@linkcode Selector.close}. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    for (const registration of this.registrations) if (registration) registration.live = false;
-    this.registrations.length = 0;
-    this.count = 0;
-    this.#keys.clear();
+    if (this.closed) return;
+    this.closed = true;
+    this.clear();
     this.release();
     this.#waker?.close();
+    this.#async?.fail(new SelectorClosedError("Cannot wait any longer: the selector was closed"));
   }
 
   /** `close`, for `using`. */
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  #checkOpen(): void {
-    if (this.#closed) throw new SelectorClosedError("Cannot use the selector: it is closed");
-  }
-
-  #insert(key: SelectorKey<T>): void {
-    this.#generation = (this.#generation + 1) | 0;
-    const registration = new Registration(key, this.#generation);
-    this.registrations[key.fd] = registration;
-    this.count++;
-    try {
-      this.add(registration);
-    } catch (error) {
-      this.registrations[key.fd] = undefined;
-      this.count--;
-      throw error;
-    }
-  }
-
-  #forget(registration: Registration<T>): void {
-    registration.live = false;
-    this.registrations[registration.fd] = undefined;
-    this.count--;
-    this.#keys.delete(registration.fd);
-    this.remove(registration);
-  }
-
-  #find(fileobj: FileObject, action: string): Registration<T> {
-    const number = typeof fileobj === "number" ? descriptorOf(fileobj) : filenoOf(fileobj);
-    let found: Registration<T> | undefined;
-    if (number >= 0) found = this.registrations[number];
-    else found = this.registrations.find((r) => r?.key.fileobj === fileobj);
-    if (!found || found.key.fileobj === this.#waker) {
-      const what = number >= 0 ? `descriptor ${number}` : "a closed object";
-      throw new NotRegisteredError(`Cannot ${action} ${what}: it is not registered`);
-    }
-    return found;
   }
 }

@@ -3,7 +3,7 @@
  *
  * The cost of a wait does not grow with the number of idle descriptors.
  */
-import { errno } from "../sys/errno.ts";
+import { ERRNO, errno } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
 import {
   epoll_ctl,
@@ -13,15 +13,20 @@ import {
   EPOLL_EVENT,
   epoll_wait,
   epollCreate,
+  EPOLLET,
+  EPOLLEXCLUSIVE,
   EPOLLIN,
+  EPOLLONESHOT,
   EPOLLOUT,
+  EPOLLPRI,
   epollWaitPrecise,
   replaceFd,
 } from "../sys/linux.ts";
 import { cannotWatch } from "../sys/pollable.ts";
 import { closeFd } from "../sys/posix.ts";
-import { BaseSelector, type Registration } from "./base.ts";
-import { EVENT_READ, EVENT_WRITE } from "./selector.ts";
+import { BaseSelector } from "./base.ts";
+import { EDGE, EXCLUSIVE, ONESHOT, PRIORITY, type Registration } from "./registration.ts";
+import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "./selector.ts";
 
 // Positions in units of 32 bits. `data` holds the descriptor, and next to it the generation.
 const STRIDE = EPOLL_EVENT.size / 4;
@@ -29,6 +34,17 @@ const FD = EPOLL_EVENT.data / 4;
 const GENERATION = FD + 1;
 
 const MAX_WAIT_MS = 0x7fffffff;
+
+// Values of a registration's slot.
+const WATCHED = 0;
+/** A one-shot that was told, and is in the set without any event. */
+const ASLEEP = 1;
+/** The same, but not in the set any more. */
+const SLEPT_THROUGH = 2;
+
+const modeBits = (modes: number): number =>
+  (modes & EDGE ? EPOLLET : 0) | (modes & ONESHOT ? EPOLLONESHOT : 0) |
+  (modes & EXCLUSIVE ? EPOLLEXCLUSIVE : 0) | (modes & PRIORITY ? EPOLLPRI : 0);
 
 /**
  * Watches descriptors with epoll.
@@ -51,6 +67,8 @@ const MAX_WAIT_MS = 0x7fffffff;
 export class EpollSelector<T = unknown> extends BaseSelector<T> {
   /** "epoll" */
   readonly name = "epoll";
+  /** All that there are. */
+  protected override readonly modes: number = EDGE | ONESHOT | EXCLUSIVE | PRIORITY;
   #epfd = epollCreate();
   readonly #change = new Native(16);
   #events = new Native(64 * EPOLL_EVENT.size);
@@ -64,14 +82,25 @@ export class EpollSelector<T = unknown> extends BaseSelector<T> {
     return this.#epfd;
   }
 
+  /** The epoll descriptor itself can be polled for all. */
+  protected override pollable(): number[] {
+    return [this.#epfd, EVENT_READ];
+  }
+
   /** Adds a descriptor to the set: EPOLL_CTL_ADD. */
   protected override add(registration: Registration<T>): void {
     this.#control(EPOLL_CTL_ADD, registration, registration.key.events);
+    registration.slot = WATCHED;
   }
 
   /** Changes its events: EPOLL_CTL_MOD. */
   protected override change(registration: Registration<T>, events: number): void {
-    this.#control(EPOLL_CTL_MOD, registration, events);
+    // What is exclusive can't be modified (epoll_ctl(2)), and what `recover` left out is not there.
+    const exclusive = registration.modes & EXCLUSIVE;
+    if (exclusive) this.remove(registration);
+    const add = exclusive || registration.slot === SLEPT_THROUGH;
+    this.#control(add ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, registration, events);
+    registration.slot = WATCHED;
   }
 
   /** Takes it out of the set: EPOLL_CTL_DEL. */
@@ -88,7 +117,9 @@ export class EpollSelector<T = unknown> extends BaseSelector<T> {
 
   #tell(epfd: number, operation: number, registration: Registration<T>, events: number): number {
     const event = this.#change.int32;
-    event[0] = (events & EVENT_READ ? EPOLLIN : 0) | (events & EVENT_WRITE ? EPOLLOUT : 0);
+    const { modes } = registration;
+    event[0] = (events & EVENT_READ ? EPOLLIN : 0) | (events & EVENT_WRITE ? EPOLLOUT : 0) |
+      (modes === 0 ? 0 : modeBits(modes));
     event[FD] = registration.fd;
     event[GENERATION] = registration.generation;
     return epoll_ctl(epfd, operation, registration.fd, this.#change.pointer);
@@ -125,7 +156,10 @@ export class EpollSelector<T = unknown> extends BaseSelector<T> {
     }
     const bits = event[at]!;
     // Everything but IN concerns writers, everything but OUT readers: errors and hang-ups wake both.
-    this.taken = (bits & ~EPOLLIN ? EVENT_WRITE : 0) | (bits & ~EPOLLOUT ? EVENT_READ : 0);
+    this.taken = (bits & ~(EPOLLIN | EPOLLPRI) ? EVENT_WRITE : 0) |
+      (bits & ~(EPOLLOUT | EPOLLPRI) ? EVENT_READ : 0) | (bits & EPOLLPRI ? EVENT_PRIORITY : 0);
+    this.raw = bits;
+    if (registration.modes & ONESHOT) registration.slot = ASLEEP;
     return registration;
   }
 
@@ -141,11 +175,20 @@ export class EpollSelector<T = unknown> extends BaseSelector<T> {
     for (const registration of this.registrations) {
       if (!registration) continue;
       const { events } = registration.key;
-      // MOD fails for a number whose description is gone: what bears it now was never registered.
-      const known = this.#tell(this.#epfd, EPOLL_CTL_MOD, registration, events) === 0;
-      if (known) this.#tell(fresh, EPOLL_CTL_ADD, registration, events);
+      // Added now it would be told of a hang-up, as if it was armed; `modify` adds it again.
+      if (registration.slot === ASLEEP) registration.slot = SLEPT_THROUGH;
+      if (registration.slot === SLEPT_THROUGH) continue;
+      if (this.#knows(registration)) this.#tell(fresh, EPOLL_CTL_ADD, registration, events);
     }
     replaceFd(this.#epfd, fresh); // the number stays: callers may have asked for it
+  }
+
+  /** False for a number whose description is gone: what bears it now was never registered. */
+  #knows(registration: Registration<T>): boolean {
+    const plain =
+      this.#tell(this.#epfd, EPOLL_CTL_MOD, registration, registration.key.events) === 0;
+    // What is exclusive is never modified, but the error tells whether it is there.
+    return plain || (registration.modes & EXCLUSIVE) !== 0 && errno() !== ERRNO.ENOENT;
   }
 
   /** Closes the epoll instance, and with it the set. */

@@ -13,20 +13,25 @@ import type { Selector, SelectorName } from "./selector.ts";
 
 export {
   AlreadyRegisteredError,
-  EVENT_READ,
-  EVENT_WRITE,
   NotRegisteredError,
   SelectorClosedError,
-} from "./selector.ts";
+  UnsupportedModeError,
+} from "./errors.ts";
+export { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "./selector.ts";
 export type {
+  DispatchCallback,
   FileObject,
   Ready,
   Selector,
   SelectorKey,
   SelectorName,
+  SpinReport,
   WakeHandle,
+  WatchOptions,
 } from "./selector.ts";
-export type { BaseSelector, Registration } from "./base.ts";
+export type { BaseSelector } from "./base.ts";
+export type { Registration } from "./registration.ts";
+export type { Registry } from "./registry.ts";
 export { wake } from "./waker.ts";
 export { OSError } from "../sys/errno.ts";
 export { EpollSelector, PollSelector, SelectSelector };

@@ -5,12 +5,13 @@
  */
 import { ERRNO, errno } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
-import { POLLIN, POLLNVAL, POLLOUT } from "../sys/constants.ts";
+import { POLLIN, POLLNVAL, POLLOUT, POLLPRI } from "../sys/constants.ts";
 import { POLLFD, pollList } from "../sys/poll.ts";
 import { cannotWatch, checkPollable } from "../sys/pollable.ts";
 import { isOpen } from "../sys/posix.ts";
-import { BaseSelector, type Registration } from "./base.ts";
-import { EVENT_READ, EVENT_WRITE } from "./selector.ts";
+import { BaseSelector } from "./base.ts";
+import { PRIORITY, type Registration } from "./registration.ts";
+import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "./selector.ts";
 
 const { size: SIZE, events: EVENTS, revents: REVENTS } = POLLFD;
 
@@ -31,13 +32,15 @@ const { size: SIZE, events: EVENTS, revents: REVENTS } = POLLFD;
 export class PollSelector<T = unknown> extends BaseSelector<T> {
   /** "poll" */
   readonly name = "poll";
+  /** Priority events: POLLPRI. */
+  protected override readonly modes: number = PRIORITY;
   #list = new Native(64 * SIZE);
   #capacity = 64;
   /** The registrations in the order of the list, without gaps. */
   readonly #slots: Registration<T>[] = [];
   /** What the last wait found, copied out because callbacks change the list. */
   readonly #ready: Registration<T>[] = [];
-  readonly #readyEvents: number[] = [];
+  readonly #readyBits: number[] = [];
 
   /** Appends a pollfd. */
   protected override add(registration: Registration<T>): void {
@@ -74,7 +77,8 @@ export class PollSelector<T = unknown> extends BaseSelector<T> {
 
   #write(registration: Registration<T>, events: number): void {
     const at = registration.slot * SIZE;
-    const bits = (events & EVENT_READ ? POLLIN : 0) | (events & EVENT_WRITE ? POLLOUT : 0);
+    const bits = (events & EVENT_READ ? POLLIN : 0) | (events & EVENT_WRITE ? POLLOUT : 0) |
+      (registration.modes & PRIORITY ? POLLPRI : 0);
     this.#list.view.setInt32(at, registration.fd, true);
     this.#list.view.setInt32(at + EVENTS, bits, true); // and no revents
   }
@@ -95,7 +99,7 @@ export class PollSelector<T = unknown> extends BaseSelector<T> {
   #collect(expected: number): number {
     const { view } = this.#list;
     this.#ready.length = 0;
-    this.#readyEvents.length = 0;
+    this.#readyBits.length = 0;
     let closed: Registration<T>[] | undefined;
     for (let slot = 0, left = expected; left > 0; slot++) {
       const bits = view.getInt16(slot * SIZE + REVENTS, true);
@@ -103,9 +107,7 @@ export class PollSelector<T = unknown> extends BaseSelector<T> {
       left--;
       const registration = this.#slots[slot]!;
       this.#ready.push(registration);
-      this.#readyEvents.push(
-        (bits & ~POLLIN ? EVENT_WRITE : 0) | (bits & ~POLLOUT ? EVENT_READ : 0),
-      );
+      this.#readyBits.push(bits);
       if (bits & POLLNVAL) (closed ??= []).push(registration);
     }
     // Closed while registered. epoll forgets such a descriptor; so do we, or every wait would return
@@ -118,7 +120,11 @@ export class PollSelector<T = unknown> extends BaseSelector<T> {
   protected override take(index: number): Registration<T> | undefined {
     const registration = this.#ready[index]!;
     if (!registration.live || registration.slot === -1) return undefined;
-    this.taken = this.#readyEvents[index]!;
+    const bits = this.#readyBits[index]!;
+    // Errors and hang-ups wake readers and writers alike.
+    this.taken = (bits & ~(POLLIN | POLLPRI) ? EVENT_WRITE : 0) |
+      (bits & ~(POLLOUT | POLLPRI) ? EVENT_READ : 0) | (bits & POLLPRI ? EVENT_PRIORITY : 0);
+    this.raw = bits;
     return registration;
   }
 

@@ -9,8 +9,9 @@ import { Native, NULL } from "../sys/ffi.ts";
 import { FD_SETSIZE } from "../sys/constants.ts";
 import { cannotWatch, checkPollable } from "../sys/pollable.ts";
 import { c, isOpen } from "../sys/posix.ts";
-import { BaseSelector, type Registration } from "./base.ts";
-import { EVENT_READ, EVENT_WRITE } from "./selector.ts";
+import { BaseSelector } from "./base.ts";
+import { PRIORITY, type Registration } from "./registration.ts";
+import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "./selector.ts";
 
 const BYTES = FD_SETSIZE / 8;
 const MAX_SECONDS = 0x7fffffff;
@@ -35,11 +36,15 @@ const clearBit = (set: Int32Array, fd: number) => set[fd >>> 5]! &= ~(1 << (fd &
 export class SelectSelector<T = unknown> extends BaseSelector<T> {
   /** "select" */
   readonly name = "select";
+  /** Priority events: the third set. */
+  protected override readonly modes: number = PRIORITY;
   /** What is asked for; the kernel overwrites the copies that it is given. */
   readonly #readers = new Int32Array(BYTES / 4);
   readonly #writers = new Int32Array(BYTES / 4);
+  readonly #urgent = new Int32Array(BYTES / 4);
   readonly #readable = new Native(BYTES);
   readonly #writable = new Native(BYTES);
+  readonly #exceptional = new Native(BYTES);
   readonly #timeval = new Native(16);
   #highest = -1;
   readonly #ready: Registration<T>[] = [];
@@ -62,6 +67,7 @@ export class SelectSelector<T = unknown> extends BaseSelector<T> {
     registration.slot = fd;
     (events & EVENT_READ ? setBit : clearBit)(this.#readers, fd);
     (events & EVENT_WRITE ? setBit : clearBit)(this.#writers, fd);
+    (registration.modes & PRIORITY ? setBit : clearBit)(this.#urgent, fd);
     this.#highest = Math.max(this.#highest, fd);
   }
 
@@ -78,6 +84,7 @@ export class SelectSelector<T = unknown> extends BaseSelector<T> {
     registration.slot = -1;
     clearBit(this.#readers, fd);
     clearBit(this.#writers, fd);
+    clearBit(this.#urgent, fd);
     if (fd !== this.#highest) return;
     while (this.#highest >= 0 && !((this.registrations[this.#highest]?.slot ?? -1) >= 0)) {
       this.#highest--;
@@ -89,11 +96,12 @@ export class SelectSelector<T = unknown> extends BaseSelector<T> {
     for (;;) {
       this.#readable.int32.set(this.#readers);
       this.#writable.int32.set(this.#writers);
+      this.#exceptional.int32.set(this.#urgent);
       const result = c.select(
         this.#highest + 1,
         this.#readable.pointer,
         this.#writable.pointer,
-        NULL,
+        this.#exceptional.pointer,
         timeoutMs === Infinity ? NULL : this.#setTime(timeoutMs),
       );
       if (result >= 0) return this.#collect(result);
@@ -127,15 +135,19 @@ export class SelectSelector<T = unknown> extends BaseSelector<T> {
     this.#readyEvents.length = 0;
     const readable = this.#readable.int32;
     const writable = this.#writable.int32;
+    const exceptional = this.#exceptional.int32;
     for (let word = 0, left = expected; left > 0; word++) {
       const r = readable[word]!;
       const w = writable[word]!;
-      for (let rest = r | w; rest !== 0; rest &= rest - 1) {
+      const x = exceptional[word]!;
+      for (let rest = r | w | x; rest !== 0; rest &= rest - 1) {
         const bit = rest & -rest;
         const fd = word * 32 + (31 - Math.clz32(bit));
         this.#ready.push(this.registrations[fd]!);
-        this.#readyEvents.push((r & bit ? EVENT_READ : 0) | (w & bit ? EVENT_WRITE : 0));
-        left -= (r & bit ? 1 : 0) + (w & bit ? 1 : 0);
+        this.#readyEvents.push(
+          (r & bit ? EVENT_READ : 0) | (w & bit ? EVENT_WRITE : 0) | (x & bit ? EVENT_PRIORITY : 0),
+        );
+        left -= (r & bit ? 1 : 0) + (w & bit ? 1 : 0) + (x & bit ? 1 : 0);
       }
     }
     return this.#ready.length;
@@ -145,7 +157,7 @@ export class SelectSelector<T = unknown> extends BaseSelector<T> {
   protected override take(index: number): Registration<T> | undefined {
     const registration = this.#ready[index]!;
     if (!registration.live) return undefined;
-    this.taken = this.#readyEvents[index]!;
+    this.taken = this.raw = this.#readyEvents[index]!;
     return registration;
   }
 

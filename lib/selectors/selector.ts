@@ -38,6 +38,12 @@ export const EVENT_READ = 1;
 export const EVENT_WRITE = 2;
 
 /**
+ * Something urgent: out-of-band data of TCP. Told only of what was registered with `priority`, next to
+ * the two portable events; it can't be asked for in `events`.
+ */
+export const EVENT_PRIORITY = 4;
+
+/**
  * A descriptor, or something that has one.
  *
  * @example
@@ -109,6 +115,49 @@ export type SelectorName = "select" | "poll" | "epoll" | "kqueue" | "io_uring" |
 export type Ready<T> = [key: SelectorKey<T>, events: number];
 
 /**
+ * Ways of watching that not every backend has. They belong to the registration: `modify` keeps them.
+ * A backend that lacks one throws {@linkcode UnsupportedModeError}.
+ */
+export interface WatchOptions {
+  /**
+   * Edge-triggered: told once when it becomes ready, and again only after it was used up. Read or write
+   * until WOULD_BLOCK. epoll (EPOLLET), kqueue (EV_CLEAR), io_uring (multishot poll).
+   */
+  readonly edge?: boolean;
+  /**
+   * Told once, then silent until `modify` arms it again, with the same events or others. epoll
+   * (EPOLLONESHOT), kqueue (EV_DISPATCH), io_uring.
+   */
+  readonly oneshot?: boolean;
+  /**
+   * Several selectors watch the same listener, and an arrival wakes one or more of them, but not all.
+   * Not to be combined with `oneshot` or `priority`. epoll (EPOLLEXCLUSIVE).
+   */
+  readonly exclusive?: boolean;
+  /** EVENT_PRIORITY is told as well. epoll, poll, io_uring (POLLPRI), select (exceptfds). */
+  readonly priority?: boolean;
+}
+
+/** What is known of a descriptor that is told again and again, and never used up. */
+export interface SpinReport<T> {
+  /** The key that it was registered with. */
+  readonly key: SelectorKey<T>;
+  /** What it was told: EVENT_READ, EVENT_WRITE or both. */
+  readonly events: number;
+  /** The system's own bits, as `dispatch` passes them on. */
+  readonly raw: number;
+  /** Whom it is connected to, "HOST:PORT" or "unix:PATH"; undefined when it has no peer. */
+  readonly peer: string | undefined;
+  /** How many waits in a row told it. */
+  readonly waits: number;
+  /** All of this in a sentence, with what to do. */
+  readonly message: string;
+}
+
+/** What `dispatch` calls for each ready key. */
+export type DispatchCallback<T> = (key: SelectorKey<T>, events: number, raw: number) => void;
+
+/**
  * Watches descriptors for readiness. Every backend behaves the same.
  *
  * @example
@@ -136,8 +185,14 @@ export interface Selector<T = unknown> extends Disposable {
    * @throws TypeError when the file object is neither a number nor has a `fileno()`
    * @throws AlreadyRegisteredError when its descriptor is registered
    * @throws OSError EBADF when it is not open, EPERM when it is a regular file or a directory
+   * @throws UnsupportedModeError when this backend lacks what `options` asks for
    */
-  register(fileobj: FileObject, events: number, data?: T): SelectorKey<T>;
+  register(
+    fileobj: FileObject,
+    events: number,
+    data?: T,
+    options?: WatchOptions,
+  ): SelectorKey<T>;
 
   /**
    * Stops watching. Succeeds also after the descriptor was closed, or closed and used again.
@@ -149,6 +204,7 @@ export interface Selector<T = unknown> extends Disposable {
   /**
    * Changes the events or the data of a registration. Changing only the data costs no system call;
    * changing nothing returns the same key. Leaving `data` out sets it to `undefined`, as in Python.
+   * A one-shot registration is armed again, also when nothing changes.
    *
    * @throws RangeError, TypeError as `register`; the old registration stays
    * @throws NotRegisteredError when it is not registered
@@ -171,11 +227,28 @@ export interface Selector<T = unknown> extends Disposable {
    * Like `select`, but calls back for each ready key, without an allocation per event. An event of a
    * key that an earlier callback unregistered is dropped. Returns how many callbacks were called.
    * The callback must not call `select` or `dispatch` of this selector.
+   *
+   * Its third argument has the system's own bits: EPOLL* for epoll, POLL* for poll, wsapoll and
+   * io_uring; for select 1 (readable), 2 (writable) and 4 (exceptional); for kqueue the same three, and
+   * the flags EV_EOF (0x8000) and EV_ERROR (0x4000).
    */
-  dispatch(
-    timeoutMs: number | undefined,
-    callback: (key: SelectorKey<T>, events: number) => void,
-  ): number;
+  dispatch(timeoutMs: number | undefined, callback: DispatchCallback<T>): number;
+
+  /**
+   * Like `select`, but leaves the thread free meanwhile: timers, promises and signal handlers go on,
+   * and registrations may be changed. Costs no CPU time while nothing is ready. One at a time.
+   *
+   * @param timeoutMs as for `select`, in the coarser steps of the runtime's timers
+   * @throws (rejects with) the signal's reason when it is aborted, SelectorClosedError when the
+   * selector is closed meanwhile
+   */
+  selectAsync(timeoutMs?: number, options?: { signal?: AbortSignal }): Promise<Ready<T>[]>;
+
+  /**
+   * Called once for a descriptor that is told in wait after wait while nobody reads, writes or accepts:
+   * a loop that burns a processor unseen. By default the message becomes a warning of the process.
+   */
+  onSpin: (report: SpinReport<T>) => void;
 
   /**
    * Makes the current wait, or the next one, return early. Several calls before a wait count once.
@@ -216,68 +289,4 @@ export interface Selector<T = unknown> extends Disposable {
 export interface WakeHandle {
   /** The descriptor that `wake` writes to. */
   readonly wakeFd: number;
-}
-
-/**
- * `register` of a descriptor that is registered.
- *
- * @example
- * ```ts
- * import { AlreadyRegisteredError, createSelector, EVENT_READ, socketPair } from "iomux";
- *
- * using selector = createSelector();
- * const [a] = socketPair();
- * selector.register(a, EVENT_READ);
- * try {
- *   selector.register(a, EVENT_READ);
- * } catch (error) {
- *   console.log(error instanceof AlreadyRegisteredError); // true
- * }
- * ```
- */
-export class AlreadyRegisteredError extends Error {
-  /** "AlreadyRegisteredError" */
-  override readonly name = "AlreadyRegisteredError";
-}
-
-/**
- * `unregister`, `modify` or `getKey` of something that is not registered.
- *
- * @example
- * ```ts
- * import { createSelector, NotRegisteredError, socketPair } from "iomux";
- *
- * using selector = createSelector();
- * const [a] = socketPair();
- * try {
- *   selector.unregister(a);
- * } catch (error) {
- *   console.log(error instanceof NotRegisteredError); // true
- * }
- * ```
- */
-export class NotRegisteredError extends Error {
-  /** "NotRegisteredError" */
-  override readonly name = "NotRegisteredError";
-}
-
-/**
- * Any call but `close` after `close`.
- *
- * @example
- * ```ts
- * import { createSelector, SelectorClosedError } from "iomux";
- *
- * const selector = createSelector();
- * selector.close();
- * try {
- *   selector.select(0);
- * } catch (error) {
- *   console.log(error instanceof SelectorClosedError); // true
- * }
- * ```
- */
-export class SelectorClosedError extends Error {
-  /** "SelectorClosedError" */
-  override readonly name = "SelectorClosedError";
 }

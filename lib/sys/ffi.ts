@@ -163,6 +163,34 @@ export function open<const D extends Record<string, Signature>>(
   throw new Error(`Cannot open the C library (${libraries.join(", ")}): ${why}`);
 }
 
+const SOURCES: Record<Runtime, string> = {
+  bun: `(name, table) => process.getBuiltinModule("bun:ffi").dlopen(name,
+    Object.fromEntries(Object.entries(table).map(([f, args]) => [f, {
+      args: args.map((a) => a === "buffer" ? "ptr" : a), returns: "i32" }]))).symbols`,
+  deno: `(name, table) => globalThis.Deno.dlopen(name,
+    Object.fromEntries(Object.entries(table).map(([f, parameters]) => [f, {
+      parameters, result: "i32" }]))).symbols`,
+  node: `(name, table) => {
+    const library = new (process.getBuiltinModule("node:ffi").DynamicLibrary)(name);
+    return Object.fromEntries(Object.entries(table).map(([f, args]) => [f, library.getFunction(f, {
+      arguments: args.map((a) => a === "buffer" ? "pointer" : a), return: "i32" })]));
+  }`,
+};
+
+/**
+ * JavaScript text of an expression that binds functions which return an int, as `open` would: for a
+ * thread whose program is text and that can import nothing.
+ */
+export const openSource = (
+  libraries: readonly string[],
+  table: Record<string, readonly ("i32" | "buffer")[]>,
+): string =>
+  `((open) => {
+    for (const name of ${JSON.stringify(libraries)}) {
+      try { return open(name, ${JSON.stringify(table)}); } catch { /* the next name */ }
+    }
+  })(${SOURCES[runtime]})`;
+
 /** `length` bytes of native memory at `address`, seen without a copy. */
 export const viewAt = (address: Pointer, length: number): ArrayBuffer =>
   backend.view(address, length);

@@ -10,7 +10,11 @@ import { c as posix, closeFd, Timespec } from "./posix.ts";
 import { absent, LIBC, system } from "./system.ts";
 
 export const EPOLLIN = 0x001;
+export const EPOLLPRI = 0x002;
 export const EPOLLOUT = 0x004;
+export const EPOLLEXCLUSIVE: number = 1 << 28;
+export const EPOLLONESHOT: number = 1 << 30;
+export const EPOLLET: number = 1 << 31;
 export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_DEL = 2;
 export const EPOLL_CTL_MOD = 3;

@@ -8,6 +8,8 @@ import { O_NONBLOCK } from "./constants.ts";
 import { check, ERRNO, errno } from "./errno.ts";
 import { type Functions, Native, NULL, open, type Pointer, type Signature } from "./ffi.ts";
 import { absent, LIBC, system } from "./system.ts";
+import { setNotInherited } from "./windows.ts";
+import { isSocket, portableCalls, setNonBlockingMode } from "./winsock.ts";
 
 const TABLE = {
   // sockets
@@ -36,6 +38,7 @@ const TABLE = {
   dup2: { args: ["i32", "i32"], result: "i32" },
   pipe: { args: ["pointer"], result: "i32" }, //               int[2]
   fcntl: { args: ["i32", "i32", "i32"], result: "i32" }, //    fd, command, value
+  ioctl: { args: ["i32", "i32", "pointer"], result: "i32" }, // fd, request, value
   lseek: { args: ["i32", "size", "i32"], result: "size" }, //  fd, offset, from where
   // readiness
   select: { args: ["i32", "pointer", "pointer", "pointer", "pointer"], result: "i32" },
@@ -44,8 +47,6 @@ const TABLE = {
   getrlimit: { args: ["i32", "pointer"], result: "i32" },
   setrlimit: { args: ["i32", "pointer"], result: "i32" },
   getrusage: { args: ["i32", "pointer"], result: "i32" },
-  // memory
-  memcmp: { args: ["buffer", "buffer", "size"], result: "i32" },
 } as const satisfies Record<string, Signature>;
 
 /** What macOS lacks. */
@@ -54,8 +55,15 @@ const MORE = {
   ppoll: { args: ["pointer", "size", "pointer", "pointer"], result: "i32" }, // …, timespec, sigset
 } as const satisfies Record<string, Signature>;
 
+/** The functions that all systems share; what a system does not have says so when it is called. */
+export type Calls = Functions<typeof TABLE & typeof MORE>;
+
+const WINDOWS = system === "windows";
+
 /** Bound C functions; see the manual page of the same name in section 2 or 3. */
-export const c: Functions<typeof TABLE & typeof MORE> = system === "darwin"
+export const c: Calls = WINDOWS
+  ? portableCalls(Object.keys({ ...TABLE, ...MORE }))
+  : system === "darwin"
   ? { ...open(LIBC, TABLE), ...absent<Functions<typeof MORE>>("this function") }
   : open(LIBC, { ...TABLE, ...MORE });
 
@@ -80,6 +88,7 @@ const F_SETFL = 4;
 /** Sets or clears O_NONBLOCK. It belongs to the open file description, so duplicates see it too. */
 export function setNonBlocking(fd: number, on: boolean): void {
   const action = `set descriptor ${fd} ${on ? "non-" : ""}blocking`;
+  if (WINDOWS) return void check(setNonBlockingMode(fd, on), "ioctlsocket", action);
   const flags = check(c.fcntl(fd, F_GETFL, 0), "fcntl", action);
   const wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
   if (wanted !== flags) check(c.fcntl(fd, F_SETFL, wanted), "fcntl", action);
@@ -87,15 +96,23 @@ export function setNonBlocking(fd: number, on: boolean): void {
 
 /** Closes the descriptor when the process starts another program (FD_CLOEXEC). */
 export function setCloseOnExec(fd: number): void {
-  check(c.fcntl(fd, F_SETFD, FD_CLOEXEC), "fcntl", `set descriptor ${fd} close-on-exec`);
+  const action = `set descriptor ${fd} close-on-exec`;
+  if (WINDOWS) return void check(setNotInherited(fd) ? 0 : -1, "SetHandleInformation", action);
+  check(c.fcntl(fd, F_SETFD, FD_CLOEXEC), "fcntl", action);
 }
 
-/** Whether the descriptor is open. */
-export const isOpen = (fd: number): boolean => c.fcntl(fd, F_GETFL, 0) !== -1;
+/** Whether the descriptor is open; on Windows, whether it is a socket. */
+export const isOpen: (fd: number) => boolean = WINDOWS
+  ? isSocket
+  : (fd) => c.fcntl(fd, F_GETFL, 0) !== -1;
+
+const memory = open(WINDOWS ? ["ucrtbase.dll", "msvcrt.dll"] : LIBC, {
+  memcmp: { args: ["buffer", "buffer", "size"], result: "i32" },
+});
 
 /** True when both hold the same bytes in the first `length` places. */
 export const sameBytes = (a: Uint8Array, b: Uint8Array, length: number): boolean =>
-  c.memcmp(a, b, length) === 0;
+  memory.memcmp(a, b, length) === 0;
 
 /** A struct timespec (two 64-bit fields), filled from milliseconds, rounded up to whole nanoseconds. */
 export class Timespec {

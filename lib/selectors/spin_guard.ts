@@ -1,0 +1,95 @@
+/**
+ * Finds descriptors that are told in wait after wait and never used up: a forgotten interest in
+ * writing, an end of stream that nobody acts on, a listener that nobody accepts from. Level-triggered
+ * readiness makes a loop out of them that burns a processor, without an error anywhere.
+ *
+ * A descriptor that was told in many waits in a row is suspicious, no more: a busy one looks the same.
+ * Of suspicious ones the system's own counts are compared, before and after its handler had its chance.
+ */
+import { usedUp } from "../sys/usage.ts";
+import type { Registration } from "./registration.ts";
+import { EVENT_READ, EVENT_WRITE, type FileObject, type SpinReport } from "./selector.ts";
+
+/** Waits in a row that told a descriptor until it is looked at more closely. */
+export const SUSPICIOUS = 1000;
+/** Looks in a row that find nothing used up, until that is reported. */
+const LOOKS = 64;
+
+/** A look at a descriptor before its handler is called. */
+interface Look<T> {
+  readonly registration: Registration<T>;
+  readonly events: number;
+  readonly raw: number;
+  readonly report: (report: SpinReport<T>) => void;
+  readonly before: string;
+}
+
+/** Watches the registrations of one selector. */
+export class SpinGuard<T> {
+  /** Looks that wait for their second half. */
+  #looks: Look<T>[] = [];
+  readonly #idle = new Map<Registration<T>, number>();
+
+  /** Whether `settle` has something to do. */
+  pending = false;
+
+  /** A suspicious registration is about to be told again. */
+  told(
+    registration: Registration<T>,
+    events: number,
+    raw: number,
+    report: (report: SpinReport<T>) => void,
+  ): void {
+    const before = usedUp(registration.fd, events);
+    if (before === undefined) {
+      registration.streak = 0; // nothing can be known of it; asked again in a while
+      return;
+    }
+    this.#looks.push({ registration, events, raw, report, before });
+    this.pending = true;
+  }
+
+  /** The handlers have had their chance. */
+  settle(): void {
+    const looks = this.#looks;
+    this.#looks = [];
+    this.pending = false;
+    for (const look of looks) this.#compare(look);
+  }
+
+  #compare({ registration, events, raw, report, before }: Look<T>): void {
+    const { key, fd, live } = registration;
+    const idle = (this.#idle.get(registration) ?? 0) + 1;
+    if (!live || usedUp(fd, events) !== before) {
+      registration.streak = 0;
+      this.#idle.delete(registration);
+    } else if (idle < LOOKS) {
+      this.#idle.set(registration, idle);
+    } else {
+      this.#idle.delete(registration);
+      registration.streak = -Infinity; // once is enough
+      const waits = SUSPICIOUS + LOOKS;
+      const peer = peerOf(key.fileobj);
+      report({ key, events, raw, peer, waits, message: describe(fd, events, peer, waits) });
+    }
+  }
+}
+
+function describe(fd: number, events: number, peer: string | undefined, waits: number): string {
+  const what = events === EVENT_READ
+    ? "readable"
+    : events === EVENT_WRITE
+    ? "writable"
+    : "readable and writable";
+  const todo = events === EVENT_READ
+    ? "read until it would block, act on the end of the stream, or unregister it"
+    : "ask for EVENT_WRITE only while there is something to send, and unregister what has ended";
+  return `Descriptor ${fd}${
+    peer === undefined ? "" : ` (connected to ${peer})`
+  } was reported ${what} ` +
+    `in ${waits} waits in a row and never used: the loop burns a processor; ${todo}`;
+}
+
+function peerOf(_fileobj: FileObject): string | undefined {
+  return undefined;
+}
