@@ -6,27 +6,31 @@
  * system calls of its own in between (measured: 4 wrong values in 288,000 on Deno, 6 in 272,000 on
  * Node; 0 in millions with the mapped view). See errno(3), __errno_location (LSB).
  */
-import { open, type Pointer, viewAt } from "./ffi.ts";
-import { LIBC, on } from "./system.ts";
+import { type Functions, open, type Pointer, viewAt } from "./ffi.ts";
+import { absent, LIBC, on, system } from "./system.ts";
+import { lastError } from "./winsock.ts";
+import { describeWsa, WSA_ERRNO } from "./wsa_errors.ts";
 
 const os = process.getBuiltinModule("node:os");
 
-const c = open(LIBC, {
+const TABLE = {
   location: {
     args: [],
     result: "pointer",
     symbol: on("__errno_location", "__error", "__error", ""),
   },
   strerror: { args: ["i32"], result: "pointer" },
-});
+} as const;
 
-const current = new Int32Array(viewAt(c.location(), 4));
+const WINDOWS = system === "windows";
+const c: Functions<typeof TABLE> = WINDOWS ? absent("errno") : open(LIBC, TABLE);
+const current = WINDOWS ? new Int32Array(1) : new Int32Array(viewAt(c.location(), 4));
 
 /** The calling thread's errno. Call it right after the failed call: no other call in between. */
-export const errno = (): number => current[0]!;
+export const errno: () => number = WINDOWS ? lastError : () => current[0]!;
 
-/** Error numbers of this system by their names: `ERRNO.EAGAIN`. */
-export const ERRNO: Readonly<Record<string, number>> = os.constants.errno;
+/** Error numbers of this system by their names: `ERRNO.EAGAIN`. On Windows those of Winsock. */
+export const ERRNO: Readonly<Record<string, number>> = WINDOWS ? WSA_ERRNO : os.constants.errno;
 
 const names = new Map<number, string>();
 for (const [name, number] of Object.entries(ERRNO)) {
@@ -39,6 +43,7 @@ export const codeName = (number: number): string => names.get(number) ?? `E${num
 
 /** The system's own words, as in strerror(3): "connection refused". */
 function describe(number: number): string {
+  if (WINDOWS) return describeWsa(number);
   const text = cString(c.strerror(number));
   return text.charAt(0).toLowerCase() + text.slice(1);
 }

@@ -3,6 +3,8 @@ import { RLIMIT_NOFILE } from "./constants.ts";
 import { check } from "./errno.ts";
 import { Native } from "./ffi.ts";
 import { c } from "./posix.ts";
+import { system } from "./system.ts";
+import { threadTimes } from "./windows.ts";
 
 const RUSAGE_THREAD = 1;
 
@@ -15,6 +17,9 @@ export interface FileLimit {
 const UNLIMITED = 2n ** 63n - 1n;
 const toNumber = (value: bigint) => value >= UNLIMITED ? Infinity : Number(value);
 
+/** Windows counts handles, of which a process may have 16 million; memory is the limit before that. */
+const NONE: FileLimit = { soft: Infinity, hard: Infinity };
+
 /** Reads struct rlimit: two 64-bit numbers, the soft limit and the hard one. */
 function readLimit(): Native {
   const memory = new Native(16);
@@ -24,6 +29,7 @@ function readLimit(): Native {
 
 /** The limit on open descriptors, RLIMIT_NOFILE. */
 export function openFileLimit(): FileLimit {
+  if (system === "windows") return NONE;
   const { view } = readLimit();
   return {
     soft: toNumber(view.getBigUint64(0, true)),
@@ -33,6 +39,7 @@ export function openFileLimit(): FileLimit {
 
 /** Raises the soft limit to the hard one, and returns what is in force afterwards. */
 export function raiseOpenFileLimit(): FileLimit {
+  if (system === "windows") return NONE;
   const { view, pointer } = readLimit();
   view.setBigUint64(0, view.getBigUint64(8, true), true);
   // Refused in some sandboxes; then the old limit stays, which the caller sees in the result.
@@ -42,6 +49,7 @@ export function raiseOpenFileLimit(): FileLimit {
 
 /** CPU time of the calling thread in milliseconds, user and system apart. */
 export function threadCpu(): { user: number; system: number } {
+  if (system === "windows") return threadTimes();
   const usage = new Native(144);
   check(c.getrusage(RUSAGE_THREAD, usage.pointer), "getrusage", "read the thread's CPU time");
   const ms = (at: number) => usage.int32[at]! * 1000 + usage.int32[at + 2]! / 1000;

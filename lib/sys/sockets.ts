@@ -9,7 +9,9 @@ import {
 } from "./constants.ts";
 import { check } from "./errno.ts";
 import { Native, NULL, type Pointer } from "./ffi.ts";
+import { loopbackPair } from "./loopback_pair.ts";
 import { c, retry, setCloseOnExec, setNonBlocking } from "./posix.ts";
+import { system } from "./system.ts";
 
 /** Linux and FreeBSD make them so in one call; elsewhere the flags are 0 and calls of their own follow. */
 const FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
@@ -41,8 +43,12 @@ export function acceptFd(fd: number, address: Pointer = NULL, length: Pointer = 
 
 const pair = new Native(8);
 
-/** Two connected Unix stream sockets: socketpair(2). */
+/** Two connected Unix stream sockets: socketpair(2). On Windows two TCP sockets of the loopback. */
 export function newPair(): [number, number] {
+  if (system === "windows") {
+    const [a, b] = loopbackPair();
+    return [prepare(a), prepare(b)];
+  }
   const result = retry(() => c.socketpair(AF_UNIX, SOCK_STREAM | FLAGS, 0, pair.pointer));
   check(result, "socketpair", "create a socket pair");
   return [prepare(pair.int32[0]!), prepare(pair.int32[1]!)];

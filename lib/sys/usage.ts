@@ -50,7 +50,9 @@ export function usedUp(fd: number, events: number): string | undefined {
     counts.push(tcp ? (tcp[BYTES_RECEIVED]! - waiting) | 0 : waiting);
   }
   if (events & EVENT_WRITE) {
-    const written = unsent ?? (events === EVENT_WRITE ? waiting : undefined); // a pipe has FIONREAD only
+    // A pipe has FIONREAD only. Elsewhere a socket's tells what it has received, not what it has sent.
+    const pipe = system === "linux" && events === EVENT_WRITE;
+    const written = unsent ?? (pipe ? waiting : undefined);
     if (written === undefined) return undefined;
     counts.push(tcp ? (tcp[BYTES_ACKED]! + written) | 0 : written);
   }

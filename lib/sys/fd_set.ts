@@ -1,0 +1,95 @@
+/**
+ * What select() takes on Windows: arrays of sockets, and a timeval of two longs of 32 bits.
+ *
+ * struct fd_set { u_int fd_count; SOCKET fd_array[FD_SETSIZE]; } of winsock2.h, where FD_SETSIZE is the
+ * program's own choice: any socket fits, whatever its value, but no more of them than there is room.
+ */
+import { Native, NULL, type Pointer } from "./ffi.ts";
+import { on } from "./system.ts";
+
+/** A set of sockets to ask about, and after a select the part of it that is ready. */
+export class SocketSet {
+  readonly #capacity: number;
+  /** What is asked: the count at 0, the i-th socket in the low half at 2 + 2 i. */
+  readonly #asked: Int32Array;
+  readonly #memory: Native;
+  readonly #positions = new Map<number, number>();
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+    this.#memory = new Native(8 + 8 * capacity);
+    this.#asked = new Int32Array(this.#memory.int32.length);
+  }
+
+  /** How many sockets are asked about. */
+  get size(): number {
+    return this.#positions.size;
+  }
+
+  /** Whether this socket is asked about. */
+  has(fd: number): boolean {
+    return this.#positions.has(fd);
+  }
+
+  /** Asks about a socket from now on. */
+  add(fd: number): void {
+    const index = this.#positions.size;
+    if (this.#positions.has(fd)) return;
+    if (index === this.#capacity) throw new RangeError(`No room for ${index + 1} sockets`);
+    this.#positions.set(fd, index);
+    this.#asked[2 + 2 * index] = fd;
+    this.#asked[0] = index + 1;
+  }
+
+  /** Asks about it no longer; the last one moves to its place. */
+  delete(fd: number): void {
+    const index = this.#positions.get(fd);
+    if (index === undefined) return;
+    this.#positions.delete(fd);
+    const lastIndex = this.#positions.size;
+    this.#asked[0] = lastIndex;
+    if (index === lastIndex) return;
+    const last = this.#asked[2 + 2 * lastIndex]!;
+    this.#asked[2 + 2 * index] = last;
+    this.#positions.set(last, index);
+  }
+
+  /** The argument of the next select, which overwrites it; null when there is nothing to ask. */
+  arm(): Pointer {
+    const { size } = this.#positions;
+    this.#memory.int32[0] = 0;
+    if (size === 0) return NULL;
+    this.#memory.int32.set(this.#asked.subarray(0, 2 + 2 * size));
+    return this.#memory.pointer;
+  }
+
+  /** How many are ready. */
+  get ready(): number {
+    return this.#memory.int32[0]!;
+  }
+
+  /** The i-th of them. */
+  at(index: number): number {
+    return this.#memory.int32[2 + 2 * index]!;
+  }
+}
+
+/** struct timeval: where the microseconds are, in units of 32 bits, after the seconds at 0. */
+const MICROSECONDS: number = on(2, 2, 2, 1);
+/** The longest that every system takes: 24 days where somebody counts milliseconds in an int. */
+const LONGEST_MS: number = on(0x7fffffff * 1000, 0x7fffffff, 0x7fffffff, 0x7fffffff);
+
+/** A struct timeval for select, filled from milliseconds, rounded up to whole microseconds. */
+export class Timeval {
+  readonly #memory = new Native(16);
+
+  /** Sets the time and returns the address to pass on. `Infinity` becomes the null pointer. */
+  set(ms: number): Pointer {
+    if (ms === Infinity) return NULL;
+    const microseconds = Math.ceil(Math.min(ms, LONGEST_MS) * 1000);
+    const seconds = Math.floor(microseconds / 1e6);
+    this.#memory.int32[0] = seconds;
+    this.#memory.int32[MICROSECONDS] = microseconds - seconds * 1e6;
+    return this.#memory.pointer;
+  }
+}
