@@ -43,7 +43,22 @@ export class NotRegisteredError extends Error {
   override readonly name = "NotRegisteredError";
 }
 
-/** `register` with an option that this backend does not have. */
+/**
+ * `register` with an option that this backend does not have.
+ *
+ * @example
+ * ```ts
+ * import { EVENT_READ, SelectSelector, socketPair, UnsupportedModeError } from "iomux";
+ *
+ * using selector = new SelectSelector();
+ * const [a] = socketPair();
+ * try {
+ *   selector.register(a, EVENT_READ, undefined, { edge: true });
+ * } catch (error) {
+ *   console.log(error instanceof UnsupportedModeError); // true
+ * }
+ * ```
+ */
 export class UnsupportedModeError extends Error {
   /** "UnsupportedModeError" */
   override readonly name = "UnsupportedModeError";

@@ -10,7 +10,18 @@ import { modesOf, ONESHOT, Registration } from "./registration.ts";
 import { AlreadyRegisteredError, NotRegisteredError, SelectorClosedError } from "./errors.ts";
 import type { FileObject, SelectorKey, SelectorName, WatchOptions } from "./selector.ts";
 
-/** The registrations of one selector. The abstract members are what a backend provides. */
+/**
+ * The registrations of one selector. The abstract members are what a backend provides.
+ *
+ * @example
+ * ```ts
+ * import { type Registry, SelectSelector } from "iomux";
+ *
+ * const isIdle = (registry: Registry<string>) => registry.getMap().size === 0;
+ * using selector = new SelectSelector<string>();
+ * console.log(isIdle(selector)); // true
+ * ```
+ */
 export abstract class Registry<T> {
   /** Which backend this is. */
   abstract readonly name: SelectorName;

@@ -40,6 +40,20 @@ export const EVENT_WRITE = 2;
 /**
  * Something urgent: out-of-band data of TCP. Told only of what was registered with `priority`, next to
  * the two portable events; it can't be asked for in `events`.
+ *
+ * @example
+ * ```ts
+ * import { availableSelectors, EpollSelector, EVENT_PRIORITY, EVENT_READ, socketPair } from "iomux";
+ *
+ * if (availableSelectors().some(({ name, available }) => name === "epoll" && available)) {
+ *   using selector = new EpollSelector();
+ *   const [a, b] = socketPair();
+ *   selector.register(b, EVENT_READ, undefined, { priority: true });
+ *   a.send(new TextEncoder().encode("not urgent"));
+ *   const [[, events] = [0, 0]] = selector.select(1000);
+ *   console.log((events & EVENT_PRIORITY) !== 0); // false
+ * }
+ * ```
  */
 export const EVENT_PRIORITY = 4;
 
@@ -117,6 +131,20 @@ export type Ready<T> = [key: SelectorKey<T>, events: number];
 /**
  * Ways of watching that not every backend has. They belong to the registration: `modify` keeps them.
  * A backend that lacks one throws {@linkcode UnsupportedModeError}.
+ *
+ * @example
+ * ```ts
+ * import { availableSelectors, EpollSelector, EVENT_READ, socketPair, type WatchOptions } from "iomux";
+ *
+ * if (availableSelectors().some(({ name, available }) => name === "epoll" && available)) {
+ *   const options: WatchOptions = { oneshot: true };
+ *   using selector = new EpollSelector();
+ *   const [a, b] = socketPair();
+ *   selector.register(b, EVENT_READ, undefined, options);
+ *   a.send(new TextEncoder().encode("hello"));
+ *   console.log(selector.select(1000).length, selector.select(0).length); // 1 0
+ * }
+ * ```
  */
 export interface WatchOptions {
   /**
@@ -138,7 +166,19 @@ export interface WatchOptions {
   readonly priority?: boolean;
 }
 
-/** What is known of a descriptor that is told again and again, and never used up. */
+/**
+ * What is known of a descriptor that is told again and again, and never used up.
+ *
+ * @example
+ * ```ts
+ * import { createSelector, type SpinReport } from "iomux";
+ *
+ * using selector = createSelector<string>();
+ * // Instead of the warning on stderr.
+ * selector.onSpin = ({ key, waits, peer }: SpinReport<string>) =>
+ *   console.error(`${key.data} was told ${waits} times for nothing, peer ${peer ?? "unknown"}`);
+ * ```
+ */
 export interface SpinReport<T> {
   /** The key that it was registered with. */
   readonly key: SelectorKey<T>;
@@ -154,7 +194,21 @@ export interface SpinReport<T> {
   readonly message: string;
 }
 
-/** What `dispatch` calls for each ready key. */
+/**
+ * What `dispatch` calls for each ready key.
+ *
+ * @example
+ * ```ts
+ * import { createSelector, type DispatchCallback, EVENT_READ, socketPair } from "iomux";
+ *
+ * const show: DispatchCallback<string> = (key, events) => console.log(key.data, events); // b 1
+ * using selector = createSelector<string>();
+ * const [a, b] = socketPair();
+ * selector.register(b, EVENT_READ, "b");
+ * a.send(new TextEncoder().encode("hello"));
+ * selector.dispatch(1000, show);
+ * ```
+ */
 export type DispatchCallback<T> = (key: SelectorKey<T>, events: number, raw: number) => void;
 
 /**
