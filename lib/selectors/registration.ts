@@ -47,8 +47,9 @@ export class Registration<T> {
   live: boolean = true;
   /** For the backend: where it keeps this registration, or -1 when it does not watch it (any more). */
   slot: number = -1;
-  /** The last wait that told it, and how many in a row had done so: see spin_guard.ts. */
+  /** The number of the last wait that told it: see spin_guard.ts. */
   lastWait: number = -1;
+  /** How many waits in a row had told it by then. */
   streak: number = 0;
 
   /** Made by the base only. */

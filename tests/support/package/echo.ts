@@ -39,10 +39,22 @@ function echo(selector: Selector<() => void>, message: string): string {
   return reply;
 }
 
+/** Waits without blocking the thread, which takes another thread of the package's own. */
+async function waitAside(selector: Selector<string>): Promise<string> {
+  const [a, b] = all.socketPair();
+  selector.register(b, EVENT_READ, "told later");
+  setTimeout(() => a.close(), 10);
+  const [[key] = []] = await selector.selectAsync(2000);
+  b.close();
+  return key?.data ?? "not told";
+}
+
 for (const { name, available } of availableSelectors()) {
   if (!available) continue;
   using selector = createSelector<() => void>(name);
   console.log(name, echo(selector, `hello by ${name}`));
+  using other = createSelector<string>(name);
+  console.log(name, await waitAside(other));
 }
 
 try {
