@@ -5,6 +5,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { generator } from "./sections/generator.ts";
 import { memory } from "./sections/memory.ts";
+import { selectors } from "./sections/selectors.ts";
 import { server } from "./sections/server.ts";
 import { startup } from "./sections/startup.ts";
 import { build, makeTemporary } from "./support/build.ts";
@@ -19,10 +20,13 @@ Sections (all when none is named):
   generator   rate of iomux stress, against a C client
   memory      resident memory of each server for one idle connection
   startup     time of dist/iomux --version, against an empty program
+  selectors   CPU time of one wait and of one registration, for each selector and
+              10 to 10,000 idle descriptors, against C and Python
 
 Options:
-  --rounds N          rounds of the server and generator sections (5)
-  --seconds S         measured window of each measurement (2)
+  --rounds N          rounds of the server, generator and selectors sections (5)
+  --seconds S         measured window of each measurement (2); of selectors, which
+                      has hundreds of them, S / 100
   --warmup S          load before the window (1)
   --connections N     connections under load (50)
   --size N            bytes of one message (64)
@@ -31,6 +35,7 @@ Options:
                       take more than this of the two cores (10)
   --only A,B,...      only these servers, and the C server with them
   --json FILE         write all figures there too
+  --plot FILE         write the plot of the selectors section there, as SVG
   --list              say what would be run, and what cannot
   --help              this text
 `;
@@ -40,6 +45,7 @@ const sections: Record<string, (context: Context) => Promise<Report>> = {
   generator,
   memory,
   startup,
+  selectors,
 };
 
 class UsageError extends Error {}
@@ -51,7 +57,7 @@ function parse() {
     options: {
       ...{ rounds: text, seconds: text, warmup: text, connections: text, size: text, idle: text },
       quiet: text,
-      ...{ only: text, json: text, list: flag, help: flag },
+      ...{ only: text, json: text, plot: text, list: flag, help: flag },
     },
   });
   const number = (name: keyof Options, fallback: number, least: number, whole = true): number => {
@@ -77,11 +83,15 @@ function parse() {
   if (stranger !== undefined) throw new UsageError(`no server ${stranger}: ${names.join(", ")}`);
   const isChosen = ({ name }: { name: string }) =>
     only === null || only.includes(name) || name === baseline;
-  return { options, chosen, isChosen, json: values.json, list: values.list, help: values.help };
+  const { json, plot, list, help } = values;
+  if (plot !== undefined && !chosen.includes("selectors")) {
+    throw new UsageError("--plot is of the section selectors, which is not chosen");
+  }
+  return { options, chosen, isChosen, json, plot, list, help };
 }
 
 async function main(): Promise<number> {
-  const { options, chosen, isChosen, json, list, help: wanted } = parse();
+  const { options, chosen, isChosen, json, plot, list, help: wanted } = parse();
   if (wanted) return print(help);
   if (list) {
     const lines = servers(null).filter(isChosen).map(({ name, what, missing }) =>
@@ -109,9 +119,10 @@ async function main(): Promise<number> {
   let failed = 0;
   for (const name of chosen) {
     try {
-      const { text, data } = await sections[name]!(context);
-      figures[name] = data;
-      print(`\n${text}\n`);
+      const report = await sections[name]!(context);
+      figures[name] = report.data;
+      print(`\n${report.text}\n`);
+      if (plot !== undefined && report.plot !== undefined) writeFileSync(plot, report.plot);
     } catch (error) {
       failed = 1;
       figures[name] = { not_run: (error as Error).message };

@@ -9,6 +9,7 @@ export interface Built {
   dir: string;
   server: string;
   client: string;
+  selectorCosts: string;
   /** null when libuv is not there; `uvProblem` says what the compiler said. */
   uvServer: string | null;
   uvProblem: string;
@@ -35,5 +36,6 @@ export async function build(dir: string): Promise<Built> {
     uvProblem = `libuv (Debian: libuv1-dev) is needed: ${(error as Error).message}`;
   }
   const [server, client] = [await compile("echo_server"), await compile("load_client")];
-  return { dir, server, client, uvServer, uvProblem };
+  const selectorCosts = await compile("selector_costs", "-pthread");
+  return { dir, server, client, selectorCosts, uvServer, uvProblem };
 }

@@ -25,6 +25,8 @@ export interface Program {
   match(pattern: RegExp, seconds: number): Promise<RegExpMatchArray>;
   /** All of its output, once it has ended well within the time. */
   output(seconds: number): Promise<string>;
+  /** Writes a line to its stdin and returns the next line that it prints, within the time. */
+  ask(line: string, seconds: number): Promise<string>;
   closeStdin(): void;
   /** SIGTERM, and SIGKILL when that has no effect for three seconds. */
   stop(): Promise<void>;
@@ -87,6 +89,12 @@ export function start(command: string[], { cpu, manyFiles }: StartOptions = {}):
     pid: child.pid ?? 0,
     match: (pattern, seconds) => until(() => stdout.match(pattern), seconds, "not ready"),
     output: (seconds) => until(() => ending === "" ? stdout : null, seconds, "did not end well"),
+    ask: async (line, seconds) => {
+      const from = stdout.length;
+      child.stdin.write(`${line}\n`);
+      const answer = () => stdout.slice(from).match(/^(.*)\n/);
+      return (await until(answer, seconds, `no answer to "${line}"`))[1]!;
+    },
     closeStdin: () => child.stdin.end(),
     async stop() {
       const ended = () => until(() => ending, 3, "did not stop");

@@ -38,6 +38,8 @@ export function table(head: string[], rows: string[][]): string {
 export interface Report {
   text: string;
   data: unknown;
+  /** An SVG image of it, for --plot. */
+  plot?: string;
 }
 
 /** The lines for what could not be run. */
