@@ -1,4 +1,5 @@
 /** A free port and the machine's own address, with the names and results of @std/net. */
+import { system } from "../sys/system.ts";
 import { Socket } from "./socket.ts";
 
 /**
@@ -17,6 +18,9 @@ export interface GetAvailablePortOptions {
   preferredPort?: number;
 }
 
+/** Windows says EACCES of ports that others have to themselves, or that the system keeps for itself. */
+const TAKEN = new Set(system === "windows" ? ["EADDRINUSE", "EACCES"] : ["EADDRINUSE"]);
+
 /**
  * A TCP port on which nobody listens now. Somebody else may take it before the caller does: to listen,
  * prefer port 0.
@@ -34,7 +38,7 @@ export function getAvailablePort(options?: GetAvailablePortOptions): number {
       using socket = Socket.listen({ host: "0.0.0.0", port });
       return (socket.localAddress as { port: number }).port;
     } catch (error) {
-      if (port === 0 || (error as { code?: string }).code !== "EADDRINUSE") throw error;
+      if (port === 0 || !TAKEN.has((error as { code: string }).code)) throw error;
     }
   }
   throw new Error("unreachable");

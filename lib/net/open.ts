@@ -8,7 +8,7 @@ import {
   IPPROTO_IPV6,
   IPV6_V6ONLY,
   POLLOUT,
-  SO_REUSEADDR,
+  SO_REBIND,
   SO_REUSEPORT,
   SOL_SOCKET,
 } from "../sys/constants.ts";
@@ -103,7 +103,10 @@ export function openListener(options: ListenOptions): number {
   const length = packAddress(sockaddr.view, target);
   const fd = createSocket(host);
   try {
-    if (host !== undefined) setInt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (host !== undefined) setInt(fd, SOL_SOCKET, SO_REBIND, 1);
+    if (options.reusePort && SO_REUSEPORT === -1) {
+      throw new OSError(ERRNO.ENOPROTOOPT!, "setsockopt", `share ${name} (no SO_REUSEPORT here)`);
+    }
     if (options.reusePort) setInt(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (host?.includes(":")) setInt(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.v6Only ? 1 : 0);
     check(c.bind(fd, sockaddr.pointer, length), "bind", `bind ${name}`);

@@ -14,7 +14,9 @@ import {
   TCP_NODELAY,
 } from "../sys/constants.ts";
 import { c } from "../sys/posix.ts";
+import { isBsd, system } from "../sys/system.ts";
 
+const WINDOWS = system === "windows";
 const value = new Native(16);
 const length = new Native(8);
 
@@ -45,12 +47,19 @@ export function takeError(fd: number, action: string): OSError | null {
   return number === 0 ? null : new OSError(number, "connect", action);
 }
 
+/**
+ * What setsockopt(2) says of TCP_NODELAY on a Unix socket: EOPNOTSUPP; BSDs EINVAL, and macOS that also
+ * of a connection that was reset meanwhile.
+ */
+const noDelayMissing = (error: number) =>
+  error === ERRNO.EOPNOTSUPP || (isBsd && (error === ERRNO.EINVAL || error === ERRNO.ENOPROTOOPT));
+
 /** Sends small segments at once (TCP_NODELAY); without effect on Unix sockets, which have no delay. */
 export function setNoDelay(fd: number, on: boolean): void {
   value.int32[0] = on ? 1 : 0;
   // Not asked first whether it is TCP: this is called for every connection.
   const result = c.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, value.pointer, 4);
-  if (result === -1 && errno() !== ERRNO.EOPNOTSUPP) check(-1, "setsockopt", "set TCP_NODELAY");
+  if (result === -1 && !noDelayMissing(errno())) check(-1, "setsockopt", "set TCP_NODELAY");
 }
 
 /** Probes idle connections (SO_KEEPALIVE). */
@@ -71,15 +80,25 @@ export const getBuffers = (fd: number): { sendBytes: number; recvBytes: number }
 
 /** SO_LINGER: null for the default; 0 seconds makes `close` reset the connection. */
 export function setLinger(fd: number, seconds: number | null): void {
-  value.int32[0] = seconds === null ? 0 : 1;
-  value.int32[1] = seconds ?? 0;
-  check(c.setsockopt(fd, SOL_SOCKET, SO_LINGER, value.pointer, 8), "setsockopt", "set SO_LINGER");
+  const [on, time] = [seconds === null ? 0 : 1, seconds ?? 0];
+  // struct linger: two ints; on Windows two shorts.
+  if (WINDOWS) value.int32[0] = on | Math.min(time, 0xffff) << 16;
+  else value.int32.set([on, time]);
+  const size = WINDOWS ? 4 : 8;
+  check(
+    c.setsockopt(fd, SOL_SOCKET, SO_LINGER, value.pointer, size),
+    "setsockopt",
+    "set SO_LINGER",
+  );
 }
 
 /** Throws RangeError unless `ms` is a time to wait: 0 or more. */
 export function checkDuration(ms: number): void {
   if (!(ms >= 0)) throw new RangeError(`Invalid timeout: ${ms} milliseconds`);
 }
+
+/** On Windows a timeout is a DWORD of milliseconds, and what does not fit is no limit. */
+const dwordOf = (ms: number) => ms > 0x7fffffff ? 0 : Math.ceil(ms);
 
 /** How long blocking calls wait at most, in milliseconds; 0 for no limit (SO_RCVTIMEO, SO_SNDTIMEO). */
 export function setTimeouts(fd: number, limits: { recvMs?: number; sendMs?: number }): void {
@@ -88,6 +107,10 @@ export function setTimeouts(fd: number, limits: { recvMs?: number; sendMs?: numb
   ) {
     if (ms === undefined) continue;
     checkDuration(ms);
+    if (WINDOWS) {
+      setInt(fd, SOL_SOCKET, option, dwordOf(ms));
+      continue;
+    }
     const microseconds = Math.ceil(ms * 1000);
     const seconds = Math.floor(microseconds / 1e6);
     value.int32.set([seconds, 0, microseconds - seconds * 1e6, 0]);

@@ -31,6 +31,8 @@ export const WOULD_BLOCK: -1 = -1;
 
 const sockaddr = new Native(SOCKADDR_SIZE);
 const sockaddrLength = new Native(8);
+/** What accept says of a connection that was reset before: BSDs and Linux the one, Windows the other. */
+const RESET_BEFORE = new Set([ERRNO.ECONNABORTED!, ERRNO.ECONNRESET!]);
 const SHUTDOWN = { read: SHUT_RD, write: SHUT_WR, both: SHUT_RDWR };
 
 /**
@@ -107,7 +109,7 @@ export class Socket implements Disposable {
     const fd = retry(() => acceptFd(this.#fd, sockaddr.pointer, sockaddrLength.pointer));
     if (fd >= 0) return new Socket(fd);
     const error = errno();
-    if (error === ERRNO.EAGAIN || error === ERRNO.ECONNABORTED) return null;
+    if (error === ERRNO.EAGAIN || RESET_BEFORE.has(error)) return null;
     throw new OSError(error, "accept", "accept a connection");
   }
 
@@ -189,7 +191,10 @@ export class Socket implements Disposable {
     check(c.shutdown(this.#fd, SHUTDOWN[how]), "shutdown", `shut down (${how})`);
   }
 
-  /** How long blocking calls wait at most, in milliseconds; 0 for no limit. */
+  /**
+   * How long blocking calls wait at most, in milliseconds; 0 for no limit. On Windows `recv` then throws
+   * ETIMEDOUT instead of returning WOULD_BLOCK, and the connection should be closed (SO_RCVTIMEO).
+   */
   setTimeouts(limits: { recvMs?: number; sendMs?: number }): void {
     options.setTimeouts(this.#fd, limits);
   }
@@ -271,7 +276,7 @@ export class Socket implements Disposable {
 }
 
 /**
- * Two connected Unix stream sockets, non-blocking.
+ * Two connected Unix stream sockets, non-blocking. On Windows TCP sockets of the loopback.
  *
  * @example
  * ```ts

@@ -16,7 +16,12 @@ export const SOCK_NONBLOCK: number = on(0o4000, 0, 0x20000000, 0);
 export const SOCK_CLOEXEC: number = on(0o2000000, 0, 0x10000000, 0);
 
 export const SOL_SOCKET: number = on(1, 0xffff, 0xffff, 0xffff);
-export const SO_REUSEADDR: number = on(2, 4, 4, 4);
+/**
+ * What a listener sets to have its port again at once after a restart, and to itself: SO_REUSEADDR. On
+ * Windows that option lets anybody take a port in use, and SO_EXCLUSIVEADDRUSE (~4) is what keeps it
+ * ("Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE").
+ */
+export const SO_REBIND: number = on(2, 4, 4, ~4);
 export const SO_TYPE: number = on(3, 0x1008, 0x1008, 0x1008);
 export const SO_ERROR: number = on(4, 0x1007, 0x1007, 0x1007);
 export const SO_SNDBUF: number = on(7, 0x1001, 0x1001, 0x1001);
@@ -28,21 +33,22 @@ export const SO_LINGER: number = on(13, 0x1080, 0x80, 0x80);
 export const SO_REUSEPORT: number = on(15, 0x200, 0x10000, -1);
 export const SO_RCVTIMEO: number = on(20, 0x1006, 0x1006, 0x1006);
 export const SO_SNDTIMEO: number = on(21, 0x1005, 0x1005, 0x1005);
-/** No SIGPIPE for this socket; 0 where MSG_NOSIGNAL does it, or where there are no signals. */
+/** No SIGPIPE for this socket, for write(2) as well; 0 where MSG_NOSIGNAL suffices or no signals are. */
 export const SO_NOSIGPIPE: number = on(0, 0x1022, 0, 0);
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
 export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY: number = on(26, 27, 27, 27);
 
-/** No SIGPIPE when the peer is gone: EPIPE instead (send(2)). */
-export const MSG_NOSIGNAL: number = on(0x4000, 0, 0x20000, 0);
+/** No SIGPIPE when the peer is gone: EPIPE instead (send(2)). macOS has it since version 11. */
+export const MSG_NOSIGNAL: number = on(0x4000, 0x80000, 0x20000, 0);
 export const MSG_PEEK = 2;
 export const SHUT_RD = 0;
 export const SHUT_WR = 1;
 export const SHUT_RDWR = 2;
 
-export const POLLIN: number = on(1, 1, 1, 0x300);
+/** Windows: POLLRDNORM alone, because its POLLIN means out-of-band data as well. */
+export const POLLIN: number = on(1, 1, 1, 0x100);
 export const POLLPRI: number = on(2, 2, 2, 0x400);
 export const POLLOUT: number = on(4, 4, 4, 0x10);
 export const POLLERR: number = on(8, 8, 8, 1);

@@ -1,7 +1,8 @@
 /** poll(2) with the finest timeout that the system has, and its struct pollfd. */
 import { Native, NULL, type Pointer } from "./ffi.ts";
 import { c, Timespec } from "./posix.ts";
-import { on } from "./system.ts";
+import { selectOne } from "./select_one.ts";
+import { on, system } from "./system.ts";
 
 /**
  * struct pollfd { int fd; short events; short revents; }; on 64-bit Windows WSAPOLLFD begins with a
@@ -30,8 +31,12 @@ export function pollList(list: Pointer, count: number, timeoutMs: number): numbe
 
 const single = new Native(POLLFD.size);
 
-/** As `pollList`, for one descriptor and the POLL* bits in `events`. */
+/**
+ * As `pollList`, for one descriptor and the POLL* bits in `events`. On Windows by select(), because
+ * WSAPoll tells of a failed connect since Windows 10 2004 only.
+ */
 export function pollFor(fd: number, events: number, timeoutMs: number): number {
+  if (system === "windows") return selectOne(fd, events, timeoutMs);
   single.view.setInt32(0, fd, true);
   single.view.setInt32(POLLFD.events, events, true); // and no revents
   return pollList(single.pointer, 1, timeoutMs);
