@@ -38,6 +38,9 @@ export function dispatchBatch(world: World, act: (n: number) => void): void {
     if (events === 0 || events & ~(before.ready & key.events)) {
       throw new Error(`told ${events} of ${key.fd}, ready was ${before.ready} of ${key.events}`);
     }
+    if (key === before.key && registered.fate === "open" && before.must & ~events) {
+      throw new Error(`told ${events} of ${key.fd}, ready was at least ${before.must}`);
+    }
     act(calls++);
   });
   world.pinged = false;
