@@ -27,6 +27,7 @@ const weights: Record<Action["name"], number> = {
   modify: 6,
   unregister: 5,
   unknown: 1,
+  refused: 1,
   send: 8,
   fill: 1,
   read: 6,

@@ -99,6 +99,12 @@ export const actions = {
     expectThrown(() => call.call(selector, fd, 1), NotRegisteredError);
   },
 
+  /** A number that is not open: nothing of it may stay. */
+  refused(world: World, _which: number, how: number) {
+    const { selector } = world;
+    expectThrown(() => selector.register(900 + how % 100, 1 + how % 3), OSError, "EBADF");
+  },
+
   send(world: World, which: number, how: number) {
     const [fd, end] = openOf(world, which) ?? [-1];
     if (!end?.canSend) return;
@@ -119,7 +125,8 @@ export const actions = {
 
   read(world: World, which: number, how: number) {
     const [fd, end] = openOf(world, which) ?? [-1];
-    if (!end || end.inbound === 0 || end.error || (end.kind === "tcp" && end.receiveShut)) return;
+    if (!end || end.inbound === 0 || end.error || end.peer.lingering) return;
+    if (end.kind === "tcp" && end.receiveShut) return;
     // All of it where the sender waits: how much room a part makes, is for the kernel to say.
     const part = end.peer.full || how % 2 === 0 ? end.inbound : 1 + how % end.inbound;
     read(end, fd, part);

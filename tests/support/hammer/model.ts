@@ -84,8 +84,11 @@ export class Registered {
   key: SelectorKey<number>;
   /** Closed while registered; then its number may have come to another description. */
   fate: "open" | "closed" | "reused" = "open";
+  /** Whose the number was since it was registered. */
+  readonly ends: Set<End>;
 
   constructor(key: SelectorKey<number>, end: End) {
+    this.ends = new Set([end]);
     this.fd = key.fd;
     this.key = key;
     this.end = end;

@@ -64,7 +64,9 @@ export class World implements Disposable {
   #own(end: End, fd: number): void {
     end.fds.add(fd);
     const before = this.registered.get(fd);
-    if (before) before.fate = "reused";
+    if (!before) return;
+    before.fate = "reused";
+    before.ends.add(end);
   }
 
   duplicate(fd: number, end: End): void {
@@ -100,7 +102,7 @@ export class World implements Disposable {
 
   #keptAlive(end: End): boolean {
     return keepsAlive(this.name) &&
-      [...this.registered.values()].some((r) => r.end === end && r.fate !== "open");
+      [...this.registered.values()].some((r) => r.ends.has(end) && r.fate !== "open");
   }
 
   register(fd: number, end: End, events: number): void {
@@ -114,9 +116,9 @@ export class World implements Disposable {
   }
 
   /** It is no longer registered, so nothing keeps a closed description alive. */
-  forget({ fd, end }: Registered): void {
+  forget({ fd, ends }: Registered): void {
     this.registered.delete(fd);
-    if (end.lingering && !this.#keptAlive(end)) end.vanish(false);
+    for (const end of ends) if (end.lingering && !this.#keptAlive(end)) end.vanish(false);
   }
 
   /**
@@ -129,6 +131,7 @@ export class World implements Disposable {
       const ready = this.selector.select(0);
       if (ready.length > 0) throw new Error(`select() after wakeup() told of ${show(ready)}`);
     }
+    expectSame(this.selector.getMap().size, this.registered.size, "the size of the map");
     const start = performance.now();
     for (let asked = 1;; asked++) {
       const ready = this.selector.select(0);
