@@ -23,7 +23,7 @@ import {
   replaceFd,
 } from "../sys/linux.ts";
 import { cannotWatch } from "../sys/pollable.ts";
-import { closeFd } from "../sys/posix.ts";
+import { closeFd, isOpen } from "../sys/posix.ts";
 import { BaseSelector } from "./base.ts";
 import { EDGE, EXCLUSIVE, ONESHOT, PRIORITY, type Registration } from "./registration.ts";
 import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "./selector.ts";
@@ -89,7 +89,14 @@ export class EpollSelector<T = unknown> extends BaseSelector<T> {
 
   /** Adds a descriptor to the set: EPOLL_CTL_ADD. */
   protected override add(registration: Registration<T>): void {
-    this.#control(EPOLL_CTL_ADD, registration, registration.key.events);
+    const { fd, key: { events } } = registration;
+    if (this.#tell(this.#epfd, EPOLL_CTL_ADD, registration, events) === -1) {
+      const error = errno();
+      if (error !== ERRNO.EEXIST) throw cannotWatch(error, fd);
+      // A ghost of this very file under this very number (see `recover`): it comes to life again.
+      this.remove(registration);
+      this.#control(EPOLL_CTL_ADD, registration, events);
+    }
     registration.slot = WATCHED;
   }
 
@@ -154,6 +161,7 @@ export class EpollSelector<T = unknown> extends BaseSelector<T> {
     if (registration === undefined || registration.generation !== event[at + GENERATION]) {
       return undefined;
     }
+    if (this.#closed(registration)) return undefined;
     const bits = event[at]!;
     // Everything but IN concerns writers, everything but OUT readers: errors and hang-ups wake both.
     this.taken = (bits & ~(EPOLLIN | EPOLLPRI) ? EVENT_WRITE : 0) |
@@ -161,6 +169,16 @@ export class EpollSelector<T = unknown> extends BaseSelector<T> {
     this.raw = bits;
     if (registration.modes & ONESHOT) registration.slot = ASLEEP;
     return registration;
+  }
+
+  /**
+   * A descriptor that was closed and not unregistered, while a duplicate of it lives: the kernel goes on
+   * telling of it. To ask for each event would cost a system call, so the object is asked, and the
+   * kernel only when that has changed its mind, or now and then when the number is all there is.
+   */
+  #closed({ key: { fileobj }, fd, streak }: Registration<T>): boolean {
+    const doubtful = typeof fileobj === "number" ? (streak & 63) === 8 : fileobj.fileno() !== fd;
+    return doubtful && !isOpen(fd);
   }
 
   /**

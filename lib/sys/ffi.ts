@@ -49,6 +49,9 @@ interface Backend {
   open(library: string, table: Record<string, Signature>): Record<string, unknown>;
   /** The address of the first byte; valid as long as `bytes` is referenced and over its own ArrayBuffer. */
   address(bytes: Uint8Array): unknown;
+  /** An address as a number, and a number as an address. */
+  number(address: unknown): number;
+  pointer(number: number): unknown;
   /** Memory at an address, without a copy. */
   view(address: unknown, length: number): ArrayBuffer;
   readonly nil: unknown;
@@ -81,6 +84,8 @@ function bunBackend(): Backend {
       return Object.fromEntries(Object.entries(table).map(([k, s]) => [k, symbols[s.symbol ?? k]]));
     },
     address: (bytes) => ffi.ptr(bytes),
+    number: (address) => Number(address),
+    pointer: (number) => number,
     view: (address, length) => ffi.toArrayBuffer(address, 0, length),
     nil: null,
   };
@@ -98,6 +103,8 @@ function denoBackend(): Backend {
       return deno.dlopen(library, Object.fromEntries(entries)).symbols;
     },
     address: (bytes) => deno.UnsafePointer.of(bytes),
+    number: (address) => Number(deno.UnsafePointer.value(address)),
+    pointer: (number) => deno.UnsafePointer.create(BigInt(number)),
     view: (address, length) => deno.UnsafePointerView.getArrayBuffer(address, length),
     nil: null,
   };
@@ -126,6 +133,8 @@ function nodeBackend(): Backend {
       );
     },
     address: (bytes) => ffi.getRawPointer(bytes),
+    number: (address) => Number(address),
+    pointer: (number) => BigInt(number),
     view: (address, length) => ffi.toArrayBuffer(address, length, false),
     nil: 0n,
   };
@@ -141,6 +150,18 @@ const backend = backends[runtime]();
 /** The null pointer. */
 export const NULL = backend.nil as Pointer;
 
+/** Parts in which no symbol occurs twice: a library, opened once, gives it one signature only. */
+function withoutAliases(table: Record<string, Signature>): Record<string, Signature>[] {
+  const parts = [new Map<string, [string, Signature]>()]; // an empty table opens the library, too
+  for (const [key, signature] of Object.entries(table)) {
+    const symbol = signature.symbol ?? key;
+    let part = parts.find((some) => !some.has(symbol));
+    if (!part) parts.push(part = new Map());
+    part.set(symbol, [key, signature]);
+  }
+  return parts.map((part) => Object.fromEntries(part.values()));
+}
+
 /**
  * Binds the functions of a table in the first of `libraries` that can be opened.
  *
@@ -153,15 +174,25 @@ export function open<const D extends Record<string, Signature>>(
   let failure: unknown;
   for (const library of libraries) {
     try {
-      return backend.open(library, table) as Functions<D>;
+      const parts = withoutAliases(table).map((part) => backend.open(library, part));
+      return Object.assign({}, ...parts) as Functions<D>;
     } catch (error) {
-      failure = error;
+      failure ??= error;
       if (error instanceof Error && error.name === "NotCapable") break;
     }
   }
   const why = failure instanceof Error ? failure.message.split("\n")[0] : String(failure);
   throw new Error(`Cannot open the C library (${libraries.join(", ")}): ${why}`);
 }
+
+/** An address as a number, to be written into a struct, or compared with MAP_FAILED. */
+export const addressOf = (pointer: Pointer): number => backend.number(pointer);
+
+/**
+ * A number as an address: for a 64-bit argument that is the same in every call, made once. A seventh
+ * argument lies on the stack, where the upper half of a "size" is whatever was there before.
+ */
+export const pointerOf = (number: number): Pointer => backend.pointer(number) as Pointer;
 
 const SOURCES: Record<Runtime, string> = {
   bun: `(name, table) => process.getBuiltinModule("bun:ffi").dlopen(name,

@@ -12,8 +12,16 @@ export const cannotWatch = (error: number, fd: number, syscall: string = "epoll_
 let probe = -1;
 let event: Native | undefined;
 
+const SEEK_CUR = 1;
+
 /** Linux: asks an epoll set of its own, at most one per thread. */
 function epollRefuses(fd: number): number {
+  // Sockets and pipes are known by a cheaper question; an eventfd has a position, though, and readiness.
+  if (c.lseek(fd, 0, SEEK_CUR) === -1) {
+    const refused = errno();
+    if (refused === ERRNO.ESPIPE) return 0;
+    if (refused === ERRNO.EBADF) return refused;
+  }
   if (probe === -1) probe = epollCreate();
   event ??= new Native(16);
   const result = epoll_ctl(probe, EPOLL_CTL_ADD, fd, event.pointer);
@@ -22,12 +30,13 @@ function epollRefuses(fd: number): number {
   return error === ERRNO.EPERM || error === ERRNO.EBADF ? error : 0;
 }
 
-const SEEK_CUR = 1;
-
-/** Other Unix systems: what has a position (files, directories) is never waited for. */
+/**
+ * Other Unix systems: what has a position (files, directories) is never waited for. Terminals have one,
+ * too: on BSDs lseek(2) fails for pipes and sockets only.
+ */
 function seekable(fd: number): number {
   if (!isOpen(fd)) return ERRNO.EBADF!;
-  return c.lseek(fd, 0, SEEK_CUR) === -1 ? 0 : ERRNO.EPERM!;
+  return c.lseek(fd, 0, SEEK_CUR) === -1 || c.isatty(fd) === 1 ? 0 : ERRNO.EPERM!;
 }
 
 /**

@@ -116,7 +116,7 @@ describe("the classes", () => {
       const [name, answer] of [
         ["poll", "poll"],
         ["devpoll", /^Unknown selector "devpoll"/],
-        ["wsapoll", /^Cannot use wsapoll/],
+        ["wsapoll", /^Cannot use wsapoll: /],
       ] as const
     ) expect(await new Program("default_selector.ts", [name]).line()).toMatch(answer);
   });
