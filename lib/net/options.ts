@@ -117,3 +117,12 @@ export function setTimeouts(fd: number, limits: { recvMs?: number; sendMs?: numb
     check(c.setsockopt(fd, SOL_SOCKET, option, value.pointer, 16), "setsockopt", "set a timeout");
   }
 }
+
+/** The timeout of blocking calls in one direction, in milliseconds; 0 for none. */
+export function getTimeout(fd: number, direction: "recv" | "send"): number {
+  const option = direction === "recv" ? SO_RCVTIMEO : SO_SNDTIMEO;
+  length.int32[0] = 16;
+  const result = c.getsockopt(fd, SOL_SOCKET, option, value.pointer, length.pointer);
+  check(result, "getsockopt", "read a timeout");
+  return WINDOWS ? value.int32[0]! : value.int32[0]! * 1000 + value.int32[2]! / 1000;
+}

@@ -2,7 +2,7 @@
 import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
 import { MSG_NOSIGNAL, MSG_PEEK, SHUT_RD, SHUT_RDWR, SHUT_WR } from "../sys/constants.ts";
-import { c, closeFd, retry, setNonBlocking } from "../sys/posix.ts";
+import { c, closeFd, setNonBlocking } from "../sys/posix.ts";
 import { acceptFd, newPair } from "../sys/sockets.ts";
 import { type Address, SOCKADDR_SIZE, unpackAddress } from "./address.ts";
 import {
@@ -14,6 +14,7 @@ import {
   targetName,
 } from "./open.ts";
 import * as options from "./options.ts";
+import { TIMED_OUT, uninterrupted } from "./interrupted.ts";
 import { readLine } from "./lines.ts";
 
 /**
@@ -31,8 +32,8 @@ export const WOULD_BLOCK: -1 = -1;
 
 const sockaddr = new Native(SOCKADDR_SIZE);
 const sockaddrLength = new Native(8);
-/** What accept says of a connection that was reset before: BSDs and Linux the one, Windows the other. */
-const RESET_BEFORE = new Set([ERRNO.ECONNABORTED!, ERRNO.ECONNRESET!]);
+/** What accept says of a connection that was reset before: BSDs the first, Windows, Wine. */
+const RESET_BEFORE = new Set([ERRNO.ECONNABORTED!, ERRNO.ECONNRESET!, ERRNO.ENOTCONN!]);
 const SHUTDOWN = { read: SHUT_RD, write: SHUT_WR, both: SHUT_RDWR };
 
 /**
@@ -106,7 +107,10 @@ export class Socket implements Disposable {
    */
   accept(): Socket | null {
     sockaddrLength.int32[0] = SOCKADDR_SIZE;
-    const fd = retry(() => acceptFd(this.#fd, sockaddr.pointer, sockaddrLength.pointer));
+    const { pointer } = sockaddr;
+    const take = () => acceptFd(this.#fd, pointer, sockaddrLength.pointer);
+    const fd = uninterrupted(this.#fd, "recv", take);
+    if (fd === TIMED_OUT) return null;
     if (fd >= 0) return new Socket(fd);
     const error = errno();
     if (error === ERRNO.EAGAIN || RESET_BEFORE.has(error)) return null;
@@ -126,11 +130,13 @@ export class Socket implements Disposable {
       throw new RangeError(`Cannot send ${length} bytes from ${offset} of ${buffer.length}`);
     }
     const bytes = offset === 0 ? buffer : buffer.subarray(offset, offset + length);
-    return this.#result(retry(() => c.sendBytes(this.#fd, bytes, length, MSG_NOSIGNAL)), "send");
+    const put = () => c.sendBytes(this.#fd, bytes, length, MSG_NOSIGNAL);
+    return this.#result(uninterrupted(this.#fd, "send", put), "send");
   }
 
   #result(result: number, syscall: "recv" | "send"): number {
-    if (result !== -1) return result;
+    if (result >= 0) return result;
+    if (result === TIMED_OUT) return WOULD_BLOCK; // as the call itself says it, by EAGAIN
     const error = errno();
     if (error === ERRNO.EAGAIN) return WOULD_BLOCK;
     throw new OSError(error, syscall, syscall === "recv" ? "receive" : "send");
@@ -166,7 +172,8 @@ export class Socket implements Disposable {
   }
 
   #receive(buffer: Uint8Array, flags: number): number {
-    return this.#result(retry(() => c.recvBytes(this.#fd, buffer, buffer.length, flags)), "recv");
+    const get = () => c.recvBytes(this.#fd, buffer, buffer.length, flags);
+    return this.#result(uninterrupted(this.#fd, "recv", get), "recv");
   }
 
   /** Blocking sockets: sends all of it. */
