@@ -3,6 +3,7 @@
  * (ip(7), ipv6(7), unix(7)).
  */
 import { AF_INET, AF_INET6, AF_UNIX } from "../sys/constants.ts";
+import { isBsd } from "../sys/system.ts";
 
 const { isIPv4, isIPv6, isIP } = process.getBuiltinModule("node:net");
 
@@ -204,37 +205,65 @@ function formatIPv6(view: DataView, at: number): string {
   return `${before}::${after}`;
 }
 
-const UNIX_PATH_MAX = 107; // sun_path has 108 bytes, one of them for the terminating NUL
+/** What differs between the systems in these structs. */
+export interface SockaddrForm {
+  /** BSDs: a byte with the length, and the family in one byte; elsewhere the family has two. */
+  readonly lengthByte: boolean;
+  /** AF_INET6 */
+  readonly inet6: number;
+  /** The longest path: the size of sun_path without the terminating NUL. */
+  readonly pathMax: number;
+}
+
+const FORM: SockaddrForm = {
+  lengthByte: isBsd,
+  inet6: AF_INET6,
+  pathMax: isBsd ? 103 : 107, // sys/un.h: char sun_path[104], and 108 on Linux and Windows
+};
 
 /** Room for the largest of the three structs. */
 export const SOCKADDR_SIZE = 128;
 
+/** Writes how a sockaddr begins, and returns its length. */
+function begin(view: DataView, family: number, length: number, form: SockaddrForm): number {
+  if (form.lengthByte) {
+    view.setUint8(0, length);
+    view.setUint8(1, family);
+  } else {
+    view.setUint16(0, family, true);
+  }
+  return length;
+}
+
 /**
  * Writes the sockaddr of an IP address or a Unix path, and returns its length.
  *
- * @throws RangeError for a name, a bad port, or a path with a NUL or of more than 107 bytes
+ * @throws RangeError for a name, a bad port, or a path with a NUL or that is too long
  */
-export function packAddress(view: DataView, to: { host: string; port: number } | string): number {
+export function packAddress(
+  view: DataView,
+  to: { host: string; port: number } | string,
+  form: SockaddrForm = FORM,
+): number {
   new Uint8Array(view.buffer, view.byteOffset, SOCKADDR_SIZE).fill(0);
   if (typeof to === "string") {
     const path = new TextEncoder().encode(to);
-    if (path.length === 0 || path.length > UNIX_PATH_MAX || path.includes(0)) {
+    if (path.length === 0 || path.length > form.pathMax || path.includes(0)) {
       throw new RangeError(
-        `Invalid path of a Unix socket: 1 to ${UNIX_PATH_MAX} bytes are allowed, and no NUL`,
+        `Invalid path of a Unix socket: 1 to ${form.pathMax} bytes are allowed, and no NUL`,
       );
     }
-    view.setUint16(0, AF_UNIX, true);
     new Uint8Array(view.buffer, view.byteOffset + 2).set(path);
-    return 2 + path.length + 1;
+    return begin(view, AF_UNIX, 2 + path.length + 1, form);
   }
   const [host = "", zone] = to.host.split("%");
   const bytes = addressBytes(host);
-  view.setUint16(0, bytes.length === 4 ? AF_INET : AF_INET6, true);
+  const inet = bytes.length === 4;
   view.setUint16(2, checkPort(to.port));
-  new Uint8Array(view.buffer, view.byteOffset + (bytes.length === 4 ? 4 : 8)).set(bytes);
-  if (bytes.length === 4) return 16;
+  new Uint8Array(view.buffer, view.byteOffset + (inet ? 4 : 8)).set(bytes);
+  if (inet) return begin(view, AF_INET, 16, form);
   view.setUint32(24, zoneIndex(zone), true);
-  return 28;
+  return begin(view, form.inet6, 28, form);
 }
 
 /** The scope of a link-local address: "%2" names it by number, "%eth0" by interface. */
@@ -249,8 +278,8 @@ function zoneIndex(zone: string | undefined): number {
 }
 
 /** Reads the sockaddr that a call such as getsockname(2) left, `length` bytes of it. */
-export function unpackAddress(view: DataView, length: number): Address {
-  const family = view.getUint16(0, true);
+export function unpackAddress(view: DataView, length: number, form: SockaddrForm = FORM): Address {
+  const family = form.lengthByte ? view.getUint8(1) : view.getUint16(0, true);
   if (family === AF_UNIX) {
     const path = new Uint8Array(view.buffer, view.byteOffset + 2, Math.max(length - 2, 0));
     const end = path.indexOf(0);
@@ -261,7 +290,7 @@ export function unpackAddress(view: DataView, length: number): Address {
     const host = [4, 5, 6, 7].map((at) => view.getUint8(at)).join(".");
     return { family: "ipv4", host, port };
   }
-  if (family !== AF_INET6) throw new Error(`Unknown address family ${family}`);
+  if (family !== form.inet6) throw new Error(`Unknown address family ${family}`);
   const scope = view.getUint32(24, true);
   return { family: "ipv6", host: formatIPv6(view, 8) + (scope ? `%${scope}` : ""), port };
 }

@@ -1,11 +1,13 @@
 /** Resource limits and usage of the process: getrlimit(2), setrlimit(2), getrusage(2). */
 import { RLIMIT_NOFILE } from "./constants.ts";
+import { machThreadCpu, openFileAttempts } from "./darwin.ts";
 import { check } from "./errno.ts";
 import { Native } from "./ffi.ts";
 import { c } from "./posix.ts";
 import { system } from "./system.ts";
 import { threadTimes } from "./windows.ts";
 
+/** Linux and FreeBSD; macOS has none. */
 const RUSAGE_THREAD = 1;
 
 /** How many descriptors the process may have open; `Infinity` when there is no limit. */
@@ -41,15 +43,19 @@ export function openFileLimit(): FileLimit {
 export function raiseOpenFileLimit(): FileLimit {
   if (system === "windows") return NONE;
   const { view, pointer } = readLimit();
-  view.setBigUint64(0, view.getBigUint64(8, true), true);
-  // Refused in some sandboxes; then the old limit stays, which the caller sees in the result.
-  c.setrlimit(RLIMIT_NOFILE, pointer);
+  const hard = view.getBigUint64(8, true);
+  for (const soft of system === "darwin" ? openFileAttempts(hard) : [hard]) {
+    view.setBigUint64(0, soft, true);
+    // Refused in some sandboxes; then the old limit stays, which the caller sees in the result.
+    if (c.setrlimit(RLIMIT_NOFILE, pointer) === 0) break;
+  }
   return openFileLimit();
 }
 
 /** CPU time of the calling thread in milliseconds, user and system apart. */
 export function threadCpu(): { user: number; system: number } {
   if (system === "windows") return threadTimes();
+  if (system === "darwin") return machThreadCpu();
   const usage = new Native(144);
   check(c.getrusage(RUSAGE_THREAD, usage.pointer), "getrusage", "read the thread's CPU time");
   const ms = (at: number) => usage.int32[at]! * 1000 + usage.int32[at + 2]! / 1000;

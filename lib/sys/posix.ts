@@ -5,9 +5,10 @@
  * the wrappers below add the one rule that every caller needs (EINTR means "again", see signal(7)).
  */
 import { O_NONBLOCK } from "./constants.ts";
+import { darwinCalls } from "./darwin.ts";
 import { check, ERRNO, errno } from "./errno.ts";
 import { type Functions, Native, NULL, open, type Pointer, type Signature } from "./ffi.ts";
-import { absent, LIBC, system } from "./system.ts";
+import { LIBC, system } from "./system.ts";
 import { setNotInherited } from "./windows.ts";
 import { isSocket, portableCalls, setNonBlockingMode } from "./winsock.ts";
 
@@ -40,6 +41,7 @@ const TABLE = {
   fcntl: { args: ["i32", "i32", "i32"], result: "i32" }, //    fd, command, value
   ioctl: { args: ["i32", "i32", "pointer"], result: "i32" }, // fd, request, value
   lseek: { args: ["i32", "size", "i32"], result: "size" }, //  fd, offset, from where
+  isatty: { args: ["i32"], result: "i32" },
   // readiness
   select: { args: ["i32", "pointer", "pointer", "pointer", "pointer"], result: "i32" },
   poll: { args: ["pointer", "size", "i32"], result: "i32" }, // pollfd[], count, milliseconds
@@ -64,7 +66,7 @@ const WINDOWS = system === "windows";
 export const c: Calls = WINDOWS
   ? portableCalls(Object.keys({ ...TABLE, ...MORE }))
   : system === "darwin"
-  ? { ...open(LIBC, TABLE), ...absent<Functions<typeof MORE>>("this function") }
+  ? darwinCalls(open(LIBC, TABLE), Object.keys(MORE))
   : open(LIBC, { ...TABLE, ...MORE });
 
 /** Repeats a call for as long as a signal interrupts it. close(2) and connect(2) are not repeatable. */
