@@ -21,8 +21,9 @@ print("waiting");
 const start = performance.now();
 let turns = 0;
 for (; !stop && performance.now() - start < 10_000; turns++) {
-  selector.dispatch(100, () => print("something was ready"));
-  await turn();
+  const called = selector.dispatch(100, () => print("something was ready"));
+  // A timer after a wait for nothing: Deno looks for signals when it sleeps, or after 61 turns.
+  await (called === 0 ? rest(0) : turn());
 }
 print(JSON.stringify({ stop, turns, ms: performance.now() - start }));
 process.exit(stop ? 0 : 1);
