@@ -4,7 +4,7 @@ import { Native } from "../sys/ffi.ts";
 import { MSG_NOSIGNAL, MSG_PEEK, SHUT_RD, SHUT_RDWR, SHUT_WR } from "../sys/constants.ts";
 import { c, closeFd, setNonBlocking } from "../sys/posix.ts";
 import { acceptFd, newPair } from "../sys/sockets.ts";
-import { type Address, SOCKADDR_SIZE, unpackAddress } from "./address.ts";
+import { type Address, SOCKADDR_SIZE, unpackAddress } from "../sys/sockaddr.ts";
 import {
   type ConnectOptions,
   finishConnect,

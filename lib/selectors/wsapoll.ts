@@ -109,11 +109,22 @@ export class WsaPollSelector<T = unknown> extends PollList<T> {
 
   /** Without any socket WSAPoll fails with WSAEINVAL at once, so the thread sleeps instead. */
   #pollOrSleep(timeoutMs: number): number {
-    if (this.length > 0) return this.poll(timeoutMs);
+    if (this.length > 0) {
+      const result = this.poll(timeoutMs);
+      return result === -ERRNO.EBADF! && this.#dropClosed() ? 0 : result;
+    }
     this.ready.length = 0;
     this.readyBits.length = 0;
     sleepFor(timeoutMs);
     return 0;
+  }
+
+  /** Closed while registered, and nothing else left: an error then, and not POLLNVAL. */
+  #dropClosed(): boolean {
+    this.ready.length = 0;
+    const closed = this.registrations.filter((r) => r && r.slot >= 0 && !isOpen(r.fd));
+    for (const registration of closed) super.remove(registration!);
+    return closed.length > 0;
   }
 
   /** A hang-up of which a writer cannot be told: is it an error, or must it wait in another way? */

@@ -13,7 +13,10 @@ import {
 import { socketPair } from "../../lib/net/mod.ts";
 import { openFileLimit, raiseOpenFileLimit } from "../../lib/sys/limits.ts";
 import { TempDir } from "../support/files.ts";
-import { duplicateAbove, encode, ownership, pipe, thrownBy } from "../support/sockets.ts";
+import { duplicate, duplicateAbove, duplicateAt, encode } from "../support/sockets.ts";
+import { ownership, pipe, thrownBy } from "../support/sockets.ts";
+import { itUnless, NO_CHOICE_OF_NUMBERS, NO_FILES, NO_PIPES } from "../support/systems.ts";
+import { onWindows } from "../support/systems.ts";
 import type { Create } from "./selector.ts";
 
 const BAD_EVENTS: unknown[] = [0, 4, 5, 7, -1, 1.5, NaN, 999999, "1", null, undefined, true];
@@ -69,7 +72,7 @@ export function argumentCases(name: SelectorName, create: Create): void {
   });
 
   it("register() of a descriptor that is not open: OSError EBADF, nothing stays", () => {
-    const [selector, a] = own(create(), ...socketPair());
+    const [selector, a, , other] = own(create(), ...socketPair(), ...socketPair());
     const fd = a.fileno();
     a.close();
     for (const events of [EVENT_READ, EVENT_WRITE, EVENT_READ | EVENT_WRITE]) {
@@ -84,29 +87,33 @@ export function argumentCases(name: SelectorName, create: Create): void {
     expect(() => selector.getKey(fd)).toThrow(NotRegisteredError);
     expect(selector.select(0)).toEqual([]);
     // The number can be registered once it is open.
-    const [open] = own(duplicateAbove(own(...socketPair())[0].fileno(), fd));
+    const [open] = own(duplicateAt(other.fileno(), fd));
     selector.register(open, EVENT_READ);
   });
 
-  it("register() of a regular file or a directory: OSError EPERM, nothing stays", () => {
-    const [selector, folder] = own(create(), new TempDir());
-    for (const [path, flags] of [[folder.file("file"), "w+"], [folder.path, "r"]] as const) {
-      const fd = openSync(path, flags);
-      try {
-        const error = thrownBy(() => selector.register(fd, EVENT_READ));
-        expect(error instanceof OSError).toBe(true);
-        expect(error.code).toBe("EPERM");
-        expect(selector.getMap().size).toBe(0);
-        expect(() => selector.unregister(fd)).toThrow(NotRegisteredError);
-        expect(selector.select(0)).toEqual([]);
-      } finally {
-        closeSync(fd);
+  itUnless(
+    NO_FILES,
+    "register() of a regular file or a directory: OSError EPERM, nothing stays",
+    () => {
+      const [selector, folder] = own(create(), new TempDir());
+      for (const [path, flags] of [[folder.file("file"), "w+"], [folder.path, "r"]] as const) {
+        const fd = openSync(path, flags);
+        try {
+          const error = thrownBy(() => selector.register(fd, EVENT_READ));
+          expect(error instanceof OSError).toBe(true);
+          expect(error.code).toBe("EPERM");
+          expect(selector.getMap().size).toBe(0);
+          expect(() => selector.unregister(fd)).toThrow(NotRegisteredError);
+          expect(selector.select(0)).toEqual([]);
+        } finally {
+          closeSync(fd);
+        }
       }
-    }
-  });
+    },
+  );
 
   it("register() takes pipes, and objects that only have a fileno()", () => {
-    const [selector, reader, writer] = own(create(), ...pipe());
+    const [selector, reader, writer] = own(create(), ...(NO_PIPES ? socketPair() : pipe()));
     const object = { fileno: () => writer.fileno() };
     selector.register(reader, EVENT_READ);
     const key = selector.register(object, EVENT_WRITE);
@@ -142,32 +149,55 @@ export function argumentCases(name: SelectorName, create: Create): void {
     expect(selector.getMap().size).toBe(1);
   });
 
-  it("numbers above FD_SETSIZE: a RangeError that names the limit on select, else no limit", () => {
-    raiseOpenFileLimit();
-    const highest = 5000;
-    // Only a hard limit that low could forbid the number; then there is nothing to be seen here.
-    if (openFileLimit().soft <= highest) {
-      console.log(`skipped: the limit of open files is ${openFileLimit().soft}`);
-      return;
-    }
-    const [selector, a, b] = own(create(), ...socketPair());
-    const [last] = own(duplicateAbove(a.fileno(), 1023));
-    const [first] = own(duplicateAbove(a.fileno(), 1024));
-    const [far] = own(duplicateAbove(a.fileno(), highest));
-    b.send(encode("x"));
-    if (last.fileno() === 1023) selector.register(last, EVENT_READ);
-    if (name === "select") {
-      for (const above of [first, far]) {
-        const error = thrownBy(() => selector.register(above, EVENT_READ));
-        expect(error instanceof RangeError).toBe(true);
-        expect(error.message).toMatch(/FD_SETSIZE is 1024/);
-        expect(() => selector.getKey(above)).toThrow(NotRegisteredError);
+  itUnless(
+    NO_CHOICE_OF_NUMBERS,
+    "numbers above FD_SETSIZE: a RangeError that names the limit on select, else no limit",
+    () => {
+      raiseOpenFileLimit();
+      const highest = 5000;
+      // Only a hard limit that low could forbid the number; then there is nothing to be seen here.
+      if (openFileLimit().soft <= highest) {
+        console.log(`skipped: the limit of open files is ${openFileLimit().soft}`);
+        return;
       }
-    } else {
-      selector.register(first, EVENT_READ);
-      selector.register(far, EVENT_READ);
+      const [selector, a, b] = own(create(), ...socketPair());
+      const [last] = own(duplicateAbove(a.fileno(), 1023));
+      const [first] = own(duplicateAbove(a.fileno(), 1024));
+      const [far] = own(duplicateAbove(a.fileno(), highest));
+      b.send(encode("x"));
+      if (last.fileno() === 1023) selector.register(last, EVENT_READ);
+      if (name === "select") {
+        for (const above of [first, far]) {
+          const error = thrownBy(() => selector.register(above, EVENT_READ));
+          expect(error instanceof RangeError).toBe(true);
+          expect(error.message).toMatch(/FD_SETSIZE is 1024/);
+          expect(() => selector.getKey(above)).toThrow(NotRegisteredError);
+        }
+      } else {
+        selector.register(first, EVENT_READ);
+        selector.register(far, EVENT_READ);
+      }
+      const ready = selector.select(1000).map(([key]) => key.fd).sort((x, y) => x - y);
+      expect(ready).toEqual([...selector.getMap().keys()].sort((x, y) => x - y));
+    },
+  );
+
+  const many =
+    "more sockets than FD_SETSIZE: a RangeError that names the limit on select, else no limit";
+  itUnless(onWindows ? undefined : "here numbers count, and not how many there are", many, () => {
+    const [selector, a] = own(create(), ...socketPair());
+    const sockets = Array.from({ length: 1030 }, () => own(duplicate(a.fileno()))[0]);
+    const limit = name === "select" ? 1024 : sockets.length;
+    for (const socket of sockets.slice(0, limit)) selector.register(socket, EVENT_WRITE);
+    for (const socket of sockets.slice(limit)) {
+      const error = thrownBy(() => selector.register(socket, EVENT_WRITE));
+      expect(error instanceof RangeError).toBe(true);
+      expect(error.message).toMatch(/FD_SETSIZE is 1024/);
+      expect(() => selector.getKey(socket)).toThrow(NotRegisteredError);
     }
-    const ready = selector.select(1000).map(([key]) => key.fd).sort((x, y) => x - y);
-    expect(ready).toEqual([...selector.getMap().keys()].sort((x, y) => x - y));
+    expect(selector.select(1000).length).toBe(limit);
+    selector.unregister(sockets[0]!);
+    selector.register(a, EVENT_WRITE);
+    expect(selector.select(1000).length).toBe(limit);
   });
 }

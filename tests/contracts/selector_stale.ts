@@ -4,15 +4,15 @@ import { expect, it } from "bun:test";
 import { EVENT_READ, EVENT_WRITE, type Selector, wake } from "../../lib/selectors/mod.ts";
 import { socketPair } from "../../lib/net/mod.ts";
 import { threadCpu } from "../../lib/sys/limits.ts";
-import { c, closeFd } from "../../lib/sys/posix.ts";
-import { Descriptor, duplicate, encode, ownership, tcpPair } from "../support/sockets.ts";
+import { closeFd } from "../../lib/sys/posix.ts";
+import { duplicate, duplicateAt, encode, ownership, tcpPair } from "../support/sockets.ts";
 import { timed } from "../support/waiting.ts";
 import type { Create } from "./selector.ts";
 
 const cpu = () => threadCpu().user + threadCpu().system;
 
 /** Waits in vain, and asserts that the thread slept meanwhile. */
-function sleepsFor(selector: Selector, timeoutMs: number): void {
+function sleepsFor<T>(selector: Selector<T>, timeoutMs: number): void {
   const before = cpu();
   const { result, ms } = timed(() => selector.select(timeoutMs));
   const used = cpu() - before;
@@ -87,7 +87,7 @@ export function staleCases(create: Create): void {
     selector.register(fd, EVENT_READ, "first life");
     closeFd(a.detach());
     selector.unregister(fd);
-    const [copy] = own(new Descriptor(c.dup2(idle.fileno(), fd)));
+    const [copy] = own(duplicateAt(idle.fileno(), fd));
     expect(copy.fileno()).toBe(fd);
     const key = selector.register(fd, EVENT_READ, "second life");
     sleepsFor(selector, 100);
@@ -108,7 +108,7 @@ export function staleCases(create: Create): void {
       const other = key.fd === a.fileno() ? b.fileno() : a.fileno();
       if (told.length > 1) return;
       selector.unregister(other);
-      expect(c.dup2(idle.fileno(), other)).toBe(other); // closes it, too
+      duplicateAt(idle.fileno(), other); // closes it, too; its Socket owns the new life
       selector.register(other, EVENT_READ, "second life");
     });
     expect(told).toEqual(["first life"]);
@@ -143,7 +143,7 @@ export function staleCases(create: Create): void {
     selector.register(fd, EVENT_READ, "first life");
     closeFd(a.detach());
     expect(selector.select(0)).toEqual([]);
-    own(new Descriptor(c.dup2(other.fileno(), fd)));
+    own(duplicateAt(other.fileno(), fd));
     expect(selector.select(0)).toEqual([]);
     selector.unregister(fd);
     const key = selector.register(fd, EVENT_WRITE, "second life");

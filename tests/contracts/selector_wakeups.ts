@@ -10,6 +10,7 @@ import { socketPair } from "../../lib/net/mod.ts";
 import { HelperThread } from "../support/helper_thread.ts";
 import { Program } from "../support/programs.ts";
 import { encode, ownership } from "../support/sockets.ts";
+import { itUnless, NO_SIGNALS } from "../support/systems.ts";
 import { sleep, timed } from "../support/waiting.ts";
 import type { Create } from "./selector.ts";
 
@@ -115,22 +116,26 @@ export function wakeupCases(name: SelectorName, create: Create): void {
     expect(() => selector.modify(handle.wakeFd, EVENT_READ)).toThrow(NotRegisteredError);
   });
 
-  it("a signal ends a wait of the main thread early with [], and its handler runs next", async () => {
-    const program = new Program("signal_wait.ts", [name]);
-    expect(await program.line()).toBe("waiting");
-    await sleep(100); // from the line to the wait
-    process.kill(program.pid, "SIGUSR2");
-    const { ready, ms, handledBeforeYield, handled } = JSON.parse(await program.line());
-    expect({ ready, handledBeforeYield, handled }).toEqual({
-      ready: 0,
-      handledBeforeYield: 0,
-      handled: 1,
-    });
-    expect(ms).toBeLessThan(2000);
-    expect((await program.ended).code).toBe(0);
-  });
+  itUnless(
+    NO_SIGNALS,
+    "a signal ends a wait of the main thread early with [], and its handler runs next",
+    async () => {
+      const program = new Program("signal_wait.ts", [name]);
+      expect(await program.line()).toBe("waiting");
+      await sleep(100); // from the line to the wait
+      process.kill(program.pid, "SIGUSR2");
+      const { ready, ms, handledBeforeYield, handled } = JSON.parse(await program.line());
+      expect({ ready, handledBeforeYield, handled }).toEqual({
+        ready: 0,
+        handledBeforeYield: 0,
+        handled: 1,
+      });
+      expect(ms).toBeLessThan(2000);
+      expect((await program.ended).code).toBe(0);
+    },
+  );
 
-  it("signals do not end the wait of a Worker, nor make it longer", async () => {
+  itUnless(NO_SIGNALS, "signals do not end the wait of a Worker, nor make it longer", async () => {
     const program = new Program("signal_worker.ts", [name]);
     const { ready, ms, interrupted } = JSON.parse(await program.line());
     expect(ready).toBe(0);

@@ -1,9 +1,10 @@
 // Ends of connections that are not orderly, and socket pairs.
 import { describe, expect, it } from "bun:test";
 import { type OSError, Socket, socketPair, WOULD_BLOCK } from "../../lib/net/mod.ts";
-import { c, isOpen } from "../../lib/sys/posix.ts";
+import { isOpen } from "../../lib/sys/posix.ts";
 import {
   acceptSoon,
+  closesOnExec,
   decode,
   encode,
   ownership,
@@ -11,25 +12,46 @@ import {
   receive,
   thrownBy,
 } from "../support/sockets.ts";
+import { itUnless, NO_RESETS, onWindows } from "../support/systems.ts";
 import { settles } from "../support/waiting.ts";
 
-const F_GETFD = 1, FD_CLOEXEC = 1;
 const buffer = new Uint8Array(new ArrayBuffer(100));
 
 describe("Socket: resets and pairs", () => {
   const own = ownership();
 
-  it("setLinger(0) makes close() reset: data first, ECONNRESET once, then 0", () => {
+  itUnless(
+    NO_RESETS,
+    "setLinger(0) makes close() reset: data first, ECONNRESET once, then 0",
+    () => {
+      const [listener] = own(Socket.listen({ host: "127.0.0.1" }));
+      const [client] = own(Socket.connect({ port: portOf(listener), timeoutMs: 2000 }));
+      const [server] = own(acceptSoon(listener));
+      server.send(encode("last words"));
+      server.setLinger(0);
+      server.close();
+      expect(decode(receive(client, 10))).toBe("last words");
+      expect(thrownBy(() => settles(() => client.recv(buffer), 0)).code).toBe("ECONNRESET");
+      expect(client.recv(buffer)).toBe(0);
+      expect(thrownBy(() => client.send(encode("x"))).code).toBe("EPIPE");
+    },
+  );
+
+  it("setLinger(0) makes close() reset: the peer is told at once, and can no longer send", () => {
     const [listener] = own(Socket.listen({ host: "127.0.0.1" }));
     const [client] = own(Socket.connect({ port: portOf(listener), timeoutMs: 2000 }));
     const [server] = own(acceptSoon(listener));
-    server.send(encode("last words"));
     server.setLinger(0);
     server.close();
-    expect(decode(receive(client, 10))).toBe("last words");
-    expect(thrownBy(() => settles(() => client.recv(buffer), 0)).code).toBe("ECONNRESET");
-    expect(client.recv(buffer)).toBe(0);
-    expect(thrownBy(() => client.send(encode("x"))).code).toBe("EPIPE");
+    const attempt = () => {
+      try {
+        return String(client.send(encode("x")));
+      } catch (error) {
+        return (error as OSError).code;
+      }
+    };
+    const refused = ["ECONNRESET", "ECONNABORTED", "EPIPE"];
+    expect(settles(() => refused.includes(attempt()), true)).toBe(true);
   });
 
   it("setLinger(null) takes that back: close() ends the stream in order", () => {
@@ -42,7 +64,7 @@ describe("Socket: resets and pairs", () => {
     expect(settles(() => client.recv(buffer), 0)).toBe(0);
   });
 
-  it("takeError() takes the error that recv() then does not throw", () => {
+  itUnless(NO_RESETS, "takeError() takes the error that recv() then does not throw", () => {
     const [listener] = own(Socket.listen({ host: "127.0.0.1" }));
     const [client] = own(Socket.connect({ port: portOf(listener), timeoutMs: 2000 }));
     const [server] = own(acceptSoon(listener));
@@ -61,7 +83,12 @@ describe("Socket: resets and pairs", () => {
       expect(to.recv(buffer)).toBe(WOULD_BLOCK);
       from.send(encode("hello"));
       expect(decode(receive(to, 5))).toBe("hello");
-      expect(c.fcntl(from.fileno(), F_GETFD, 0) & FD_CLOEXEC).toBe(FD_CLOEXEC);
+      expect(closesOnExec(from.fileno())).toBe(true);
+    }
+    if (onWindows) { // TCP of the loopback, and nobody else's
+      expect((a.localAddress as { host: string }).host).toBe("127.0.0.1");
+      expect([a.localAddress, b.localAddress]).toEqual([b.remoteAddress, a.remoteAddress]);
+      return;
     }
     expect(a.localAddress).toEqual({ family: "unix", path: "" });
     expect(a.remoteAddress).toEqual({ family: "unix", path: "" });

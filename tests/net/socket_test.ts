@@ -8,6 +8,7 @@ import { c, isOpen } from "../../lib/sys/posix.ts";
 import { TempDir } from "../support/files.ts";
 import {
   acceptSoon,
+  closesOnExec,
   decode,
   encode,
   fill,
@@ -16,13 +17,14 @@ import {
   receive,
   thrownBy,
 } from "../support/sockets.ts";
+import { itUnless, NO_RESETS, NO_UNIX_SOCKETS, onWindows } from "../support/systems.ts";
 import { settles } from "../support/waiting.ts";
 
-const F_GETFD = 1, FD_CLOEXEC = 1, F_GETFL = 3, O_NONBLOCK = 0o4000;
+const F_GETFL = 3, O_NONBLOCK = 0o4000;
 const buffer = new Uint8Array(new ArrayBuffer(100));
 const peek = new Native(8);
-const folder = new TempDir();
-afterAll(() => folder[Symbol.dispose]());
+let folder: TempDir | undefined;
+afterAll(() => folder?.[Symbol.dispose]());
 let files = 0;
 
 type Endpoint = { host: string; port: number } | { path: string };
@@ -40,13 +42,20 @@ const tcp = (host: string): Kind => ({
 });
 const unix: Kind = {
   name: "Unix sockets",
-  listen: () => Socket.listen({ path: folder.file(`s${files++}`) }),
+  listen: () => Socket.listen({ path: (folder ??= new TempDir()).file(`s${files++}`) }),
   endpoint: (listener) => ({ path: (listener.localAddress as { path: string }).path }),
 };
 const loopback6 = Object.values(networkInterfaces()).flat().some((a) => a?.address === "::1");
 if (!loopback6) console.log("skipped: TCP on ::1, which this machine does not have");
 
-for (const kind of [tcp("127.0.0.1"), ...(loopback6 ? [tcp("::1")] : []), unix]) {
+if (NO_UNIX_SOCKETS) console.log(`not run: Socket: ${unix.name}: ${NO_UNIX_SOCKETS}`);
+const kinds = [
+  tcp("127.0.0.1"),
+  ...(loopback6 ? [tcp("::1")] : []),
+  ...(NO_UNIX_SOCKETS ? [] : [unix]),
+];
+
+for (const kind of kinds) {
   describe(`Socket: ${kind.name}`, () => {
     const own = ownership();
 
@@ -68,8 +77,10 @@ for (const kind of [tcp("127.0.0.1"), ...(loopback6 ? [tcp("::1")] : []), unix])
 
     it("all start non-blocking and close-on-exec", () => {
       for (const socket of connected()) {
+        expect(closesOnExec(socket.fileno())).toBe(true);
+        // Windows does not tell the mode; recv() and accept() do, see below.
+        if (onWindows) continue;
         expect(c.fcntl(socket.fileno(), F_GETFL, 0) & O_NONBLOCK).toBe(O_NONBLOCK);
-        expect(c.fcntl(socket.fileno(), F_GETFD, 0) & FD_CLOEXEC).toBe(FD_CLOEXEC);
       }
     });
 
@@ -141,7 +152,8 @@ for (const kind of [tcp("127.0.0.1"), ...(loopback6 ? [tcp("::1")] : []), unix])
       expect(thrownBy(() => client.send(encode("x"))).code).toBe("EPIPE");
     });
 
-    it("send() to a peer that closed: EPIPE in the end, an OSError and no signal", () => {
+    const broken = onWindows ? "ECONNRESET (connection reset by peer)" : "EPIPE (broken pipe)";
+    it(`send() to a peer that closed: ${broken} in the end, an OSError and no signal`, () => {
       const [client, server] = connected();
       server.close();
       const attempt = () => {
@@ -152,11 +164,13 @@ for (const kind of [tcp("127.0.0.1"), ...(loopback6 ? [tcp("::1")] : []), unix])
           return (error as OSError).message;
         }
       };
-      const message = "Cannot send: EPIPE (broken pipe)";
+      const message = `Cannot send: ${broken}`;
       expect(settles(attempt, message)).toBe(message);
     });
 
-    it("recv() from a peer that closed with our bytes unread: ECONNRESET once, then 0", () => {
+    const onceUnread =
+      "recv() from a peer that closed with our bytes unread: ECONNRESET once, then 0";
+    itUnless(NO_RESETS, onceUnread, () => {
       const [client, server] = connected();
       client.send(encode("unread"));
       settles(() => c.recv(server.fileno(), peek.pointer, 1, MSG_PEEK), 1);
@@ -209,7 +223,9 @@ for (const kind of [tcp("127.0.0.1"), ...(loopback6 ? [tcp("::1")] : []), unix])
       client.setBuffers({ sendBytes: 20_000 });
       client.setBuffers({ recvBytes: 30_000 });
       const { sendBytes, recvBytes } = client.getBuffers();
-      expect([sendBytes, recvBytes]).toEqual([40_000, kind === unix ? recvBytes : 60_000]);
+      // Linux doubles what it is told, for its own bookkeeping (socket(7)).
+      const [sent, received] = onWindows ? [20_000, 30_000] : [40_000, 60_000];
+      expect([sendBytes, recvBytes]).toEqual([sent, kind === unix ? recvBytes : received]);
       expect(client.takeError()).toBe(null);
     });
   });

@@ -3,7 +3,8 @@ import { afterEach, expect } from "bun:test";
 import { Socket } from "../../lib/net/mod.ts";
 import { check, ERRNO, errno } from "../../lib/sys/errno.ts";
 import { Native } from "../../lib/sys/ffi.ts";
-import { c, closeFd, setNonBlocking } from "../../lib/sys/posix.ts";
+import { c, closeFd, isOpen, setNonBlocking } from "../../lib/sys/posix.ts";
+import { handleCount, isNotInherited, onWindows } from "./systems.ts";
 
 export const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 export const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
@@ -55,6 +56,40 @@ export function pipe(): [Descriptor, Descriptor] {
 
 /** A second descriptor of the same open file. */
 export const duplicate = (fd: number): Descriptor => new Descriptor(check(c.dup(fd), "dup"));
+
+/**
+ * A duplicate of `from` whose number is exactly `fd`; what had the number before is closed. dup2(2), and
+ * on Windows, which has nothing of the kind, as many duplicates as it takes until the number comes.
+ */
+export function duplicateAt(from: number, fd: number): Descriptor {
+  if (!onWindows) return new Descriptor(check(c.dup2(from, fd), "dup2"));
+  if (isOpen(fd)) closeFd(fd);
+  const others: number[] = [];
+  try {
+    for (let i = 0; i < 10_000; i++) {
+      const copy = check(c.dup(from), "dup");
+      if (copy === fd) return new Descriptor(copy);
+      others.push(copy);
+    }
+  } finally {
+    for (const other of others) closeFd(other);
+  }
+  throw new Error(`number ${fd} does not come again`);
+}
+
+const F_GETFD = 1, FD_CLOEXEC = 1;
+
+/** Whether another program that this process starts does not get the descriptor. */
+export const closesOnExec = (fd: number): boolean =>
+  onWindows ? isNotInherited(fd) : (c.fcntl(fd, F_GETFD, 0) & FD_CLOEXEC) === FD_CLOEXEC;
+
+/** Something that grows by one with each descriptor that is left open. */
+export function openDescriptors(): number {
+  if (onWindows) return handleCount();
+  const lowestFree = check(c.dup(0), "dup");
+  closeFd(lowestFree);
+  return lowestFree;
+}
 
 const F_DUPFD = 0;
 
