@@ -5,16 +5,14 @@
  *
  * @module
  */
-export {
-  type Address,
-  formatAddress,
-  type InetAddress,
-  parseHostPort,
-  ResolveError,
-  resolveHost,
-  type UnixAddress,
-} from "./address.ts";
+export { parseHostPort, ResolveError, resolveHost } from "./address.ts";
 export { getAvailablePort, type GetAvailablePortOptions, getNetworkAddress } from "./host.ts";
 export { type ConnectOptions, type ListenOptions } from "./open.ts";
 export { Socket, socketPair, WOULD_BLOCK } from "./socket.ts";
 export { OSError } from "../sys/errno.ts";
+export {
+  type Address,
+  formatAddress,
+  type InetAddress,
+  type UnixAddress,
+} from "../sys/sockaddr.ts";

@@ -15,7 +15,8 @@ import {
 import { pollFor } from "../sys/poll.ts";
 import { newSocket } from "../sys/sockets.ts";
 import { c, closeFd, setNonBlocking } from "../sys/posix.ts";
-import { literalAddresses, packAddress, SOCKADDR_SIZE } from "./address.ts";
+import { packAddress, SOCKADDR_SIZE } from "../sys/sockaddr.ts";
+import { literalAddresses } from "./address.ts";
 import { checkDuration, setInt, setTimeouts, takeError } from "./options.ts";
 
 /**

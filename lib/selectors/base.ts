@@ -224,6 +224,7 @@ export abstract class BaseSelector<T> extends Registry<T> implements Selector<T>
     this.clear();
     this.release();
     this.#waker?.close();
+    this.#guard.close();
     this.#async?.fail(new SelectorClosedError("Cannot wait any longer: the selector was closed"));
   }
 

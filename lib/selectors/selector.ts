@@ -302,7 +302,7 @@ export interface Selector<T = unknown> extends Disposable {
    * Called once for a descriptor that is told in wait after wait while nobody reads, writes or accepts:
    * a loop that burns a processor unseen. By default the message becomes a warning of the process.
    */
-  onSpin: (report: SpinReport<T>) => void;
+  onSpin(report: SpinReport<T>): void;
 
   /**
    * Makes the current wait, or the next one, return early. Several calls before a wait count once.

@@ -6,9 +6,10 @@
  * A descriptor that was told in many waits in a row is suspicious, no more: a busy one looks the same.
  * Of suspicious ones the system's own counts are compared, before and after its handler had its chance.
  */
-import { usedUp } from "../sys/usage.ts";
+import { peerName } from "../sys/sockaddr.ts";
+import { Usage } from "../sys/usage.ts";
 import type { Registration } from "./registration.ts";
-import { EVENT_READ, EVENT_WRITE, type FileObject, type SpinReport } from "./selector.ts";
+import { EVENT_READ, EVENT_WRITE, type SpinReport } from "./selector.ts";
 
 /** Waits in a row that told a descriptor until it is looked at more closely. */
 export const SUSPICIOUS = 1000;
@@ -29,6 +30,7 @@ export class SpinGuard<T> {
   /** Looks that wait for their second half. */
   #looks: Look<T>[] = [];
   readonly #idle = new Map<Registration<T>, number>();
+  readonly #usage = new Usage();
 
   /** Whether `settle` has something to do. */
   pending = false;
@@ -40,7 +42,7 @@ export class SpinGuard<T> {
     raw: number,
     report: (report: SpinReport<T>) => void,
   ): void {
-    const before = usedUp(registration.fd, events);
+    const before = this.#usage.of(registration.fd, events);
     if (before === undefined) {
       registration.streak = 0; // nothing can be known of it; asked again in a while
       return;
@@ -57,19 +59,27 @@ export class SpinGuard<T> {
     for (const look of looks) this.#compare(look);
   }
 
+  /** Gives back what it holds. */
+  close(): void {
+    this.#looks = [];
+    this.#usage.close();
+  }
+
   #compare({ registration, events, raw, report, before }: Look<T>): void {
     const { key, fd, live } = registration;
     const idle = (this.#idle.get(registration) ?? 0) + 1;
-    if (!live || usedUp(fd, events) !== before) {
+    if (!live || this.#usage.of(fd, events) !== before) {
       registration.streak = 0;
       this.#idle.delete(registration);
+      this.#usage.forget(fd);
     } else if (idle < LOOKS) {
       this.#idle.set(registration, idle);
     } else {
       this.#idle.delete(registration);
+      this.#usage.forget(fd);
       registration.streak = -Infinity; // once is enough
       const waits = SUSPICIOUS + LOOKS;
-      const peer = peerOf(key.fileobj);
+      const peer = peerName(fd);
       report({ key, events, raw, peer, waits, message: describe(fd, events, peer, waits) });
     }
   }
@@ -88,8 +98,4 @@ function describe(fd: number, events: number, peer: string | undefined, waits: n
     peer === undefined ? "" : ` (connected to ${peer})`
   } was reported ${what} ` +
     `in ${waits} waits in a row and never used: the loop burns a processor; ${todo}`;
-}
-
-function peerOf(_fileobj: FileObject): string | undefined {
-  return undefined;
 }

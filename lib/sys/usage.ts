@@ -2,9 +2,20 @@
  * How much of a descriptor's data was used up so far, by the system's own counts: tcp(7) TCP_INFO,
  * FIONREAD (SIOCINQ) and SIOCOUTQ. For finding out whether somebody reads, writes or accepts at all.
  */
-import { IPPROTO_TCP } from "./constants.ts";
+import { IPPROTO_TCP, SOL_SOCKET } from "./constants.ts";
 import { Native } from "./ffi.ts";
-import { c } from "./posix.ts";
+import {
+  epoll_ctl,
+  EPOLL_CTL_ADD,
+  EPOLL_CTL_DEL,
+  EPOLL_EVENT,
+  epoll_wait,
+  epollCreate,
+  EPOLLET,
+  EPOLLIN,
+  EPOLLOUT,
+} from "./linux.ts";
+import { c, closeFd } from "./posix.ts";
 import { on, system } from "./system.ts";
 
 const EVENT_READ = 1;
@@ -21,6 +32,8 @@ const TCP_INFO_SIZE = 136;
 const FIONREAD: number = on(0x541b, 0x4004667f, 0x4004667f, 0x4004667f);
 const SIOCOUTQ = 0x5411; // Linux
 
+const SO_ACCEPTCONN: number = on(30, 2, 2, 2);
+
 const info = new Native(TCP_INFO_SIZE);
 const size = new Native(8);
 const count = new Native(8);
@@ -35,26 +48,90 @@ function askTcp(fd: number): Int32Array | undefined {
   return result === 0 && size.int32[0] === TCP_INFO_SIZE ? info.int32 : undefined;
 }
 
+function isListening(fd: number): boolean {
+  size.int32[0] = 4;
+  const result = c.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, count.pointer, size.pointer);
+  return result === 0 && count.int32[0] !== 0;
+}
+
+/** What becomes of descriptors that are suspected of not being used. */
+export class Usage {
+  readonly #news = new News();
+
+  /**
+   * Counts that differ once somebody has used what `events` tells, as text to compare; undefined when
+   * the system has no such counts for this kind of descriptor.
+   */
+  of(fd: number, events: number): string | undefined {
+    const tcp = askTcp(fd);
+    if (tcp && info.bytes[0] === TCP_LISTEN) return `accept queue ${tcp[ACCEPT_QUEUE]}`;
+    const waiting = ask(fd, FIONREAD);
+    // Elsewhere a listener has nothing to read either, however busily somebody accepts from it.
+    if (system !== "linux" && isListening(fd)) return undefined;
+    // At the end of the stream there is nothing to wait for, and reading does not change that.
+    if (events === EVENT_READ && waiting === 0) return "end";
+    if (system !== "linux") return undefined;
+    const unsent = ask(fd, SIOCOUTQ);
+    if (tcp) {
+      // All that was ever received or written, less what is still there: what somebody has read or sent.
+      const read = events & EVENT_READ ? tcp[BYTES_RECEIVED]! - (waiting ?? 0) : 0;
+      const written = events & EVENT_WRITE ? tcp[BYTES_ACKED]! + (unsent ?? 0) : 0;
+      return `${read | 0} ${written | 0}`;
+    }
+    // A listening Unix socket may have a long queue, from which somebody takes one after another.
+    if (waiting === undefined && isListening(fd)) return undefined;
+    return `${waiting} ${unsent} ${this.#news.of(fd)}`;
+  }
+
+  /** It is suspected no longer. */
+  forget(fd: number): void {
+    this.#news.forget(fd);
+  }
+
+  /** Gives back what it holds. */
+  close(): void {
+    this.#news.close();
+  }
+}
+
 /**
- * Counts that differ once somebody has used what `events` tells, as text to compare; undefined when the
- * system has no such counts for this kind of descriptor (an eventfd, a listening Unix socket).
+ * Counts the news of descriptors: data that arrives, room that is made. Other kinds than TCP have no
+ * such counts, but edges of epoll(7) tell them: four bytes that wait before and after are the same four
+ * bytes only if none have arrived in between.
  */
-export function usedUp(fd: number, events: number): string | undefined {
-  const tcp = askTcp(fd);
-  if (tcp && info.bytes[0] === TCP_LISTEN) return `accept queue ${tcp[ACCEPT_QUEUE]}`;
-  const waiting = ask(fd, FIONREAD);
-  const unsent = system === "linux" ? ask(fd, SIOCOUTQ) : undefined;
-  const counts: number[] = [];
-  if (events & EVENT_READ) {
-    if (waiting === undefined) return undefined;
-    counts.push(tcp ? (tcp[BYTES_RECEIVED]! - waiting) | 0 : waiting);
+class News {
+  #epfd = -1;
+  readonly #counts = new Map<number, number>();
+  readonly #event = new Native(16);
+  readonly #events = new Native(64 * EPOLL_EVENT.size);
+
+  of(fd: number): number {
+    if (this.#epfd === -1) this.#epfd = epollCreate();
+    if (!this.#counts.has(fd)) {
+      this.#counts.set(fd, 0);
+      this.#event.int32[0] = EPOLLIN | EPOLLOUT | EPOLLET;
+      this.#event.int32[EPOLL_EVENT.data / 4] = fd;
+      epoll_ctl(this.#epfd, EPOLL_CTL_ADD, fd, this.#event.pointer);
+    }
+    for (let count = 64; count === 64;) {
+      count = epoll_wait(this.#epfd, this.#events.pointer, 64, 0);
+      for (let i = 0; i < count; i++) {
+        const about = this.#events.int32[(i * EPOLL_EVENT.size + EPOLL_EVENT.data) / 4]!;
+        this.#counts.set(about, (this.#counts.get(about) ?? 0) + 1);
+      }
+    }
+    return this.#counts.get(fd)!;
   }
-  if (events & EVENT_WRITE) {
-    // A pipe has FIONREAD only. Elsewhere a socket's tells what it has received, not what it has sent.
-    const pipe = system === "linux" && events === EVENT_WRITE;
-    const written = unsent ?? (pipe ? waiting : undefined);
-    if (written === undefined) return undefined;
-    counts.push(tcp ? (tcp[BYTES_ACKED]! + written) | 0 : written);
+
+  forget(fd: number): void {
+    if (!this.#counts.delete(fd)) return;
+    if (this.#counts.size === 0) return this.close(); // with the ghosts that it may have by now
+    epoll_ctl(this.#epfd, EPOLL_CTL_DEL, fd, this.#event.pointer);
   }
-  return counts.length > 0 ? counts.join(" ") : undefined;
+
+  close(): void {
+    if (this.#epfd !== -1) closeFd(this.#epfd);
+    this.#epfd = -1;
+    this.#counts.clear();
+  }
 }

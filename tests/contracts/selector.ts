@@ -3,9 +3,12 @@
 import { describe } from "bun:test";
 import type { Selector, SelectorName } from "../../lib/selectors/mod.ts";
 import { argumentCases } from "./selector_arguments.ts";
+import { asyncCases } from "./selector_async.ts";
 import { dispatchCases } from "./selector_dispatch.ts";
 import { lifeCases } from "./selector_life.ts";
+import { modeCases } from "./selector_modes.ts";
 import { portedCases } from "./selector_ported.ts";
+import { spinCases } from "./selector_spin.ts";
 import { staleCases } from "./selector_stale.ts";
 import { timeoutCases } from "./selector_timeouts.ts";
 import { wakeupCases } from "./selector_wakeups.ts";
@@ -22,4 +25,7 @@ export function selectorContract(name: SelectorName, create: Create): void {
   describe(`${name}: wake-ups and signals`, () => wakeupCases(name, create));
   describe(`${name}: dispatch and events`, () => dispatchCases(create));
   describe(`${name}: stale events and ghosts`, () => staleCases(create));
+  describe(`${name}: modes and raw bits`, () => modeCases(name, create));
+  describe(`${name}: selectAsync`, () => asyncCases(create));
+  describe(`${name}: spin guard`, () => spinCases(create));
 }

@@ -3,18 +3,20 @@ import fc from "fast-check";
 import { isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
 import {
+  literalAddresses,
+  parseHostPort,
+  ResolveError,
+  resolveHost,
+} from "../../lib/net/address.ts";
+import {
   type Address,
   addressBytes,
   checkPort,
   formatAddress,
-  literalAddresses,
   packAddress,
-  parseHostPort,
-  ResolveError,
-  resolveHost,
   SOCKADDR_SIZE,
   unpackAddress,
-} from "../../lib/net/address.ts";
+} from "../../lib/sys/sockaddr.ts";
 import { thrownBy } from "../support/sockets.ts";
 
 const memory = new DataView(new ArrayBuffer(SOCKADDR_SIZE));

@@ -1,0 +1,223 @@
+/**
+ * Addresses of sockets, and the C structs that hold them: sockaddr_in, sockaddr_in6 and sockaddr_un
+ * (ip(7), ipv6(7), unix(7)).
+ */
+import { AF_INET, AF_INET6, AF_UNIX } from "./constants.ts";
+import { Native } from "./ffi.ts";
+import { c } from "./posix.ts";
+import { isBsd } from "./system.ts";
+
+const { isIPv4, isIPv6 } = process.getBuiltinModule("node:net");
+
+/**
+ * An endpoint of TCP over IPv4 or IPv6.
+ *
+ * @example
+ * ```ts
+ * import { formatAddress, type InetAddress } from "iomux";
+ *
+ * const address: InetAddress = { family: "ipv6", host: "::1", port: 80 };
+ * console.log(formatAddress(address)); // [::1]:80
+ * ```
+ */
+export interface InetAddress {
+  /** Which of the two. */
+  readonly family: "ipv4" | "ipv6";
+  /** The IP address, IPv6 as RFC 5952 writes it. */
+  readonly host: string;
+  /** The port, in the host's byte order. */
+  readonly port: number;
+}
+
+/**
+ * An endpoint of a Unix socket; `path` is empty for one without a name (a client, a socket pair).
+ *
+ * @example
+ * ```ts
+ * import { formatAddress, type UnixAddress } from "iomux";
+ *
+ * const address: UnixAddress = { family: "unix", path: "/run/app.sock" };
+ * console.log(formatAddress(address)); // unix:/run/app.sock
+ * ```
+ */
+export interface UnixAddress {
+  /** Tells it from an InetAddress. */
+  readonly family: "unix";
+  /** The path in the file system. */
+  readonly path: string;
+}
+
+/**
+ * Where a socket is bound, or whom it is connected to.
+ *
+ * @example
+ * ```ts
+ * import { type Address, Socket } from "iomux";
+ *
+ * using server = Socket.listen({ host: "127.0.0.1" });
+ * const address: Address = server.localAddress;
+ * if (address.family !== "unix") console.log(address.host); // 127.0.0.1
+ * ```
+ */
+export type Address = InetAddress | UnixAddress;
+
+/**
+ * "127.0.0.1:80", "[::1]:80" or "unix:PATH".
+ *
+ * @example
+ * ```ts
+ * import { formatAddress, Socket } from "iomux";
+ *
+ * using server = Socket.listen({ host: "127.0.0.1" });
+ * console.log("listening on", formatAddress(server.localAddress)); // e.g. listening on 127.0.0.1:40373
+ * ```
+ */
+export function formatAddress(address: Address): string {
+  if (address.family === "unix") return `unix:${address.path}`;
+  return address.family === "ipv6"
+    ? `[${address.host}]:${address.port}`
+    : `${address.host}:${address.port}`;
+}
+
+/** Returns a port that is an integer between 0 and 65535, and throws RangeError for another. */
+export function checkPort(port: number): number {
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    throw new RangeError(`Invalid port ${port}: ports go from 0 to 65535`);
+  }
+  return port;
+}
+
+/** The four bytes of an IPv4 address, or the sixteen of an IPv6 one. */
+export function addressBytes(host: string): Uint8Array {
+  if (isIPv4(host)) return Uint8Array.from(host.split(".").map(Number));
+  if (!isIPv6(host)) throw new RangeError(`Invalid IP address "${host}"`);
+  const groups = (part: string) =>
+    part.split(":").filter((g) => g !== "").flatMap((group) => {
+      if (!group.includes(".")) return [parseInt(group, 16)];
+      const [a, b, c, d] = group.split(".").map(Number) as [number, number, number, number];
+      return [a << 8 | b, c << 8 | d];
+    });
+  const [head = "", tail] = host.split("::");
+  const first = groups(head);
+  const last = tail === undefined ? [] : groups(tail);
+  const bytes = new DataView(new ArrayBuffer(16));
+  first.forEach((group, i) => bytes.setUint16(i * 2, group));
+  last.forEach((group, i) => bytes.setUint16(16 - (last.length - i) * 2, group));
+  return new Uint8Array(bytes.buffer);
+}
+
+/** Writes an IPv6 address as RFC 5952 says: lower case, the longest run of zeros as "::". */
+function formatIPv6(view: DataView, at: number): string {
+  const groups = Array.from({ length: 8 }, (_, i) => view.getUint16(at + i * 2));
+  if (groups.slice(0, 5).every((g) => g === 0) && groups[5] === 0xffff) {
+    return `::ffff:${[12, 13, 14, 15].map((i) => view.getUint8(at + i)).join(".")}`;
+  }
+  const text = groups.map((g) => g.toString(16)).join(":");
+  const runs = text.match(/(?<![0-9a-f])0(?::0)+(?![0-9a-f])/g) ?? [];
+  const longest = runs.sort((a, b) => b.length - a.length)[0];
+  if (longest === undefined) return text;
+  const start = text.search(new RegExp(`(?<![0-9a-f])${longest}(?![0-9a-f])`));
+  const before = text.slice(0, start).replace(/:$/, "");
+  const after = text.slice(start + longest.length).replace(/^:/, "");
+  return `${before}::${after}`;
+}
+
+/** What differs between the systems in these structs. */
+export interface SockaddrForm {
+  /** BSDs: a byte with the length, and the family in one byte; elsewhere the family has two. */
+  readonly lengthByte: boolean;
+  /** AF_INET6 */
+  readonly inet6: number;
+  /** The longest path: the size of sun_path without the terminating NUL. */
+  readonly pathMax: number;
+}
+
+const FORM: SockaddrForm = {
+  lengthByte: isBsd,
+  inet6: AF_INET6,
+  pathMax: isBsd ? 103 : 107, // sys/un.h: char sun_path[104], and 108 on Linux and Windows
+};
+
+/** Room for the largest of the three structs. */
+export const SOCKADDR_SIZE = 128;
+
+/** Writes how a sockaddr begins, and returns its length. */
+function begin(view: DataView, family: number, length: number, form: SockaddrForm): number {
+  if (form.lengthByte) {
+    view.setUint8(0, length);
+    view.setUint8(1, family);
+  } else {
+    view.setUint16(0, family, true);
+  }
+  return length;
+}
+
+/**
+ * Writes the sockaddr of an IP address or a Unix path, and returns its length.
+ *
+ * @throws RangeError for a name, a bad port, or a path with a NUL or that is too long
+ */
+export function packAddress(
+  view: DataView,
+  to: { host: string; port: number } | string,
+  form: SockaddrForm = FORM,
+): number {
+  new Uint8Array(view.buffer, view.byteOffset, SOCKADDR_SIZE).fill(0);
+  if (typeof to === "string") {
+    const path = new TextEncoder().encode(to);
+    if (path.length === 0 || path.length > form.pathMax || path.includes(0)) {
+      throw new RangeError(
+        `Invalid path of a Unix socket: 1 to ${form.pathMax} bytes are allowed, and no NUL`,
+      );
+    }
+    new Uint8Array(view.buffer, view.byteOffset + 2).set(path);
+    return begin(view, AF_UNIX, 2 + path.length + 1, form);
+  }
+  const [host = "", zone] = to.host.split("%");
+  const bytes = addressBytes(host);
+  const inet = bytes.length === 4;
+  view.setUint16(2, checkPort(to.port));
+  new Uint8Array(view.buffer, view.byteOffset + (inet ? 4 : 8)).set(bytes);
+  if (inet) return begin(view, AF_INET, 16, form);
+  view.setUint32(24, zoneIndex(zone), true);
+  return begin(view, form.inet6, 28, form);
+}
+
+/** The scope of a link-local address: "%2" names it by number, "%eth0" by interface. */
+function zoneIndex(zone: string | undefined): number {
+  if (zone === undefined) return 0;
+  if (/^\d+$/.test(zone)) return Number(zone);
+  // Only its link-local addresses tell an interface's number; a global one has scope 0.
+  const found = process.getBuiltinModule("node:os").networkInterfaces()[zone]
+    ?.find((address) => address.family === "IPv6" && address.scopeid > 0);
+  if (found?.family !== "IPv6") throw new RangeError(`Unknown network interface "${zone}"`);
+  return found.scopeid;
+}
+
+/** Reads the sockaddr that a call such as getsockname(2) left, `length` bytes of it. */
+export function unpackAddress(view: DataView, length: number, form: SockaddrForm = FORM): Address {
+  const family = form.lengthByte ? view.getUint8(1) : view.getUint16(0, true);
+  if (family === AF_UNIX) {
+    const path = new Uint8Array(view.buffer, view.byteOffset + 2, Math.max(length - 2, 0));
+    const end = path.indexOf(0);
+    return { family: "unix", path: new TextDecoder().decode(end < 0 ? path : path.slice(0, end)) };
+  }
+  const port = view.getUint16(2);
+  if (family === AF_INET) {
+    const host = [4, 5, 6, 7].map((at) => view.getUint8(at)).join(".");
+    return { family: "ipv4", host, port };
+  }
+  if (family !== form.inet6) throw new Error(`Unknown address family ${family}`);
+  const scope = view.getUint32(24, true);
+  return { family: "ipv6", host: formatIPv6(view, 8) + (scope ? `%${scope}` : ""), port };
+}
+
+const name = new Native(SOCKADDR_SIZE);
+const nameLength = new Native(8);
+
+/** Whom a socket is connected to, "HOST:PORT" or "unix:PATH"; undefined when it has no peer. */
+export function peerName(fd: number): string | undefined {
+  nameLength.int32[0] = SOCKADDR_SIZE;
+  if (c.getpeername(fd, name.pointer, nameLength.pointer) === -1) return undefined;
+  return formatAddress(unpackAddress(name.view, nameLength.int32[0]!));
+}
