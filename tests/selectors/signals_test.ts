@@ -65,7 +65,7 @@ describe(`signals during waits of ${names.join(", ")}`, () => {
       expect(ms).toBeGreaterThanOrEqual(1000);
       expect(ms).toBeLessThan(1500);
       expect(empty).toBeGreaterThan(20);
-      expect(handled).toBeGreaterThan(20);
+      expect(handled).toBeGreaterThan(5); // signals that come together count as one
       expect(toldAfter.length).toBe(1);
       expect(toldAfter[0]).toBeGreaterThan(250); // the helper may have begun a little earlier
       expect(toldAfter[0]).toBeLessThan(700);
