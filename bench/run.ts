@@ -24,9 +24,10 @@ Sections (all when none is named):
               10 to 10,000 idle descriptors, against C and Python
 
 Options:
-  --rounds N          rounds of the server, generator and selectors sections (5)
+  --rounds N          rounds of the server and generator sections (5); of the
+                      memory and selectors sections, at most 3
   --seconds S         measured window of each measurement (2); of selectors, which
-                      has hundreds of them, S / 100
+                      has hundreds of them, S / 200
   --warmup S          load before the window (1)
   --connections N     connections under load (50)
   --size N            bytes of one message (64)

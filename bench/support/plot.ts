@@ -18,7 +18,7 @@ export interface Plot {
   legend: { name: string; dashed: boolean }[];
 }
 
-const panelWidth = 400, panelHeight = 320, labelWidth = 62;
+const panelWidth = 400, panelHeight = 320, labelWidth = 76;
 const left = 84, top = 92, bottom = 84, right = 12;
 const ink = "#1f2933", muted = "#52606d", grid = "#e4e7eb", paper = "#ffffff";
 
