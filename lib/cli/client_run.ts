@@ -11,6 +11,8 @@ export async function run(
   destination: Destination,
   timeoutMs: number | undefined,
 ): Promise<number> {
+  // Console and pipes are no sockets there, and nothing tells when they are ready.
+  if (process.platform === "win32") throw new Error("client does not run on Windows yet");
   let signalCode: number | undefined;
   const interrupted = () => signalCode !== undefined;
   const restore = onSignals({

@@ -81,7 +81,7 @@ export function formatInfo(info: Info, connections: number | undefined): string 
       name,
       available ? "works" : `no: ${reason}`,
     ]),
-    ["open files", files ? `${show(files.soft)}, can be raised to ${show(files.hard)}` : "unknown"],
+    ["open files", files ? describeFiles(files) : "unknown"],
     ["backlog", `${show(limits.somaxconn)} (net.core.somaxconn)`],
     ["local ports", ports ? `${ports.first} to ${ports.last}` : "unknown"],
     ["epoll watches", `${show(limits.max_user_watches)} (fs.epoll.max_user_watches)`],
@@ -89,6 +89,11 @@ export function formatInfo(info: Info, connections: number | undefined): string 
   ];
   const text = rows.map(([name, value]) => `${name.padEnd(15)}${value}\n`).join("");
   return connections === undefined ? text : text + "\n" + advise(info, connections);
+}
+
+function describeFiles({ soft, hard }: { soft: number; hard: number }): string {
+  if (soft === Number.MAX_SAFE_INTEGER) return "no limit";
+  return `${formatCount(soft)}, can be raised to ${formatCount(hard)}`;
 }
 
 function describeUring(disabled: number | null): string {

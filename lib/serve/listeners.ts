@@ -1,7 +1,8 @@
 /** Opening the sockets that a server listens on, one for each worker. */
 import { existsSync, lstatSync, unlinkSync } from "node:fs";
 import { type Address, OSError, resolveHost, Socket } from "../net/mod.ts";
-import { ERRNO } from "../sys/errno.ts";
+import { SO_REUSEPORT } from "../sys/constants.ts";
+import { check, ERRNO } from "../sys/errno.ts";
 import { c } from "../sys/posix.ts";
 import type { ServeOptions } from "./options.ts";
 
@@ -15,7 +16,7 @@ export interface Listeners {
 
 /**
  * Opens a socket per worker: with SO_REUSEPORT, so that the kernel spreads connections over them, or
- * duplicates of one socket where the address is a Unix path.
+ * duplicates of one socket where the address is a Unix path or the system is Windows.
  *
  * @throws OSError EADDRINUSE, EACCES; ResolveError
  */
@@ -24,15 +25,18 @@ export async function openListeners(options: ServeOptions): Promise<Listeners> {
   if (path !== undefined) {
     removeStale(path);
     const first = Socket.listen({ path, backlog });
-    const others = Array.from({ length: workers - 1 }, () => Socket.fromFd(c.dup(first.fileno())));
     return {
-      sockets: [first, ...others],
+      sockets: shared(first, workers),
       address: { family: "unix", path },
       cleanUp: () => remove(path),
     };
   }
   const [host] = await resolveHost(options.host);
-  const reusePort = workers > 1;
+  const reusePort = workers > 1 && SO_REUSEPORT !== -1;
+  if (workers > 1 && !reusePort) {
+    const sockets = shared(Socket.listen({ host: host!, port: options.port, backlog }), workers);
+    return { sockets, address: sockets[0]!.localAddress, cleanUp: () => {} };
+  }
   // With SO_REUSEPORT the port of another server of this user would be shared, not refused.
   if (reusePort) Socket.listen({ host: host!, port: options.port, backlog: 1 }).close();
   const sockets: Socket[] = [];
@@ -47,6 +51,12 @@ export async function openListeners(options: ServeOptions): Promise<Listeners> {
     throw error;
   }
   return { sockets, address: sockets[0]!.localAddress, cleanUp: () => {} };
+}
+
+/** One listening socket for all: whoever comes first accepts. */
+function shared(first: Socket, workers: number): Socket[] {
+  const copy = () => Socket.fromFd(check(c.dup(first.fileno()), "dup", "share a listening socket"));
+  return [first, ...Array.from({ length: workers - 1 }, copy)];
 }
 
 /** Removes the file of a Unix socket on which nobody listens any more; leaves anything else alone. */

@@ -6,11 +6,12 @@ import { type CreateEngine, engineBench, Recorder } from "../support/engines.ts"
 import { turnFor, turnUntil } from "../support/engines.ts";
 import { TempDir } from "../support/files.ts";
 import { encode, receive, thrownBy } from "../support/sockets.ts";
+import { itUnless, NO_RESETS, NO_UNIX_SOCKETS } from "../support/systems.ts";
 
 export function listenerCases(create: CreateEngine): void {
   const bench = engineBench(create);
 
-  it("many newcomers at once: a bounded number a turn, and all in the end", () => {
+  itUnless(NO_RESETS, "many newcomers at once: a bounded number a turn, and all in the end", () => {
     const engine = bench.engine();
     const recorder = new Recorder();
     const { port } = bench.listen(engine, recorder);
@@ -67,7 +68,7 @@ export function listenerCases(create: CreateEngine): void {
     expect(recorder.count("open")).toBe(1);
   });
 
-  it("a newcomer that is gone before it is accepted does no harm", () => {
+  itUnless(NO_RESETS, "a newcomer that is gone before it is accepted does no harm", () => {
     const engine = bench.engine();
     const recorder = new Recorder();
     const { port } = bench.listen(engine, recorder);
@@ -80,7 +81,7 @@ export function listenerCases(create: CreateEngine): void {
     turnUntil(engine, () => engine.active === 1);
   });
 
-  it("two listeners and a Unix socket on one engine", () => {
+  itUnless(NO_UNIX_SOCKETS, "two listeners and a Unix socket on one engine", () => {
     using folder = new TempDir();
     const engine = bench.engine();
     const recorder = new Recorder();

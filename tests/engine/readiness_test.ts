@@ -10,8 +10,8 @@ for (const { name, available } of availableSelectors()) {
 
 describe("createEngine", () => {
   it("says which selector it uses", () => {
-    const engine = createEngine({ selector: "poll" });
-    expect(engine.selector).toBe("poll");
+    const engine = createEngine({ selector: "select" });
+    expect(engine.selector).toBe("select");
     engine.close();
   });
 });
