@@ -6,6 +6,7 @@ import { FD_SETSIZE } from "../sys/constants.ts";
 import { Timeval } from "../sys/fd_set.ts";
 import { Native } from "../sys/ffi.ts";
 import { c } from "../sys/posix.ts";
+import type { ReadyList } from "./ready_list.ts";
 import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "./selector.ts";
 
 /** The sets of one selector: what is asked, and what the last select has answered. */
@@ -20,8 +21,7 @@ export interface FdSets {
   collect<R>(
     expected: number,
     registrations: readonly (R | undefined)[],
-    ready: R[],
-    events: number[],
+    ready: ReadyList<R>,
   ): void;
 }
 
@@ -87,8 +87,7 @@ export class Bitmaps implements FdSets {
   collect<R>(
     expected: number,
     registrations: readonly (R | undefined)[],
-    ready: R[],
-    events: number[],
+    ready: ReadyList<R>,
   ): void {
     const readable = this.#readable.int32;
     const writable = this.#writable.int32;
@@ -99,8 +98,8 @@ export class Bitmaps implements FdSets {
       const x = exceptional[word]!;
       for (let rest = r | w | x; rest !== 0; rest &= rest - 1) {
         const bit = rest & -rest;
-        ready.push(registrations[word * 32 + (31 - Math.clz32(bit))]!);
-        events.push(
+        ready.add(
+          registrations[word * 32 + (31 - Math.clz32(bit))]!,
           (r & bit ? EVENT_READ : 0) | (w & bit ? EVENT_WRITE : 0) | (x & bit ? EVENT_PRIORITY : 0),
         );
         left -= (r & bit ? 1 : 0) + (w & bit ? 1 : 0) + (x & bit ? 1 : 0);

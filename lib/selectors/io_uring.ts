@@ -19,6 +19,7 @@ import {
   Ring,
 } from "../sys/uring.ts";
 import { BaseSelector } from "./base.ts";
+import { ReadyList } from "./ready_list.ts";
 import { EDGE, ONESHOT, PRIORITY, type Registration } from "./registration.ts";
 import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "./selector.ts";
 
@@ -46,7 +47,9 @@ export class IoUringSelector<T = unknown> extends BaseSelector<T> {
   /** Edges come from multishot requests. */
   protected override readonly modes: number = EDGE | ONESHOT | PRIORITY;
   readonly #ring = new Ring(REQUESTS, COMPLETIONS);
-  #queue: Registration<T>[] = [];
+  #queue = new ReadyList<Registration<T>>();
+  /** The one that `#submitQueue` works on, while the other is filled. */
+  #spare = new ReadyList<Registration<T>>();
   #sequence = 0;
   #wait = 0;
   /** Completions since the last io_uring_enter of a wait. */
@@ -58,8 +61,7 @@ export class IoUringSelector<T = unknown> extends BaseSelector<T> {
    * a request for POLLOUT completes at once, again and again; as a multishot it tells of that only once.
    */
   readonly #halfClosed = new Set<Registration<T>>();
-  readonly #ready: Registration<T>[] = [];
-  readonly #readyBits: number[] = [];
+  readonly #ready = new ReadyList<Registration<T>>();
 
   /** The descriptor of the ring; it is readable when there are completions. */
   fileno(): number {
@@ -81,7 +83,7 @@ export class IoUringSelector<T = unknown> extends BaseSelector<T> {
 
   #enqueue(registration: Registration<T>): void {
     registration.slot = QUEUED;
-    this.#queue.push(registration);
+    this.#queue.add(registration, 0);
   }
 
   /** Takes the request back, and queues another. */
@@ -119,8 +121,9 @@ export class IoUringSelector<T = unknown> extends BaseSelector<T> {
 
   #submitQueue(): void {
     const queue = this.#queue;
-    this.#queue = [];
-    for (const registration of queue) {
+    this.#queue = this.#spare;
+    for (let i = 0; i < queue.length; i++) {
+      const registration = queue.item(i);
       if (registration.slot !== QUEUED) continue;
       const { fd, key: { events }, modes } = registration;
       this.#makeRoom();
@@ -133,6 +136,8 @@ export class IoUringSelector<T = unknown> extends BaseSelector<T> {
       const multi = stays ? IORING_POLL_ADD_MULTI : 0;
       this.#ring.push(IORING_OP_POLL_ADD, fd, NO_ADDRESS, multi, bits, fd, this.#sequence);
     }
+    queue.clear();
+    this.#spare = queue;
   }
 
   /**
@@ -143,8 +148,7 @@ export class IoUringSelector<T = unknown> extends BaseSelector<T> {
    * hint: the request is made again, and the answer to that counts.
    */
   protected override wait(timeoutMs: number): number {
-    this.#ready.length = 0;
-    this.#readyBits.length = 0;
+    this.#ready.clear();
     this.#wait++;
     let hints = this.#reap();
     const start = timeoutMs > 0 && timeoutMs !== Infinity ? performance.now() : 0;
@@ -215,16 +219,15 @@ export class IoUringSelector<T = unknown> extends BaseSelector<T> {
       if (modes & ONESHOT) registration.slot = ASLEEP;
       else this.#enqueue(registration);
     }
-    this.#ready.push(registration);
-    this.#readyBits.push(bits);
+    this.#ready.add(registration, bits);
     return false;
   }
 
   /** What `wait` has found, unless it was unregistered since. */
   protected override take(index: number): Registration<T> | undefined {
-    const registration = this.#ready[index]!;
+    const registration = this.#ready.item(index);
     if (!registration.live) return undefined;
-    const bits = this.#readyBits[index]!;
+    const bits = this.#ready.bits(index);
     // Errors and hang-ups wake readers and writers alike.
     this.taken = (bits & ~(POLLIN | POLLPRI) ? EVENT_WRITE : 0) |
       (bits & ~(POLLOUT | POLLPRI) ? EVENT_READ : 0) | (bits & POLLPRI ? EVENT_PRIORITY : 0);
@@ -237,7 +240,7 @@ export class IoUringSelector<T = unknown> extends BaseSelector<T> {
 
   /** Takes all requests back, so that the kernel lets go of the files now, and closes the ring. */
   protected override release(): void {
-    this.#queue = [];
+    this.#queue.clear();
     this.#makeRoom();
     const flags = IORING_ASYNC_CANCEL_ALL_ANY;
     this.#ring.push(IORING_OP_ASYNC_CANCEL, -1, NO_ADDRESS, 0, flags, NOBODY, 0);

@@ -22,6 +22,7 @@ import {
   EV_DISPATCH,
   EV_ENABLE,
   EV_EOF,
+  EV_ERROR,
   EV_ONESHOT,
   EV_RECEIPT,
   EVFILT_EXCEPT,
@@ -32,6 +33,7 @@ import {
 } from "../sys/kevent.ts";
 import { cannotWatch, checkPollable } from "../sys/pollable.ts";
 import { BaseSelector } from "./base.ts";
+import { ReadyList } from "./ready_list.ts";
 import { EDGE, ONESHOT, PRIORITY, type Registration } from "./registration.ts";
 import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "./selector.ts";
 
@@ -70,10 +72,8 @@ export class KqueueSelector<T = unknown> extends BaseSelector<T> {
   readonly #changes = new KeventList(FILTERS.length, this.#queue.layout);
   readonly #receipts = new KeventList(FILTERS.length, this.#queue.layout);
   #events = new KeventList(128, this.#queue.layout);
-  /** What the last wait found: registrations, their EVENT_* bits and their EV_* flags. */
-  readonly #ready: Registration<T>[] = [];
-  readonly #bits: number[] = [];
-  readonly #flags: number[] = [];
+  /** What the last wait found: registrations, their EVENT_* bits and the flags EV_EOF and EV_ERROR. */
+  readonly #ready = new ReadyList<Registration<T>>();
   /** By descriptor: where in `#ready` it is, if it is there. */
   readonly #places: number[] = [];
   /** Pairs of descriptor and filter that told of no registration. */
@@ -174,11 +174,8 @@ export class KqueueSelector<T = unknown> extends BaseSelector<T> {
   /** Merges the events of a descriptor into one entry. */
   #collect(count: number): number {
     const events = this.#events;
-    this.#ready.length =
-      this.#bits.length =
-      this.#flags.length =
-      this.#stale.length =
-        0;
+    this.#ready.clear();
+    this.#stale.length = 0;
     for (let i = 0; i < count; i++) {
       const fd = events.fd(i);
       const registration = this.registrations[fd];
@@ -204,16 +201,12 @@ export class KqueueSelector<T = unknown> extends BaseSelector<T> {
   }
 
   #tell(registration: Registration<T>, bit: number, flags: number): void {
-    const place = this.#places[registration.fd];
-    if (place !== undefined && this.#ready[place] === registration) {
-      this.#bits[place]! |= bit;
-      this.#flags[place]! |= flags;
-      return;
-    }
+    const raw = bit | (flags & (EV_EOF | EV_ERROR));
+    const place = this.#places[registration.fd] ?? -1;
+    const known = place >= 0 && place < this.#ready.length;
+    if (known && this.#ready.item(place) === registration) return this.#ready.mark(place, raw);
     this.#places[registration.fd] = this.#ready.length;
-    this.#ready.push(registration);
-    this.#bits.push(bit);
-    this.#flags.push(flags);
+    this.#ready.add(registration, raw);
   }
 
   #tellBroken(): void {
@@ -226,10 +219,11 @@ export class KqueueSelector<T = unknown> extends BaseSelector<T> {
 
   /** What `wait` has found, unless it was unregistered since. */
   protected override take(index: number): Registration<T> | undefined {
-    const registration = this.#ready[index];
-    if (registration === undefined || !registration.live) return undefined;
-    this.taken = this.#bits[index]!;
-    this.raw = this.#flags[index]!;
+    if (index >= this.#ready.length) return undefined; // a stale one
+    const registration = this.#ready.item(index);
+    if (!registration.live) return undefined;
+    this.raw = this.#ready.bits(index);
+    this.taken = this.raw & ~(EV_EOF | EV_ERROR);
     // The filter that told it is disabled (EV_DISPATCH); the others have to be.
     if (registration.modes & ONESHOT) {
       this.#silence(registration, registration.slot & ~this.taken, EV_DISABLE);
@@ -268,6 +262,6 @@ export class KqueueSelector<T = unknown> extends BaseSelector<T> {
   protected override release(): void {
     this.#queue.close();
     this.#broken.clear();
-    this.#ready.length = 0;
+    this.#ready.clear();
   }
 }

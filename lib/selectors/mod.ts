@@ -7,9 +7,12 @@
  * @module
  */
 import { EpollSelector } from "./epoll.ts";
+import { IoUringSelector } from "./io_uring.ts";
+import { KqueueSelector } from "./kqueue.ts";
 import { PollSelector } from "./poll.ts";
 import { SelectSelector } from "./select.ts";
 import type { Selector, SelectorName } from "./selector.ts";
+import { WsaPollSelector } from "./wsapoll.ts";
 
 export {
   AlreadyRegisteredError,
@@ -30,11 +33,19 @@ export type {
   WatchOptions,
 } from "./selector.ts";
 export type { BaseSelector } from "./base.ts";
+export type { PollList } from "./poll_list.ts";
 export type { Registration } from "./registration.ts";
 export type { Registry } from "./registry.ts";
 export { wake } from "./waker.ts";
 export { OSError } from "../sys/errno.ts";
-export { EpollSelector, PollSelector, SelectSelector };
+export {
+  EpollSelector,
+  IoUringSelector,
+  KqueueSelector,
+  PollSelector,
+  SelectSelector,
+  WsaPollSelector,
+};
 
 /**
  * A constructor of selectors.
@@ -52,12 +63,15 @@ export type SelectorClass = new <T = unknown>() => Selector<T>;
 
 const classes: Partial<Record<SelectorName, SelectorClass>> = {
   epoll: EpollSelector,
+  io_uring: IoUringSelector,
+  kqueue: KqueueSelector,
   poll: PollSelector,
   select: SelectSelector,
+  wsapoll: WsaPollSelector,
 };
 
 /** The order in which "auto" tries them. */
-const PREFERENCE: readonly SelectorName[] = ["kqueue", "epoll", "poll", "select"];
+const PREFERENCE: readonly SelectorName[] = ["kqueue", "epoll", "wsapoll", "poll", "select"];
 const ALL: readonly SelectorName[] = ["select", "poll", "epoll", "kqueue", "io_uring", "wsapoll"];
 
 /**
@@ -112,6 +126,8 @@ function whyNot(name: SelectorName): string | undefined {
   }
 }
 
+const SCARCE = new Set(["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"]);
+
 /** The environment variable that forces a backend wherever "auto" is asked for. */
 const OVERRIDE = "IOMUX_SELECTOR";
 
@@ -150,7 +166,13 @@ export function createSelector<T = unknown>(name: SelectorName | "auto" = "auto"
   }
   const SelectorClass = classes[chosen];
   if (!SelectorClass) throw new Error(`Cannot use ${chosen}: ${whyNot(chosen)}`);
-  return new SelectorClass<T>();
+  try {
+    return new SelectorClass<T>();
+  } catch (error) {
+    // Out of descriptors or memory is a matter of the moment; anything else means that it can't be had.
+    if (SCARCE.has((error as { code?: string }).code ?? "")) throw error;
+    throw new Error(`Cannot use ${chosen}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** Throws what `createSelector` says of a name in IOMUX_SELECTOR that can't be had. */
@@ -175,5 +197,11 @@ class UnavailableSelector {
  * client.close();
  * ```
  */
-export const DefaultSelector: SelectorClass = classes[preferred()] ??
-  (UnavailableSelector as SelectorClass);
+export const DefaultSelector: SelectorClass = defaultClass();
+
+function defaultClass(): SelectorClass {
+  const name = preferred();
+  // `preferred` has tried its own choice, but not what the environment says.
+  const usable = ALL.includes(name) && whyNot(name) === undefined;
+  return usable ? classes[name]! : UnavailableSelector as SelectorClass;
+}

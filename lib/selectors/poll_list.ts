@@ -9,6 +9,7 @@ import { cannotWatch, checkPollable } from "../sys/pollable.ts";
 import { isOpen } from "../sys/posix.ts";
 import { system } from "../sys/system.ts";
 import { BaseSelector } from "./base.ts";
+import { ReadyList } from "./ready_list.ts";
 import { PRIORITY, type Registration } from "./registration.ts";
 import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "./selector.ts";
 
@@ -40,9 +41,7 @@ export abstract class PollList<T> extends BaseSelector<T> {
   /** The registrations in the order of the list, without gaps. */
   readonly #slots: Registration<T>[] = [];
   /** What the last wait found, copied out because callbacks change the list. */
-  protected readonly ready: Registration<T>[] = [];
-  /** The bits of each. */
-  protected readonly readyBits: number[] = [];
+  protected readonly ready: ReadyList<Registration<T>> = new ReadyList();
 
   /** Appends a pollfd. */
   protected override add(registration: Registration<T>): void {
@@ -105,16 +104,14 @@ export abstract class PollList<T> extends BaseSelector<T> {
 
   #collect(expected: number): number {
     const { view } = this.#list;
-    this.ready.length = 0;
-    this.readyBits.length = 0;
+    this.ready.clear();
     let closed: Registration<T>[] | undefined;
     for (let slot = 0, left = expected; left > 0; slot++) {
       const bits = view.getInt16(slot * SIZE + REVENTS, true);
       if (bits === 0) continue;
       left--;
       const registration = this.#slots[slot]!;
-      this.ready.push(registration);
-      this.readyBits.push(bits);
+      this.ready.add(registration, bits);
       if (bits & POLLNVAL) (closed ??= []).push(registration);
     }
     // Closed while registered. epoll forgets such a descriptor; so do we, or every wait would return
@@ -125,9 +122,9 @@ export abstract class PollList<T> extends BaseSelector<T> {
 
   /** What `wait` has found, unless it was unregistered since. */
   protected override take(index: number): Registration<T> | undefined {
-    const registration = this.ready[index]!;
+    const registration = this.ready.item(index);
     if (!registration.live || registration.slot === -1) return undefined;
-    const bits = this.readyBits[index]!;
+    const bits = this.ready.bits(index);
     this.taken = (bits & WRITE_BITS ? EVENT_WRITE : 0) | (bits & READ_BITS ? EVENT_READ : 0) |
       (bits & POLLPRI ? EVENT_PRIORITY : 0);
     this.raw = bits;
@@ -140,6 +137,6 @@ export abstract class PollList<T> extends BaseSelector<T> {
   /** Nothing is held but memory. */
   protected override release(): void {
     this.#slots.length = 0;
-    this.ready.length = 0;
+    this.ready.clear();
   }
 }

@@ -10,6 +10,7 @@ import { isOpen } from "../sys/posix.ts";
 import { system } from "../sys/system.ts";
 import { BaseSelector } from "./base.ts";
 import { Bitmaps, type FdSets } from "./fd_sets.ts";
+import { ReadyList } from "./ready_list.ts";
 import { PRIORITY, type Registration } from "./registration.ts";
 import { EVENT_PRIORITY } from "./selector.ts";
 import { SocketSets } from "./socket_sets.ts";
@@ -34,8 +35,7 @@ export class SelectSelector<T = unknown> extends BaseSelector<T> {
   /** Priority events: the third set. */
   protected override readonly modes: number = PRIORITY;
   readonly #sets: FdSets = system === "windows" ? new SocketSets() : new Bitmaps();
-  readonly #ready: Registration<T>[] = [];
-  readonly #readyEvents: number[] = [];
+  readonly #ready = new ReadyList<Registration<T>>();
 
   /** Puts the descriptor into the sets. */
   protected override add(registration: Registration<T>): void {
@@ -85,17 +85,16 @@ export class SelectSelector<T = unknown> extends BaseSelector<T> {
   }
 
   #collect(expected: number): number {
-    this.#ready.length = 0;
-    this.#readyEvents.length = 0;
-    this.#sets.collect(expected, this.registrations, this.#ready, this.#readyEvents);
+    this.#ready.clear();
+    this.#sets.collect(expected, this.registrations, this.#ready);
     return this.#ready.length;
   }
 
   /** What `wait` has found, unless it was unregistered since. */
   protected override take(index: number): Registration<T> | undefined {
-    const registration = this.#ready[index]!;
+    const registration = this.#ready.item(index);
     if (!registration.live) return undefined;
-    this.taken = this.raw = this.#readyEvents[index]!;
+    this.taken = this.raw = this.#ready.bits(index);
     return registration;
   }
 
@@ -104,6 +103,6 @@ export class SelectSelector<T = unknown> extends BaseSelector<T> {
 
   /** Nothing is held but memory. */
   protected override release(): void {
-    this.#ready.length = 0;
+    this.#ready.clear();
   }
 }

@@ -11,6 +11,7 @@ import { c } from "../sys/posix.ts";
 import { sleepFor } from "../sys/windows.ts";
 import { isUnconnected } from "../sys/winsock.ts";
 import { type FdSets, noRoom } from "./fd_sets.ts";
+import type { ReadyList } from "./ready_list.ts";
 import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "./selector.ts";
 
 const BOTH = EVENT_READ | EVENT_WRITE;
@@ -69,20 +70,18 @@ export class SocketSets implements FdSets {
   collect<R>(
     expected: number,
     registrations: readonly (R | undefined)[],
-    ready: R[],
-    events: number[],
+    ready: ReadyList<R>,
   ): void {
     if (expected === 0) return;
     this.#places.clear();
     const tell = (fd: number, bits: number) => {
       const place = this.#places.get(fd);
       if (place !== undefined) {
-        events[place]! |= bits;
+        ready.mark(place, bits);
         return;
       }
       this.#places.set(fd, ready.length);
-      ready.push(registrations[fd]!);
-      events.push(bits);
+      ready.add(registrations[fd]!, bits);
     };
     for (let i = 0; i < this.#readers.ready; i++) tell(this.#readers.at(i), EVENT_READ);
     for (let i = 0; i < this.#writers.ready; i++) tell(this.#writers.at(i), EVENT_WRITE);

@@ -16,6 +16,7 @@ import { system } from "../sys/system.ts";
 import { sleepFor } from "../sys/windows.ts";
 import { isAborted, isUnconnected } from "../sys/winsock.ts";
 import { PollList } from "./poll_list.ts";
+import { ReadyList } from "./ready_list.ts";
 import type { Registration } from "./registration.ts";
 import { EVENT_READ, EVENT_WRITE } from "./selector.ts";
 import { SocketSets } from "./socket_sets.ts";
@@ -56,8 +57,7 @@ export class WsaPollSelector<T = unknown> extends PollList<T> {
   readonly name = "wsapoll";
   readonly #aside = new Map<Registration<T>, Reason>();
   readonly #sets = new SocketSets();
-  readonly #found: Registration<T>[] = [];
-  readonly #foundEvents: number[] = [];
+  readonly #found = new ReadyList<Registration<T>>();
 
   /** @throws Error on other systems */
   constructor() {
@@ -113,15 +113,14 @@ export class WsaPollSelector<T = unknown> extends PollList<T> {
       const result = this.poll(timeoutMs);
       return result === -ERRNO.EBADF! && this.#dropClosed() ? 0 : result;
     }
-    this.ready.length = 0;
-    this.readyBits.length = 0;
+    this.ready.clear();
     sleepFor(timeoutMs);
     return 0;
   }
 
   /** Closed while registered, and nothing else left: an error then, and not POLLNVAL. */
   #dropClosed(): boolean {
-    this.ready.length = 0;
+    this.ready.clear();
     const closed = this.registrations.filter((r) => r && r.slot >= 0 && !isOpen(r.fd));
     for (const registration of closed) super.remove(registration!);
     return closed.length > 0;
@@ -129,11 +128,11 @@ export class WsaPollSelector<T = unknown> extends PollList<T> {
 
   /** A hang-up of which a writer cannot be told: is it an error, or must it wait in another way? */
   #judge(index: number): void {
-    const bits = this.readyBits[index]!;
+    const bits = this.ready.bits(index);
     if (!(bits & POLLHUP) || bits & (POLLIN | POLLOUT | POLLERR | POLLNVAL)) return;
-    const registration = this.ready[index]!;
+    const registration = this.ready.item(index);
     if (registration.key.events & EVENT_READ) return;
-    if (isAborted(registration.fd)) this.readyBits[index] = bits | POLLERR;
+    if (isAborted(registration.fd)) this.ready.mark(index, POLLERR);
     else this.#setAside(registration, "peer ended");
   }
 
@@ -145,12 +144,13 @@ export class WsaPollSelector<T = unknown> extends PollList<T> {
       else if (reason === "connecting" && !isUnconnected(fd)) this.#comeBack(registration);
     }
     if (this.#aside.size === 0) return;
-    const [found, events] = [this.#found, this.#foundEvents];
-    found.length = events.length = 0;
+    const found = this.#found;
+    found.clear();
     const result = this.#sets.select(0);
-    if (result > 0) this.#sets.collect(result, this.registrations, found, events);
-    for (const [i, registration] of found.entries()) {
-      const told = events[i]!;
+    if (result > 0) this.#sets.collect(result, this.registrations, found);
+    for (let i = 0; i < found.length; i++) {
+      const registration = found.item(i);
+      const told = found.bits(i);
       const reading = told & EVENT_READ ? POLLIN : 0;
       this.#tell(registration, reading | (told & EVENT_WRITE ? POLLOUT : 0));
     }
@@ -163,8 +163,7 @@ export class WsaPollSelector<T = unknown> extends PollList<T> {
   }
 
   #tell(registration: Registration<T>, bits: number): void {
-    if (this.ready.includes(registration)) return;
-    this.ready.push(registration);
-    this.readyBits.push(bits);
+    if (this.ready.has(registration)) return;
+    this.ready.add(registration, bits);
   }
 }
