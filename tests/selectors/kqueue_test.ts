@@ -12,11 +12,13 @@ import {
 } from "../../lib/selectors/mod.ts";
 import { KqueueSelector } from "../../lib/selectors/kqueue.ts";
 import { useQueues } from "../../lib/sys/bsd.ts";
-import { EV_EOF } from "../../lib/sys/kevent.ts";
+import { ERRNO } from "../../lib/sys/errno.ts";
+import { EV_EOF, EVFILT_WRITE } from "../../lib/sys/kevent.ts";
 import { c } from "../../lib/sys/posix.ts";
 import { argumentCases } from "../contracts/selector_arguments.ts";
 import { dispatchCases } from "../contracts/selector_dispatch.ts";
 import { lifeCases } from "../contracts/selector_life.ts";
+import { modeCases } from "../contracts/selector_modes.ts";
 import { portedCases } from "../contracts/selector_ported.ts";
 import { staleCases } from "../contracts/selector_stale.ts";
 import { timeoutCases } from "../contracts/selector_timeouts.ts";
@@ -53,6 +55,7 @@ for (const system of played) {
   describe(`${over}: timeouts`, () => (use(), timeoutCases(create)));
   describe(`${over}: dispatch and events`, () => (use(), dispatchCases(create)));
   describe(`${over}: stale events and ghosts`, () => (use(), staleCases(create)));
+  describe(`${over}: modes and raw bits`, () => (use(), modeCases("kqueue", create)));
 
   describe(over, () => {
     use();
@@ -71,6 +74,31 @@ for (const system of played) {
       model.queue!.interruptNext = true;
       selector.unregister(a);
       expect(selector.select(10)).toEqual([]);
+      expect(model.queue!.size).toBe(0);
+      model.queue!.interruptNext = true;
+      selector.register(a, BOTH);
+      selector.unregister(a);
+      expect(model.queue!.size).toBe(0);
+    });
+
+    it("register() rolls back when the second of two filters is refused", () => {
+      const [selector, a, b] = own(create(), ...socketPair());
+      b.send(encode("x"));
+      model.queue!.refuseNext = { filter: EVFILT_WRITE, error: ERRNO.ENOMEM! };
+      const error = thrownBy(() => selector.register(a, BOTH));
+      expect([error.code, error.syscall]).toEqual(["ENOMEM", "kevent"]);
+      expect(error.message).toMatch(/^Cannot watch descriptor \d+: ENOMEM \(/);
+      expect([selector.getMap().size, model.queue!.size]).toEqual([0, 0]);
+      const key = selector.register(a, BOTH);
+      expect(selector.select(1000)).toEqual([[key, BOTH]]);
+    });
+
+    it("modify() unregisters when a filter is refused, and no filter stays", () => {
+      const [selector, a] = own(create(), ...socketPair());
+      selector.register(a, EVENT_READ);
+      model.queue!.refuseNext = { filter: EVFILT_WRITE, error: ERRNO.ENOMEM! };
+      expect(thrownBy(() => selector.modify(a, BOTH)).code).toBe("ENOMEM");
+      expect([selector.getMap().size, model.queue!.size]).toEqual([0, 0]);
     });
 
     it("modify() unregisters when the number lives again: ENOENT", () => {

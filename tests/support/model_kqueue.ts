@@ -63,6 +63,8 @@ export class ModelKqueue implements EventQueue {
   readonly layout: KeventLayout;
   /** The next change is interrupted by a signal, after it was applied. */
   interruptNext = false;
+  /** An error with which the next filter of this kind is refused. */
+  refuseNext: { filter: number; error: number } | undefined;
   readonly #played: Played;
   readonly #knotes = new Map<string, Knote>();
   #fd = c.dup(1); // a number of its own, as any descriptor has
@@ -74,6 +76,11 @@ export class ModelKqueue implements EventQueue {
 
   get fd(): number {
     return this.#fd;
+  }
+
+  /** How many filters it watches. */
+  get size(): number {
+    return this.#knotes.size;
   }
 
   apply(changes: KeventList, count: number, receipts: KeventList): number {
@@ -107,6 +114,11 @@ export class ModelKqueue implements EventQueue {
     } else {
       const knote = { fd, filter, flags, generation, ...identity, enabled: true, told: "" };
       if (this.#forgets(knote) && poll(fd, 0) & POLLERR) return ERRNO.EPIPE!;
+      const refused = this.refuseNext;
+      if (refused?.filter === filter) {
+        this.refuseNext = undefined;
+        return refused.error;
+      }
       this.#knotes.set(name, knote);
     }
     return 0;
