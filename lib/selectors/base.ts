@@ -4,6 +4,7 @@
  * A backend is the small methods that are abstract here and in registry.ts.
  */
 import { ERRNO, OSError } from "../sys/errno.ts";
+import { isOpen } from "../sys/posix.ts";
 import { isMainThread } from "../sys/thread.ts";
 import { AsyncWait } from "./async_wait.ts";
 import { checkTimeout } from "./keys.ts";
@@ -151,10 +152,18 @@ export abstract class BaseSelector<T> extends Registry<T> implements Selector<T>
         this.#early = true;
         continue;
       }
-      called++;
+      const { fileobj } = key;
       const streak = registration.lastWait === wait - 1 ? registration.streak + 1 : 0;
       registration.lastWait = wait;
       registration.streak = streak;
+      // Closed and not unregistered: in this very batch, or long ago while a duplicate lives (epoll). To
+      // ask the kernel each time would cost a call per event, so the object is asked, and the kernel
+      // only when that has changed its mind, or now and then when a number is all there is.
+      const doubtful = typeof fileobj === "number"
+        ? (streak & 63) === 8
+        : fileobj.fileno() !== registration.fd;
+      if (doubtful && !isOpen(registration.fd)) continue;
+      called++;
       if (streak >= SUSPICIOUS) this.#guard.told(registration, events, this.raw, this.onSpin);
       callback(key, events, this.raw);
       if (this.closed) break;

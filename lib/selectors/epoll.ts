@@ -23,7 +23,7 @@ import {
   replaceFd,
 } from "../sys/linux.ts";
 import { cannotWatch } from "../sys/pollable.ts";
-import { closeFd, isOpen } from "../sys/posix.ts";
+import { closeFd } from "../sys/posix.ts";
 import { BaseSelector } from "./base.ts";
 import { EDGE, EXCLUSIVE, ONESHOT, PRIORITY, type Registration } from "./registration.ts";
 import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "./selector.ts";
@@ -161,7 +161,6 @@ export class EpollSelector<T = unknown> extends BaseSelector<T> {
     if (registration === undefined || registration.generation !== event[at + GENERATION]) {
       return undefined;
     }
-    if (this.#closed(registration)) return undefined;
     const bits = event[at]!;
     // Everything but IN concerns writers, everything but OUT readers: errors and hang-ups wake both.
     this.taken = (bits & ~(EPOLLIN | EPOLLPRI) ? EVENT_WRITE : 0) |
@@ -169,16 +168,6 @@ export class EpollSelector<T = unknown> extends BaseSelector<T> {
     this.raw = bits;
     if (registration.modes & ONESHOT) registration.slot = ASLEEP;
     return registration;
-  }
-
-  /**
-   * A descriptor that was closed and not unregistered, while a duplicate of it lives: the kernel goes on
-   * telling of it. To ask for each event would cost a system call, so the object is asked, and the
-   * kernel only when that has changed its mind, or now and then when the number is all there is.
-   */
-  #closed({ key: { fileobj }, fd, streak }: Registration<T>): boolean {
-    const doubtful = typeof fileobj === "number" ? (streak & 63) === 8 : fileobj.fileno() !== fd;
-    return doubtful && !isOpen(fd);
   }
 
   /**

@@ -77,7 +77,7 @@ export class SpinGuard<T> {
     } else {
       this.#idle.delete(registration);
       this.#usage.forget(fd);
-      registration.streak = -Infinity; // once is enough
+      registration.streak = -(2 ** 30); // once is enough
       const waits = SUSPICIOUS + LOOKS;
       const peer = peerName(fd);
       report({ key, events, raw, peer, waits, message: describe(fd, events, peer, waits) });
