@@ -216,7 +216,7 @@ export abstract class BaseSelector<T> extends Registry<T> implements Selector<T>
       const waker = new Waker();
       const data = undefined as T;
       try {
-        this.insert({ fileobj: waker, fd: waker.fileno(), events: EVENT_READ, data }, 0);
+        this.insert({ fileobj: waker, fd: waker.fileno(), events: EVENT_READ, data }, 0, false);
       } catch (error) {
         waker.close();
         throw error;

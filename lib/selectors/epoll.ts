@@ -72,6 +72,8 @@ export class EpollSelector<T = unknown> extends BaseSelector<T> {
   #epfd = epollCreate();
   readonly #change = new Native(16);
   #events = new Native(64 * EPOLL_EVENT.size);
+  #words = this.#events.int32;
+  #pointer = this.#events.pointer;
   #capacity = 64;
 
   /**
@@ -135,13 +137,13 @@ export class EpollSelector<T = unknown> extends BaseSelector<T> {
   /** One epoll_wait, or epoll_pwait2 for a fraction of a millisecond. */
   protected override wait(timeoutMs: number): number {
     if (this.count > this.#capacity) this.#grow();
-    const { pointer } = this.#events;
-    const max = this.#capacity;
-    const result = timeoutMs === Infinity
-      ? epoll_wait(this.#epfd, pointer, max, -1)
+    const result = timeoutMs === 0
+      ? epoll_wait(this.#epfd, this.#pointer, this.#capacity, 0)
+      : timeoutMs === Infinity
+      ? epoll_wait(this.#epfd, this.#pointer, this.#capacity, -1)
       : Number.isInteger(timeoutMs)
-      ? epoll_wait(this.#epfd, pointer, max, Math.min(timeoutMs, MAX_WAIT_MS))
-      : epollWaitPrecise(this.#epfd, pointer, max, timeoutMs);
+      ? epoll_wait(this.#epfd, this.#pointer, this.#capacity, Math.min(timeoutMs, MAX_WAIT_MS))
+      : epollWaitPrecise(this.#epfd, this.#pointer, this.#capacity, timeoutMs);
     return result === -1 ? -errno() : result;
   }
 
@@ -149,11 +151,13 @@ export class EpollSelector<T = unknown> extends BaseSelector<T> {
   #grow(): void {
     while (this.#capacity < this.count) this.#capacity *= 2;
     this.#events = new Native(this.#capacity * EPOLL_EVENT.size);
+    this.#words = this.#events.int32;
+    this.#pointer = this.#events.pointer;
   }
 
   /** Reads one epoll_event, and drops it if it was meant for somebody else. */
   protected override take(index: number): Registration<T> | undefined {
-    const event = this.#events.int32;
+    const event = this.#words;
     const at = index * STRIDE;
     const registration = this.registrations[event[at + FD]!];
     // Another generation is an event of an earlier life of this number (see `recover`), or of a

@@ -1,4 +1,5 @@
 /** What callers pass in and look at: the checks of arguments, and the map of keys. */
+import type { Registration } from "./registration.ts";
 import { EVENT_READ, EVENT_WRITE, type FileObject, type SelectorKey } from "./selector.ts";
 
 /** Throws unless `events` is EVENT_READ, EVENT_WRITE or both. */
@@ -39,37 +40,46 @@ export function descriptorOf(fileobj: FileObject): number {
   return fd;
 }
 
-/** The live view behind `getMap`: reads pass through, and there is nothing to write with. */
+/**
+ * The live view behind `getMap`, in the order of the descriptors: reads pass through, and there is
+ * nothing to write with. A Map of keys beside the registrations would cost more with every descriptor:
+ * the kernel gives the lowest number again and again, and a deleted entry stays in a Map's chain.
+ */
 export class KeyMap<T> implements ReadonlyMap<number, SelectorKey<T>> {
-  readonly #keys: Map<number, SelectorKey<T>>;
+  readonly #registrations: readonly (Registration<T> | undefined)[];
+  readonly #size: () => number;
 
-  constructor(keys: Map<number, SelectorKey<T>>) {
-    this.#keys = keys;
+  constructor(registrations: readonly (Registration<T> | undefined)[], size: () => number) {
+    this.#registrations = registrations;
+    this.#size = size;
   }
   get size(): number {
-    return this.#keys.size;
+    return this.#size();
   }
   get(fd: number): SelectorKey<T> | undefined {
-    return this.#keys.get(fd);
+    const registration = this.#registrations[fd];
+    return registration?.visible ? registration.key : undefined;
   }
   has(fd: number): boolean {
-    return this.#keys.has(fd);
+    return this.get(fd) !== undefined;
   }
-  keys(): MapIterator<number> {
-    return this.#keys.keys();
+  *keys(): Generator<number, undefined> {
+    for (const { fd } of this.values()) yield fd;
   }
-  values(): MapIterator<SelectorKey<T>> {
-    return this.#keys.values();
+  *values(): Generator<SelectorKey<T>, undefined> {
+    for (const registration of this.#registrations) {
+      if (registration?.visible) yield registration.key;
+    }
   }
-  entries(): MapIterator<[number, SelectorKey<T>]> {
-    return this.#keys.entries();
+  *entries(): Generator<[number, SelectorKey<T>], undefined> {
+    for (const key of this.values()) yield [key.fd, key];
   }
-  [Symbol.iterator](): MapIterator<[number, SelectorKey<T>]> {
-    return this.#keys.entries();
+  [Symbol.iterator](): Generator<[number, SelectorKey<T>], undefined> {
+    return this.entries();
   }
   forEach(
     callback: (key: SelectorKey<T>, fd: number, map: ReadonlyMap<number, SelectorKey<T>>) => void,
   ): void {
-    this.#keys.forEach((key, fd) => callback(key, fd, this));
+    for (const key of this.values()) callback(key, key.fd, this);
   }
 }

@@ -39,6 +39,8 @@ export class Registration<T> {
   readonly generation: number;
   /** EDGE, ONESHOT, EXCLUSIVE and PRIORITY, as far as asked for. */
   readonly modes: number;
+  /** False for what the selector registered for itself. */
+  readonly visible: boolean;
   /** The current key. */
   key: SelectorKey<T>;
   /** What may be told: the key's events, and EVENT_PRIORITY. */
@@ -53,10 +55,11 @@ export class Registration<T> {
   streak: number = 0;
 
   /** Made by the base only. */
-  constructor(key: SelectorKey<T>, generation: number, modes: number) {
+  constructor(key: SelectorKey<T>, generation: number, modes: number, visible: boolean) {
     this.fd = key.fd;
     this.generation = generation;
     this.modes = modes;
+    this.visible = visible;
     this.key = key;
     this.mask = maskOf(key, modes);
   }

@@ -43,8 +43,8 @@ export abstract class Registry<T> {
   /** `close` was called. */
   protected closed = false;
 
-  readonly #keys = new Map<number, SelectorKey<T>>();
-  readonly #map = new KeyMap(this.#keys);
+  #visible = 0;
+  readonly #map = new KeyMap(this.registrations, () => this.#visible);
   #generation = 0;
 
   /** See {@linkcode Selector.register}. */
@@ -63,8 +63,7 @@ export abstract class Registry<T> {
       );
     }
     const key: SelectorKey<T> = { fileobj, fd, events, data: data as T };
-    this.insert(key, modesOf(options, this.name, this.modes));
-    this.#keys.set(fd, key);
+    this.insert(key, modesOf(options, this.name, this.modes), true);
     return key;
   }
 
@@ -86,7 +85,6 @@ export abstract class Registry<T> {
     if (!unchanged || registration.modes & ONESHOT) this.#change(registration, fileobj, events);
     if (unchanged && data === old.data) return old;
     registration.rekey({ fileobj: old.fileobj, fd: old.fd, events, data: data as T });
-    this.#keys.set(old.fd, registration.key);
     return registration.key;
   }
 
@@ -107,10 +105,10 @@ export abstract class Registry<T> {
     if (this.closed) throw new SelectorClosedError("Cannot use the selector: it is closed");
   }
 
-  /** Watches a key that nobody sees in the map, unless `register` puts it there. */
-  protected insert(key: SelectorKey<T>, modes: number): Registration<T> {
+  /** Watches a key, which may be the selector's own: not to be seen in the map, nor found. */
+  protected insert(key: SelectorKey<T>, modes: number, visible: boolean): void {
     this.#generation = (this.#generation + 1) | 0;
-    const registration = new Registration(key, this.#generation, modes);
+    const registration = new Registration(key, this.#generation, modes, visible);
     this.registrations[key.fd] = registration;
     this.count++;
     try {
@@ -120,16 +118,15 @@ export abstract class Registry<T> {
       this.count--;
       throw error;
     }
+    if (visible) this.#visible++;
     this.changed();
-    return registration;
   }
 
   /** Forgets everything, without a word to the kernel: the backend's resources go next. */
   protected clear(): void {
     for (const registration of this.registrations) if (registration) registration.live = false;
     this.registrations.length = 0;
-    this.count = 0;
-    this.#keys.clear();
+    this.count = this.#visible = 0;
   }
 
   #change(registration: Registration<T>, fileobj: FileObject, events: number): void {
@@ -150,7 +147,7 @@ export abstract class Registry<T> {
     registration.live = false;
     this.registrations[registration.fd] = undefined;
     this.count--;
-    this.#keys.delete(registration.fd);
+    this.#visible--;
     this.remove(registration);
     this.changed();
   }
@@ -160,8 +157,7 @@ export abstract class Registry<T> {
     let found: Registration<T> | undefined;
     if (number >= 0) found = this.registrations[number];
     else found = this.registrations.find((r) => r?.key.fileobj === fileobj);
-    // The selector's own waker is registered, too, and nobody else's business.
-    if (!found || !this.#keys.has(found.fd)) {
+    if (!found?.visible) {
       const what = number >= 0 ? `descriptor ${number}` : "a closed object";
       throw new NotRegisteredError(`Cannot ${action} ${what}: it is not registered`);
     }

@@ -29,8 +29,12 @@ export const SO_RCVBUF: number = on(8, 0x1002, 0x1002, 0x1002);
 export const SO_KEEPALIVE: number = on(9, 8, 8, 8);
 /** In seconds: macOS counts its plain SO_LINGER in clock ticks, so SO_LINGER_SEC there. */
 export const SO_LINGER: number = on(13, 0x1080, 0x80, 0x80);
-/** FreeBSD spreads connections with SO_REUSEPORT_LB only; Windows has nothing of the kind (-1). */
-export const SO_REUSEPORT: number = on(15, 0x200, 0x10000, -1);
+/**
+ * Spreads connections over the sockets that listen on a port. FreeBSD does that with SO_REUSEPORT_LB
+ * only; macOS lets them share the port, but gives all connections to one, and Windows has nothing of
+ * the kind (-1; libuv's UV_TCP_REUSEPORT draws the same line).
+ */
+export const SO_REUSEPORT: number = on(15, -1, 0x10000, -1);
 export const SO_RCVTIMEO: number = on(20, 0x1006, 0x1006, 0x1006);
 export const SO_SNDTIMEO: number = on(21, 0x1005, 0x1005, 0x1005);
 /** No SIGPIPE for this socket, for write(2) as well; 0 where MSG_NOSIGNAL suffices or no signals are. */

@@ -35,6 +35,12 @@ const TABLE = {
   epoll_create1: { args: ["i32"], result: "i32" },
   epoll_ctl: { args: ["i32", "i32", "i32", "pointer"], result: "i32" }, // epfd, op, fd, event
   epoll_wait: { args: ["i32", "pointer", "i32", "i32"], result: "i32" }, // epfd, events, max, ms
+  // The same without the C library's preparations for a thread that is cancelled while it waits.
+  epoll_wait_direct: {
+    args: ["i32", "i32", "pointer", "i32", "i32"],
+    result: "i32",
+    symbol: "syscall",
+  },
   eventfd: { args: ["i32", "i32"], result: "i32" }, // initial value, flags
   dup3: { args: ["i32", "i32", "i32"], result: "i32" }, // from, to, flags
   // syscall(2), with the arguments of epoll_pwait2: older C libraries have no wrapper for it.
@@ -48,7 +54,13 @@ const TABLE = {
 const c: Functions<typeof TABLE> = system === "linux" ? open(LIBC, TABLE) : absent("epoll");
 
 export const epoll_ctl = c.epoll_ctl;
-export const epoll_wait = c.epoll_wait;
+
+const SYS_EPOLL_WAIT = 232; // x64; other architectures have only epoll_pwait
+
+/** epoll_wait(2). */
+export const epoll_wait: typeof c.epoll_wait = process.arch === "x64"
+  ? (epfd, events, max, ms) => c.epoll_wait_direct(SYS_EPOLL_WAIT, epfd, events, max, ms)
+  : c.epoll_wait;
 
 /** A new epoll instance, close-on-exec. */
 export const epollCreate = (): number =>
