@@ -26,8 +26,8 @@ export class SocketSets implements FdSets {
   readonly #asked = new Map<number, number>();
   /** Those that had no peer when they were last looked at. */
   readonly #unconnected = new Set<number>();
-  /** Of the last answer: where each socket is in the list. */
-  readonly #places = new Map<number, number>();
+  /** By socket, where it was put into a list of ready ones. Only to be believed if it is there. */
+  readonly #places: number[] = [];
 
   /** How many sockets are asked about. */
   get size(): number {
@@ -73,27 +73,40 @@ export class SocketSets implements FdSets {
     ready: ReadyList<R>,
   ): void {
     if (expected === 0) return;
-    this.#places.clear();
-    const tell = (fd: number, bits: number) => {
-      const place = this.#places.get(fd);
-      if (place !== undefined) {
-        ready.mark(place, bits);
-        return;
-      }
-      this.#places.set(fd, ready.length);
-      ready.add(registrations[fd]!, bits);
-    };
-    for (let i = 0; i < this.#readers.ready; i++) tell(this.#readers.at(i), EVENT_READ);
-    for (let i = 0; i < this.#writers.ready; i++) tell(this.#writers.at(i), EVENT_WRITE);
+    for (let i = 0; i < this.#readers.ready; i++) {
+      const fd = this.#readers.at(i);
+      this.#tell(fd, registrations[fd]!, ready, EVENT_READ);
+    }
+    for (let i = 0; i < this.#writers.ready; i++) {
+      const fd = this.#writers.at(i);
+      this.#tell(fd, registrations[fd]!, ready, EVENT_WRITE);
+    }
     for (let i = 0; i < this.#exceptional.ready; i++) {
       const fd = this.#exceptional.at(i);
+      const urgent = this.#asked.get(fd)! & EVENT_PRIORITY;
       // The set tells of out-of-band data as well, which only an established connection can have.
-      if (this.#unconnected.has(fd) && isUnconnected(fd)) tell(fd, BOTH);
-      else if (this.#asked.get(fd)! & EVENT_PRIORITY) tell(fd, EVENT_PRIORITY);
+      const failed = this.#unconnected.has(fd) && isUnconnected(fd);
+      if (failed || urgent) this.#tell(fd, registrations[fd]!, ready, failed ? BOTH : urgent);
       else this.#established(fd);
     }
+    if (this.#unconnected.size > 0) this.#settle(registrations, ready);
+  }
+
+  /** Appends an entry, or adds to the one that the socket has. */
+  #tell<R>(fd: number, registration: R, ready: ReadyList<R>, bits: number): void {
+    const place = this.#places[fd];
+    if (place !== undefined && place < ready.length && ready.item(place) === registration) {
+      ready.mark(place, bits);
+    } else {
+      this.#places[fd] = ready.length;
+      ready.add(registration, bits);
+    }
+  }
+
+  /** Those that are ready and have a peer now. */
+  #settle<R>(registrations: readonly (R | undefined)[], ready: ReadyList<R>): void {
     for (const fd of this.#unconnected) {
-      if (this.#places.has(fd) && !isUnconnected(fd)) this.#established(fd);
+      if (ready.has(registrations[fd]!) && !isUnconnected(fd)) this.#established(fd);
     }
   }
 

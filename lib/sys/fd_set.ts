@@ -10,15 +10,16 @@ import { on } from "./system.ts";
 /** A set of sockets to ask about, and after a select the part of it that is ready. */
 export class SocketSet {
   readonly #capacity: number;
-  /** What is asked: the count at 0, the i-th socket in the low half at 2 + 2 i. */
-  readonly #asked: Int32Array;
+  /** Twice an fd_set: for the system to overwrite, and, from #asked on, what is asked. */
   readonly #memory: Native;
+  /** Where, in units of 32 bits, the count is; the i-th socket follows in the low half at 2 + 2 i. */
+  readonly #asked: number;
   readonly #positions = new Map<number, number>();
 
   constructor(capacity: number) {
     this.#capacity = capacity;
-    this.#memory = new Native(8 + 8 * capacity);
-    this.#asked = new Int32Array(this.#memory.int32.length);
+    this.#asked = 2 + 2 * capacity;
+    this.#memory = new Native(2 * 4 * this.#asked);
   }
 
   /** How many sockets are asked about. */
@@ -37,8 +38,8 @@ export class SocketSet {
     if (this.#positions.has(fd)) return;
     if (index === this.#capacity) throw new RangeError(`No room for ${index + 1} sockets`);
     this.#positions.set(fd, index);
-    this.#asked[2 + 2 * index] = fd;
-    this.#asked[0] = index + 1;
+    this.#memory.int32[this.#asked + 2 + 2 * index] = fd;
+    this.#memory.int32[this.#asked] = index + 1;
   }
 
   /** Asks about it no longer; the last one moves to its place. */
@@ -47,10 +48,11 @@ export class SocketSet {
     if (index === undefined) return;
     this.#positions.delete(fd);
     const lastIndex = this.#positions.size;
-    this.#asked[0] = lastIndex;
+    const { int32 } = this.#memory;
+    int32[this.#asked] = lastIndex;
     if (index === lastIndex) return;
-    const last = this.#asked[2 + 2 * lastIndex]!;
-    this.#asked[2 + 2 * index] = last;
+    const last = int32[this.#asked + 2 + 2 * lastIndex]!;
+    int32[this.#asked + 2 + 2 * index] = last;
     this.#positions.set(last, index);
   }
 
@@ -59,7 +61,7 @@ export class SocketSet {
     const { size } = this.#positions;
     this.#memory.int32[0] = 0;
     if (size === 0) return NULL;
-    this.#memory.int32.set(this.#asked.subarray(0, 2 + 2 * size));
+    this.#memory.int32.copyWithin(0, this.#asked, this.#asked + 2 + 2 * size);
     return this.#memory.pointer;
   }
 
