@@ -29,6 +29,9 @@ export function tellsFailedConnect(release: string): boolean {
 
 const RELIABLE: boolean = tellsFailedConnect(process.getBuiltinModule("node:os").release());
 
+/** What WSAPoll answers when no socket of the list is open: the documented error, and that of Wine. */
+const NONE_VALID = new Set([-ERRNO.EINVAL!, -ERRNO.EBADF!]);
+
 /** How long the list is waited for until those aside are looked at again. */
 const SLICE_MS = 10;
 /** The `slot` of a registration that is aside. */
@@ -111,7 +114,7 @@ export class WsaPollSelector<T = unknown> extends PollList<T> {
   #pollOrSleep(timeoutMs: number): number {
     if (this.length > 0) {
       const result = this.poll(timeoutMs);
-      return result === -ERRNO.EBADF! && this.#dropClosed() ? 0 : result;
+      return NONE_VALID.has(result) && this.#dropClosed() ? 0 : result;
     }
     this.ready.clear();
     sleepFor(timeoutMs);
