@@ -58,7 +58,7 @@ test_suites() {
     esac
   done
   # Wine's Windows 10 is 1903, whose WSAPoll is not relied upon for failed connects. Again as a newer one.
-  for file in selectors readiness; do selectors+=("tests/selectors/${file}_test.ts"); done
+  for file in selectors readiness windows; do selectors+=("tests/selectors/${file}_test.ts"); done
   suite "windows tests of the selectors, as Windows 11" \
     --preload ./tests/support/newer_windows.ts "${selectors[@]}"
   suite "windows tests" "${files[@]}"
