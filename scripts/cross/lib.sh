@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Shared by the scripts beside it, which try foreign binaries of dist/ on a Debian x64 machine.
-# Each of them prints one line per check: `ok NAME`, `FAILED NAME: why` or `not run NAME: why`,
+# Each of them prints one line per check: `ok NAME`, `FAILED NAME: why` or `not run: NAME: why`,
 # and exits 0 when all were ok, 1 when any failed, 77 when none failed but some could not be run.
 set -u
 
@@ -21,8 +21,10 @@ failed() {
 }
 not_run() {
   skipped=1
-  echo "not run $1: $2"
+  echo "not run: $1: $2"
 }
+# What nobody could run anywhere is said, and no reason for another exit status.
+absent() { echo "not run: $1: $2"; }
 
 finish() {
   [ -z "$server" ] || kill "$server" 2>/dev/null

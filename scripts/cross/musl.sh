@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Tries dist/iomux-linux-x64-musl with musl's own loader on a glibc machine. Debian's libstdc++ and
-# libgcc_s were linked against glibc, so a shim supplies the few symbols of it that musl lacks.
-# On Alpine, where both libraries come from `apk add libstdc++ libgcc`, none of this is needed.
+# linux-x64-musl with musl's own loader on a glibc machine: tries dist/iomux-linux-x64-musl, or with
+# the argument `suites` runs the test suites on Bun. Debian's libstdc++ and libgcc_s were linked against
+# glibc, so a shim supplies the few symbols of it that musl lacks. On Alpine, where both libraries come
+# from `apk add libstdc++ libgcc`, none of this is needed.
 # shellcheck source=scripts/cross/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-need_binary musl iomux-linux-x64-musl
 need musl musl musl-tools gcc libstdc++6 libgcc-s1
 
 cat >shim.c <<'C'
@@ -49,6 +49,15 @@ for folder in /usr/lib/x86_64-linux-gnu /lib/x86_64-linux-gnu; do
   [ -e libstdc++.so.6 ] || ln -s "$folder/libstdc++.so.6" .
 done
 
-emulator=(/lib/ld-musl-x86_64.so.1 --preload ./shim.so --library-path .
-  "$root/dist/iomux-linux-x64-musl")
-smoke musl x64
+emulator=(/lib/ld-musl-x86_64.so.1 --preload "$scratch/shim.so" --library-path "$scratch")
+if [ "${1:-}" = suites ]; then
+  # shellcheck source=scripts/cross/suites.sh
+  . "$root/scripts/cross/suites.sh"
+  suite musl bun @oven/bun-linux-x64-musl bin/bun "${suites[@]}"
+  absent "musl deno" "Deno is not made for musl"
+  absent "musl node" "no Node for musl is among the packages of toolchain/"
+else
+  need_binary musl iomux-linux-x64-musl
+  emulator+=("$root/dist/iomux-linux-x64-musl")
+  smoke musl x64
+fi

@@ -7,6 +7,8 @@ import {
   type SpinReport,
 } from "../../lib/selectors/mod.ts";
 import { Socket, socketPair } from "../../lib/net/mod.ts";
+import { Native } from "../../lib/sys/ffi.ts";
+import { c } from "../../lib/sys/posix.ts";
 import { system } from "../../lib/sys/system.ts";
 import { acceptSoon, encode, fill, ownership, portOf, tcpPair } from "../support/sockets.ts";
 import { itUnless } from "../support/systems.ts";
@@ -18,6 +20,17 @@ const WAITS = 3000;
 const NO_COUNTS = system === "linux"
   ? undefined
   : `${system} has no counts of what was read and written`;
+const NO_TCP_COUNTS = system === "linux" ? withoutTcpInfo() : undefined;
+
+/** Why there are no counts of TCP sockets: qemu's emulation of Linux answers with 4 bytes only. */
+function withoutTcpInfo(): string | undefined {
+  using socket = Socket.listen({ host: "127.0.0.1" });
+  const IPPROTO_TCP = 6, TCP_INFO = 11;
+  const [info, size] = [new Native(136), new Native(8)];
+  size.int32[0] = info.length;
+  c.getsockopt(socket.fileno(), IPPROTO_TCP, TCP_INFO, info.pointer, size.pointer);
+  if (size.int32[0] !== info.length) return `TCP_INFO has ${size.int32[0]} of 136 bytes`;
+}
 
 export function spinCases(create: Create): void {
   const own = ownership();
@@ -75,7 +88,8 @@ export function spinCases(create: Create): void {
       expect(reports[0]!.message).toContain("only while there is something to send");
     });
 
-    it(`${how}: a listener that nobody accepts from is reported`, () => {
+    const listening = `${how}: a listener that nobody accepts from is reported`;
+    itUnless(NO_TCP_COUNTS, listening, () => {
       const [selector, reports] = watched();
       const [listener] = own(Socket.listen({ host: "127.0.0.1" }));
       selector.register(listener, EVENT_READ);
@@ -119,7 +133,8 @@ export function spinCases(create: Create): void {
     expect(reports).toEqual([]);
   });
 
-  it("a writer that writes is never reported, while its peer reads", () => {
+  const writing = "a writer that writes is never reported, while its peer reads";
+  itUnless(NO_TCP_COUNTS, writing, () => {
     const [selector, reports] = watched();
     const [a, b] = own(...tcpPair());
     const buffer = new Uint8Array(4096);

@@ -35,8 +35,8 @@ describe("Socket.listen()", () => {
     const port = portOf(listener);
     const error = thrownBy(() => Socket.listen({ host: "127.0.0.1", port }));
     expect(error instanceof OSError).toBe(true);
-    expect(error.message).toBe(
-      `Cannot bind 127.0.0.1:${port}: EADDRINUSE (address already in use)`,
+    expect(error.message.replace(" already", "")).toBe( // which musl does not say
+      `Cannot bind 127.0.0.1:${port}: EADDRINUSE (address in use)`,
     );
     expect([error.code, error.syscall]).toEqual(["EADDRINUSE", "bind"]);
   });
@@ -100,8 +100,8 @@ describe("Socket.listen()", () => {
     const [listener] = own(Socket.listen({ path }));
     expect(existsSync(path)).toBe(true);
     expect(listener.localAddress).toEqual({ family: "unix", path });
-    expect(thrownBy(() => Socket.listen({ path })).message).toBe(
-      `Cannot bind unix:${path}: EADDRINUSE (address already in use)`,
+    expect(thrownBy(() => Socket.listen({ path })).message.replace(" already", "")).toBe(
+      `Cannot bind unix:${path}: EADDRINUSE (address in use)`,
     );
     expect(thrownBy(() => Socket.listen({ path: folder.file("no/such/folder") })).code).toBe(
       "ENOENT",

@@ -1,6 +1,7 @@
 // The command line as a process of its own, on the runtime that runs the test.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { executable } from "./runtime.ts";
 
 export const root: string = fileURLToPath(new URL("../../", import.meta.url));
 const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
@@ -35,7 +36,7 @@ export function cliCommand(args: string[], denoFlags: string[] = ["-q", "-P"]): 
     : process.versions.deno
     ? ["run", ...denoFlags]
     : ["--no-warnings"];
-  return [process.execPath, [...before, main, ...args]];
+  return [executable, [...before, main, ...args]];
 }
 
 /** A running iomux. `await using` ends it, in whatever state it is. */

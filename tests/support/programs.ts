@@ -3,6 +3,7 @@
 // receives them) and what may end the process.
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { executable } from "./runtime.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -14,7 +15,7 @@ export function commandFor(file: string, args: string[] = []): [string, string[]
     : process.versions.deno
     ? ["run", "-A", "--no-check"]
     : ["--no-warnings"];
-  return [process.execPath, [...before, path, ...args]];
+  return [executable, [...before, path, ...args]];
 }
 
 /** A running program: its output by lines, and its end. */

@@ -2,6 +2,7 @@
 import { it } from "bun:test";
 import { open } from "../../lib/sys/ffi.ts";
 import { system } from "../../lib/sys/system.ts";
+import { atMost } from "./runtime.ts";
 
 export const onWindows: boolean = system === "windows";
 
@@ -36,7 +37,7 @@ export function itUnless(
 }
 
 /** The longest that the shortest wait takes: Windows counts in ticks of 15.6 ms, Linux in microseconds. */
-export const TICK_MS: number = onWindows ? 32 : 0.6;
+export const TICK_MS: number = onWindows ? 32 : atMost(0.6);
 
 /** Whether child processes do not get the handle (GetHandleInformation). Windows only. */
 export function isNotInherited(handle: number): boolean {

@@ -5,6 +5,7 @@ import { check, codeName, ERRNO, errno, OSError } from "../../lib/sys/errno.ts";
 import { threadCpu } from "../../lib/sys/limits.ts";
 import { c } from "../../lib/sys/posix.ts";
 import { on } from "../../lib/sys/system.ts";
+import { tries } from "../support/runtime.ts";
 import { thrownBy } from "../support/sockets.ts";
 import { onWindows } from "../support/systems.ts";
 import { countWrongErrnos } from "./errno_loop.ts";
@@ -18,7 +19,7 @@ const NUMBERS: number[] = on(
 
 describe("errno()", () => {
   // Each call goes through another process in Wine, and takes 20 us.
-  const calls = onWindows ? 50_000 : 1_000_000;
+  const calls = onWindows ? 50_000 : tries(1_000_000);
   it(`is right after each of ${calls} failing calls while garbage is being made`, () => {
     expect(countWrongErrnos(calls)).toBe(0);
   });

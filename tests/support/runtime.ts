@@ -1,0 +1,16 @@
+// How the runtime that runs the tests is started once more, and how fast it is.
+
+/**
+ * Its executable. On an emulator, or with a loader of its own, process.execPath is a file that this
+ * system can't start by itself; IOMUX_TEST_EXECUTABLE then names a script that can.
+ */
+export const executable: string = process.env.IOMUX_TEST_EXECUTABLE || process.execPath;
+
+/** IOMUX_TEST_SLOW: instructions are emulated. What is true of any speed is asserted all the same. */
+const slow = Boolean(process.env.IOMUX_TEST_SLOW);
+
+/** An upper bound in milliseconds, or ten times that where everything is slow. */
+export const atMost = (ms: number): number => slow ? ms * 10 : ms;
+
+/** How often something is tried, or a tenth of that where everything is slow. */
+export const tries = (count: number): number => slow ? count / 10 : count;
