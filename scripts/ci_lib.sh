@@ -6,12 +6,14 @@ passed=0
 failed=0
 budget=1140 # seconds for everything together, a little less than the 20 minutes allowed
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+unrun=$(mktemp) # what could not be run, with the reason: all such lines of all steps
+trap 'rm -f "$log" "$unrun"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
 # run NAME COMMAND... : runs it and prints how that went; leaves its output in $log and its exit
-# status in $status. 77 means that it could not be run here.
+# status in $status. 77 means that it could not be run here. Of lines `not run: WHAT: WHY` in its
+# output there is a list at the end, whatever its status.
 # The output goes to a file, not through a pipe, which any process left behind would keep open.
 run() {
   local name=$1 start=$SECONDS
@@ -20,10 +22,12 @@ run() {
   timeout -k 10 $((budget > start ? budget - start : 1)) "$@" >"$log" 2>&1 </dev/null
   status=$?
   if [ "$status" = 0 ]; then tail -n 12 "$log"; else cat "$log"; fi
-  local took=$((SECONDS - start))
+  local took=$((SECONDS - start)) lines
+  lines=$(sed 's/\x1b\[[0-9;]*m//g' "$log" | tr -d '\r' | sed -n 's/^ *not run: //p' | sort -u)
+  [ -z "$lines" ] || echo "$name: ${lines//$'\n'/$'\n'$name: }" >>"$unrun"
   case $status in
     0) echo "--- $name: passed, $took s" ;;
-    77) echo "not run: $name, $took s ($(grep '^not run ' "$log" | cut -c9- | paste -sd ';'))" ;;
+    77) echo "--- $name: not run, $took s ($(paste -sd ';' <<<"$lines"))" ;;
     *) echo "--- $name: FAILED, $took s (exit status $status)" ;;
   esac
 }
@@ -68,12 +72,17 @@ tests() {
   shift 2
   run "$name" "$@"
   missing=""
+  if [ "$status" = 77 ]; then return; fi
   for runner in $runners; do count "$runner" || missing="$missing $runner"; done
   # A crash outside of any test is in nobody's figures, nor is a runner that found no tests.
   if [ "$failed" = "$before" ] && [ "$status$missing" != 0 ]; then failed=$((failed + 1)); fi
 }
 
+# not_run NAME WHY : for what no step even tries.
+not_run() { echo "$1: $2" >>"$unrun"; }
+
 total() {
+  if [ -s "$unrun" ]; then printf '\n--- not run\n' && sed 's/^/not run: /' "$unrun"; fi
   printf '\n%s s in all\n' "$SECONDS"
   printf '%s passed, %s failed\n' "$passed" "$failed"
   [ "$failed" = 0 ]
