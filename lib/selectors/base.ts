@@ -5,7 +5,7 @@
  */
 import { ERRNO, OSError } from "../sys/errno.ts";
 import { isOpen } from "../sys/posix.ts";
-import { isMainThread } from "../sys/thread.ts";
+import { isAnnounced, isMainThread } from "../sys/thread.ts";
 import { AsyncWait } from "./async_wait.ts";
 import { checkTimeout } from "./keys.ts";
 import type { Registration } from "./registration.ts";
@@ -66,13 +66,15 @@ export abstract class BaseSelector<T> extends Registry<T> implements Selector<T>
   onSpin: (report: SpinReport<T>) => void = ({ message }) =>
     process.emitWarning(message, "SpinWarning");
 
+  /** Something must be seen to before the next wait: see `#attend`. */
+  #notable = false;
   #dispatching = false;
   #woken = false;
   /** The last wait ended early, by a wake-up or a signal. */
   #early = false;
   #waits = 0;
-  /** This look is part of an asynchronous wait. */
-  #looking = false;
+  /** The callback only collects, for `select`. */
+  #collecting = false;
   #waker: Waker | undefined;
   readonly #guard = new SpinGuard<T>();
   #async: AsyncWait<T> | undefined;
@@ -80,64 +82,82 @@ export abstract class BaseSelector<T> extends Registry<T> implements Selector<T>
   /** See {@linkcode Selector.select}. */
   select(timeoutMs?: number): Ready<T>[] {
     const ready: Ready<T>[] = [];
-    this.#run(timeoutMs, (key, events) => ready.push([key, events]));
+    this.#collecting = true;
+    try {
+      this.dispatch(timeoutMs, (key, events) => ready.push([key, events]));
+    } finally {
+      this.#collecting = false;
+    }
     return ready;
   }
 
+  // Compilers inline a few calls deep and no deeper, and this one is in every loop's way: what is done
+  // in every wait stands here and in `#deliver`, what is not stands apart.
+
   /** See {@linkcode Selector.dispatch}. */
   dispatch(timeoutMs: number | undefined, callback: DispatchCallback<T>): number {
-    const called = this.#run(timeoutMs, callback);
-    // What the callbacks used up is known now; after `select` only when the next wait begins.
-    if (this.#guard.pending) this.#guard.settle();
-    return called;
-  }
-
-  #run(timeoutMs: number | undefined, callback: DispatchCallback<T>): number {
-    this.checkOpen();
-    if (this.#dispatching) {
-      throw new Error("Cannot wait on a selector from within its own dispatch callback");
-    }
-    let remaining = checkTimeout(timeoutMs);
-    this.#early = this.#woken;
-    if (this.#woken) {
-      this.#woken = false;
-      this.#waker?.drain(); // wakeup() and wake(handle) together count as one
-      return 0;
-    }
-    if (this.#guard.pending) this.#guard.settle();
-    // Whoever only looks, again and again, does not wait in vain: two at once end every streak.
-    this.#waits += remaining === 0 && !this.#looking ? 2 : 1;
-    const timed = remaining > 0 && remaining !== Infinity;
-    const deadline = timed ? performance.now() + remaining : 0;
-    this.#dispatching = true;
+    if (this.#notable && this.#attend()) return 0;
+    this.#notable = this.#dispatching = true; // in the way of a wait from within a callback
+    this.#early = false;
     try {
-      for (;;) {
-        const ready = this.wait(remaining);
-        if (ready > 0) {
-          const called = this.#deliver(ready, callback);
-          // 0 after a wake-up means that it was meant for this thread, not for a descriptor.
-          if (called >= 0) return called;
-          this.recover();
-        } else if (ready < 0) {
-          if (ready !== -ERRNO.EINTR!) throw new OSError(-ready, this.name, `wait (${this.name})`);
-          // A signal's JavaScript handler can only run when the main thread leaves this wait.
-          if (isMainThread) {
-            this.#early = true;
-            return 0;
-          }
-        }
-        if (remaining === 0) return 0;
-        if (timed) {
-          remaining = deadline - performance.now();
-          if (remaining <= 0) return 0;
-        }
-      }
+      if (timeoutMs !== 0) return this.#wait(checkTimeout(timeoutMs), callback);
+      // Whoever only looks, again and again, does not wait in vain: two at once end every streak.
+      this.#waits += 2;
+      const ready = this.wait(0);
+      return ready > 0 ? this.#deliver(ready, callback) : this.#nothing(ready);
     } finally {
+      this.#notable = this.#woken || this.closed || this.#guard.pending;
       this.#dispatching = false;
     }
   }
 
-  /** Calls back for the ready entries; -1 when there was none to tell anybody of. */
+  /** Does what must be done before a wait; true when that takes the place of the wait. */
+  #attend(): boolean {
+    this.checkOpen();
+    if (this.#dispatching) {
+      throw new Error("Cannot wait on a selector from within its own dispatch callback");
+    }
+    this.#notable = false;
+    if (this.#guard.pending) this.#guard.settle();
+    this.#early = this.#woken;
+    if (!this.#woken) return false;
+    this.#woken = false;
+    this.#waker?.drain(); // wakeup() and wake(handle) together count as one
+    return true;
+  }
+
+  /** Waits until there is something to tell, for at most `timeoutMs`. */
+  #wait(timeoutMs: number, callback: DispatchCallback<T>): number {
+    this.#waits++;
+    const deadline = timeoutMs === Infinity ? Infinity : performance.now() + timeoutMs;
+    for (let remaining = timeoutMs;;) {
+      const ready = this.wait(remaining);
+      if (ready > 0) {
+        const called = this.#deliver(ready, callback);
+        // 0 after a wake-up means that it was meant for this thread, not for a descriptor.
+        if (called > 0 || this.#early) return called;
+      } else {
+        this.#nothing(ready);
+        if (this.#early) return 0;
+      }
+      if (deadline === Infinity) continue;
+      remaining = deadline - performance.now();
+      if (remaining <= 0) return 0;
+    }
+  }
+
+  /** A wait has ended without anything ready. @throws OSError when it failed */
+  #nothing(result: number): 0 {
+    if (result === -ERRNO.EINTR!) {
+      // A signal's JavaScript handler can only run when the main thread leaves this wait.
+      this.#early = isMainThread && !isAnnounced();
+    } else if (result < 0) {
+      throw new OSError(-result, this.name, `wait (${this.name})`);
+    }
+    return 0;
+  }
+
+  /** Calls back for the ready entries. When there was none to tell anybody of, removes the cause. */
   #deliver(ready: number, callback: DispatchCallback<T>): number {
     const wait = this.#waits;
     let called = 0;
@@ -168,7 +188,10 @@ export abstract class BaseSelector<T> extends Registry<T> implements Selector<T>
       callback(key, events, this.raw);
       if (this.closed) break;
     }
-    return called === 0 && !this.#early ? -1 : called;
+    if (called === 0 && !this.#early) this.recover();
+    // What the callbacks used up is known now; after `select` only when the next wait begins.
+    if (this.#guard.pending && !this.#collecting) this.#guard.settle();
+    return called;
   }
 
   /** See {@linkcode Selector.selectAsync}. */
@@ -185,13 +208,9 @@ export abstract class BaseSelector<T> extends Registry<T> implements Selector<T>
     this.wakeHandle(); // from now on other threads may end the wait
     return new AsyncWait<T>({
       look: () => {
-        this.#looking = true;
-        try {
-          const ready = this.select(0);
-          return ready.length > 0 || this.#early ? ready : undefined;
-        } finally {
-          this.#looking = false;
-        }
+        this.#waits--; // this look is part of a wait
+        const ready = this.select(0);
+        return ready.length > 0 || this.#early ? ready : undefined;
       },
       pollable: () => this.pollable(),
     });
@@ -205,7 +224,7 @@ export abstract class BaseSelector<T> extends Registry<T> implements Selector<T>
   /** See {@linkcode Selector.wakeup}. */
   wakeup(): void {
     this.checkOpen();
-    this.#woken = true;
+    this.#notable = this.#woken = true;
     this.#async?.poke();
   }
 
@@ -229,7 +248,7 @@ export abstract class BaseSelector<T> extends Registry<T> implements Selector<T>
   /** See {@linkcode Selector.close}. */
   close(): void {
     if (this.closed) return;
-    this.closed = true;
+    this.closed = this.#notable = true;
     this.clear();
     this.release();
     this.#waker?.close();

@@ -40,7 +40,22 @@ const TOLD = POLLIN | POLLOUT | POLLPRI | POLLERR | POLLHUP;
 const NOBODY = -1;
 const NO_ADDRESS = [0, 0] as const;
 
-/** Watches descriptors with poll requests on an io_uring. */
+/**
+ * Watches descriptors with poll requests on an io_uring.
+ *
+ * @example
+ * ```ts
+ * import { availableSelectors, EVENT_READ, IoUringSelector, socketPair } from "iomux";
+ *
+ * if (availableSelectors().some(({ name, available }) => name === "io_uring" && available)) {
+ *   using selector = new IoUringSelector<string>();
+ *   const [a, b] = socketPair();
+ *   selector.register(b, EVENT_READ, "b");
+ *   a.send(new TextEncoder().encode("hello"));
+ *   selector.dispatch(1000, (key) => console.log(key.data, "is ready")); // b is ready
+ * }
+ * ```
+ */
 export class IoUringSelector<T = unknown> extends BaseSelector<T> {
   /** "io_uring" */
   readonly name = "io_uring";

@@ -34,6 +34,7 @@ export type {
 } from "./selector.ts";
 export type { BaseSelector } from "./base.ts";
 export type { PollList } from "./poll_list.ts";
+export type { ReadyList } from "./ready_list.ts";
 export type { Registration } from "./registration.ts";
 export type { Registry } from "./registry.ts";
 export { wake } from "./waker.ts";

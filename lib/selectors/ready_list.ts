@@ -4,6 +4,15 @@
  * Ready entries with their bits. They are copied out of the system's answer because callbacks may
  * change what that answer is about. An array that is emptied by its length gives its memory back and
  * grows again with every wait; this one keeps it.
+ *
+ * @example
+ * ```ts
+ * import type { ReadyList } from "iomux";
+ *
+ * // For authors of backends: what a wait has found, in the order of the system's answer.
+ * const all = <R>(list: ReadyList<R>) => Array.from({ length: list.length }, (_, i) => list.item(i));
+ * console.log(typeof all); // function
+ * ```
  */
 export class ReadyList<R> {
   /** How many there are. */

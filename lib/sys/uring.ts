@@ -19,6 +19,7 @@ import {
 } from "./ffi.ts";
 import { closeFd, Timespec } from "./posix.ts";
 import { absent, LIBC, system } from "./system.ts";
+import { announceInterruption } from "./thread.ts";
 
 const TABLE = {
   // syscall(2): the C library has no wrappers for them. The numbers are the same on x64 and arm64.
@@ -204,6 +205,7 @@ export class Ring {
     c.munmap(this.#ring.pointer, this.#ring.size);
     c.munmap(this.#sqes.pointer, this.#sqes.size);
     closeFd(this.fd);
+    announceInterruption();
   }
 }
 
