@@ -1,4 +1,5 @@
 /** Whether a descriptor has readiness at all: the same answer on every backend and system. */
+import { readlinkSync } from "node:fs";
 import { ERRNO, errno, OSError } from "./errno.ts";
 import { Native } from "./ffi.ts";
 import { epoll_ctl, EPOLL_CTL_ADD, EPOLL_CTL_DEL, epollCreate } from "./linux.ts";
@@ -22,12 +23,27 @@ function epollRefuses(fd: number): number {
     if (refused === ERRNO.ESPIPE) return 0;
     if (refused === ERRNO.EBADF) return refused;
   }
-  if (probe === -1) probe = epollCreate();
+  if (probe === -1) {
+    try {
+      probe = epollCreate();
+    } catch {
+      return looksLikeFile(fd) ? ERRNO.EPERM! : 0; // no epoll here, or no descriptor left
+    }
+  }
   event ??= new Native(16);
   const result = epoll_ctl(probe, EPOLL_CTL_ADD, fd, event.pointer);
   const error = result === -1 ? errno() : 0;
   if (result === 0) epoll_ctl(probe, EPOLL_CTL_DEL, fd, event.pointer);
   return error === ERRNO.EPERM || error === ERRNO.EBADF ? error : 0;
+}
+
+/** Files and directories have a path; an eventfd is called "anon_inode:[eventfd]" (proc(5)). */
+function looksLikeFile(fd: number): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`).startsWith("/");
+  } catch {
+    return false;
+  }
 }
 
 /**
