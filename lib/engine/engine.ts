@@ -15,7 +15,7 @@
  * - An engine does a bounded amount of work per connection and turn, so that no peer starves another.
  */
 import type { SelectorName } from "../selectors/mod.ts";
-import type { ConnectOptions, OSError, Socket } from "../net/mod.ts";
+import type { Address, ConnectOptions, OSError, Socket } from "../net/mod.ts";
 import type { Counters } from "./counters.ts";
 import type { Timer } from "./timers.ts";
 
@@ -26,6 +26,8 @@ export interface Connection<S> {
   readonly queued: number;
   /** It is over; `close` was called or is about to be. */
   readonly closed: boolean;
+  /** Bytes that the kernel has taken and the peer's has not; 0 where the system does not tell. */
+  readonly unacknowledged: number;
   /** Whom it is connected to, "HOST:PORT" or "unix:PATH"; ask while it is open. */
   readonly peerName: string;
   /** Sends, or queues what cannot be sent now; returns `queued`. */
@@ -37,6 +39,8 @@ export interface Connection<S> {
   end(): void;
   /** Closes now. What is queued is dropped; with unread input the peer sees a reset. */
   close(): void;
+  /** Closes now with RST: what the peer's kernel has not yet is lost. On a Unix socket, `close`. */
+  reset(): void;
 }
 
 /** What happens to connections. */
@@ -64,6 +68,8 @@ export interface ListenerOptions<S> {
   readonly handler: Handler<S>;
   /** Makes the state of a new connection. */
   readonly state: () => S;
+  /** True turns a newcomer away by its address, before anything else: closed, counted as denied. */
+  readonly deny?: (peer: Address) => boolean;
   /** False refuses: the connection is closed and counted as rejected. */
   readonly admit?: () => boolean;
   /** A newcomer is closed as the selector can't watch it (FD_SETSIZE); told once until one can be. */

@@ -4,6 +4,7 @@ import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
 import { ERRNO, errno } from "../sys/errno.ts";
 import { MSG_NOSIGNAL } from "../sys/constants.ts";
 import { c, retry } from "../sys/posix.ts";
+import { bytesInTransit } from "../sys/sockets.ts";
 import { COUNTER } from "./counters.ts";
 import type { Connection, Handler } from "./engine.ts";
 import { OutputQueue } from "./queue.ts";
@@ -54,6 +55,10 @@ export class Stream<S> implements Connection<S>, Source {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  get unacknowledged(): number {
+    return this.#closed ? 0 : bytesInTransit(this.#fd);
   }
 
   get peerName(): string {
@@ -195,6 +200,16 @@ export class Stream<S> implements Connection<S>, Source {
 
   close(): void {
     if (!this.#closed) this.#retire(null);
+  }
+
+  reset(): void {
+    if (this.#closed) return;
+    try {
+      this.#socket.setLinger(0);
+    } catch {
+      // BSDs refuse options of a connection that the peer has reset.
+    }
+    this.#retire(null);
   }
 
   #fail(error: OSError): void {

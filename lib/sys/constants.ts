@@ -44,6 +44,9 @@ export const TCP_NODELAY = 1;
 export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY: number = on(26, 27, 27, 27);
 
+/** ioctl: bytes sent and not acknowledged, tcp(7) and unix(7); FreeBSD's FIONWRITE; -1 for none. */
+export const SIOCOUTQ: number = on(0x5411, -1, 0x40046677, -1);
+
 /** No SIGPIPE when the peer is gone: EPIPE instead (send(2)). macOS has it since version 11. */
 export const MSG_NOSIGNAL: number = on(0x4000, 0x80000, 0x20000, 0);
 export const MSG_PEEK = 2;

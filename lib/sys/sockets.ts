@@ -1,6 +1,7 @@
 /** New sockets, non-blocking and close-on-exec from the start, on every system. */
 import {
   AF_UNIX,
+  SIOCOUTQ,
   SO_NOSIGPIPE,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
@@ -52,4 +53,12 @@ export function newPair(): [number, number] {
   const result = retry(() => c.socketpair(AF_UNIX, SOCK_STREAM | FLAGS, 0, pair.pointer));
   check(result, "socketpair", "create a socket pair");
   return [prepare(pair.int32[0]!), prepare(pair.int32[1]!)];
+}
+
+const count = new Native(8);
+
+/** Bytes that a socket has sent and its peer's kernel has not acknowledged; 0 where nobody tells. */
+export function bytesInTransit(fd: number): number {
+  if (SIOCOUTQ === -1 || c.ioctl(fd, SIOCOUTQ, count.pointer) === -1) return 0;
+  return count.int32[0]!;
 }

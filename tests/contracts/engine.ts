@@ -5,12 +5,14 @@ import { flowCases } from "./engine_flow.ts";
 import { listenerCases } from "./engine_listener.ts";
 import { manyCases } from "./engine_many.ts";
 import { orderCases } from "./engine_order.ts";
+import { resetCases } from "./engine_reset.ts";
 import { turnCases } from "./engine_turns.ts";
 
 /** Runs the whole suite for engines that `create` makes. */
 export function engineContract(name: string, create: CreateEngine): void {
   describe(`${name} engine: order of calls`, () => orderCases(create));
   describe(`${name} engine: sending and receiving`, () => flowCases(create));
+  describe(`${name} engine: resetting`, () => resetCases(create));
   describe(`${name} engine: several connections`, () => manyCases(create));
   describe(`${name} engine: listeners`, () => listenerCases(create));
   describe(`${name} engine: turns and timers`, () => turnCases(create));

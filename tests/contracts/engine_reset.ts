@@ -1,0 +1,96 @@
+// Ending a connection by a reset, and knowing what has reached the peer before that.
+import { expect, it } from "bun:test";
+import type { OSError, Socket } from "../../lib/net/mod.ts";
+import { type CreateEngine, engineBench, pattern, Recorder } from "../support/engines.ts";
+import { turnFor, turnUntil } from "../support/engines.ts";
+import { encode, fill, receive } from "../support/sockets.ts";
+import { onWindows } from "../support/systems.ts";
+import { settles } from "../support/waiting.ts";
+
+const buffer = new Uint8Array(new ArrayBuffer(1 << 18));
+
+/** What a peer reads now: a number of bytes, 0 at the end, -1 for nothing; or an error's code. */
+function reads(peer: Socket): number | string {
+  try {
+    return peer.recv(buffer);
+  } catch (error) {
+    return (error as OSError).code;
+  }
+}
+
+export function resetCases(create: CreateEngine): void {
+  const bench = engineBench(create);
+
+  it("reset() sends RST after what the peer has, and closes in order", () => {
+    const engine = bench.engine();
+    const recorder = new Recorder();
+    const { peer, connection } = bench.connected(engine, recorder);
+    connection.send(encode("last"));
+    expect(settles(() => connection.unacknowledged, 0)).toBe(0);
+    expect(receive(peer, 4)).toEqual(encode("last"));
+    connection.reset();
+    expect(connection.closed).toBe(true);
+    expect(settles(() => reads(peer), "ECONNRESET")).toBe("ECONNRESET");
+    turnUntil(engine, () => recorder.count("close") === 1);
+    expect(recorder.errors.get("A")).toBe(null);
+    expect(engine.active).toBe(0);
+  });
+
+  it("reset() from within a call, and again, is one close", () => {
+    const engine = bench.engine();
+    const recorder = new Recorder({
+      data: (connection) => {
+        connection.reset();
+        connection.reset();
+        connection.close();
+        expect(connection.send(encode("too late"))).toBe(0);
+      },
+    });
+    const { peer } = bench.connected(engine, recorder);
+    peer.send(encode("x"));
+    turnUntil(engine, () => recorder.count("close") === 1);
+    turnFor(engine, 10);
+    expect(recorder.of("A")).toBe("open data close");
+    expect(settles(() => reads(peer), "ECONNRESET")).toBe("ECONNRESET");
+  });
+
+  it("reset() drops what is queued, and what the peer sent", () => {
+    const engine = bench.engine();
+    const recorder = new Recorder({ data: (connection) => connection.pause() });
+    const { peer, connection } = bench.connected(engine, recorder);
+    connection.send(pattern(12 << 20));
+    peer.send(encode("x"));
+    turnUntil(engine, () => recorder.count("data") === 1);
+    fill(peer);
+    expect(connection.queued).toBeGreaterThan(0);
+    connection.reset();
+    expect([connection.queued, connection.unacknowledged]).toEqual([0, 0]);
+    turnUntil(engine, () => recorder.count("close") === 1);
+    const over = () => {
+      for (let read = reads(peer);; read = reads(peer)) {
+        if (typeof read === "string") return read;
+        if (read <= 0) return String(read);
+      }
+    };
+    expect(settles(over, "ECONNRESET", 5000)).toBe("ECONNRESET");
+  });
+
+  it("unacknowledged is what a peer that does not read has no room for", () => {
+    if (onWindows) return console.log("not run: unacknowledged: Windows does not tell");
+    const engine = bench.engine();
+    const { peer, connection } = bench.connected(engine, new Recorder());
+    expect(connection.unacknowledged).toBe(0);
+    const queued = connection.send(pattern(12 << 20));
+    const { unacknowledged } = connection;
+    expect(unacknowledged).toBeGreaterThan(0);
+    expect(unacknowledged).toBeLessThanOrEqual((12 << 20) - queued);
+    const left = () => {
+      while (Number(reads(peer)) > 0);
+      turnFor(engine, 5);
+      return connection.unacknowledged + connection.queued;
+    };
+    expect(settles(left, 0, 8000)).toBe(0);
+    connection.close();
+    expect(connection.unacknowledged).toBe(0);
+  });
+}
