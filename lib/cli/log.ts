@@ -6,6 +6,7 @@ import {
   getTextFormatter,
   type Logger,
 } from "@logtape/logtape";
+export type { Logger } from "@logtape/logtape";
 import type { Level } from "./options.ts";
 import { err } from "./output.ts";
 

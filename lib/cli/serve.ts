@@ -15,6 +15,8 @@ import {
   socketPath,
   threads,
 } from "./options.ts";
+import { addOperationOptions, operationsOf } from "./serve_operations.ts";
+import { addFaultOptions, faultsOf } from "./serve_faults.ts";
 import { formatSize } from "./units.ts";
 
 /** The command, to be added to the program. */
@@ -68,9 +70,12 @@ export function serveCommand(spawn: Spawn, done: (code: number) => void): Comman
     .addOption(
       option("--log-format <format>", "of log lines").choices(["text", "json"]).default("text"),
     );
+  addFaultOptions(command);
+  addOperationOptions(command);
   return command.action(async (flags) => {
     if (flags.maxBuffer < 2) throw new UsageError("option '--max-buffer' must be at least 2 bytes");
     const { limits, run } = await import("./serve_run.ts");
+    const operations = await operationsOf(command);
     const { connections, openFiles } = limits(flags.selector);
     const options: ServeOptions = {
       host: flags.host,
@@ -86,11 +91,14 @@ export function serveCommand(spawn: Spawn, done: (code: number) => void): Comman
       drainMs: flags.drainTimeout,
       backlog: flags.backlog,
       trace: flags.trace ?? false,
+      ...faultsOf(command),
+      ...operations.options,
     };
     done(
       await run(options, spawn, {
         stats: flags.stats ?? false,
         openFiles,
+        metrics: operations.metrics,
         level: flags.logLevel,
         format: flags.logFormat,
       }),

@@ -1,30 +1,41 @@
 /** What `iomux serve` does once its options are known. Loaded only then: it opens the C library. */
 import { connectionsBelow, type ServeOptions } from "../serve/options.ts";
+import { serveMetrics } from "../serve/metrics.ts";
 import { Server, type Spawn } from "../serve/server.ts";
-import { raiseOpenFileLimit } from "../sys/limits.ts";
+import { openFileLimit, raiseOpenFileLimit } from "../sys/limits.ts";
 import { FD_SETSIZE } from "../sys/constants.ts";
 import { readNumbers } from "../sys/proc.ts";
 import { EXIT } from "./exit.ts";
-import { createLogger } from "./log.ts";
+import { createLogger, type Logger } from "./log.ts";
 import type { Level } from "./options.ts";
 import { out } from "./output.ts";
 import { checkSelector } from "./selector.ts";
+import { describeFaults } from "./serve_faults.ts";
 import { onSignals } from "./signals.ts";
+import { VERSION } from "./version.ts";
 
 /** How the command itself behaves, beside the server. */
 export interface RunSettings {
   readonly stats: boolean;
-  /** The limit of open files, for messages. */
-  readonly openFiles: number;
+  readonly openFiles: OpenFiles;
+  /** Where to answer HTTP. */
+  readonly metrics: { readonly host: string; readonly port: number } | undefined;
   readonly level: Level;
   readonly format: "text" | "json";
 }
 
+/** The limit of open files, before and after it was raised. */
+interface OpenFiles {
+  readonly before: number;
+  readonly now: number;
+}
+
 /** Raises the limit of open files, and says how many connections fit below it and the selector's. */
-export function limits(selector: string): { openFiles: number; connections: number } {
-  const { soft } = raiseOpenFileLimit();
-  const watchable = selector === "select" ? Math.min(soft, FD_SETSIZE) : soft;
-  return { openFiles: soft, connections: connectionsBelow(watchable) };
+export function limits(selector: string): { openFiles: OpenFiles; connections: number } {
+  const before = openFileLimit().soft;
+  const now = raiseOpenFileLimit().soft;
+  const watchable = selector === "select" ? Math.min(now, FD_SETSIZE) : now;
+  return { openFiles: { before, now }, connections: connectionsBelow(watchable) };
 }
 
 /** Serves until a signal ends it; returns the exit code. */
@@ -41,10 +52,17 @@ export async function run(
       `The backlog of ${options.backlog} is cut to net.core.somaxconn, which is ${somaxconn}`,
     );
   }
-  const server = await Server.start(options, spawn, {
+  tellOpenFiles(log, settings.openFiles);
+  let started: Server | undefined;
+  const metrics = settings.metrics &&
+    await serveMetrics(settings.metrics, () => started, VERSION);
+  const server = started = await Server.start(options, spawn, {
     paused: (message) =>
-      log.warn(`${message}; accepting pauses (open files: ${settings.openFiles}, see ulimit -n)`),
+      log.warn(
+        `${message}; accepting pauses (open files: ${settings.openFiles.now}, see ulimit -n)`,
+      ),
     refused: (message) => log.warn(`${message}; such connections are closed`),
+    replaced: (message) => log.error(message),
   });
   const printStats = () => out(JSON.stringify(server.stats()) + "\n");
   let secondCode: number | undefined;
@@ -60,17 +78,26 @@ export async function run(
     },
     usr1: printStats,
   });
+  if (metrics) log.info(`Metrics on http://${metrics.name}/metrics`);
+  if (options.faults) log.info(describeFaults(options.faults));
   log.debug(
     `${options.service} with ${server.selector}, ${options.workers} workers, ` +
       `at most ${options.maxConnections} connections`,
   );
-  out(`listening on ${server.name}\n`);
+  for (const name of server.names) out(`listening on ${name}\n`);
   const forced = await server.done;
   restore();
+  metrics?.close();
   if (settings.stats) printStats();
   if (secondCode !== undefined) return secondCode;
   if (forced > 0) log.warn(`Cut ${connections(forced)} still open`);
   return forced > 0 ? EXIT.failed : EXIT.ok;
+}
+
+/** Runtimes may have raised it already, before this program's first line. */
+function tellOpenFiles(log: Logger, { before, now }: OpenFiles): void {
+  if (now > before) log.info(`Open files: raised the limit from ${before} to ${now}`);
+  else log.debug(`Open files: the limit is ${now}, which is all that the system grants`);
 }
 
 const connections = (count: number) => `${count} ${count === 1 ? "connection" : "connections"}`;

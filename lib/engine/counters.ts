@@ -18,8 +18,10 @@ export const COUNTER = {
   acceptPauses: 8,
   maxBuffered: 9,
   active: 10,
+  /** Newcomers that a listener's `deny` has turned away. */
+  denied: 11,
   /** First slot that is free for the engine's user. */
-  user: 11,
+  user: 12,
 } as const;
 
 const ERRORS = 32;

@@ -2,6 +2,8 @@
 import { OSError, Socket } from "../net/mod.ts";
 import { EVENT_READ } from "../selectors/mod.ts";
 import { ERRNO, errno } from "../sys/errno.ts";
+import { Native } from "../sys/ffi.ts";
+import { SOCKADDR_SIZE, unpackAddress } from "../sys/sockaddr.ts";
 import { acceptFd } from "../sys/sockets.ts";
 import { COUNTER } from "./counters.ts";
 import type { Listener, ListenerOptions } from "./engine.ts";
@@ -19,6 +21,10 @@ const EXHAUSTED = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"].map((code) =
 const BROKEN = new Set(
   ["EBADF", "EINVAL", "ENOTSOCK", "EOPNOTSUPP", "EFAULT"].map((code) => ERRNO[code]),
 );
+
+/** Where accept(2) writes who has connected, for those who ask. */
+const peer = new Native(SOCKADDR_SIZE);
+const peerLength = new Native(8);
 
 /** Accepts until nothing waits, for at most ACCEPTS_PER_TURN connections a turn. */
 export class StreamListener<S> implements Listener, Source {
@@ -43,7 +49,7 @@ export class StreamListener<S> implements Listener, Source {
   ready(): void {
     const { slots } = this.#engine;
     for (let i = 0; i < ACCEPTS_PER_TURN && !this.#closed; i++) {
-      const fd = acceptFd(this.#socket.fileno());
+      const fd = this.#accept();
       if (fd >= 0) {
         this.#admit(Socket.fromFd(fd));
         continue;
@@ -61,17 +67,28 @@ export class StreamListener<S> implements Listener, Source {
     }
   }
 
+  #accept(): number {
+    if (!this.#options.deny) return acceptFd(this.#socket.fileno());
+    peerLength.int32[0] = SOCKADDR_SIZE;
+    return acceptFd(this.#socket.fileno(), peer.pointer, peerLength.pointer);
+  }
+
   #admit(socket: Socket): void {
     const { slots } = this.#engine;
-    const { handler, state, admit } = this.#options;
+    const { handler, state, admit, deny } = this.#options;
     slots[COUNTER.accepted]!++;
+    if (deny?.(unpackAddress(peer.view, peerLength.int32[0]!))) {
+      slots[COUNTER.denied]!++;
+      socket.close();
+      return;
+    }
     if (admit && !admit()) {
       slots[COUNTER.rejected]!++;
       socket.close();
       return;
     }
     socket.setNoDelay(true);
-    const failure = this.#engine.adopt(new Stream(this.#engine, socket, handler, state(), false));
+    const failure = this.#engine.begin(new Stream(this.#engine, socket, handler, state(), false));
     if (failure && !this.#refusing) this.#options.refused?.(failure);
     this.#refusing = failure !== undefined;
   }

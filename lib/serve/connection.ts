@@ -1,6 +1,7 @@
 /** One connection's life on the server: service, water marks, half-close, idle and fin timeouts. */
 import type { Connection, Engine, Handler, Timer } from "../engine/mod.ts";
 import type { OSError } from "../net/mod.ts";
+import type { AddressKey } from "./address_counts.ts";
 import type { ServeOptions } from "./options.ts";
 import { type Service, SERVICES } from "./services.ts";
 
@@ -18,6 +19,8 @@ export class Session {
   timer: Timer | undefined;
   /** For the trace: asked once, as a closed connection can't be asked. */
   peer = "";
+  /** What its address is counted by; see Admission. */
+  ticket: AddressKey | undefined;
 }
 
 type Peer = Connection<Session>;
@@ -34,9 +37,9 @@ export class ServiceHandler implements Handler<Session> {
   /** At half of the buffer a peer is no longer read, at a quarter it is read again. */
   readonly #high: number;
   readonly #low: number;
-  readonly #closed: () => void;
+  readonly #closed: (session: Session) => void;
 
-  constructor(engine: Engine, options: ServeOptions, closed: () => void) {
+  constructor(engine: Engine, options: ServeOptions, closed: (session: Session) => void) {
     this.#engine = engine;
     this.#service = SERVICES[options.service]!;
     this.#idleMs = options.idleMs;
@@ -84,7 +87,7 @@ export class ServiceHandler implements Handler<Session> {
   close(peer: Peer, _error: OSError | null): void {
     peer.state.timer?.cancel();
     peer.state.timer = undefined;
-    this.#closed();
+    this.#closed(peer.state);
   }
 
   /** Ends our side once all is sent, and bounds how long the peer may take for its part. */

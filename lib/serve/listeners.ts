@@ -2,14 +2,15 @@
 import { existsSync, lstatSync, unlinkSync } from "node:fs";
 import { type Address, OSError, resolveHost, Socket } from "../net/mod.ts";
 import { SO_REUSEPORT } from "../sys/constants.ts";
-import { check, ERRNO } from "../sys/errno.ts";
-import { c } from "../sys/posix.ts";
+import { ERRNO } from "../sys/errno.ts";
+import { duplicate } from "../sys/posix.ts";
 import type { ServeOptions } from "./options.ts";
 
-/** Listening sockets on one address. */
+/** Listening sockets. */
 export interface Listeners {
-  readonly sockets: Socket[];
-  readonly address: Address;
+  /** For each worker its own, one for each address. */
+  readonly sockets: Socket[][];
+  readonly addresses: Address[];
   /** Removes what listening has left behind. */
   cleanUp(): void;
 }
@@ -21,21 +22,23 @@ export interface Listeners {
  * @throws OSError EADDRINUSE, EACCES; ResolveError
  */
 export async function openListeners(options: ServeOptions): Promise<Listeners> {
-  const { path, backlog, workers } = options;
+  const { path, backlog, workers, listenFds } = options;
+  if (listenFds && listenFds.length > 0) return adopted(listenFds, workers);
   if (path !== undefined) {
     removeStale(path);
     const first = Socket.listen({ path, backlog });
     return {
-      sockets: shared(first, workers),
-      address: { family: "unix", path },
+      sockets: shared([first], workers),
+      addresses: [{ family: "unix", path }],
       cleanUp: () => remove(path),
     };
   }
   const [host] = await resolveHost(options.host);
   const reusePort = workers > 1 && SO_REUSEPORT !== -1;
   if (workers > 1 && !reusePort) {
-    const sockets = shared(Socket.listen({ host: host!, port: options.port, backlog }), workers);
-    return { sockets, address: sockets[0]!.localAddress, cleanUp: () => {} };
+    const first = Socket.listen({ host: host!, port: options.port, backlog });
+    const sockets = shared([first], workers);
+    return { sockets, addresses: [first.localAddress], cleanUp: () => {} };
   }
   // With SO_REUSEPORT the port of another server of this user would be shared, not refused.
   if (reusePort) Socket.listen({ host: host!, port: options.port, backlog: 1 }).close();
@@ -50,12 +53,23 @@ export async function openListeners(options: ServeOptions): Promise<Listeners> {
     for (const socket of sockets) socket.close();
     throw error;
   }
-  return { sockets, address: sockets[0]!.localAddress, cleanUp: () => {} };
+  return {
+    sockets: sockets.map((socket) => [socket]),
+    addresses: [sockets[0]!.localAddress],
+    cleanUp: () => {},
+  };
 }
 
-/** One listening socket for all: whoever comes first accepts. */
-function shared(first: Socket, workers: number): Socket[] {
-  const copy = () => Socket.fromFd(check(c.dup(first.fileno()), "dup", "share a listening socket"));
+/** Sockets that somebody else has opened, and goes on to own: a Unix socket's file stays. */
+function adopted(fds: readonly number[], workers: number): Listeners {
+  const sockets = fds.map((fd) => Socket.fromFd(fd));
+  const addresses = sockets.map((socket) => socket.localAddress);
+  return { sockets: shared(sockets, workers), addresses, cleanUp: () => {} };
+}
+
+/** The same listening sockets for all: whoever comes first accepts. */
+function shared(first: Socket[], workers: number): Socket[][] {
+  const copy = () => first.map((socket) => Socket.fromFd(duplicate(socket.fileno())));
   return [first, ...Array.from({ length: workers - 1 }, copy)];
 }
 

@@ -1,5 +1,6 @@
 /** What a server is asked to do: plain data, so that it can be handed to a Worker. */
 import type { SelectorName } from "../selectors/mod.ts";
+import type { FaultOptions } from "./fault_options.ts";
 
 /** The configuration of a server. Durations are in milliseconds, 0 switches a timeout off. */
 export interface ServeOptions {
@@ -19,7 +20,16 @@ export interface ServeOptions {
   readonly finMs: number;
   readonly drainMs: number;
   readonly backlog: number;
+  /** Networks in CIDR notation: see Admission. */
+  readonly allow?: readonly string[];
+  readonly deny?: readonly string[];
+  /** Connections from one address; more are closed and counted as denied. 0 is no limit. */
+  readonly maxPerAddress?: number;
+  /** Listening sockets that were handed over, instead of an address. */
+  readonly listenFds?: readonly number[];
   readonly trace: boolean;
+  /** Faults on purpose; without them nothing of it is loaded into a connection's path. */
+  readonly faults?: FaultOptions;
 }
 
 /** The defaults of the contract; `maxConnections` depends on the limit of open files. */

@@ -1,44 +1,37 @@
-/** A server as its owner sees it: threads, each with an engine, that are told to drain or to stop. */
-import { Counters, COUNTERS_BYTES, type Thread } from "../engine/mod.ts";
+/** A server as its owner sees it: where it listens, what it counts, and how it ends. */
 import { formatAddress } from "../net/mod.ts";
-import { wake } from "../selectors/mod.ts";
-import { closeFd } from "../sys/posix.ts";
+import { admissionMemory } from "./admission.ts";
+import { Crew, type CrewEvents, type Spawn } from "./crew.ts";
 import { openListeners } from "./listeners.ts";
 import type { ServeOptions } from "./options.ts";
 import { collectStats, Population, type Stats } from "./stats.ts";
-import { COMMAND, type ServeWorkerData, type ServeWorkerMessage } from "./worker.ts";
+import { COMMAND } from "./worker.ts";
 
-/** Starts a thread of a role; main.ts provides it, because Workers can only be started there. */
-export type Spawn = (role: "serve", data: ServeWorkerData) => Thread;
+export type { Spawn } from "./crew.ts";
 
 /** What a server tells its owner while it runs. */
-export interface ServerEvents {
-  /** Nothing can be accepted for the moment, and why. */
-  paused?(message: string): void;
-  /** A newcomer was closed because the selector can't watch it, and why. */
-  refused?(message: string): void;
-}
+export type ServerEvents = CrewEvents;
 
 /** A running server. */
 export class Server {
-  /** Where it listens: "127.0.0.1:9999" or "unix:PATH". */
-  readonly name: string;
+  /** Where it listens: "127.0.0.1:9999" or "unix:PATH"; more than one when it was given sockets. */
+  readonly names: readonly string[];
   readonly options: ServeOptions;
-  /** The selector that is really used. */
-  selector = "";
+  /** It was told to end: nobody new is served. */
+  draining = false;
   /** Resolves when all threads have ended, with how many connections had to be cut. */
   readonly done: Promise<number>;
 
-  readonly #control = new SharedArrayBuffer(4);
-  readonly #population = new Population();
-  readonly #counters: Counters[] = [];
-  readonly #wakeFds: number[] = [];
+  readonly #crew: Crew;
+  readonly #population: Population;
   readonly #startedAt = performance.now();
 
-  private constructor(name: string, options: ServeOptions, done: Promise<number>) {
-    this.name = name;
+  private constructor(names: string[], options: ServeOptions, crew: Crew, population: Population) {
+    this.names = names;
     this.options = options;
-    this.done = done;
+    this.done = crew.done;
+    this.#crew = crew;
+    this.#population = population;
   }
 
   /**
@@ -52,71 +45,40 @@ export class Server {
     events: ServerEvents = {},
   ): Promise<Server> {
     const listeners = await openListeners(options);
-    const done = Promise.withResolvers<number>();
-    done.promise.catch(() => {}); // a failed start is reported by the race below
-    const server = new Server(formatAddress(listeners.address), options, done.promise);
-    let forced = 0;
-    let failure: Error | undefined;
-    let running = options.workers;
-    const start = (listenerFd: number): Promise<void> =>
-      new Promise((ready) => {
-        const thread = spawn("serve", server.#threadData(listenerFd));
-        thread.on("message", (message: ServeWorkerMessage) => {
-          if (message.type === "ready") {
-            server.selector = message.selector;
-            server.#wakeFds.push(message.wakeFd);
-            if (failure) wake(message); // it was told to stop when nobody could wake it yet
-            ready();
-          } else if (message.type === "done") forced += message.forced;
-          else events[message.type]?.(message.message);
-        });
-        thread.on("error", (error) => {
-          failure ??= error;
-          void server.stop(); // the others, which can only end themselves
-        });
-        thread.on("exit", (code) => {
-          if (code !== 0) failure ??= new Error(`A server thread ended with code ${code}`);
-          if (--running > 0) return;
-          for (const wakeFd of server.#wakeFds.splice(0)) closeFd(wakeFd);
-          listeners.cleanUp();
-          if (failure) done.reject(failure);
-          else done.resolve(forced);
-        });
-      });
-    const ready = Promise.all(listeners.sockets.map((socket) => start(socket.detach())));
-    await Promise.race([ready, done.promise]);
+    const population = new Population();
+    const data = { options, admission: admissionMemory(options, population) };
+    const fds = listeners.sockets.map((sockets) => sockets.map((socket) => socket.detach()));
+    const crew = new Crew(fds, spawn, data, events);
+    const cleanUp = () => listeners.cleanUp();
+    crew.done.then(cleanUp, cleanUp);
+    const server = new Server(listeners.addresses.map(formatAddress), options, crew, population);
+    await crew.start();
     return server;
   }
 
-  #threadData(listenerFd: number): ServeWorkerData {
-    const counters = new SharedArrayBuffer(COUNTERS_BYTES);
-    this.#counters.push(new Counters(counters));
-    return {
-      options: this.options,
-      listenerFd,
-      control: this.#control,
-      counters,
-      population: this.#population.memory,
-    };
+  /** Where it listens first. */
+  get name(): string {
+    return this.names[0]!;
+  }
+
+  /** The selector that is really used. */
+  get selector(): string {
+    return this.#crew.selector;
   }
 
   stats(): Stats {
-    return collectStats(this.selector, this.#counters, this.#population, this.#startedAt);
+    return collectStats(this.#crew, this.#population, this.#startedAt);
   }
 
   /** Stops accepting; open connections may finish within the drain timeout. */
   drain(): Promise<number> {
-    return this.#command(COMMAND.drain);
+    this.draining = true;
+    return this.#crew.tell(COMMAND.drain);
   }
 
   /** Cuts everything now. */
   stop(): Promise<number> {
-    return this.#command(COMMAND.stop);
-  }
-
-  #command(command: number): Promise<number> {
-    Atomics.store(new Int32Array(this.#control), 0, command);
-    for (const wakeFd of this.#wakeFds) wake({ wakeFd });
-    return this.done;
+    this.draining = true;
+    return this.#crew.tell(COMMAND.stop);
   }
 }

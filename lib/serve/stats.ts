@@ -23,6 +23,9 @@ export interface Stats {
   accept_pauses: number;
   max_buffered: number;
   errors: Record<string, number>;
+  /** Workers that died and were replaced, and the connections that they took with them. */
+  worker_restarts: number;
+  connections_lost: number;
 }
 
 /** What all workers of a server share: how many connections there are, and the most there were. */
@@ -62,10 +65,17 @@ export class Population {
   }
 }
 
+/** Who counts: the workers, each in memory of its own, and who looks after them. */
+export interface Counting {
+  readonly selector: string;
+  readonly counters: readonly Counters[];
+  readonly restarts: number;
+  readonly lost: number;
+}
+
 /** Adds the workers' counters up. `startedAt` is on the clock of `performance.now()`. */
 export function collectStats(
-  selector: string,
-  workers: readonly Counters[],
+  { selector, counters: workers, restarts, lost }: Counting,
   population: Population,
   startedAt: number,
 ): Stats {
@@ -82,7 +92,7 @@ export function collectStats(
     active: population.active,
     peak: population.peak,
     rejected: sum(COUNTER.rejected),
-    denied: 0,
+    denied: sum(COUNTER.denied),
     closed: sum(COUNTER.closed),
     bytes_in: sum(COUNTER.bytesIn),
     bytes_out: sum(COUNTER.bytesOut),
@@ -94,5 +104,7 @@ export function collectStats(
     accept_pauses: sum(COUNTER.acceptPauses),
     max_buffered: Math.max(...workers.map(({ slots }) => slots[COUNTER.maxBuffered]!)),
     errors,
+    worker_restarts: restarts,
+    connections_lost: lost,
   };
 }

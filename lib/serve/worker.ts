@@ -1,23 +1,24 @@
-/** The body of a server thread: one engine, one listening socket, until it is told to stop. */
-import { COUNTER, Counters, createEngine, type Engine } from "../engine/mod.ts";
+/** The body of a server thread: one engine, its listening sockets, until it is told to stop. */
+import { COUNTER, Counters, createEngine, type Engine, type Listener } from "../engine/mod.ts";
 import { Socket } from "../net/mod.ts";
-import { check } from "../sys/errno.ts";
 import { writeAll } from "../sys/output.ts";
-import { c } from "../sys/posix.ts";
+import { duplicate } from "../sys/posix.ts";
+import { Admission, type AdmissionMemory } from "./admission.ts";
 import { ServiceHandler, Session } from "./connection.ts";
+import { Faults } from "./faults.ts";
 import type { ServeOptions } from "./options.ts";
-import { Population } from "./stats.ts";
+import { poisonable } from "./poison.ts";
 import { Trace } from "./trace.ts";
 
 /** What a server thread is given; everything in it can be cloned or is shared. */
 export interface ServeWorkerData {
   readonly options: ServeOptions;
-  /** The listening descriptor, which the thread owns from now on. */
-  readonly listenerFd: number;
+  /** The listening descriptors, which the thread owns from now on. */
+  readonly listenerFds: readonly number[];
   /** One Int32: the latest command. */
   readonly control: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
-  readonly population: SharedArrayBuffer;
+  readonly admission: AdmissionMemory;
 }
 
 /** Commands, in the order in which they supersede each other. */
@@ -28,7 +29,9 @@ export type ServeWorkerMessage =
   /** The receiver owns `wakeFd`: it stays valid when the thread has ended. */
   | { readonly type: "ready"; readonly wakeFd: number; readonly selector: string }
   | { readonly type: "paused" | "refused"; readonly message: string }
-  | { readonly type: "done"; readonly forced: number };
+  | { readonly type: "done"; readonly forced: number }
+  /** Something was thrown that nobody expected. The thread has closed its connections, and ends. */
+  | { readonly type: "died"; readonly message: string; readonly lost: number };
 
 /** Serves until a command ends it. Blocks its thread. */
 export function runServeWorker(
@@ -36,8 +39,6 @@ export function runServeWorker(
   post: (message: ServeWorkerMessage) => void,
 ): void {
   const { options } = data;
-  const control = new Int32Array(data.control);
-  const population = new Population(data.population);
   const trace = options.trace ? new Trace((line) => writeAll(2, line)) : undefined;
   const engine = createEngine({
     selector: options.selector,
@@ -46,36 +47,65 @@ export function runServeWorker(
     counters: new Counters(data.counters),
     ...(trace ? { observer: trace } : {}),
   });
-  const service = new ServiceHandler(engine, options, () => population.leave());
-  const listener = engine.listen(Socket.fromFd(data.listenerFd), {
-    handler: trace ? trace.around(service) : service,
-    state: () => new Session(),
-    admit: () => population.enter(options.maxConnections),
-    paused: (error) => post({ type: "paused", message: error.message }),
-    refused: (error) => post({ type: "refused", message: error.message }),
+  const admission = new Admission(options, data.admission);
+  const service = new ServiceHandler(engine, options, ({ ticket }) => admission.leaves(ticket));
+  const behind = options.faults ? new Faults(engine, options.faults, service) : service;
+  const handler = poisonable(trace ? trace.around(behind) : behind);
+  const listeners = data.listenerFds.map((fd) =>
+    engine.listen(Socket.fromFd(fd), {
+      handler,
+      state() {
+        const session = new Session();
+        session.ticket = admission.ticket;
+        return session;
+      },
+      ...(admission.filters ? { deny: (peer) => admission.denies(peer) } : {}),
+      admit: () => admission.admits(),
+      paused: (error) => post({ type: "paused", message: error.message }),
+      refused: (error) => post({ type: "refused", message: error.message }),
+    })
+  );
+  post({
+    type: "ready",
+    wakeFd: duplicate(engine.wakeHandle.wakeFd),
+    selector: engine.selector,
   });
-  const wakeFd = check(c.dup(engine.wakeHandle.wakeFd), "dup");
-  post({ type: "ready", wakeFd, selector: engine.selector });
+  try {
+    const forced = serve(engine, listeners, data);
+    engine.close();
+    post({ type: "done", forced });
+  } catch (error) {
+    // Descriptors belong to the process: nobody else would close them, and the peers would wait.
+    const lost = engine.active;
+    try {
+      engine.close();
+    } catch {
+      engine.close(); // what has thrown before may throw again; the rest must not suffer for it
+    }
+    post({ type: "died", message: (error as Error).message, lost });
+  }
+}
 
+/** Turns until a command ends it; returns how many connections are left to be cut. */
+function serve(engine: Engine, listeners: readonly Listener[], data: ServeWorkerData): number {
+  const { options } = data;
+  const control = new Int32Array(data.control);
   let deadline = Infinity;
   for (;;) {
     const command = Atomics.load(control, 0);
-    if (command === COMMAND.stop) break;
+    if (command === COMMAND.stop) return engine.active;
     if (command === COMMAND.drain) {
       if (deadline === Infinity) {
         acceptWaiting(engine, options.backlog);
-        listener.close();
+        for (const listener of listeners) listener.close();
         deadline = performance.now() + options.drainMs;
         engine.after(options.drainMs, () => {}); // ends the wait in time
         continue; // the turns of acceptWaiting may have taken the wake-up of a newer command
       }
-      if (engine.active === 0 || performance.now() >= deadline) break;
+      if (engine.active === 0 || performance.now() >= deadline) return engine.active;
     }
     engine.turn();
   }
-  const forced = engine.active;
-  engine.close();
-  post({ type: "done", forced });
 }
 
 /** Accepts who is connected already: closing the listener would reset them. At most a backlog of them. */

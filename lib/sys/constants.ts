@@ -35,6 +35,8 @@ export const SO_LINGER: number = on(13, 0x1080, 0x80, 0x80);
  * the kind (-1; libuv's UV_TCP_REUSEPORT draws the same line).
  */
 export const SO_REUSEPORT: number = on(15, -1, 0x10000, -1);
+/** Whether the socket listens. */
+export const SO_ACCEPTCONN: number = on(30, 2, 2, 2);
 export const SO_RCVTIMEO: number = on(20, 0x1006, 0x1006, 0x1006);
 export const SO_SNDTIMEO: number = on(21, 0x1005, 0x1005, 0x1005);
 /** No SIGPIPE for this socket, for write(2) as well; 0 where MSG_NOSIGNAL suffices or no signals are. */

@@ -82,6 +82,13 @@ export function closeFd(fd: number): void {
   if (c.close(fd) === -1 && errno() !== ERRNO.EINTR) check(-1, "close", `close descriptor ${fd}`);
 }
 
+/** Another descriptor of the same open file, close-on-exec like all of ours: dup(2). */
+export function duplicate(fd: number): number {
+  const copy = check(c.dup(fd), "dup", `duplicate descriptor ${fd}`);
+  setCloseOnExec(copy);
+  return copy;
+}
+
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 const F_GETFL = 3;

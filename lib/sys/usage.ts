@@ -2,7 +2,7 @@
  * How much of a descriptor's data was used up so far, by the system's own counts: tcp(7) TCP_INFO,
  * FIONREAD (SIOCINQ) and SIOCOUTQ. For finding out whether somebody reads, writes or accepts at all.
  */
-import { IPPROTO_TCP, SOL_SOCKET } from "./constants.ts";
+import { IPPROTO_TCP, SO_ACCEPTCONN, SOL_SOCKET } from "./constants.ts";
 import { Native } from "./ffi.ts";
 import {
   epoll_ctl,
@@ -31,8 +31,6 @@ const TCP_INFO_SIZE = 136;
 
 const FIONREAD: number = on(0x541b, 0x4004667f, 0x4004667f, 0x4004667f);
 const SIOCOUTQ = 0x5411; // Linux
-
-const SO_ACCEPTCONN: number = on(30, 2, 2, 2);
 
 const info = new Native(TCP_INFO_SIZE);
 const size = new Native(8);

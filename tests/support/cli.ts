@@ -200,7 +200,9 @@ export type Stats =
     | "events"
     | "spurious_wakeups"
     | "accept_pauses"
-    | "max_buffered",
+    | "max_buffered"
+    | "worker_restarts"
+    | "connections_lost",
     number
   >
   & { selector: string; errors: Record<string, number> };

@@ -1,0 +1,58 @@
+/** Networks in CIDR notation (RFC 4632, RFC 4291 2.3), and which addresses are in them. */
+import { addressBytes } from "../sys/sockaddr.ts";
+
+/** A network: the first `prefix` bits of `bytes`, of which IPv4 has 4 and IPv6 16. */
+export interface Network {
+  readonly bytes: Uint8Array;
+  readonly prefix: number;
+}
+
+/** How many bytes of ::ffff:0:0/96 stand before an IPv4 address in an IPv6 one (RFC 4291 2.5.5.2). */
+const MAPPED_BYTES = 12;
+
+const isMapped = (bytes: Uint8Array) =>
+  bytes.length === 16 && bytes[10] === 0xff && bytes[11] === 0xff &&
+  bytes.subarray(0, 10).every((byte) => byte === 0);
+
+/**
+ * The bytes that identify an address. A client over IPv4 is the same client whether it is written as
+ * such or, as a dual-stack socket sees it, as ::ffff:192.0.2.1: four bytes. A zone is not part of it.
+ *
+ * @throws RangeError for what is no IP address
+ */
+export function canonicalBytes(host: string): Uint8Array {
+  const bytes = addressBytes(host.replace(/%.*/, ""));
+  return isMapped(bytes) ? bytes.subarray(MAPPED_BYTES) : bytes;
+}
+
+/**
+ * Reads "192.0.2.0/24", "2001:db8::/32", or an address, which is a network of one. Bits behind the
+ * prefix have no meaning.
+ *
+ * @throws RangeError when it is neither
+ */
+export function parseCidr(text: string): Network {
+  const [, host = "", digits] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  let bytes: Uint8Array;
+  try {
+    bytes = addressBytes(host);
+  } catch {
+    throw new RangeError(
+      `"${text}" is no network: use 192.0.2.0/24, 2001:db8::/32 or an IP address`,
+    );
+  }
+  const bits = bytes.length * 8;
+  const prefix = digits === undefined ? bits : Number(digits);
+  if (prefix > bits) throw new RangeError(`"${text}" is no network: the most is /${bits}`);
+  if (!isMapped(bytes) || prefix < MAPPED_BYTES * 8) return { bytes, prefix };
+  return { bytes: bytes.subarray(MAPPED_BYTES), prefix: prefix - MAPPED_BYTES * 8 };
+}
+
+/** Whether an address, as `canonicalBytes` gives it, is in a network. ::/0 has no IPv4 in it. */
+export function contains({ bytes, prefix }: Network, address: Uint8Array): boolean {
+  if (bytes.length !== address.length) return false;
+  const whole = prefix >> 3;
+  for (let i = 0; i < whole; i++) if (bytes[i] !== address[i]) return false;
+  const rest = prefix & 7;
+  return rest === 0 || ((bytes[whole]! ^ address[whole]!) >> (8 - rest)) === 0;
+}
