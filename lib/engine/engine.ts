@@ -7,7 +7,8 @@
  *
  * - A handler's calls for one connection come in this order: `open`, then any of `data`, `writable`
  *   and `end` (once, and no `data` after it), then `close`, exactly once, whatever happened. A connect
- *   that fails calls `close` without `open`; so does a newcomer that can't be watched.
+ *   that fails calls `close` without `open`; so does a newcomer that can't be watched. A handler with
+ *   `ready` gets that instead of `data` and `end`, and receives by other means.
  * - Bytes given to `data` are lent until it returns: use them, change them in place, copy them, or give
  *   them to `send`, which copies only what the kernel does not take at once. An echo copies nothing.
  * - `send` never blocks and never fails by itself; a failure arrives as `close`, after the running
@@ -51,10 +52,22 @@ export interface Handler<S> {
   data(connection: Connection<S>, bytes: Uint8Array): void;
   /** Queued bytes were sent; `connection.queued` says how many are left. */
   writable(connection: Connection<S>): void;
+  /**
+   * Takes the place of `data` and `end`: something can be received, or the peer has ended. Nothing is
+   * received then. Pause, release or close the connection: it is told again in every turn else.
+   */
+  ready?(connection: Connection<S>, ended: boolean): void;
   /** The peer sent FIN: no more data comes, but it may still read. */
   end(connection: Connection<S>): void;
   /** It is over: in order (null), or by an error. */
   close(connection: Connection<S>, error: OSError | null): void;
+}
+
+/** A connection outside of any engine. */
+export interface Released {
+  readonly fd: number;
+  /** What was received of it and not yet given to a handler. */
+  readonly bytes: Uint8Array;
 }
 
 /** A watched listening socket. */
@@ -114,6 +127,19 @@ export interface Engine {
   listen<S>(socket: Socket, options: ListenerOptions<S>): Listener;
   /** Begins to connect. A failure arrives as `close`. @throws when the engine is closed */
   connect<S>(options: ConnectOptions, handler: Handler<S>, state: S): Connection<S>;
+  /**
+   * Gives up a connection, with everything received that no handler has seen; it is the caller's from
+   * now on. This takes the place of its `close`. Called from within `data`, the lent bytes count as
+   * seen.
+   *
+   * @throws Error while it is connecting, has something to send, or is closed
+   */
+  release(connection: Connection<any>): Released;
+  /**
+   * Takes in a connected, non-blocking descriptor, the other half of `release`. `open` is not called;
+   * the bytes that come along are the first that `data` gets, or count as ready.
+   */
+  adopt<S>(released: Released, handler: Handler<S>, state: S): Connection<S>;
   /** Calls back once, in `ms` milliseconds or later. */
   after(ms: number, callback: () => void): Timer;
   /** One turn: waits at most until the next timer, then does all that is ready. */

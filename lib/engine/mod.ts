@@ -8,7 +8,9 @@ export type {
   Listener,
   ListenerOptions,
   Observer,
+  Released,
 } from "./engine.ts";
+export { OutputQueue } from "./queue.ts";
 export { createEngine } from "./readiness.ts";
 export type { Timer } from "./timers.ts";
 export type { Thread } from "./thread.ts";

@@ -18,6 +18,7 @@ import type {
   Listener,
   ListenerOptions,
   Observer,
+  Released,
 } from "./engine.ts";
 import { StreamListener } from "./listener.ts";
 import { Stream } from "./stream.ts";
@@ -93,15 +94,44 @@ export class ReadinessEngine implements Engine {
       return failed;
     }
     const stream = new Stream(this, socket, handler, state, true);
-    this.adopt(stream);
+    this.begin(stream);
     return stream;
   }
 
   /** Takes a new stream in; returns why it can't be watched, if so. Its `close` follows then. */
-  adopt(stream: Stream<any>): OSError | undefined {
+  begin(stream: Stream<any>): OSError | undefined {
+    this.#add(stream);
+    return stream.start();
+  }
+
+  #add(stream: Stream<any>): void {
     this.#streams.add(stream);
     this.slots[COUNTER.active]!++;
-    return stream.start();
+  }
+
+  release(connection: Connection<any>): Released {
+    const stream = connection as Stream<any>;
+    const released = stream.release();
+    this.#streams.delete(stream);
+    this.slots[COUNTER.active]!--;
+    return released;
+  }
+
+  adopt<S>(
+    { fd, bytes }: Released,
+    handler: Handler<S>,
+    state: S,
+  ): Connection<S> {
+    if (this.#closed) throw new Error("Cannot adopt a connection: the engine is closed");
+    const stream = new Stream(this, Socket.fromFd(fd), handler, state, false);
+    this.#add(stream);
+    stream.startWith(bytes);
+    return stream;
+  }
+
+  /** Calls back at the end of this turn, or of the next one, which then does not wait. */
+  defer(callback: () => void): void {
+    this.#farewells.push(callback);
   }
 
   /** A stream has closed its descriptor: says farewell to its handler at the end of the turn. */

@@ -2,17 +2,18 @@
 import { formatAddress, OSError, type Socket } from "../net/mod.ts";
 import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
 import { ERRNO, errno } from "../sys/errno.ts";
-import { MSG_NOSIGNAL } from "../sys/constants.ts";
+import { MSG_NOSIGNAL, MSG_PEEK } from "../sys/constants.ts";
 import { c, retry } from "../sys/posix.ts";
 import { bytesInTransit } from "../sys/sockets.ts";
 import { COUNTER } from "./counters.ts";
-import type { Connection, Handler } from "./engine.ts";
+import type { Connection, Handler, Released } from "./engine.ts";
 import { OutputQueue } from "./queue.ts";
 import type { ReadinessEngine, Source } from "./readiness.ts";
 
 /** The most that one connection sends from its queue in a turn. */
 const SEND_BUDGET = 256 * 1024;
 
+const NO_BYTES = new Uint8Array(new ArrayBuffer(0));
 const { EAGAIN, EINTR } = ERRNO as Record<"EAGAIN" | "EINTR", number>;
 
 /** A connection over a descriptor and a selector. */
@@ -22,6 +23,8 @@ export class Stream<S> implements Connection<S>, Source {
   readonly #fd: number;
   readonly #engine: ReadinessEngine;
   readonly #handler: Handler<S>;
+  /** Received elsewhere before this engine took the connection in: comes before all else. */
+  #ahead: Uint8Array | undefined;
   /** Only while something is queued, as most connections never queue anything. */
   #queue: OutputQueue | undefined;
   /** What the selector watches now; 0 when the descriptor is not registered. */
@@ -76,13 +79,33 @@ export class Stream<S> implements Connection<S>, Source {
     return failure;
   }
 
+  /** As `start`, for a connection that has been open for a while, with bytes that it brings along. */
+  startWith(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#ahead = bytes;
+    if (!this.#watch() && this.#ahead) this.#engine.defer(() => this.#deliverAhead());
+  }
+
+  /** Stops watching and gives up the descriptor, open; nothing is called any more. */
+  release(): Released {
+    if (this.#closed) throw new Error("Cannot release a connection that is closed");
+    if (this.#queue || this.#connecting || this.#ending) {
+      throw new Error("Cannot release a connection that is still connecting or sending");
+    }
+    this.#closed = true;
+    if (this.#interest !== 0) this.#engine.poller.unregister(this.#fd);
+    this.#interest = 0;
+    return { fd: this.#socket.detach(), bytes: this.#ahead ?? NO_BYTES };
+  }
+
   ready(events: number): void {
     if (this.#closed) return;
     if (this.#connecting) {
       if (!this.#finishConnect()) return;
     } else if (events & EVENT_READ && !this.#paused && !this.#peerEnded) {
       // Read first: an error or a hang-up comes together with data that has not been read yet.
-      this.#receive();
+      if (this.#ahead) this.#deliverAhead();
+      else if (this.#handler.ready) this.#announce();
+      else this.#receive();
     }
     if (events & EVENT_WRITE && this.#queue && !this.#closed) this.#flush();
   }
@@ -115,10 +138,29 @@ export class Stream<S> implements Connection<S>, Source {
       this.#handler.end(this);
       this.#closeIfOver();
     } else {
-      const error = errno();
-      if (error === EAGAIN || error === EINTR) engine.slots[COUNTER.spurious]!++;
-      else this.#fail(new OSError(error, "recv", "receive"));
+      this.#missed(errno());
     }
+  }
+
+  /** There was nothing to receive after all, or there never will be. */
+  #missed(error: number): void {
+    if (error === EAGAIN || error === EINTR) this.#engine.slots[COUNTER.spurious]!++;
+    else this.#fail(new OSError(error, "recv", "receive"));
+  }
+
+  /** Says that something can be received, without receiving it. */
+  #announce(): void {
+    const waiting = c.recv(this.#fd, this.#engine.buffer.pointer, 1, MSG_PEEK);
+    if (waiting >= 0) this.#handler.ready!(this, waiting === 0);
+    else this.#missed(errno());
+  }
+
+  #deliverAhead(): void {
+    const bytes = this.#ahead;
+    if (!bytes || this.#paused || this.#closed) return;
+    if (this.#handler.ready) return this.#handler.ready(this, false); // they go along when it is released
+    this.#ahead = undefined;
+    this.#handler.data(this, bytes);
   }
 
   send(bytes: Uint8Array): number {
@@ -179,6 +221,7 @@ export class Stream<S> implements Connection<S>, Source {
   resume(): void {
     this.#paused = false;
     this.#watch();
+    if (this.#ahead) this.#engine.defer(() => this.#deliverAhead());
   }
 
   end(): void {

@@ -6,6 +6,7 @@ import { listenerCases } from "./engine_listener.ts";
 import { manyCases } from "./engine_many.ts";
 import { orderCases } from "./engine_order.ts";
 import { resetCases } from "./engine_reset.ts";
+import { releaseCases } from "./engine_release.ts";
 import { turnCases } from "./engine_turns.ts";
 
 /** Runs the whole suite for engines that `create` makes. */
@@ -15,5 +16,6 @@ export function engineContract(name: string, create: CreateEngine): void {
   describe(`${name} engine: resetting`, () => resetCases(create));
   describe(`${name} engine: several connections`, () => manyCases(create));
   describe(`${name} engine: listeners`, () => listenerCases(create));
+  describe(`${name} engine: giving up and taking in`, () => releaseCases(create));
   describe(`${name} engine: turns and timers`, () => turnCases(create));
 }
