@@ -38,6 +38,18 @@ for (const [name, number] of Object.entries(ERRNO)) {
   if (!names.has(number) || name === "EAGAIN" || name === "EOPNOTSUPP") names.set(number, name);
 }
 
+/**
+ * Failures that only TLS knows. Counters and errors carry numbers, so these have some too: above all of
+ * the systems' own.
+ */
+export const TLS_ERRNO = {
+  TLS_HANDSHAKE: 150,
+  TLS_CERTIFICATE: 151,
+  TLS_TRUNCATED: 152,
+  TLS_PROTOCOL: 153,
+};
+for (const [name, number] of Object.entries(TLS_ERRNO)) names.set(number, name);
+
 /** "ECONNREFUSED" for 111 on Linux; "E999" for a number without a name. */
 export const codeName = (number: number): string => names.get(number) ?? `E${number}`;
 

@@ -7,10 +7,11 @@ const LEVEL: Readonly<Record<string, number>> = {
   selectors: 1,
   net: 1,
   engine: 2,
-  serve: 3,
-  client: 3,
-  stress: 3,
-  cli: 4,
+  tls: 3,
+  serve: 4,
+  client: 4,
+  stress: 4,
+  cli: 5,
 };
 
 /** The folders that may use third-party packages: never the library. */

@@ -1,0 +1,158 @@
+/**
+ * TLS between an engine and a handler: the handler sees plaintext, and else what it always sees.
+ *
+ * `open` comes after the handshake, `end` with the peer's close_notify, and `end()` says close_notify
+ * before FIN. Back-pressure is the engine's own: ciphertext queues below, `queued` counts it, and
+ * `pause` stops receiving; nothing is held back here once the handshake is done.
+ */
+import type { Connection, Engine, Handler, Timer } from "../engine/mod.ts";
+import type { OSError } from "../net/mod.ts";
+import { handshakeError, type TlsError, truncated } from "./errors.ts";
+import type { TlsEndpoint, TlsSession, TlsSink } from "./session.ts";
+
+/** Whoever connects and says nothing must not stay for ever, and has no idle timeout yet. */
+const HANDSHAKE_MS = 10_000;
+
+/** What connections of one kind have in common. */
+export interface TlsSide<S> {
+  readonly engine: Engine;
+  readonly endpoint: TlsEndpoint;
+  readonly handler: Handler<S>;
+  /** A client's name or IP address for the server. */
+  readonly serverName?: string;
+  /** Before the handshake. */
+  readonly accepted?: (connection: Connection<S>) => void;
+}
+
+type Transport = Connection<TlsConnection<any>>;
+
+/** A connection as the inner handler sees it. */
+export class TlsConnection<S> implements Connection<S>, TlsSink {
+  state: S;
+  readonly #side: TlsSide<S>;
+  #transport: Transport | undefined;
+  #session: TlsSession | undefined;
+  #secured = false;
+  /** `end` was called; what it does may have to wait for the handshake. */
+  #ending = false;
+  /** The peer's close_notify has come. */
+  #peerEnded = false;
+  /** Sent before the handshake was done. */
+  #early: Uint8Array[] = [];
+  #error: TlsError | null = null;
+  #timer: Timer | undefined;
+
+  constructor(side: TlsSide<S>, state: S) {
+    this.#side = side;
+    this.state = state;
+  }
+
+  /** Set when the engine has made one, which for a connect is before it is open. */
+  set transport(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  get queued(): number {
+    const early = this.#early.reduce((total, { length }) => total + length, 0);
+    return early + (this.#transport?.queued ?? 0);
+  }
+  get closed(): boolean {
+    return this.#error !== null || (this.#transport?.closed ?? false);
+  }
+  get unacknowledged(): number {
+    return this.#transport?.unacknowledged ?? 0;
+  }
+  get peerName(): string {
+    return this.#transport?.peerName ?? "unknown";
+  }
+
+  send(bytes: Uint8Array): number {
+    if (this.closed || this.#ending || bytes.length === 0) return this.queued;
+    if (this.#secured) this.#session!.send(bytes);
+    else this.#early.push(bytes.slice());
+    return this.queued;
+  }
+  pause(): void {
+    if (this.#secured) this.#transport!.pause();
+  }
+  resume(): void {
+    this.#transport?.resume();
+  }
+  end(): void {
+    if (this.closed || this.#ending) return;
+    this.#ending = true;
+    if (this.#secured) this.#finish();
+  }
+  close(): void {
+    this.#transport?.close();
+  }
+  reset(): void {
+    this.#transport?.reset();
+  }
+
+  #finish(): void {
+    this.#session!.end();
+    this.#transport!.end();
+  }
+
+  // What the engine tells:
+
+  opened(transport: Transport): void {
+    const { endpoint, serverName, accepted, engine } = this.#side;
+    this.#transport = transport;
+    accepted?.(this);
+    this.#session = endpoint.session(this, serverName);
+    if (serverName === undefined) {
+      this.#timer = engine.after(HANDSHAKE_MS, () => {
+        this.failed(handshakeError(`not done within ${HANDSHAKE_MS / 1000} s`));
+      });
+    }
+    this.#session.start();
+  }
+  received(bytes: Uint8Array): void {
+    if (!this.closed) this.#session!.receive(bytes);
+  }
+  writable(): void {
+    if (this.#secured && !this.closed) this.#side.handler.writable(this);
+  }
+  /** FIN, which may come only after close_notify: else somebody could cut a stream short unnoticed. */
+  finished(): void {
+    if (!this.#peerEnded) this.failed(truncated(!this.#secured));
+  }
+  over(error: OSError | null): void {
+    this.#timer?.cancel();
+    this.#session?.free();
+    this.#session = undefined;
+    this.#side.handler.close(this, this.#error ?? error);
+  }
+
+  // What the session tells:
+
+  ciphertext(bytes: Uint8Array): void {
+    if (!this.closed) this.#transport!.send(bytes);
+  }
+  secured(): void {
+    if (this.closed) return;
+    this.#timer?.cancel();
+    this.#secured = true;
+    const early = this.#early;
+    this.#early = [];
+    this.#side.handler.open(this);
+    for (const bytes of early) if (!this.closed) this.#session!.send(bytes);
+    if (this.#ending && !this.closed) this.#finish();
+  }
+  plaintext(bytes: Uint8Array): void {
+    if (!this.closed) this.#side.handler.data(this, bytes);
+  }
+  ended(): void {
+    if (this.closed || this.#peerEnded) return;
+    this.#peerEnded = true;
+    this.#side.handler.end(this);
+  }
+  failed(error: TlsError): void {
+    if (this.closed) return;
+    this.#side.engine.counters.countError(error.errno);
+    this.#transport!.close(); // the alert has gone before
+    this.#error = error;
+  }
+}

@@ -1,0 +1,56 @@
+/** What can go wrong with TLS, as errors with a code of their own. */
+import { OSError, TLS_ERRNO } from "../sys/errno.ts";
+
+/** The codes: of a connection's end, and of the statistics. */
+export type TlsCode = keyof typeof TLS_ERRNO;
+
+const ACTIONS: Readonly<Record<TlsCode, string>> = {
+  TLS_HANDSHAKE: "agree on TLS",
+  TLS_CERTIFICATE: "trust the peer's certificate",
+  TLS_TRUNCATED: "tell whether all has come",
+  TLS_PROTOCOL: "go on with TLS",
+};
+
+/**
+ * TLS failed.
+ *
+ * `message` reads "Cannot trust the peer's certificate: TLS_CERTIFICATE (certificate has expired)".
+ */
+export class TlsError extends OSError {
+  /** What OpenSSL says, or we: "certificate has expired". */
+  readonly reason: string;
+
+  constructor(code: TlsCode, reason: string) {
+    super(TLS_ERRNO[code], "tls", ACTIONS[code]);
+    this.reason = reason;
+    this.message = `Cannot ${ACTIONS[code]}: ${code} (${reason})`;
+  }
+}
+
+/** FIN, or an end of the descriptor's life, where close_notify had to come first (RFC 8446, 6.1). */
+export const truncated = (handshaking: boolean): TlsError =>
+  handshaking
+    ? new TlsError("TLS_HANDSHAKE", "the peer closed the connection during the handshake")
+    : new TlsError("TLS_TRUNCATED", "the peer ended without close_notify");
+
+/** OpenSSL's words for bytes that are not TLS are no help to who does not know its source. */
+const NOT_TLS = new Set([
+  "wrong version number",
+  "http request",
+  "https proxy request",
+  "packet length too long",
+  "record layer failure",
+  "bad record type",
+]);
+
+/** A handshake that failed for `reason`. */
+export const handshakeError = (reason: string): TlsError =>
+  new TlsError(
+    "TLS_HANDSHAKE",
+    NOT_TLS.has(reason) ? `the peer does not speak TLS: ${reason}` : reason,
+  );
+
+/** The configuration can't be used: which file, and what is wrong with it. */
+export class TlsConfigError extends Error {
+  override readonly name = "TlsConfigError";
+}
