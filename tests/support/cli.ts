@@ -25,6 +25,8 @@ export interface CliOptions {
   cwd?: string;
   /** The limit of open files, as `ulimit -n`: soft and hard. */
   openFiles?: number;
+  /** Another command line that ends up as iomux. */
+  through?: [command: string, args: string[]];
   /** Arguments of `deno run` instead of `-q -P`; -q keeps a warning about -P off stderr. */
   denoFlags?: string[];
 }
@@ -51,7 +53,7 @@ export class Cli implements AsyncDisposable {
   readonly #err: Uint8Array[] = [];
 
   constructor(args: string[], options: CliOptions) {
-    let [command, all] = cliCommand(args, options.denoFlags);
+    let [command, all] = options.through ?? cliCommand(args, options.denoFlags);
     if (options.openFiles !== undefined) {
       all = ["-c", `ulimit -n ${options.openFiles} && exec "$@"`, "sh", command, ...all];
       command = "sh";
