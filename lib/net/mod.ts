@@ -6,6 +6,7 @@
  * @module
  */
 export { parseHostPort, ResolveError, resolveHost } from "./address.ts";
+export type { BlockingHandler, HandlerContext } from "./handler.ts";
 export { getAvailablePort, type GetAvailablePortOptions, getNetworkAddress } from "./host.ts";
 export { type ConnectOptions, type ListenOptions } from "./open.ts";
 export { Socket, socketPair, WOULD_BLOCK } from "./socket.ts";

@@ -30,6 +30,7 @@ import { readLine } from "./lines.ts";
  */
 export const WOULD_BLOCK: -1 = -1;
 
+const NOTHING = new Uint8Array(new ArrayBuffer(0));
 const sockaddr = new Native(SOCKADDR_SIZE);
 const sockaddrLength = new Native(8);
 /** What accept says of a connection that was reset before: BSDs the first, Windows, Wine. */
@@ -55,6 +56,8 @@ const SHUTDOWN = { read: SHUT_RD, write: SHUT_WR, both: SHUT_RDWR };
  */
 export class Socket implements Disposable {
   #fd: number;
+  /** What `unread` has put back. */
+  #ahead: Uint8Array = NOTHING;
 
   /** Whom `connect` was asked to reach, for messages. */
   readonly #target: string;
@@ -171,7 +174,33 @@ export class Socket implements Disposable {
     );
   }
 
+  /**
+   * Puts received bytes back: `recv` and all others return them again, before everything else. They are
+   * kept here and not in the kernel, so a selector does not know of them.
+   */
+  unread(bytes: Uint8Array): void {
+    const all = new Uint8Array(new ArrayBuffer(bytes.length + this.#ahead.length));
+    all.set(bytes);
+    all.set(this.#ahead, bytes.length);
+    this.#ahead = all;
+  }
+
+  /** Takes what was put back and not received again, for whoever gets the descriptor. */
+  takeUnread(): Uint8Array {
+    const ahead = this.#ahead;
+    this.#ahead = NOTHING;
+    return ahead;
+  }
+
+  #receiveAhead(buffer: Uint8Array, flags: number): number {
+    const count = Math.min(buffer.length, this.#ahead.length);
+    buffer.set(this.#ahead.subarray(0, count));
+    if (flags !== MSG_PEEK) this.#ahead = this.#ahead.subarray(count);
+    return count;
+  }
+
   #receive(buffer: Uint8Array, flags: number): number {
+    if (this.#ahead.length > 0) return this.#receiveAhead(buffer, flags);
     const get = () => c.recvBytes(this.#fd, buffer, buffer.length, flags);
     return this.#result(uninterrupted(this.#fd, "recv", get), "recv");
   }

@@ -1,6 +1,6 @@
 // release() and adopt(): a connection leaves an engine and comes back, and no byte is lost or seen twice.
 import { expect, it } from "bun:test";
-import { type Connection, COUNTER, type Handler } from "../../lib/engine/mod.ts";
+import { type Connection, COUNTER, type Handler, type Released } from "../../lib/engine/mod.ts";
 import { Socket, socketPair } from "../../lib/net/mod.ts";
 import { type CreateEngine, engineBench, pattern, Recorder } from "../support/engines.ts";
 import { expectSameBytes, turnBriefly, turnFor, turnUntil } from "../support/engines.ts";
