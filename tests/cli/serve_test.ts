@@ -32,6 +32,20 @@ describe("iomux serve, used wrongly", () => {
     ["an empty path", ["--unix", ""], /--unix.*1 to 107 bytes/],
     ["no workers", ["--workers", "0"], /"0" is not between 1 and 256/],
     ["no connections", ["--max-connections", "0"], /"0" is less than 1/],
+    ["a network that is none", ["--allow", "10.0.0.0/33"], /'--allow' is invalid.*most is \/32/],
+    [
+      "a network by name",
+      ["--deny", "localhost"],
+      /'--deny' is invalid.*"localhost" is no network/,
+    ],
+    ["no connections per address", ["--max-per-address", "0"], /"0" is less than 1/],
+    [
+      "networks of a path",
+      ["--unix", "/tmp/x", "--deny", "::1"],
+      /'--deny' has no meaning.*--unix/,
+    ],
+    ["metrics without a port", ["--metrics", "localhost"], /'--metrics' is invalid.*HOST:PORT/],
+    ["metrics on a bad port", ["--metrics", "[::1]:70000"], /'--metrics' is invalid.*65535/],
     ["an unknown log level", ["--log-level", "loud"], /'loud'.*debug, info, warn, error/],
     ["an unknown log format", ["--log-format", "xml"], /'xml'.*text, json/],
   ];
@@ -98,7 +112,7 @@ describe("iomux serve and its environment", () => {
       const name of [
         ...["port", "host", "unix", "service", "selector", "workers", "max-connections"],
         ...["max-buffer", "idle-timeout", "fin-timeout", "drain-timeout", "backlog", "stats"],
-        ...["trace", "log-level", "log-format"],
+        ...["trace", "log-level", "log-format", "allow", "deny", "max-per-address", "metrics"],
       ]
     ) {
       expect(help).toMatch(new RegExp(`--${name}\\b`));
@@ -143,6 +157,16 @@ describe("iomux serve and its log", () => {
     expect(log.trimEnd().split("\n").length).toBe(1);
     expect(log).toMatch(/Cut 1/);
     expect(await logOf("--log-level", "error")).toBe("");
+  });
+
+  it("the limit of open files is raised as far as it goes, and told", async () => {
+    await using server = await startServe(["--log-level", "debug"], {
+      openFiles: 400,
+      softOpenFiles: 200,
+    });
+    // By this program, or before it began by the runtime.
+    await server.says(/\[info\] Open files: raised the limit from 200 to 400|the limit is 400/);
+    await server.says(/at most 300 connections/);
   });
 
   it("a backlog above somaxconn is told, once", async () => {

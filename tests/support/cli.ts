@@ -25,6 +25,8 @@ export interface CliOptions {
   cwd?: string;
   /** The limit of open files, as `ulimit -n`: soft and hard. */
   openFiles?: number;
+  /** A lower soft limit, which the program may raise. */
+  softOpenFiles?: number;
   /** Another command line that ends up as iomux. */
   through?: [command: string, args: string[]];
   /** Arguments of `deno run` instead of `-q -P`; -q keeps a warning about -P off stderr. */
@@ -55,7 +57,9 @@ export class Cli implements AsyncDisposable {
   constructor(args: string[], options: CliOptions) {
     let [command, all] = options.through ?? cliCommand(args, options.denoFlags);
     if (options.openFiles !== undefined) {
-      all = ["-c", `ulimit -n ${options.openFiles} && exec "$@"`, "sh", command, ...all];
+      const { softOpenFiles } = options;
+      const soft = softOpenFiles === undefined ? "" : `ulimit -S -n ${softOpenFiles} && `;
+      all = ["-c", `ulimit -n ${options.openFiles} && ${soft}exec "$@"`, "sh", command, ...all];
       command = "sh";
     }
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("IOMUX_"));
