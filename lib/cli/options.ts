@@ -18,7 +18,8 @@ export function option<const Flags extends string>(
 
 const OFF = new Set(["", "0", "false", "no", "off"]);
 
-const parser = (parse: (text: string) => number) => (text: string): number => {
+/** What commander calls for a value; an error becomes one that names the option. */
+export const parser = <T>(parse: (text: string) => T): (text: string) => T => (text) => {
   try {
     return parse(text);
   } catch (error) {

@@ -18,7 +18,14 @@ export class UnitError extends Error {
   override readonly name = "UnitError";
 }
 
-function parse(text: string, units: Record<string, number>, bare: number | undefined, use: string) {
+/** `written` is what the person wrote, when `text` is only a part of it. */
+function parse(
+  text: string,
+  units: Record<string, number>,
+  bare: number | undefined,
+  use: string,
+  written: string = text,
+): number {
   const match = /^(\d+)(?:\.(\d+))?\s*([a-z]*)$/i.exec(text.trim());
   const [, whole = "", fraction = "", unit = ""] = match ?? [];
   const names = Object.keys(units);
@@ -27,7 +34,7 @@ function parse(text: string, units: Record<string, number>, bare: number | undef
   const factor = unit === "" ? bare : found === undefined ? undefined : units[found];
   // Digits first and the decimal point last: 64.1 * 1000 is not 64100.
   const value = Number(whole + fraction) * (factor ?? NaN) / 10 ** fraction.length;
-  if (!match || !Number.isFinite(value)) throw new UnitError(`"${text}" is not ${use}`);
+  if (!match || !Number.isFinite(value)) throw new UnitError(`"${written}" is not ${use}`);
   return value;
 }
 
@@ -41,6 +48,32 @@ export function parseSize(text: string): number {
 /** Milliseconds: "500us", "250ms", "10s", "2m", "1h"; a bare number is seconds. */
 export const parseDuration = (text: string): number =>
   parse(text, DURATIONS, 1e6, "a duration, such as 500us, 250ms, 10s or 2m") / 1e3;
+
+/** A duration with what it varies by: "10ms", "10ms±5ms", or "10ms+-5ms" where ± can't be typed. */
+export function parseVaryingDuration(text: string): { ms: number; jitterMs: number } {
+  const [base = "", variation = "0", ...more] = text.split(/±|\+-/);
+  const part = (part: string) =>
+    parse(part, DURATIONS, 1e6, "a duration, such as 10ms or 10ms±5ms", text) / 1e3;
+  const [ms, jitterMs] = [part(more.length === 0 ? base : ""), part(variation)];
+  if (jitterMs > ms) throw new UnitError(`"${text}" is not a duration: it can be less than none`);
+  return { ms, jitterMs };
+}
+
+/** Bytes a second: "64KB/s", or without the "/s". */
+export function parseBandwidth(text: string): number {
+  const use = "a rate, such as 500B/s, 10KB/s or 1MiB";
+  const rate = parse(text.replace(/\/s$/, ""), SIZES, 1, use, text);
+  if (rate < 1) throw new UnitError(`"${text}" is not a rate of at least one byte a second`);
+  return rate;
+}
+
+/** "30", "30%" or "0.5%". */
+export function parsePercent(text: string): number {
+  const use = "a percentage, such as 30 or 0.5%";
+  const percent = parse(text.replace(/%$/, ""), {}, 1, use, text);
+  if (percent > 100) throw new UnitError(`"${text}" is not a percentage: 100 is all of them`);
+  return percent;
+}
 
 /** A whole number, with "k" and "m" for thousands and millions: "10k". */
 export function parseCount(text: string): number {

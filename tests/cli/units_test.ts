@@ -5,9 +5,12 @@ import {
   formatCount,
   formatDuration,
   formatSize,
+  parseBandwidth,
   parseCount,
   parseDuration,
+  parsePercent,
   parseSize,
+  parseVaryingDuration,
   UnitError,
 } from "../../lib/cli/units.ts";
 
@@ -110,6 +113,46 @@ describe("parseDuration", () => {
       expect(parseDuration(`${(n / 1000).toFixed(3)}s`)).toBe(n);
       expect(parseDuration(`${n}us`)).toBe(n / 1000);
     }));
+  });
+});
+
+describe("parseVaryingDuration", () => {
+  it("takes a duration, with what it varies by", () => {
+    for (
+      const [text, ms, jitterMs] of [
+        ["10ms", 10, 0],
+        ["10ms±5ms", 10, 5],
+        ["10ms+-5ms", 10, 5],
+        ["1s ± 250ms", 1000, 250],
+        ["1±0.5", 1000, 500],
+        ["0", 0, 0],
+      ] as const
+    ) expect([text, parseVaryingDuration(text)]).toEqual([text, { ms, jitterMs }]);
+  });
+
+  it("refuses what it can't vary by", () =>
+    refuses(
+      (text) => parseVaryingDuration(text).ms,
+      ["", "±5ms", "10ms±", "10ms±20ms", "1s±1s±1s", "10ms-5ms"],
+    ));
+});
+
+describe("parseBandwidth and parsePercent", () => {
+  it("take a rate with or without /s", () =>
+    understands(parseBandwidth, {
+      "1": 1,
+      "64KB/s": 64_000,
+      "64KB": 64_000,
+      "1MiB/s": 1_048_576,
+      "1.5 B/s": 1.5,
+    }));
+
+  it("take a percentage with or without %", () =>
+    understands(parsePercent, { "0": 0, "30": 30, "30%": 30, "0.5%": 0.5, "100": 100 }));
+
+  it("refuse other units, and what is too much or too little", () => {
+    refuses(parseBandwidth, [...NONSENSE, "0", "0.5B/s", "1MB/m", "1/s/s", "10k"]);
+    refuses(parsePercent, [...NONSENSE, "100.1", "30%%", "3k", "-1%"]);
   });
 });
 
