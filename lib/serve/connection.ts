@@ -9,6 +9,8 @@ import { type Service, SERVICES } from "./services.ts";
 export class Session {
   /** When bytes last moved, on the engine's clock. Kept only while `timer` looks at it. */
   active = 0;
+  /** When the peer last sent something that was discarded because our side has ended. */
+  heard = 0;
   /** Our side ends once all is sent. */
   finishing = false;
   /** Too much output is queued; the peer is not read until it has taken some. */
@@ -24,6 +26,9 @@ export class Session {
 }
 
 type Peer = Connection<Session>;
+
+/** Lingering ends when the peer has sent nothing for so long: nginx's lingering_timeout. */
+const LINGER_IDLE_MS = 5_000;
 
 /** Bytes of a service's source per turn of the loop and connection. */
 const SOURCE_BUDGET = 64 * 1024;
@@ -60,11 +65,14 @@ export class ServiceHandler implements Handler<Session> {
   }
 
   data(peer: Peer, bytes: Uint8Array): void {
-    // Not once we are finishing: whoever keeps sending then must not keep the connection open.
-    if (this.#idleMs > 0 && !peer.state.finishing) peer.state.active = this.#engine.now;
+    const session = peer.state;
+    if (session.finishing) {
+      // `active` stays: whoever keeps sending must not keep the connection open for ever.
+      if (session.timer) session.heard = this.#engine.now;
+    } else if (this.#idleMs > 0) session.active = this.#engine.now;
     const answer = this.#service.answer(bytes);
     if (answer !== null && peer.send(answer) >= this.#high) {
-      peer.state.throttled = true;
+      session.throttled = true;
       peer.pause();
     }
   }
@@ -90,7 +98,11 @@ export class ServiceHandler implements Handler<Session> {
     this.#closed(peer.state);
   }
 
-  /** Ends our side once all is sent, and bounds how long the peer may take for its part. */
+  /**
+   * Ends our side once all is sent, and bounds how long the peer may take for its part. What it still
+   * sends is read and discarded: to close with unread input would send RST, which can destroy the answer
+   * on its way (RFC 1122 4.2.2.13, a "lingering close").
+   */
   #finish(peer: Peer): void {
     if (peer.state.finishing) return; // the peer's FIN after ours
     peer.state.finishing = true;
@@ -118,12 +130,18 @@ export class ServiceHandler implements Handler<Session> {
     session.timer?.cancel();
     session.timer = undefined;
     if (quietMs === 0 || peer.closed) return;
-    session.active = this.#engine.now;
+    session.active = session.heard = this.#engine.now;
+    const due = () => {
+      const quiet = session.active + quietMs;
+      // All is sent, and the peer has not ended: else the connection would be over.
+      if (!session.finishing || peer.queued > 0) return quiet;
+      return Math.min(quiet, Math.max(session.active, session.heard) + LINGER_IDLE_MS);
+    };
     const check = () => {
-      const left = session.active + quietMs - this.#engine.now;
+      const left = due() - this.#engine.now;
       if (left <= 0) peer.close();
       else session.timer = this.#engine.after(left, check);
     };
-    session.timer = this.#engine.after(quietMs, check);
+    session.timer = this.#engine.after(due() - this.#engine.now, check);
   }
 }

@@ -1,0 +1,144 @@
+// What accept(2) can fail with, most of which no test can provoke: the call is replaced here, and the
+// connections behind it are real.
+import { afterEach, describe, expect, it } from "bun:test";
+import { COUNTER, createEngine } from "../../lib/engine/mod.ts";
+import { availableSelectors, type SelectorName } from "../../lib/selectors/mod.ts";
+import { ERRNO } from "../../lib/sys/errno.ts";
+import { open, viewAt } from "../../lib/sys/ffi.ts";
+import { c } from "../../lib/sys/posix.ts";
+import { on } from "../../lib/sys/system.ts";
+import { engineBench, Recorder, turnBriefly, turnUntil } from "../support/engines.ts";
+import { onWindows } from "../support/systems.ts";
+
+const calls = c as { accept4: (...args: any[]) => number; accept: (...args: any[]) => number };
+const real = onWindows ? {} : { accept4: c.accept4, accept: c.accept };
+
+function setErrno(to: number): void {
+  const symbol = on("__errno_location", "__error", "__error", "");
+  const libc = open(on(["libc.so.6", "libc.so"], ["libSystem.B.dylib"], ["libc.so.7"], []), {
+    location: { args: [], result: "pointer", symbol },
+  });
+  new Int32Array(viewAt(libc.location(), 4))[0] = to;
+}
+
+/** From now on accept fails as often and with what `next` says; undefined is the real call. */
+function acceptFailsWith(next: () => string | undefined): void {
+  for (const name of ["accept4", "accept"] as const) {
+    calls[name] = (...args) => {
+      const code = next();
+      if (code === undefined) return real[name]!(...args as [any, any, any, any]);
+      setErrno(ERRNO[code]!);
+      return -1;
+    };
+  }
+}
+
+if (onWindows) {
+  console.log("not run: errors of accept(): Windows: Winsock keeps its errors elsewhere");
+} else {
+  for (const { name, available } of availableSelectors()) {
+    if (available) describe(`errors of accept() on ${name}`, () => cases(name));
+  }
+}
+
+function cases(name: SelectorName): void {
+  const bench = engineBench((options) => createEngine({ ...options, selector: name }));
+  afterEach(() => void Object.assign(calls, real));
+
+  it("what concerns one connection: the next is accepted, and each error is counted", () => {
+    const engine = bench.engine();
+    const recorder = new Recorder();
+    const pauses: string[] = [];
+    const { port } = bench.listen(engine, recorder, { paused: (e) => void pauses.push(e.code) });
+    const codes = ["ECONNABORTED", "EPROTO", "EINTR", "ENETDOWN", "EHOSTUNREACH", "EPERM"];
+    const left = codes.flatMap((code) => [code, code]);
+    acceptFailsWith(() => left.shift());
+    const peers = [bench.dial(port), bench.dial(port), bench.dial(port)];
+    turnUntil(engine, () => recorder.count("open") === peers.length);
+    const expected = codes.filter((code) => code !== "EINTR").map((code) => [ERRNO[code], 2]);
+    expect(engine.counters.errors().toSorted(([a], [b]) => a - b) as unknown)
+      .toEqual(expected.toSorted(([a], [b]) => a! - b!));
+    expect(pauses).toEqual([]);
+    expect(engine.counters.slots[COUNTER.accepted]).toBe(3);
+  });
+
+  for (const code of ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"]) {
+    it(`${code}: a pause, told once, few turns, over when the system has room again`, () => {
+      const engine = bench.engine();
+      const recorder = new Recorder();
+      const pauses: string[] = [];
+      const { port } = bench.listen(engine, recorder, { paused: (e) => void pauses.push(e.code) });
+      let exhausted = true;
+      acceptFailsWith(() => exhausted ? code : undefined);
+      for (let i = 0; i < 3; i++) bench.dial(port);
+      let turns = 0;
+      for (const end = performance.now() + 350; performance.now() < end; turns++) {
+        turnBriefly(engine, end - performance.now());
+      }
+      expect(turns).toBeLessThan(20); // level-triggered readiness would have spun
+      expect(pauses).toEqual([code]);
+      expect(engine.counters.slots[COUNTER.acceptPauses]).toBe(1);
+      expect(engine.counters.errors()[0]![1]).toBeLessThan(8); // a retry every 100 ms
+      exhausted = false;
+      const start = performance.now();
+      turnUntil(engine, () => recorder.count("open") === 3);
+      expect(performance.now() - start).toBeLessThan(300);
+      exhausted = true; // another episode is told again
+      bench.dial(port);
+      turnUntil(engine, () => pauses.length === 2);
+      expect(engine.counters.slots[COUNTER.acceptPauses]).toBe(2);
+    });
+  }
+
+  it("a pause ends at once when a connection closes", () => {
+    const engine = bench.engine();
+    const recorder = new Recorder();
+    let paused = 0;
+    const { port } = bench.listen(engine, recorder, { paused: () => void paused++ });
+    const first = bench.dial(port);
+    turnUntil(engine, () => recorder.count("open") === 1);
+    let exhausted = true;
+    acceptFailsWith(() => exhausted ? "ENFILE" : undefined);
+    bench.dial(port);
+    turnUntil(engine, () => paused === 1);
+    exhausted = false;
+    first.setLinger(0);
+    first.close();
+    const start = performance.now();
+    turnUntil(engine, () => recorder.count("open") === 2);
+    expect(performance.now() - start).toBeLessThan(80); // and not after the 100 ms of a retry
+  });
+
+  it("a listener that is broken ends the loop with what has happened", () => {
+    const engine = bench.engine();
+    const { port } = bench.listen(engine, new Recorder());
+    acceptFailsWith(() => "EINVAL");
+    bench.dial(port);
+    expect(() => turnUntil(engine, () => false)).toThrow(/Cannot accept a connection: EINVAL/);
+  });
+
+  it("every connection gets TCP_NODELAY: an answer does not wait for the peer's ACK", () => {
+    const engine = bench.engine();
+    const recorder = new Recorder();
+    const { port } = bench.listen(engine, recorder);
+    const set: number[][] = [];
+    const { setsockopt } = c;
+    (c as any).setsockopt = (
+      fd: number,
+      level: number,
+      option: number,
+      value: any,
+      size: number,
+    ) => {
+      set.push([level, option]);
+      return setsockopt(fd, level, option, value, size);
+    };
+    try {
+      bench.dial(port);
+      turnUntil(engine, () => recorder.count("open") === 1);
+    } finally {
+      (c as any).setsockopt = setsockopt;
+    }
+    expect(set).toContainEqual([6, 1]); // IPPROTO_TCP, TCP_NODELAY
+  });
+}
