@@ -128,6 +128,12 @@ static void run_until(long long end) {
   }
 }
 
+static long long own_cpu_ns(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
+
 static void print_latency(double seconds) {
   printf("{\"messages\":%lld,\"seconds\":%.6f,\"rate\":%.1f", latency.count, seconds,
          latency.count / seconds);
@@ -175,11 +181,13 @@ static void load(const struct sockaddr_in *to, int count, double warmup, double 
   run_until(now_ns() + warmup * 1e9);
   memset(&latency, 0, sizeof latency);
   if (pid && process_cpu_read(pid, &from) < 0) fail("no CPU time of process %d", pid);
-  long long start = now_ns();
+  long long start = now_ns(), own = own_cpu_ns();
   run_until(start + seconds * 1e9);
   long long end = now_ns();
+  own = own_cpu_ns() - own;
   if (pid && process_cpu_read(pid, &until) < 0) fail("no CPU time of process %d", pid);
   print_latency((end - start) / 1e9);
+  printf(",\"client_cpu_ns\":%lld", own);
   if (pid) print_server(pid, seconds, &from, &until);
   puts("}");
 }

@@ -8,6 +8,7 @@ import { memory } from "./sections/memory.ts";
 import { selectors } from "./sections/selectors.ts";
 import { server } from "./sections/server.ts";
 import { startup } from "./sections/startup.ts";
+import { workers } from "./sections/workers.ts";
 import { build, makeTemporary } from "./support/build.ts";
 import type { Context, Options } from "./support/context.ts";
 import { baseline, servers, whyMissing } from "./support/entries.ts";
@@ -18,6 +19,8 @@ const help = `usage: bun bench/run.ts [SECTION...] [OPTIONS]
 Sections (all when none is named):
   server      CPU time of each server for one message, against a C server
   generator   rate of iomux stress, against a C client
+  workers     CPU time of iomux serve for one message with 1 and with 2 workers,
+              with the load on the same two cores
   memory      resident memory of each server for one idle connection
   startup     time of dist/iomux --version, against an empty program
   selectors   CPU time of one wait and of one registration, for each selector and
@@ -43,6 +46,7 @@ Options:
 
 const sections: Record<string, (context: Context) => Promise<Report>> = {
   server,
+  workers,
   generator,
   memory,
   startup,

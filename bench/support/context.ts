@@ -31,6 +31,7 @@ export interface Load {
   rate: number;
   p50_us: number;
   p99_us: number;
+  client_cpu_ns: number;
   server?: {
     cpu_ns: number;
     user_ns: number;
