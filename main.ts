@@ -14,10 +14,10 @@ async function runThread(): Promise<void> {
   const post = (message: unknown) => parentPort!.postMessage(message);
   if (workerData.role === "serve") {
     const { runServeWorker } = await import("./lib/serve/worker.ts");
-    runServeWorker(workerData.data, post);
+    await runServeWorker(workerData.data, post);
   } else if (workerData.role === "load") {
     const { runLoad } = await import("./lib/stress/load.ts");
-    runLoad(workerData.data, post);
+    await runLoad(workerData.data, post);
   } else throw new Error(`Unknown role of a thread: ${workerData.role}`);
 }
 

@@ -2,6 +2,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { UsageError } from "./exit.ts";
 import { duration, option, port as parsePort, unixPath } from "./options.ts";
+import { addClientTls, clientTlsOf } from "./tls_options.ts";
 
 /** The command, to be added to the program. */
 export function clientCommand(done: (code: number) => void): Command {
@@ -14,13 +15,15 @@ export function clientCommand(done: (code: number) => void): Command {
       option("-w, --connect-timeout <dur>", "give up connecting after this time")
         .argParser(duration),
     );
+  addClientTls(command);
   return command.action(async (target, port, flags, self) => {
     const address = destination(target, port, unixPath(self, target));
     if (flags.connectTimeout !== undefined && flags.connectTimeout <= 0) {
       throw new UsageError("option '--connect-timeout' must be more than 0");
     }
     const { run } = await import("./client_run.ts");
-    done(await run(address, flags.connectTimeout));
+    const tls = clientTlsOf(command, "host" in address ? address.host : undefined);
+    done(await run(address, flags.connectTimeout, tls));
   }) as unknown as Command;
 }
 

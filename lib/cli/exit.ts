@@ -19,12 +19,12 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-const GONE = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED"]);
+const GONE = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED", "TLS_TRUNCATED"]);
 
 /** The exit code for an error that ended a command. */
 export function exitCodeOf(error: unknown): number {
   const { name, code, syscall } = error as { name?: string; code?: string; syscall?: string };
-  if (name === "UsageError" || name === "UnitError") return EXIT.usage;
+  if (name === "UsageError" || name === "UnitError" || name === "TlsConfigError") return EXIT.usage;
   if (name === "ResolveError") return EXIT.unreachable;
   if (name !== "OSError") return EXIT.failed;
   if (code === "ETIMEDOUT") return EXIT.timeout;

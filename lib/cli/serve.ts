@@ -17,6 +17,7 @@ import {
 } from "./options.ts";
 import { addOperationOptions, operationsOf } from "./serve_operations.ts";
 import { addFaultOptions, faultsOf } from "./serve_faults.ts";
+import { addServerTls, serverTlsOf } from "./tls_options.ts";
 import { formatSize } from "./units.ts";
 
 /** The command, to be added to the program. */
@@ -72,6 +73,7 @@ export function serveCommand(spawn: Spawn, done: (code: number) => void): Comman
     );
   addFaultOptions(command);
   addOperationOptions(command);
+  addServerTls(command);
   return command.action(async (flags) => {
     if (flags.maxBuffer < 2) throw new UsageError("option '--max-buffer' must be at least 2 bytes");
     const { limits, run } = await import("./serve_run.ts");
@@ -93,6 +95,7 @@ export function serveCommand(spawn: Spawn, done: (code: number) => void): Comman
       trace: flags.trace ?? false,
       ...faultsOf(command),
       ...operations.options,
+      ...serverTlsOf(command),
     };
     done(
       await run(options, spawn, {

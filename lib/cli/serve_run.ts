@@ -12,6 +12,7 @@ import { out } from "./output.ts";
 import { checkSelector } from "./selector.ts";
 import { describeFaults } from "./serve_faults.ts";
 import { onSignals } from "./signals.ts";
+import { checkServerTls } from "./tls_check.ts";
 import { VERSION } from "./version.ts";
 
 /** How the command itself behaves, beside the server. */
@@ -46,6 +47,7 @@ export async function run(
 ): Promise<number> {
   const log = createLogger(settings.level, settings.format);
   checkSelector(options.selector);
+  if (options.tls) await checkServerTls(options.tls, log);
   const [somaxconn] = readNumbers("/proc/sys/net/core/somaxconn");
   if (somaxconn !== undefined && options.backlog > somaxconn) {
     log.warn(

@@ -13,6 +13,7 @@ import {
   threads,
   unixPath,
 } from "./options.ts";
+import { addClientTls, clientTlsOf } from "./tls_options.ts";
 
 /** `--json HOST:PORT`: the option would take what is meant as the target for the name of a file. */
 function separate<F extends { json?: string | true | undefined }>(
@@ -80,6 +81,7 @@ export function stressCommand(spawn: Spawn & SpawnLoad, done: (code: number) => 
       option("--json [file]", "the result as JSON, to stdout or a file (not named HOST:PORT)")
         .preset("-"),
     );
+  addClientTls(command);
   return command.action(async (argument, options, self) => {
     const { target, flags: given } = separate(argument, options);
     const flags = { ...given, unix: unixPath(self, target) };
@@ -102,7 +104,11 @@ export function stressCommand(spawn: Spawn & SpawnLoad, done: (code: number) => 
     // A count is not cut short by a time that nobody asked for.
     const untimed = flags.messages !== undefined &&
       self.getOptionValueSource("duration") === "default";
+    const tls = clientTlsOf(command, target && /^\[?(.*?)\]?:\d+$/.exec(target)?.[1]);
+    if (tls && embedded) {
+      throw new UsageError("option '--tls' needs a target: the embedded server has no certificate");
+    }
     const { run } = await import("./stress_run.ts");
-    done(await run(target, { ...flags, duration: untimed ? null : flags.duration }, spawn));
+    done(await run(target, { ...flags, tls, duration: untimed ? null : flags.duration }, spawn));
   }) as unknown as Command;
 }

@@ -13,6 +13,8 @@ import { liveLine } from "./live.ts";
 import { err, out } from "./output.ts";
 import { checkSelector } from "./selector.ts";
 import { onSignals } from "./signals.ts";
+import { checkClientTls } from "./tls_check.ts";
+import { type ClientTls, withAdvice } from "./tls_options.ts";
 import { formatCount, formatDuration, formatSize } from "./units.ts";
 import { VERSION } from "./version.ts";
 
@@ -32,6 +34,7 @@ export interface StressFlags {
   readonly service: string;
   readonly serverWorkers: number;
   readonly json?: string | true | undefined;
+  readonly tls?: ClientTls | undefined;
 }
 
 /** Runs the load and reports; returns the exit code. */
@@ -42,6 +45,7 @@ export async function run(
 ): Promise<number> {
   checkSelector(flags.clientSelector);
   checkSelector(flags.selector);
+  if (flags.tls) await checkClientTls(flags.tls, { warn: (text) => err(`iomux: ${text}\n`) });
   checkWritable(flags.json);
   checkDescriptors(flags, target === undefined && flags.unix === undefined);
   const destination = flags.unix === undefined && target !== undefined
@@ -64,6 +68,7 @@ export async function run(
     clientSelector: flags.clientSelector,
     timeoutMs: flags.timeout,
     seed: Math.floor(Math.random() * 2 ** 32),
+    ...(flags.tls ? { tls: flags.tls } : {}),
   };
   const load = new Run(plan);
   let signalCode: number | undefined;
@@ -98,7 +103,10 @@ export async function run(
     );
     endLive();
     const unreachable = result.connections.established === 0 && !load.interrupted;
-    if (unreachable) {
+    const tlsFailure = results.find((r) => r.tlsFailure)?.tlsFailure;
+    if (unreachable && tlsFailure) {
+      err(`iomux: ${withAdvice(tlsFailure.code, tlsFailure.message)}\n`);
+    } else if (unreachable) {
       err(`iomux: Cannot connect to ${name}: ${Object.keys(result.errors).join(", ")}\n`);
     }
     publish(result, flags.json, unreachable);
@@ -204,6 +212,8 @@ function publish(
 function exitCode({ messages, connections, errors }: StressResult): number {
   if (messages.mismatched > 0) return EXIT.verification;
   if (connections.failed > 0) {
+    // Somebody answered, but not as one that can be talked to.
+    if (Object.keys(errors).some((code) => code.startsWith("TLS_"))) return EXIT.failed;
     const timedOut = Object.keys(errors).every((code) => code === "ETIMEDOUT");
     return timedOut ? EXIT.timeout : EXIT.unreachable;
   }

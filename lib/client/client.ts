@@ -8,7 +8,13 @@ import type { OSError, Socket } from "../net/mod.ts";
 import { createSelector, EVENT_READ, EVENT_WRITE, type Selector } from "../selectors/mod.ts";
 import { ERRNO, errno, OSError as SystemError } from "../sys/errno.ts";
 import { c, retry } from "../sys/posix.ts";
+import type { TlsSocket } from "../tls/mod.ts";
 import { yieldToSignals } from "./yield.ts";
+
+/** Whom a session talks to: a Socket, or one with TLS around it, which may hold bytes of either way. */
+export type PeerSocket =
+  & Pick<Socket, "fileno" | "recv" | "send" | "shutdown">
+  & Partial<Pick<TlsSocket, "hasIncoming" | "hasOutgoing" | "flush" | "settle" | "goodbye">>;
 
 /** How a session ended. */
 export type ClientEnd = "peer" | "broken-stdout" | "interrupted";
@@ -20,6 +26,8 @@ const PIPE_BUF = 4096;
 const CHUNK = 64 * 1024;
 /** The longest wait, as a signal that comes just before a wait is seen only after it. */
 const MAX_WAIT_MS = 100;
+/** The longest wait while node:tls may still be at work. */
+const MAX_ASYNC_WAIT_MS = 10;
 /** How long to go on without looking for signals. */
 const YIELD_MS = 50;
 
@@ -51,7 +59,7 @@ class Pipe {
  * when they are ready, and writing no more than PIPE_BUF bytes, does not block.
  */
 export class Client {
-  readonly #socket: Socket;
+  readonly #socket: PeerSocket;
   readonly #selector: Selector<() => void>;
   readonly #up = new Pipe();
   readonly #down = new Pipe();
@@ -63,7 +71,7 @@ export class Client {
   #sendError: OSError | undefined;
   #end: ClientEnd | undefined;
 
-  constructor(socket: Socket) {
+  constructor(socket: PeerSocket) {
     this.#socket = socket;
     this.#selector = createSelector("auto");
   }
@@ -80,7 +88,11 @@ export class Client {
     while (this.#end === undefined) {
       const waits = this.#watch();
       if (this.#end !== undefined) break;
-      this.#selector.dispatch(waits ? MAX_WAIT_MS : 0, (key) => key.data());
+      const settled = this.#socket.settle?.();
+      if (settled) await settled;
+      const longest = settled ? MAX_ASYNC_WAIT_MS : MAX_WAIT_MS;
+      this.#selector.dispatch(waits ? longest : 0, (key) => key.data());
+      if (this.#hasIncoming) this.#movePeer();
       for (const fd of this.#alwaysReady) this.#move(fd);
       if (performance.now() - yielded > YIELD_MS) {
         await yieldToSignals();
@@ -88,6 +100,7 @@ export class Client {
       }
       if (interrupted()) this.#end = "interrupted";
     }
+    await this.#socket.goodbye?.();
     return this.#end;
   }
 
@@ -101,12 +114,18 @@ export class Client {
       if (this.#sendError && this.#sendError.code !== "EPIPE") throw this.#sendError;
       this.#end = "peer";
     }
-    const peer = (down.wanted ? EVENT_READ : 0) | (up.empty ? 0 : EVENT_WRITE);
+    const outgoing = !up.empty || this.#socket.hasOutgoing;
+    const peer = (down.wanted ? EVENT_READ : 0) | (outgoing ? EVENT_WRITE : 0);
     this.#alwaysReady.clear();
     this.#ask(this.#socket.fileno(), peer, () => this.#movePeer());
     this.#ask(STDIN, up.wanted ? EVENT_READ : 0, () => this.#readStdin());
     this.#ask(STDOUT, down.empty ? 0 : EVENT_WRITE, () => this.#writeStdout());
-    return this.#alwaysReady.size === 0;
+    return this.#alwaysReady.size === 0 && !this.#hasIncoming;
+  }
+
+  /** There is something to be had from the peer without asking the system. */
+  get #hasIncoming(): boolean {
+    return this.#down.wanted && this.#end === undefined && (this.#socket.hasIncoming ?? false);
   }
 
   #ask(fd: number, events: number, callback: () => void): void {
@@ -140,17 +159,26 @@ export class Client {
       down.filled(received);
       down.ended = received === 0;
     }
-    if (!up.empty && this.#end === undefined) this.#send();
+    if (this.#end !== undefined) return;
+    if (!up.empty) this.#send();
+    else if (this.#socket.hasOutgoing) this.#attempt(() => this.#socket.flush!());
   }
 
   #send(): void {
     const up = this.#up;
-    try {
+    this.#attempt(() => {
       up.start += Math.max(this.#socket.send(up.buffer, up.start, up.end - up.start), 0);
+    });
+  }
+
+  /** A failure to send is kept until the peer's last words are read. */
+  #attempt(send: () => void): void {
+    try {
+      send();
     } catch (error) {
       this.#sendError = error as OSError;
-      up.filled(0);
-      up.ended = this.#finSent = true;
+      this.#up.filled(0);
+      this.#up.ended = this.#finSent = true;
     }
   }
 

@@ -1,5 +1,6 @@
 /** What a server is asked to do: plain data, so that it can be handed to a Worker. */
 import type { SelectorName } from "../selectors/mod.ts";
+import type { TlsServerOptions } from "../tls/mod.ts";
 import type { FaultOptions } from "./fault_options.ts";
 
 /** The configuration of a server. Durations are in milliseconds, 0 switches a timeout off. */
@@ -28,6 +29,8 @@ export interface ServeOptions {
   /** Listening sockets that were handed over, instead of an address. */
   readonly listenFds?: readonly number[];
   readonly trace: boolean;
+  /** Certificate and key: connections are TLS. */
+  readonly tls?: TlsServerOptions;
   /** Faults on purpose; without them nothing of it is loaded into a connection's path. */
   readonly faults?: FaultOptions;
 }

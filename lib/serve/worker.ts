@@ -1,8 +1,17 @@
 /** The body of a server thread: one engine, its listening sockets, until it is told to stop. */
-import { COUNTER, Counters, createEngine, type Engine, type Listener } from "../engine/mod.ts";
+import {
+  type Connection,
+  COUNTER,
+  Counters,
+  createEngine,
+  type Engine,
+  type Listener,
+  type ListenerOptions,
+} from "../engine/mod.ts";
 import { Socket } from "../net/mod.ts";
 import { writeAll } from "../sys/output.ts";
 import { duplicate } from "../sys/posix.ts";
+import { alternate, type Loop, tlsListener, tlsObserver, tlsServer } from "../tls/mod.ts";
 import { Admission, type AdmissionMemory } from "./admission.ts";
 import { ServiceHandler, Session } from "./connection.ts";
 import { Faults } from "./faults.ts";
@@ -34,45 +43,52 @@ export type ServeWorkerMessage =
   | { readonly type: "died"; readonly message: string; readonly lost: number };
 
 /** Serves until a command ends it. Blocks its thread. */
-export function runServeWorker(
+export async function runServeWorker(
   data: ServeWorkerData,
   post: (message: ServeWorkerMessage) => void,
-): void {
+): Promise<void> {
   const { options } = data;
   const trace = options.trace ? new Trace((line) => writeAll(2, line)) : undefined;
+  const tls = options.tls && tlsServer(options.tls);
   const engine = createEngine({
     selector: options.selector,
     // What arrives at once must fit above the mark at which reading stops.
     receiveBytes: Math.max(1, Math.min(1 << 16, Math.floor(options.maxBuffer / 2))),
     counters: new Counters(data.counters),
-    ...(trace ? { observer: trace } : {}),
+    ...(trace ? { observer: tls ? tlsObserver(trace) : trace } : {}),
   });
   const admission = new Admission(options, data.admission);
   const service = new ServiceHandler(engine, options, ({ ticket }) => admission.leaves(ticket));
   const behind = options.faults ? new Faults(engine, options.faults, service) : service;
   const handler = poisonable(trace ? trace.around(behind) : behind);
-  const listeners = data.listenerFds.map((fd) =>
-    engine.listen(Socket.fromFd(fd), {
-      handler,
-      state() {
-        const session = new Session();
-        session.ticket = admission.ticket;
-        return session;
-      },
-      ...(admission.filters ? { deny: (peer) => admission.denies(peer) } : {}),
-      admit: () => admission.admits(),
-      paused: (error) => post({ type: "paused", message: error.message }),
-      refused: (error) => post({ type: "refused", message: error.message }),
-    })
-  );
+  const newcomers: ListenerOptions<Session> = {
+    handler,
+    state() {
+      const session = new Session();
+      session.ticket = admission.ticket;
+      return session;
+    },
+    ...(admission.filters ? { deny: (peer) => admission.denies(peer) } : {}),
+    admit: () => admission.admits(),
+    paused: (error) => post({ type: "paused", message: error.message }),
+    refused: (error) => post({ type: "refused", message: error.message }),
+  };
+  const listeners = data.listenerFds.map((fd) => {
+    const socket = Socket.fromFd(fd);
+    if (!tls) return engine.listen(socket, newcomers);
+    // The trace needs a name before the handshake is done.
+    const accepted = (peer: Connection<Session>) => peer.state.peer = peer.peerName;
+    return engine.listen(socket, tlsListener(engine, tls, newcomers, trace && accepted));
+  });
   post({
     type: "ready",
     wakeFd: duplicate(engine.wakeHandle.wakeFd),
     selector: engine.selector,
   });
   try {
-    const forced = serve(engine, listeners, data);
+    const forced = await alternate(serve(engine, listeners, data), engine, tls);
     engine.close();
+    tls?.free();
     post({ type: "done", forced });
   } catch (error) {
     // Descriptors belong to the process: nobody else would close them, and the peers would wait.
@@ -87,7 +103,11 @@ export function runServeWorker(
 }
 
 /** Turns until a command ends it; returns how many connections are left to be cut. */
-function serve(engine: Engine, listeners: readonly Listener[], data: ServeWorkerData): number {
+function* serve(
+  engine: Engine,
+  listeners: readonly Listener[],
+  data: ServeWorkerData,
+): Loop<number> {
   const { options } = data;
   const control = new Int32Array(data.control);
   let deadline = Infinity;
@@ -105,6 +125,7 @@ function serve(engine: Engine, listeners: readonly Listener[], data: ServeWorker
       if (engine.active === 0 || performance.now() >= deadline) return engine.active;
     }
     engine.turn();
+    yield;
   }
 }
 

@@ -10,7 +10,9 @@ import type { OSError } from "../net/mod.ts";
 import { check, ERRNO } from "../sys/errno.ts";
 import { threadCpu } from "../sys/limits.ts";
 import { c, sameBytes } from "../sys/posix.ts";
+import { alternate, type Loop, tlsClient, type TlsEndpoint } from "../tls/mod.ts";
 import { Connector } from "./connector.ts";
+import { type Dial, dialer } from "./dial.ts";
 import { Flow } from "./flow.ts";
 import { Oracle } from "./oracle.ts";
 import { LOAD_COMMAND, type LoadData, type LoadMessage, type LoadResult } from "./plan.ts";
@@ -36,6 +38,7 @@ class Load implements Handler<Flow> {
   readonly #oracle: Oracle;
   readonly #peers = new Set<Peer>();
   readonly #connector: Connector;
+  readonly #dial: Dial;
   #running = false;
   #stopping = false;
   /** The run is over, and connections are only said goodbye to. */
@@ -43,8 +46,9 @@ class Load implements Handler<Flow> {
   #lastReply = 0;
 
   /** Counts in the engine's counters, and closes the engine in the end. */
-  constructor(data: LoadData, engine: Engine) {
+  constructor(data: LoadData, engine: Engine, tls?: TlsEndpoint) {
     const { plan } = data;
+    this.#dial = dialer(engine, plan, tls);
     this.#data = data;
     this.#tally = new Tally(engine.counters.slots);
     this.#engine = engine;
@@ -57,19 +61,23 @@ class Load implements Handler<Flow> {
   }
 
   /** Connects, waits for `go`, runs, and returns what happened. */
-  run(post: (message: LoadMessage) => void): LoadResult {
+  *run(post: (message: LoadMessage) => void): Loop<LoadResult> {
     const { plan, control } = this.#data;
     const command = new Int32Array(control);
-    const until = (done: () => boolean) => {
-      while (!done() && Atomics.load(command, 0) !== LOAD_COMMAND.stop) this.#engine.turn();
-    };
+    const engine = this.#engine;
+    function* until(done: () => boolean): Loop<void> {
+      while (!done() && Atomics.load(command, 0) !== LOAD_COMMAND.stop) {
+        engine.turn();
+        yield;
+      }
+    }
     this.#sweep();
     this.#connector.run();
-    until(() => this.#connector.settled);
+    yield* until(() => this.#connector.settled);
     // A duplicate, for main to close: this thread may end before main has heard of it.
     const wakeFd = check(c.dup(this.#engine.wakeHandle.wakeFd), "dup");
     post({ type: "connected", wakeFd });
-    until(() => Atomics.load(command, 0) === LOAD_COMMAND.go);
+    yield* until(() => Atomics.load(command, 0) === LOAD_COMMAND.go);
 
     const startedAt = epochNow();
     const cpuBefore = threadCpu();
@@ -78,12 +86,12 @@ class Load implements Handler<Flow> {
     this.#stopping = Atomics.load(command, 0) === LOAD_COMMAND.stop; // before it could begin
     if (plan.durationMs !== null) this.#engine.after(plan.durationMs, () => this.#stop());
     for (const peer of this.#peers) this.#fill(peer, performance.now());
-    until(() => this.#idle);
+    yield* until(() => this.#idle);
     const endedAt = performance.timeOrigin + this.#lastReply;
     const cpu = threadCpu();
     this.#running = false;
     this.#over = true;
-    this.#sayGoodbye(until);
+    yield* this.#sayGoodbye(until);
     this.#engine.close();
     return {
       ...this.#tally.summary(),
@@ -107,7 +115,7 @@ class Load implements Handler<Flow> {
     const index = first + number;
     const verifier = new Verifier(this.#oracle, index, sameBytes);
     const flow = new Flow(index, verifier, this.#quota(index), plan.pipeline, performance.now());
-    this.#peers.add(this.#engine.connect(plan.target, this, flow));
+    this.#peers.add(this.#dial(this, flow));
   }
 
   /** This connection's share of the messages. */
@@ -197,6 +205,7 @@ class Load implements Handler<Flow> {
   close(peer: Peer, error: OSError | null): void {
     const flow = peer.state;
     this.#peers.delete(peer);
+    if (!this.#over) this.#tally.failure(error);
     if (!flow.opened) {
       this.#tally.failed++;
       this.#connector.ended();
@@ -256,19 +265,25 @@ class Load implements Handler<Flow> {
   }
 
   /** Half-closes, and takes the peers' last bytes: anything beyond the replies is a mismatch. */
-  #sayGoodbye(until: (done: () => boolean) => void): void {
+  *#sayGoodbye(until: (done: () => boolean) => Loop<void>): Loop<void> {
     this.#stopping = true;
     for (const peer of this.#peers) peer.end();
     let over = false;
     this.#engine.after(PATIENCE_MS, () => over = true);
-    until(() => over || this.#peers.size === 0);
+    yield* until(() => over || this.#peers.size === 0);
   }
 }
 
 /** Runs a thread's part of the load. Blocks its thread. */
-export function runLoad(data: LoadData, post: (message: LoadMessage) => void): void {
+export async function runLoad(
+  data: LoadData,
+  post: (message: LoadMessage) => void,
+): Promise<void> {
   warmUp(data.plan, (warming, engine, ignore) => new Load(warming, engine).run(ignore));
-  const { clientSelector: selector } = data.plan;
+  const { clientSelector: selector, tls: options } = data.plan;
+  const tls = options && tlsClient(options);
   const engine = createEngine({ selector, counters: new Counters(data.counters) });
-  post({ type: "result", result: new Load(data, engine).run(post) });
+  const result = await alternate(new Load(data, engine, tls).run(post), engine, tls);
+  tls?.free();
+  post({ type: "result", result });
 }

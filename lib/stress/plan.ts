@@ -1,5 +1,6 @@
 /** What a run is asked to do, what its threads report, and what comes out: plain data only. */
 import type { SelectorName } from "../selectors/mod.ts";
+import type { TlsClientOptions } from "../tls/mod.ts";
 import type { Mismatch } from "./verifier.ts";
 import type { Distribution } from "./recorder.ts";
 
@@ -29,6 +30,8 @@ export interface Plan {
   /** For a connect, and for a reply. */
   readonly timeoutMs: number;
   readonly seed: number;
+  /** Connections are TLS, to a server of this name or IP address. */
+  readonly tls?: TlsClientOptions & { readonly serverName: string };
 }
 
 /** The part of a run that one thread drives. */
@@ -62,6 +65,8 @@ export interface LoadResult {
   readonly latency: string;
   readonly connect: string;
   readonly firstMismatch: Mismatch | null;
+  /** Why TLS has failed on the first connection on which it has: code and message. */
+  readonly tlsFailure: { readonly code: string; readonly message: string } | null;
   /** CPU time of the thread during the run, in milliseconds. */
   readonly cpuMs: number;
   readonly selector: string;

@@ -26,7 +26,7 @@ export function formatReport(result: StressResult, format: Format): string {
     ].join("   ");
   const errors = Object.entries(result.errors).map(([code, n]) => `${code} ${count(n)}`);
   const rows: [string, string][] = [
-    ["target", `${result.target}${describeServer(result)}`],
+    ["target", `${result.target}${config.tls ? " (TLS)" : ""}${describeServer(result)}`],
     [
       "load",
       `${count(connections.requested)} connections, ${size(config.size as number)} messages, ` +
@@ -65,7 +65,7 @@ function describeVerified(result: StressResult, { count }: Format): string {
     return `nothing (--expect none); ${count(messages.sent)} messages sent`;
   }
   const good = `${count(messages.verified)} of ${count(messages.sent)} messages, every byte of ` +
-    `${count(bytes.received)}`;
+    `${count(config.tls ? messages.verified * (config.size as number) : bytes.received)}`;
   const bad: string[] = [];
   if (messages.mismatched > 0) bad.push(`${count(messages.mismatched)} mismatched`);
   if (messages.lost > 0) bad.push(`${count(messages.lost)} lost`);

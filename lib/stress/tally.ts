@@ -1,5 +1,7 @@
 /** What a generator thread counts during a run. */
 import { COUNTER } from "../engine/mod.ts";
+import type { OSError } from "../net/mod.ts";
+import { TlsError } from "../tls/mod.ts";
 import type { LoadResult } from "./plan.ts";
 import { Recorder } from "./recorder.ts";
 import type { Mismatch } from "./verifier.ts";
@@ -21,6 +23,7 @@ export class Tally {
   timedOut = 0;
   unanswered = 0;
   firstMismatch: Mismatch | null = null;
+  tlsFailure: LoadResult["tlsFailure"] = null;
   readonly #slots: Float64Array;
 
   constructor(slots: Float64Array) {
@@ -40,6 +43,12 @@ export class Tally {
     this.#slots[PROGRESS.mismatched]!++;
   }
 
+  /** Keeps the first failure of TLS: its code alone says too little. */
+  failure(error: OSError | null): void {
+    if (!(error instanceof TlsError)) return;
+    this.tlsFailure ??= { code: error.code, message: error.message };
+  }
+
   /** The counts and encoded latencies of the thread's result. */
   summary(): Omit<LoadResult, "startedAt" | "endedAt" | "cpuMs" | "selector"> {
     const received = this.#slots[PROGRESS.received]!;
@@ -57,6 +66,7 @@ export class Tally {
       latency: this.latency.encode(),
       connect: this.connect.encode(),
       firstMismatch: this.firstMismatch,
+      tlsFailure: this.tlsFailure,
     };
   }
 }

@@ -8,6 +8,7 @@ import {
 } from "../engine/mod.ts";
 import { type OSError, Socket } from "../net/mod.ts";
 import { closeFd } from "../sys/posix.ts";
+import { type Loop, runThrough } from "../tls/mod.ts";
 import { LOAD_COMMAND, type LoadData, type LoadMessage, type Plan } from "./plan.ts";
 
 /** How long at most; enough for the compilers of the three runtimes to come to all of the hot code. */
@@ -41,7 +42,7 @@ class Answering implements Handler<null> {
  */
 export function warmUp(
   plan: Plan,
-  run: (data: LoadData, engine: Engine, post: (message: LoadMessage) => void) => void,
+  run: (data: LoadData, engine: Engine, post: (message: LoadMessage) => void) => Loop<unknown>,
 ): void {
   if ((plan.messages !== null && plan.messages < WORTH_IT) || plan.size > MAX_SIZE) return;
   let listener: Socket;
@@ -60,10 +61,11 @@ export function warmUp(
   const control = new SharedArrayBuffer(4);
   new Int32Array(control)[0] = LOAD_COMMAND.go;
   const expect = plan.expect === "none" ? "none" : "echo";
-  run(
+  const { tls: _, ...plain } = plan;
+  const loop = run(
     {
       plan: {
-        ...{ ...plan, target: address, expect, connections: CONNECTIONS },
+        ...{ ...plain, target: address, expect, connections: CONNECTIONS },
         ...{ messages: null, durationMs: WARM_UP_MS, timeoutMs: 1000 },
       },
       first: 0,
@@ -76,4 +78,5 @@ export function warmUp(
       if (message.type === "connected") closeFd(message.wakeFd);
     },
   );
+  runThrough(loop);
 }

@@ -12,6 +12,8 @@ import type { TlsEndpoint, TlsSession, TlsSink } from "./session.ts";
 
 /** Whoever connects and says nothing must not stay for ever, and has no idle timeout yet. */
 const HANDSHAKE_MS = 10_000;
+/** How long a peer that has ended the wrong way may take to read what was sent before. */
+const LINGER_MS = 10_000;
 
 /** What connections of one kind have in common. */
 export interface TlsSide<S> {
@@ -92,7 +94,6 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
 
   #finish(): void {
     this.#session!.end();
-    this.#transport!.end();
   }
 
   // What the engine tells:
@@ -115,9 +116,19 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
   writable(): void {
     if (this.#secured && !this.closed) this.#side.handler.writable(this);
   }
-  /** FIN, which may come only after close_notify: else somebody could cut a stream short unnoticed. */
+  /**
+   * FIN, which may come only after close_notify: else somebody could cut a stream short unnoticed. The
+   * handler never hears of an end, only of the failure; but what it has sent before still goes out, as
+   * some programs (Ncat) half-close like that.
+   */
   finished(): void {
-    if (!this.#peerEnded) this.failed(truncated(!this.#secured));
+    if (this.#peerEnded || this.closed) return;
+    if (!this.#secured) return this.failed(truncated(true));
+    if (!this.#ending) this.#finish();
+    if (!this.#transport!.closed) {
+      this.#timer = this.#side.engine.after(LINGER_MS, () => this.close());
+    }
+    this.#fail(truncated(false));
   }
   over(error: OSError | null): void {
     this.#timer?.cancel();
@@ -129,7 +140,7 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
   // What the session tells:
 
   ciphertext(bytes: Uint8Array): void {
-    if (!this.closed) this.#transport!.send(bytes);
+    this.#transport!.send(bytes); // which knows by itself when nothing more can be sent
   }
   secured(): void {
     if (this.closed) return;
@@ -149,10 +160,17 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
     this.#peerEnded = true;
     this.#side.handler.end(this);
   }
+  /** close_notify is on its way, also where what follows is only that this failed (`finished`). */
+  sent(): void {
+    this.#transport!.end();
+  }
   failed(error: TlsError): void {
     if (this.closed) return;
-    this.#side.engine.counters.countError(error.errno);
+    this.#fail(error);
     this.#transport!.close(); // the alert has gone before
+  }
+  #fail(error: TlsError): void {
+    this.#side.engine.counters.countError(error.errno);
     this.#error = error;
   }
 }

@@ -1,4 +1,5 @@
 /** Which implementation of TLS a thread uses. */
+import { runtime } from "../sys/ffi.ts";
 import { openSslClient, openSslMissing, openSslServer } from "./openssl.ts";
 import { nodeTlsClient, nodeTlsServer } from "./node_tls.ts";
 import type { TlsClientOptions, TlsEndpoint, TlsServerOptions } from "./session.ts";
@@ -10,3 +11,13 @@ export const tlsServer = (options: TlsServerOptions): TlsEndpoint =>
 /** For connections that we make. @throws TlsConfigError */
 export const tlsClient = (options: TlsClientOptions): TlsEndpoint =>
   openSslMissing() === undefined ? openSslClient(options) : nodeTlsClient(options);
+
+/** What a person should know when OpenSSL is missing; undefined when it is there. */
+export function tlsFallback(): string | undefined {
+  const why = openSslMissing();
+  if (why === undefined) return undefined;
+  return `TLS goes through node:tls, which is slower, as OpenSSL 3 is missing: ${why}` +
+    (runtime === "bun"
+      ? "; it can't end one direction alone, so client ends after a second of silence"
+      : "");
+}

@@ -22,6 +22,11 @@ const MIN_VERSION = "TLSv1.2";
 /** Turns of the event loop without news until nothing is taken to be under way. */
 const QUIET_TURNS = 4;
 
+/** The longest close_notify, encrypted. */
+const MAX_GOODBYE = 64;
+/** How long it may take to come. */
+const GOODBYE_MS = 200;
+
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Codes of node:tls that speak of the certificate; the others are those of the handshake. */
@@ -36,6 +41,9 @@ class NodeTlsSession implements TlsSession {
   readonly #socket: TLSSocket;
   #secured = false;
   #over = false;
+  /** Of what was given to the sink: how many pieces, and the length of the last one. */
+  #written = 0;
+  #lastLength = 0;
 
   constructor(endpoint: NodeTlsEndpoint, sink: TlsSink, serverName: string | undefined) {
     const { Duplex } = process.getBuiltinModule("node:stream");
@@ -46,6 +54,8 @@ class NodeTlsSession implements TlsSession {
       read() {},
       write: (chunk: Uint8Array, _encoding, done) => {
         endpoint.busy();
+        this.#written++;
+        this.#lastLength = chunk.length;
         if (!this.#over) sink.ciphertext(chunk);
         done();
       },
@@ -83,7 +93,7 @@ class NodeTlsSession implements TlsSession {
 
   #asTlsError(error: NodeTlsFailure): TlsError {
     const words = /:SSL routines:[^:]*:([^:\n]*)/.exec(error.message)?.[1] ?? error.message;
-    const reason = (error.reason ?? words).replaceAll("_", " ").toLowerCase().split("\n")[0]!;
+    const reason = (error.reason ?? words).replaceAll("_", " ").toLowerCase().split(/[\n;]/)[0]!;
     if (this.#secured) return new TlsError("TLS_PROTOCOL", reason);
     const isCertificate = !this.#endpoint.server && CERTIFICATE.test(error.code ?? "") &&
       !/^ERR_SSL/.test(error.code ?? "");
@@ -103,7 +113,21 @@ class NodeTlsSession implements TlsSession {
   }
   end(): void {
     this.#endpoint.busy();
-    if (!this.#over) this.#socket.end();
+    if (this.#over) return;
+    this.#socket.end();
+    void this.#goodbye();
+  }
+  /**
+   * When node:tls has said close_notify it does not tell. It is the last thing and a short one, and may
+   * take a good many turns (Deno 2.9).
+   */
+  async #goodbye(): Promise<void> {
+    const before = this.#written;
+    const deadline = performance.now() + GOODBYE_MS;
+    do await this.#endpoint.settled(); while (
+      (this.#written === before || this.#lastLength > MAX_GOODBYE) && performance.now() < deadline
+    );
+    if (!this.#over) this.#sink.sent();
   }
   free(): void {
     this.#over = true;

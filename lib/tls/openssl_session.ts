@@ -140,6 +140,7 @@ export class OpenSslSession implements TlsSession {
     this.#ssl.SSL_shutdown(this.#handle);
     this.#ssl.ERR_clear_error();
     this.#flush();
+    this.#sink.sent();
   }
 
   free(): void {

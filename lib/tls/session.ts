@@ -18,6 +18,8 @@ export interface TlsSink {
   plaintext(bytes: Uint8Array): void;
   /** The peer's close_notify: nothing more will come, but it may still read. */
   ended(): void;
+  /** After `end`: all that there is to say was given to `ciphertext`, close_notify last. FIN may follow. */
+  sent(): void;
   /** It is over; an alert that says so to the peer was given to `ciphertext`. Nothing follows. */
   failed(error: TlsError): void;
 }

@@ -46,7 +46,6 @@ describe("iomux refuses", () => {
   it("options of later versions", () =>
     refusals([
       ["stress --rate 5k", /unknown option '--rate'/],
-      ["stress --tls", /unknown option '--tls'/],
       ["client --hex 127.0.0.1:1", /unknown option '--hex'/],
       ["client -z 127.0.0.1 1-9", /unknown option '-z'/],
     ]));

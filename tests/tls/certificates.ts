@@ -75,6 +75,12 @@ export class Certificates implements Disposable {
     return made;
   }
 
+  /** The same key behind a password. */
+  encrypted(key: string): string {
+    openssl(["pkey", "-in", key, "-out", `${key}.locked`, "-aes256", "-passout", "pass:secret"]);
+    return `${key}.locked`;
+  }
+
   [Symbol.dispose](): void {
     this.#dir[Symbol.dispose]();
   }

@@ -39,6 +39,9 @@ class End implements TlsSink {
   ended(): void {
     this.said.push("ended");
   }
+  sent(): void {
+    this.said.push("sent");
+  }
   failed(error: TlsError): void {
     this.said.push(`failed ${error.code}`);
     this.error = error;
@@ -163,7 +166,8 @@ for (const { name, server, client, missing } of implementations) {
           server.session.end();
           await carry();
           expectSameBytes(client.received(), pattern(300_000, 4));
-          expect(client.said).toEqual(["secured", "ended"]);
+          expect(client.said).toEqual(["secured", "sent", "ended"]);
+          expect(server.said).toEqual(["secured", "ended", "sent"]);
         }),
     );
 

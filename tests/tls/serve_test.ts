@@ -1,0 +1,220 @@
+// `iomux serve` with a certificate, as others see it: openssl, ncat, and a client that does it wrong.
+import { afterAll, describe, expect } from "bun:test";
+import { spawnCli, startServe } from "../support/cli.ts";
+import { expectSameBytes, pattern } from "../support/engines.ts";
+import { Peer } from "../support/peers.ts";
+import { itUnless } from "../support/systems.ts";
+import { sleep } from "../support/waiting.ts";
+import { Certificates, NO_OPENSSL } from "./certificates.ts";
+import { NO_NCAT, TlsPeer, Tool } from "./tools.ts";
+
+const certificates = NO_OPENSSL === undefined ? new Certificates() : undefined;
+const identity = certificates?.identity();
+afterAll(() => certificates?.[Symbol.dispose]());
+
+const it = (name: string, body: () => Promise<void>, reason: string | undefined = NO_OPENSSL) =>
+  itUnless(reason, `iomux serve --tls-cert ${name}`, body);
+
+const serveTls = (...args: string[]) =>
+  startServe(["--tls-cert", identity!.cert, "--tls-key", identity!.key, ...args]);
+
+const sClient = (port: number, ...args: string[]) =>
+  new Tool("openssl", [
+    ...["s_client", "-connect", `127.0.0.1:${port}`, "-CAfile", certificates!.ca],
+    ...["-verify_return_error", "-verify_ip", "127.0.0.1", "-brief", ...args],
+  ]);
+
+describe("serve with TLS", () => {
+  for (const version of ["tls1_3", "tls1_2"]) {
+    it(`talks to openssl s_client -${version}`, async () => {
+      await using server = await serveTls("--service", "upper");
+      await using client = sClient(server.port, `-${version}`);
+      client.child.stdin!.write("hello\n");
+      await client.says(/^HELLO$/m);
+      expect(client.err).toMatch(/Verification: OK/);
+      client.child.stdin!.end();
+      expect(await client.exit).toBe(0);
+      const stats = await server.statsWhen(({ active }) => active === 0);
+      expect(stats.active).toBe(0);
+      expect(stats.errors).toEqual({});
+    });
+  }
+
+  it("refuses TLS 1.1", async () => {
+    await using server = await serveTls();
+    await using client = sClient(server.port, "-tls1_1", "-cipher", "ALL@SECLEVEL=0");
+    expect(await client.exit).not.toBe(0);
+    const stats = await server.statsWhen(({ errors }) => errors.TLS_HANDSHAKE !== undefined);
+    expect(stats.errors).toEqual({ TLS_HANDSHAKE: 1 });
+  });
+
+  it(
+    "answers all of what ncat --ssl sends, though that half-closes without close_notify",
+    async () => {
+      await using server = await serveTls();
+      await using client = new Tool("ncat", ["--ssl", "127.0.0.1", String(server.port)]);
+      const text = "0123456789abcdef\n".repeat(20_000);
+      client.child.stdin!.end(text);
+      expect(await client.exit).toBe(0);
+      expect(client.out.length).toBe(text.length);
+      expect(client.out === text).toBe(true);
+      expect((await server.stats()).errors).toEqual({ TLS_TRUNCATED: 1 });
+    },
+    NO_OPENSSL ?? NO_NCAT,
+  );
+
+  it("closes a connection that speaks something else, and that one only", async () => {
+    await using server = await serveTls();
+    using good = await TlsPeer.dial(server.port);
+    for (const words of ["GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "\0".repeat(100)]) {
+      using bad = Peer.dial({ port: server.port });
+      await bad.send(words);
+      expect(await bad.isOver()).toBe(true);
+    }
+    await good.send(pattern(1000));
+    expectSameBytes(await good.read(1000), pattern(1000));
+    const stats = await server.statsWhen(({ active }) => active === 1);
+    expect(stats.errors).toEqual({ TLS_HANDSHAKE: 2 });
+    expect(stats.active).toBe(1);
+  });
+
+  it("answers everything before the client's end, and then ends too", async () => {
+    await using server = await serveTls();
+    using peer = await TlsPeer.dial(server.port, { insecure: false, ca: certificates!.ca });
+    const bytes = pattern(3_000_000, 7);
+    const reading = peer.read(bytes.length);
+    await peer.send(bytes);
+    peer.end();
+    expectSameBytes(await reading, bytes);
+    expect((await peer.readToEnd()).length).toBe(0);
+    const stats = await server.statsWhen(({ active }) => active === 0);
+    expect(stats.errors).toEqual({});
+  });
+
+  it("ends by itself with close_notify, and goes on reading", async () => {
+    await using server = await serveTls("--service", "daytime");
+    using peer = await TlsPeer.dial(server.port);
+    expect(new TextDecoder().decode(await peer.readToEnd())).toMatch(/\d\d:\d\d/);
+    await peer.send(pattern(100)); // nobody is interested, and nobody resets
+    peer.end();
+    const stats = await server.statsWhen(({ active }) => active === 0);
+    expect(stats.active).toBe(0);
+    expect(stats.errors).toEqual({});
+  });
+
+  it("counts an end without close_notify as TLS_TRUNCATED", async () => {
+    await using server = await serveTls();
+    using peer = await TlsPeer.dial(server.port);
+    await peer.send(pattern(10));
+    await peer.read(10);
+    peer.raw.shutdown("write");
+    const stats = await server.statsWhen(({ active }) => active === 0);
+    expect(stats.errors).toEqual({ TLS_TRUNCATED: 1 });
+  });
+
+  it("counts a client that leaves during the handshake", async () => {
+    await using server = await serveTls();
+    using peer = Peer.dial({ port: server.port });
+    peer.end();
+    const stats = await server.statsWhen(({ active, accepted }) => active === 0 && accepted === 1);
+    expect(stats.errors).toEqual({ TLS_HANDSHAKE: 1 });
+  });
+
+  it("stops reading from who does not read, and loses nothing", async () => {
+    const limit = 256 * 1024;
+    await using server = await serveTls("--max-buffer", String(limit));
+    using peer = await TlsPeer.dial(server.port);
+    const chunk = pattern(32 * 1024, 9);
+    let sent = 0;
+    for (let calm = performance.now(); performance.now() - calm < 300;) {
+      if (peer.trySend(chunk) > 0) sent += chunk.length, calm = performance.now();
+      else await sleep(2);
+    }
+    const { max_buffered } = await server.stats();
+    // Half of it, and what was received at once with what TLS adds to that.
+    expect(max_buffered).toBeGreaterThan(limit / 4);
+    expect(max_buffered).toBeLessThan(limit * 1.1);
+    const reading = peer.read(sent);
+    await peer.flush();
+    const all = await reading;
+    expect(all.length).toBe(sent);
+    for (let at = 0; at < sent; at += chunk.length) {
+      expectSameBytes(all.subarray(at, at + chunk.length), chunk);
+    }
+  });
+
+  it("tells its story to --trace", async () => {
+    await using server = await serveTls("--trace");
+    using peer = await TlsPeer.dial(server.port);
+    await peer.send(pattern(5));
+    await peer.read(5);
+    peer.end();
+    await server.says(/127\.0\.0\.1:\d+ disconnected/);
+    const story = server.stderr();
+    expect(story).toMatch(/new connection from 127\.0\.0\.1:\d+/);
+    expect(story).toMatch(/received \d+ bytes from 127\.0\.0\.1:\d+: "\\x16\\x03\\x01/);
+    expect(story.includes("undefined")).toBe(false);
+  });
+
+  it("serves with several workers, and drains", async () => {
+    await using server = await serveTls("--workers", "2");
+    const peers = await Promise.all(Array.from({ length: 8 }, () => TlsPeer.dial(server.port)));
+    try {
+      for (const peer of peers) await peer.send(pattern(500));
+      for (const peer of peers) expectSameBytes(await peer.read(500), pattern(500));
+      server.kill("SIGTERM");
+      for (const peer of peers) peer.end();
+      for (const peer of peers) expect((await peer.readToEnd()).length).toBe(0);
+      expect(await server.exit).toEqual({ code: 0, signal: null });
+    } finally {
+      for (const peer of peers) peer[Symbol.dispose]();
+    }
+  });
+});
+
+describe("serve with a bad certificate", () => {
+  const refused = async (args: string[], message: RegExp) => {
+    await using cli = spawnCli(["serve", "-H", "127.0.0.1", "-p", "0", ...args]);
+    expect(await cli.exit).toEqual({ code: 2, signal: null });
+    expect(cli.stderr()).toMatch(message);
+    expect(cli.stderr().split("\n").length).toBe(2); // one line
+    expect(cli.stdout()).toBe("");
+  };
+
+  it("says which file is missing", async () => {
+    const { cert, key } = identity!;
+    await refused(["--tls-cert", cert], /^iomux: option '--tls-cert' needs '--tls-key' as well\n/);
+    await refused(["--tls-key", key], /^iomux: option '--tls-key' needs '--tls-cert' as well\n/);
+    await refused(
+      ["--tls-cert", "/nonexistent.pem", "--tls-key", key],
+      /^iomux: Cannot read the certificate \/nonexistent\.pem: ENOENT \(no such file\)\n/,
+    );
+  });
+
+  it("says that the key belongs to another certificate", async () => {
+    const other = certificates!.identity();
+    await refused(
+      ["--tls-cert", identity!.cert, "--tls-key", other.key],
+      /^iomux: Cannot use the key .*: it does not belong to the certificate .*\n/,
+    );
+  });
+
+  it("says that a file is something else", async () => {
+    const { cert, key } = identity!;
+    await refused(
+      ["--tls-cert", key, "--tls-key", key],
+      /^iomux: Cannot use the certificate .*: there is none in it; a PEM file is needed/,
+    );
+    await refused(
+      ["--tls-cert", cert, "--tls-key", cert],
+      /^iomux: Cannot use the key .*: there is none in it/,
+    );
+  });
+
+  it("does not ask for the password of an encrypted key", async () => {
+    await refused(
+      ["--tls-cert", identity!.cert, "--tls-key", certificates!.encrypted(identity!.key)],
+      /^iomux: Cannot use the key .*: it is encrypted; decrypt it with: openssl pkey/,
+    );
+  });
+});
