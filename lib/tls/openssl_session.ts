@@ -11,7 +11,8 @@ const SSL_ERROR_WANT_WRITE = 3;
 const SSL_ERROR_ZERO_RETURN = 6;
 const SSL_CTRL_SET_TLSEXT_HOSTNAME = 55;
 const TLSEXT_NAMETYPE_HOST_NAME = 0;
-const X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS = 4;
+/** No "*x.example.org"; names only where certificates have had them for twenty years, not in the subject. */
+const X509_CHECK_FLAGS = 0x4 | 0x20;
 const X509_V_OK = 0;
 const BIO_CTRL_RESET = 1;
 
@@ -57,7 +58,7 @@ export class OpenSslSession implements TlsSession {
     }
     ssl.SSL_ctrl(this.#handle, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_HOST_NAME, text);
     if (!verify) return;
-    ssl.SSL_set_hostflags(this.#handle, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    ssl.SSL_set_hostflags(this.#handle, X509_CHECK_FLAGS);
     ssl.SSL_set1_host(this.#handle, text);
   }
 

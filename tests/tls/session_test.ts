@@ -99,7 +99,7 @@ for (const { name, server, client, missing } of implementations) {
   const it = (what: string, body: () => void | Promise<void>) =>
     itUnless(NO_OPENSSL ?? missing, `a session of ${name} ${what}`, body);
 
-  async function withPair(
+  const withPair = async (
     use: (pair: Pair) => Promise<void>,
     options: {
       names?: string;
@@ -108,7 +108,7 @@ for (const { name, server, client, missing } of implementations) {
       ca?: string;
       insecure?: boolean;
     } = {},
-  ): Promise<void> {
+  ): Promise<void> => {
     const { serverName = "localhost", insecure = false, ca = certificates!.ca } = options;
     const endpoints = [
       server(certificates!.identity(options)),
@@ -122,7 +122,7 @@ for (const { name, server, client, missing } of implementations) {
       for (const end of ends) end.session.free();
       for (const endpoint of endpoints) endpoint.free();
     }
-  }
+  };
 
   describe(`TLS by ${name}`, () => {
     it("agrees, and carries bytes both ways", () =>

@@ -1,0 +1,90 @@
+// `iomux stress --tls` against `iomux serve`: every byte of what was decrypted is verified.
+import { afterAll, describe, expect } from "bun:test";
+import { type RunningServer, spawnCli, startServe } from "../support/cli.ts";
+import { peer } from "../client/peers.ts";
+import { itUnless } from "../support/systems.ts";
+import { Certificates, type Identity, NO_OPENSSL } from "./certificates.ts";
+
+const certificates = NO_OPENSSL === undefined ? new Certificates() : undefined;
+const identity = certificates?.identity();
+afterAll(() => certificates?.[Symbol.dispose]());
+
+const it = (name: string, body: () => Promise<void>) =>
+  itUnless(NO_OPENSSL, `iomux stress --tls ${name}`, body);
+
+const serveTls = ({ cert, key }: Identity = identity!, ...args: string[]) =>
+  startServe(["--tls-cert", cert, "--tls-key", key, ...args]);
+
+interface Outcome {
+  code: number | null;
+  stderr: string;
+  result: any;
+}
+
+async function stress(target: string, ...args: string[]): Promise<Outcome> {
+  await using cli = spawnCli(["stress", target, "--tls", "--json", ...args]);
+  const { code } = await cli.exit;
+  return { code, stderr: cli.stderr(), result: JSON.parse(cli.stdout()) };
+}
+
+const trusted = (server: RunningServer, ...args: string[]) =>
+  stress(server.name, "--tls-ca", certificates!.ca, ...args);
+
+describe("stress with TLS", () => {
+  const loads: [string, string[], number][] = [
+    ["many small messages", ["-c", "20", "-n", "20000"], 20_000],
+    ["messages of 1 MiB, pipelined", ["-c", "3", "-n", "60", "-s", "1MiB", "--pipeline", "4"], 60],
+    ["odd sizes from several threads", [
+      ...["-c", "6", "-n", "3000", "-s", "16385B", "--pipeline", "3", "--workers", "2"],
+    ], 3000],
+  ];
+  for (const [what, args, messages] of loads) {
+    it(`verifies ${what}`, async () => {
+      await using server = await serveTls();
+      const { code, result } = await trusted(server, ...args);
+      expect(code).toBe(0);
+      expect(result.messages.verified).toBe(messages);
+      expect(result.errors).toEqual({});
+      expect(result.verdict).toBe("pass");
+      expect(result.connect_us.count).toBe(result.connections.requested);
+      const stats = await server.statsWhen(({ active }) => active === 0);
+      expect(stats.errors).toEqual({});
+      expect(stats.active).toBe(0);
+    });
+  }
+
+  it("verifies upper case, with --tls-insecure and an unknown certificate", async () => {
+    await using server = await serveTls(certificates!.selfSigned(), "--service", "upper");
+    const load = ["--expect", "upper", "-c", "3", "-n", "300"];
+    const { code, result } = await stress(server.name, "--tls-insecure", ...load);
+    expect(code).toBe(0);
+    expect(result.messages.verified).toBe(300);
+  });
+
+  it("says why it trusts nobody: exit 1, TLS_CERTIFICATE", async () => {
+    await using server = await serveTls(certificates!.identity({ names: "DNS:example.org" }));
+    const { code, result, stderr } = await trusted(server, "-c", "3", "-n", "30");
+    expect(code).toBe(1);
+    expect(result.errors).toEqual({ TLS_CERTIFICATE: 3 });
+    expect(result.connections.failed).toBe(3);
+    expect(stderr).toMatch(/^iomux: Cannot trust the peer's certificate: .*mismatch.*--tls-ca/);
+    const stats = await server.statsWhen(({ active }) => active === 0);
+    expect(stats.errors).toEqual({ TLS_HANDSHAKE: 3 });
+  });
+
+  it("says that the target does not speak TLS: exit 1, TLS_HANDSHAKE", async () => {
+    await using server = await startServe();
+    const { code, result, stderr } = await stress(server.name, "-c", "2", "-n", "20");
+    expect(code).toBe(1);
+    expect(result.errors).toEqual({ TLS_HANDSHAKE: 2 });
+    expect(stderr).toMatch(/^iomux: Cannot agree on TLS: TLS_HANDSHAKE \(.+\)\n$/);
+  });
+
+  it("gives up a handshake that takes too long: exit 4", async () => {
+    await using silent = await peer(() => {});
+    const load = ["-c", "2", "-n", "20", "--timeout", "300ms"];
+    const { code, result } = await stress(silent.name, ...load);
+    expect(code).toBe(4);
+    expect(result.errors).toEqual({ ETIMEDOUT: 2 });
+  });
+});
