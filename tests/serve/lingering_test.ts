@@ -22,6 +22,7 @@ describe("serve, when its side ends first", () => {
     }
     const { bytes_in, closed, errors } = await server.statsWhen(({ active }) => active === 0);
     expect({ bytes_in, closed, errors }).toEqual({ bytes_in: sent, closed: 20, errors: {} });
+    for (const peer of peers) peer.reset();
   });
 
   it("a peer that then says nothing for 5 s is closed, long before --fin-timeout", async () => {

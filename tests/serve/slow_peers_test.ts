@@ -92,7 +92,10 @@ describe("serve and peers that connect and stay silent", () => {
     const end = await server.statsWhen((stats) => stats.active === 0, 5000);
     expect([end.active, end.accepted, end.closed, end.peak]).toEqual([0, 305, 305, 301]);
     expect(end.errors).toEqual({});
-    for (const peer of silent) expect(await peer.isOver()).toBe(true);
+    for (const peer of silent) {
+      expect(await peer.isOver()).toBe(true);
+      peer.reset();
+    }
   });
 });
 
@@ -147,9 +150,12 @@ describe("serve and its counters", () => {
     for (let round = 0; round < 3; round++) {
       const open = Array.from({ length: 20 }, () => Peer.dial(server));
       await server.statsWhen(({ active }) => active === 20);
-      for (let i = 0; i < 4; i++) expect(await Peer.dial(server).isOver()).toBe(true);
+      for (let i = 0; i < 4; i++) {
+        using rejected = Peer.dial(server);
+        expect(await rejected.isOver()).toBe(true);
+      }
       for (let i = 0; i < 3; i++) {
-        const denied = Peer.dial({ port: server.port, bind: { host: "127.0.0.9" } });
+        using denied = Peer.dial({ port: server.port, bind: { host: "127.0.0.9" } });
         expect(await denied.isOver()).toBe(true);
       }
       for (const [i, peer] of open.entries()) {
@@ -160,7 +166,11 @@ describe("serve and its counters", () => {
         if (i % 2) peer.reset();
         else peer.end();
       }
-      for (const peer of open) if (peer.socket.fileno() >= 0) await peer.readToEnd();
+      for (const peer of open) {
+        if (peer.socket.fileno() < 0) continue;
+        await peer.readToEnd();
+        peer.reset();
+      }
       const now = await server.statsWhen(({ active }) => active === 0);
       expect(now.active).toBe(0);
       expect([now.rejected, now.denied]).toEqual([4 * (round + 1), 3 * (round + 1)]);
