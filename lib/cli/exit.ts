@@ -25,6 +25,7 @@ const GONE = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED", "TLS_TRUNCATED"]);
 export function exitCodeOf(error: unknown): number {
   const { name, code, syscall } = error as { name?: string; code?: string; syscall?: string };
   if (name === "UsageError" || name === "UnitError" || name === "TlsConfigError") return EXIT.usage;
+  if (name === "HandlerError") return EXIT.usage;
   if (name === "ResolveError") return EXIT.unreachable;
   if (name !== "OSError") return EXIT.failed;
   if (code === "ETIMEDOUT") return EXIT.timeout;

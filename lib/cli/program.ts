@@ -1,5 +1,6 @@
 /** The command line: which command, and what becomes of errors. */
 import { Command, CommanderError } from "@commander-js/extra-typings";
+import type { SpawnHandler } from "../serve/handler_pool.ts";
 import type { Spawn } from "../serve/server.ts";
 import type { SpawnLoad } from "../stress/stress.ts";
 import { clientCommand } from "./client.ts";
@@ -11,7 +12,7 @@ import { stressCommand } from "./stress.ts";
 import { VERSION } from "./version.ts";
 
 /** Starts a thread of any role. */
-export type SpawnThread = Spawn & SpawnLoad;
+export type SpawnThread = Spawn & SpawnHandler & SpawnLoad;
 
 function buildProgram(spawn: SpawnThread, done: (code: number) => void): Command {
   const program = new Command("iomux")

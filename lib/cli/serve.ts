@@ -1,6 +1,7 @@
 /** `iomux serve`. */
 import { Command } from "@commander-js/extra-typings";
 import { SERVE_DEFAULTS as DEFAULTS, type ServeOptions } from "../serve/options.ts";
+import type { SpawnHandler } from "../serve/handler_pool.ts";
 import type { Spawn } from "../serve/server.ts";
 import { SERVICES } from "../serve/services.ts";
 import { UsageError } from "./exit.ts";
@@ -16,12 +17,13 @@ import {
   threads,
 } from "./options.ts";
 import { addOperationOptions, operationsOf } from "./serve_operations.ts";
+import { addHandoffOptions, handoffOf } from "./serve_handoff.ts";
 import { addFaultOptions, faultsOf } from "./serve_faults.ts";
 import { addServerTls, serverTlsOf } from "./tls_options.ts";
 import { formatSize } from "./units.ts";
 
 /** The command, to be added to the program. */
-export function serveCommand(spawn: Spawn, done: (code: number) => void): Command {
+export function serveCommand(spawn: Spawn & SpawnHandler, done: (code: number) => void): Command {
   const command = new Command("serve")
     .description("a TCP server: echo, upper, discard, chargen or daytime")
     .addOption(option("-p, --port <n>", "port; 0 picks a free one").argParser(port).default(9999))
@@ -71,6 +73,7 @@ export function serveCommand(spawn: Spawn, done: (code: number) => void): Comman
     .addOption(
       option("--log-format <format>", "of log lines").choices(["text", "json"]).default("text"),
     );
+  addHandoffOptions(command);
   addFaultOptions(command);
   addOperationOptions(command);
   addServerTls(command);
@@ -93,6 +96,7 @@ export function serveCommand(spawn: Spawn, done: (code: number) => void): Comman
       drainMs: flags.drainTimeout,
       backlog: flags.backlog,
       trace: flags.trace ?? false,
+      ...handoffOf(command),
       ...faultsOf(command),
       ...operations.options,
       ...serverTlsOf(command),

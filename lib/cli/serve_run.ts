@@ -1,10 +1,12 @@
 /** What `iomux serve` does once its options are known. Loaded only then: it opens the C library. */
 import { connectionsBelow, type ServeOptions } from "../serve/options.ts";
 import { serveMetrics } from "../serve/metrics.ts";
+import type { SpawnHandler } from "../serve/handler_pool.ts";
 import { Server, type Spawn } from "../serve/server.ts";
 import { openFileLimit, raiseOpenFileLimit } from "../sys/limits.ts";
 import { FD_SETSIZE } from "../sys/constants.ts";
 import { readNumbers } from "../sys/proc.ts";
+import { exitNow } from "../sys/spawn.ts";
 import { EXIT } from "./exit.ts";
 import { createLogger, type Logger } from "./log.ts";
 import type { Level } from "./options.ts";
@@ -42,7 +44,7 @@ export function limits(selector: string): { openFiles: OpenFiles; connections: n
 /** Serves until a signal ends it; returns the exit code. */
 export async function run(
   options: ServeOptions,
-  spawn: Spawn,
+  spawn: Spawn & SpawnHandler,
   settings: RunSettings,
 ): Promise<number> {
   const log = createLogger(settings.level, settings.format);
@@ -65,7 +67,9 @@ export async function run(
       ),
     refused: (message) => log.warn(`${message}; such connections are closed`),
     replaced: (message) => log.error(message),
-  });
+    failed: (message) => log.warn(message),
+    gone: (message) => log.debug(message),
+  }, spawn);
   const printStats = () => out(JSON.stringify(server.stats()) + "\n");
   let secondCode: number | undefined;
   const restore = onSignals({
@@ -83,7 +87,7 @@ export async function run(
   if (metrics) log.info(`Metrics on http://${metrics.name}/metrics`);
   if (options.faults) log.info(describeFaults(options.faults));
   log.debug(
-    `${options.service} with ${server.selector}, ${options.workers} workers, ` +
+    `${whoAnswers(options)} with ${server.selector}, ${options.workers} workers, ` +
       `at most ${options.maxConnections} connections`,
   );
   for (const name of server.names) out(`listening on ${name}\n`);
@@ -91,10 +95,14 @@ export async function run(
   restore();
   metrics?.close();
   if (settings.stats) printStats();
-  if (secondCode !== undefined) return secondCode;
-  if (forced > 0) log.warn(`Cut ${connections(forced)} still open`);
-  return forced > 0 ? EXIT.failed : EXIT.ok;
+  if (forced > 0 && secondCode === undefined) log.warn(`Cut ${connections(forced)} still open`);
+  const code = secondCode ?? (forced > 0 ? EXIT.failed : EXIT.ok);
+  if (!server.allEnded) exitNow(code); // else the process would wait for a handler that does not end
+  return code;
 }
+
+const whoAnswers = ({ handoff, service }: ServeOptions): string =>
+  handoff?.module ?? handoff?.command?.join(" ") ?? service;
 
 /** Runtimes may have raised it already, before this program's first line. */
 function tellOpenFiles(log: Logger, { before, now }: OpenFiles): void {

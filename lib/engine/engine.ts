@@ -140,6 +140,8 @@ export interface Engine {
    * the bytes that come along are the first that `data` gets, or count as ready.
    */
   adopt<S>(released: Released, handler: Handler<S>, state: S): Connection<S>;
+  /** Calls back whenever the descriptor, which stays the caller's, is readable. */
+  watch(fd: number, callback: () => void): { close(): void };
   /** Calls back once, in `ms` milliseconds or later. */
   after(ms: number, callback: () => void): Timer;
   /** One turn: waits at most until the next timer, then does all that is ready. */

@@ -3,6 +3,7 @@ import type { ConnectOptions, OSError } from "../net/mod.ts";
 import { Socket } from "../net/mod.ts";
 import {
   createSelector,
+  EVENT_READ,
   type Selector,
   type SelectorKey,
   type SelectorName,
@@ -127,6 +128,11 @@ export class ReadinessEngine implements Engine {
     this.#add(stream);
     stream.startWith(bytes);
     return stream;
+  }
+
+  watch(fd: number, callback: () => void): { close(): void } {
+    this.poller.register(fd, EVENT_READ, { ready: callback });
+    return { close: () => void this.poller.unregister(fd) };
   }
 
   /** Calls back at the end of this turn, or of the next one, which then does not wait. */

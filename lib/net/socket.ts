@@ -58,7 +58,6 @@ export class Socket implements Disposable {
   #fd: number;
   /** What `unread` has put back. */
   #ahead: Uint8Array = NOTHING;
-
   /** Whom `connect` was asked to reach, for messages. */
   readonly #target: string;
 
@@ -174,10 +173,7 @@ export class Socket implements Disposable {
     );
   }
 
-  /**
-   * Puts received bytes back: `recv` and all others return them again, before everything else. They are
-   * kept here and not in the kernel, so a selector does not know of them.
-   */
+  /** Puts received bytes back: they come again, first. They are kept here, where no selector sees them. */
   unread(bytes: Uint8Array): void {
     const all = new Uint8Array(new ArrayBuffer(bytes.length + this.#ahead.length));
     all.set(bytes);

@@ -21,6 +21,11 @@ export class Session {
   timer: Timer | undefined;
   /** For the trace: asked once, as a closed connection can't be asked. */
   peer = "";
+  /** With a handoff: which connection of the server it is, and how often it was handed over. */
+  number = 0;
+  handoffs = 0;
+  /** The last time it was handed over, the peer had sent all that it will. */
+  sawEnd = false;
   /** What its address is counted by; see Admission. */
   ticket: AddressKey | undefined;
 }

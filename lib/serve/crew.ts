@@ -2,6 +2,7 @@
 import { Counters, COUNTERS_BYTES, type Thread } from "../engine/mod.ts";
 import { wake } from "../selectors/mod.ts";
 import { closeFd, duplicate } from "../sys/posix.ts";
+import type { WorkerRequest } from "./handler_pool.ts";
 import { COMMAND, type ServeWorkerData, type ServeWorkerMessage } from "./worker.ts";
 
 /** Starts a thread of a role; main.ts provides it, because Workers can only be started there. */
@@ -12,7 +13,7 @@ const DEATHS = 5;
 const DEATHS_MS = 10_000;
 
 /** What a thread needs beside what its own place gives it. */
-export type SharedData = Omit<ServeWorkerData, "listenerFds" | "counters" | "control">;
+export type SharedData = Omit<ServeWorkerData, "listenerFds" | "counters" | "control" | "loop">;
 
 /** What a crew tells while it works. */
 export interface CrewEvents {
@@ -20,6 +21,11 @@ export interface CrewEvents {
   refused?(message: string): void;
   /** A thread has died and another takes its place. */
   replaced?(message: string): void;
+  /** A handler has failed on a connection, by itself or because its peer is gone. */
+  failed?(message: string): void;
+  gone?(message: string): void;
+  /** What becomes of handler workers is not the crew's business. */
+  request?(request: WorkerRequest): void;
 }
 
 /** A thread's place: it outlives the thread, and whoever takes over finds its listeners and counts. */
@@ -95,9 +101,11 @@ export class Crew {
     return new Promise((ready) => {
       let served = false, finished = false;
       let death: Error | undefined;
+      let leftBehind = false; // its connections: nobody has closed them
       const thread = this.#spawn("serve", {
         ...this.#data,
         listenerFds: place.listenerFds.map(duplicate),
+        loop: this.#places.indexOf(place),
         counters: place.counters.memory as SharedArrayBuffer,
         control: this.#control.buffer as SharedArrayBuffer,
       });
@@ -115,14 +123,24 @@ export class Crew {
         } else if (message.type === "done") {
           finished = true;
           this.#forced += message.forced;
-        } else this.#events[message.type]?.(message.message);
+        } else if ("worker" in message) this.#events.request?.(message);
+        else this.#events[message.type]?.(message.message);
       });
-      thread.on("error", (error) => death ??= error);
+      thread.on("error", (error) => {
+        leftBehind = served && !death;
+        death ??= error;
+      });
       thread.on("exit", (code) => {
         if (place.wakeFd >= 0) closeFd(place.wakeFd);
         place.wakeFd = -1;
         if (finished || (this.#ending && !death)) return this.#left();
-        this.#died(place, death ?? new Error(`it ended with code ${code}`), served);
+        if (!death) {
+          death = new Error(`it ended with code ${code}`);
+          leftBehind = served;
+        }
+        // Their peers would wait for ever; the end of the process is an answer.
+        if (leftBehind) this.#fail(new Error(`${place.name} was ended: ${death.message}`));
+        else this.#died(place, death, served);
       });
     });
   }

@@ -3,6 +3,18 @@ import type { SelectorName } from "../selectors/mod.ts";
 import type { TlsServerOptions } from "../tls/mod.ts";
 import type { FaultOptions } from "./fault_options.ts";
 
+/** Who answers instead of a service: a handler module or a program. */
+export interface HandoffOptions {
+  /** The address of a module whose default export is a BlockingHandler: "file:///…". */
+  readonly module?: string;
+  /** A program and its arguments; it has the connection as stdin and stdout. */
+  readonly command?: readonly string[];
+  /** Size of the pool of handler workers; a program has a process for each connection. */
+  readonly workers: number;
+  /** How long one may keep a connection, in milliseconds; 0 is no limit. */
+  readonly leaseMs: number;
+}
+
 /** The configuration of a server. Durations are in milliseconds, 0 switches a timeout off. */
 export interface ServeOptions {
   /** An IP address or "localhost". */
@@ -29,6 +41,7 @@ export interface ServeOptions {
   /** Listening sockets that were handed over, instead of an address. */
   readonly listenFds?: readonly number[];
   readonly trace: boolean;
+  readonly handoff?: HandoffOptions;
   /** Certificate and key: connections are TLS. */
   readonly tls?: TlsServerOptions;
   /** Faults on purpose; without them nothing of it is loaded into a connection's path. */

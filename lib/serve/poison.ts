@@ -1,5 +1,5 @@
 /** For tests of what becomes of a server whose thread dies: bytes that kill whoever receives them. */
-import type { Handler } from "../engine/mod.ts";
+import type { Connection, Handler } from "../engine/mod.ts";
 
 /** Names the bytes. Nobody sets it but a test. */
 const VARIABLE = "IOMUX_TEST_POISON";
@@ -14,6 +14,9 @@ export function poisonable<S>(handler: Handler<S>): Handler<S> {
       if (new TextDecoder().decode(bytes).startsWith(poison)) throw new Error("poisoned by a test");
       handler.data(connection, bytes);
     },
+    ...(handler.ready
+      ? { ready: (peer: Connection<S>, ended: boolean) => handler.ready!(peer, ended) }
+      : {}),
     writable: (connection) => handler.writable(connection),
     end: (connection) => handler.end(connection),
     close: (connection, error) => handler.close(connection, error),

@@ -2,8 +2,10 @@
 import { formatAddress } from "../net/mod.ts";
 import { admissionMemory } from "./admission.ts";
 import { Crew, type CrewEvents, type Spawn } from "./crew.ts";
+import { HandlerPool, type SpawnHandler, type WorkerRequest } from "./handler_pool.ts";
 import { openListeners } from "./listeners.ts";
 import type { ServeOptions } from "./options.ts";
+import { rosterMemory } from "./roster.ts";
 import { collectStats, Population, type Stats } from "./stats.ts";
 import { COMMAND } from "./worker.ts";
 
@@ -22,36 +24,56 @@ export class Server {
   /** Resolves when all threads have ended, with how many connections had to be cut. */
   readonly done: Promise<number>;
 
+  /** After the end: false when a handler's thread could not be ended, and keeps the process alive. */
+  allEnded = true;
+
   readonly #crew: Crew;
   readonly #population: Population;
   readonly #startedAt = performance.now();
 
-  private constructor(names: string[], options: ServeOptions, crew: Crew, population: Population) {
+  private constructor(
+    names: string[],
+    options: ServeOptions,
+    crew: Crew,
+    population: Population,
+    pool: HandlerPool | undefined,
+  ) {
     this.names = names;
     this.options = options;
-    this.done = crew.done;
+    // The loops first: they tell the handlers that are still at it that their connections are gone.
+    const end = async () => this.allEnded = await pool?.stop() ?? true;
+    this.done = crew.done.finally(end);
+    this.done.catch(() => {}); // a failed start is reported by `start`
     this.#crew = crew;
     this.#population = population;
   }
 
   /**
-   * Listens and starts the threads; resolves when all of them serve.
+   * Loads the handler if there is one, listens and starts the threads; resolves when all of them serve.
    *
-   * @throws OSError when the address can't be bound, ResolveError when the host has none
+   * @throws OSError when the address can't be bound, ResolveError when the host has none, HandlerError
    */
   static async start(
     options: ServeOptions,
     spawn: Spawn,
     events: ServerEvents = {},
+    spawnHandler?: SpawnHandler,
   ): Promise<Server> {
-    const listeners = await openListeners(options);
+    const pool = await startPool(options, spawnHandler, events);
+    const listeners = await openListeners(options).catch(async (error) => {
+      await pool?.stop();
+      throw error;
+    });
     const population = new Population();
-    const data = { options, admission: admissionMemory(options, population) };
+    const roster = pool?.memory ?? rosterMemory(options.workers, 0);
+    const data = { options, admission: admissionMemory(options, population), roster };
     const fds = listeners.sockets.map((sockets) => sockets.map((socket) => socket.detach()));
-    const crew = new Crew(fds, spawn, data, events);
+    const request = (request: WorkerRequest) => void pool?.request(request);
+    const crew = new Crew(fds, spawn, data, { ...events, request });
     const cleanUp = () => listeners.cleanUp();
     crew.done.then(cleanUp, cleanUp);
-    const server = new Server(listeners.addresses.map(formatAddress), options, crew, population);
+    const names = listeners.addresses.map(formatAddress);
+    const server = new Server(names, options, crew, population, pool);
     await crew.start();
     return server;
   }
@@ -81,4 +103,16 @@ export class Server {
     this.draining = true;
     return this.#crew.tell(COMMAND.stop);
   }
+}
+
+function startPool(
+  { handoff, workers: loops }: ServeOptions,
+  spawn: SpawnHandler | undefined,
+  events: ServerEvents,
+): Promise<HandlerPool> | undefined {
+  if (handoff?.module === undefined || !spawn) return undefined;
+  const { module, workers } = handoff;
+  return HandlerPool.start({ module, workers, loops }, spawn, (message) => {
+    events.replaced?.(message);
+  });
 }

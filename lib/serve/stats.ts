@@ -2,6 +2,9 @@
 import { COUNTER, type Counters } from "../engine/mod.ts";
 import { codeName } from "../sys/errno.ts";
 
+/** Where the handoff counts, after what the engine counts. */
+export const HANDOFF_COUNTER = { handoffs: COUNTER.user, leases: COUNTER.user + 1 } as const;
+
 /** What `--stats`, SIGUSR1 and `iomux stress` show of a server. */
 export interface Stats {
   uptime_s: number;
@@ -96,8 +99,8 @@ export function collectStats(
     closed: sum(COUNTER.closed),
     bytes_in: sum(COUNTER.bytesIn),
     bytes_out: sum(COUNTER.bytesOut),
-    handoffs: 0,
-    leases_active: 0,
+    handoffs: sum(HANDOFF_COUNTER.handoffs),
+    leases_active: sum(HANDOFF_COUNTER.leases),
     wakeups: sum(COUNTER.wakeups),
     events: sum(COUNTER.events),
     spurious_wakeups: sum(COUNTER.spurious),

@@ -49,6 +49,13 @@ export class Trace implements Observer {
     this.#line(`queue of ${connection.state.peer} is empty`);
   }
 
+  handing(peer: string, worker: number): void {
+    this.#line(`handing ${peer} to worker ${worker}`);
+  }
+  cameBack(peer: string, worker: number): void {
+    this.#line(`${peer} came back from worker ${worker}`);
+  }
+
   /** A handler that tells of the beginning and the end of each connection. */
   around(inner: Handler<Session>): Handler<Session> {
     return {
@@ -58,6 +65,9 @@ export class Trace implements Observer {
         inner.open(connection);
       },
       data: (connection, bytes) => inner.data(connection, bytes),
+      ...(inner.ready
+        ? { ready: (peer: Connection<Session>, ended: boolean) => inner.ready!(peer, ended) }
+        : {}),
       writable: (connection) => inner.writable(connection),
       end: (connection) => inner.end(connection),
       close: (connection, error: OSError | null) => {

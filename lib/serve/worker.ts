@@ -5,6 +5,7 @@ import {
   Counters,
   createEngine,
   type Engine,
+  type Handler,
   type Listener,
   type ListenerOptions,
 } from "../engine/mod.ts";
@@ -15,8 +16,11 @@ import { alternate, type Loop, tlsListener, tlsObserver, tlsServer } from "../tl
 import { Admission, type AdmissionMemory } from "./admission.ts";
 import { ServiceHandler, Session } from "./connection.ts";
 import { Faults } from "./faults.ts";
+import type { Handoff } from "./handoff.ts";
+import { type HandoffMessage, startHandoff } from "./handoff_start.ts";
 import type { ServeOptions } from "./options.ts";
 import { poisonable } from "./poison.ts";
+import type { RosterMemory } from "./roster.ts";
 import { Trace } from "./trace.ts";
 
 /** What a server thread is given; everything in it can be cloned or is shared. */
@@ -28,6 +32,9 @@ export interface ServeWorkerData {
   readonly control: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly admission: AdmissionMemory;
+  /** For the handoff: who of the handler workers does what, and which loop this is. */
+  readonly roster: RosterMemory;
+  readonly loop: number;
 }
 
 /** Commands, in the order in which they supersede each other. */
@@ -38,6 +45,7 @@ export type ServeWorkerMessage =
   /** The receiver owns `wakeFd`: it stays valid when the thread has ended. */
   | { readonly type: "ready"; readonly wakeFd: number; readonly selector: string }
   | { readonly type: "paused" | "refused"; readonly message: string }
+  | HandoffMessage
   | { readonly type: "done"; readonly forced: number }
   /** Something was thrown that nobody expected. The thread has closed its connections, and ends. */
   | { readonly type: "died"; readonly message: string; readonly lost: number };
@@ -58,9 +66,13 @@ export async function runServeWorker(
     ...(trace ? { observer: tls ? tlsObserver(trace) : trace } : {}),
   });
   const admission = new Admission(options, data.admission);
-  const service = new ServiceHandler(engine, options, ({ ticket }) => admission.leaves(ticket));
+  const closed = ({ ticket }: Session) => admission.leaves(ticket);
+  const service = new ServiceHandler(engine, options, closed);
+  const wrap = (inner: Handler<Session>) => poisonable(trace ? trace.around(inner) : inner);
+  const { roster: memory, loop } = data;
+  const handoff = startHandoff(engine, options, { memory, loop, trace, wrap, closed, post });
   const behind = options.faults ? new Faults(engine, options.faults, service) : service;
-  const handler = poisonable(trace ? trace.around(behind) : behind);
+  const handler = handoff?.handler ?? wrap(behind);
   const newcomers: ListenerOptions<Session> = {
     handler,
     state() {
@@ -86,14 +98,16 @@ export async function runServeWorker(
     selector: engine.selector,
   });
   try {
-    const forced = await alternate(serve(engine, listeners, data), engine, tls);
+    const forced = await alternate(serve(engine, listeners, data, handoff), engine, tls);
+    handoff?.cut();
     engine.close();
     tls?.free();
     post({ type: "done", forced });
   } catch (error) {
     // Descriptors belong to the process: nobody else would close them, and the peers would wait.
-    const lost = engine.active;
+    const lost = engine.active + (handoff?.active ?? 0);
     try {
+      handoff?.cut();
       engine.close();
     } catch {
       engine.close(); // what has thrown before may throw again; the rest must not suffer for it
@@ -107,13 +121,15 @@ function* serve(
   engine: Engine,
   listeners: readonly Listener[],
   data: ServeWorkerData,
+  handoff: Handoff | undefined,
 ): Loop<number> {
   const { options } = data;
   const control = new Int32Array(data.control);
+  const active = () => engine.active + (handoff?.active ?? 0);
   let deadline = Infinity;
   for (;;) {
     const command = Atomics.load(control, 0);
-    if (command === COMMAND.stop) return engine.active;
+    if (command === COMMAND.stop) return active();
     if (command === COMMAND.drain) {
       if (deadline === Infinity) {
         acceptWaiting(engine, options.backlog);
@@ -122,9 +138,10 @@ function* serve(
         engine.after(options.drainMs, () => {}); // ends the wait in time
         continue; // the turns of acceptWaiting may have taken the wake-up of a newer command
       }
-      if (engine.active === 0 || performance.now() >= deadline) return engine.active;
+      if (active() === 0 || performance.now() >= deadline) return active();
     }
     engine.turn();
+    handoff?.collect();
     yield;
   }
 }

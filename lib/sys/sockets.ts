@@ -1,6 +1,7 @@
 /** New sockets, non-blocking and close-on-exec from the start, on every system. */
 import {
   AF_UNIX,
+  MSG_PEEK,
   SIOCOUTQ,
   SO_NOSIGPIPE,
   SOCK_CLOEXEC,
@@ -8,7 +9,7 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
 } from "./constants.ts";
-import { check } from "./errno.ts";
+import { check, ERRNO, errno } from "./errno.ts";
 import { Native, NULL, type Pointer } from "./ffi.ts";
 import { loopbackPair } from "./loopback_pair.ts";
 import { c, retry, setCloseOnExec, setNonBlocking } from "./posix.ts";
@@ -40,6 +41,16 @@ export function acceptFd(fd: number, address: Pointer = NULL, length: Pointer = 
   if (FLAGS !== 0) return c.accept4(fd, address, length, FLAGS);
   const accepted = c.accept(fd, address, length);
   return accepted === -1 ? -1 : prepare(accepted);
+}
+
+const byte = new Native(8);
+
+/** What a non-blocking socket has to receive, without receiving it; after an error its number. */
+export function peek(fd: number): "unread" | "ended" | "nothing" | number {
+  const waiting = retry(() => c.recv(fd, byte.pointer, 1, MSG_PEEK));
+  if (waiting >= 0) return waiting > 0 ? "unread" : "ended";
+  const error = errno();
+  return error === ERRNO.EAGAIN ? "nothing" : error;
 }
 
 const pair = new Native(8);

@@ -1,0 +1,152 @@
+/**
+ * Other programs: posix_spawn(3), waitpid(2), and being told of an end by pidfd_open(2).
+ *
+ * The runtimes' own way needs an event loop, which a thread that waits in a selector does not have, and
+ * not all of them pass on a socket as stdin and stdout.
+ */
+import { ERRNO, errno, OSError } from "./errno.ts";
+import { addressOf, type Functions, Native, open, type Signature } from "./ffi.ts";
+import { retry } from "./posix.ts";
+import { absent, LIBC, on, system } from "./system.ts";
+
+const TABLE = {
+  posix_spawnp: {
+    // pid_t *, program, actions, attributes, char *argv[], char *envp[]; returns an error number
+    args: ["pointer", "pointer", "pointer", "pointer", "pointer", "pointer"],
+    result: "i32",
+  },
+  posix_spawn_file_actions_init: { args: ["pointer"], result: "i32" },
+  posix_spawn_file_actions_destroy: { args: ["pointer"], result: "i32" },
+  posix_spawn_file_actions_adddup2: { args: ["pointer", "i32", "i32"], result: "i32" },
+  posix_spawnattr_init: { args: ["pointer"], result: "i32" },
+  posix_spawnattr_setflags: { args: ["pointer", "i32"], result: "i32" },
+  posix_spawnattr_setpgroup: { args: ["pointer", "i32"], result: "i32" },
+  posix_spawnattr_setsigdefault: { args: ["pointer", "pointer"], result: "i32" },
+  posix_spawnattr_setsigmask: { args: ["pointer", "pointer"], result: "i32" },
+  sigfillset: { args: ["pointer"], result: "i32" },
+  sigemptyset: { args: ["pointer"], result: "i32" },
+  waitpid: { args: ["i32", "pointer", "i32"], result: "i32" }, // pid, status, options
+  kill: { args: ["i32", "i32"], result: "i32" }, //                pid or -group, signal
+  _exit: { args: ["i32"], result: "void" }, //                     status
+  pidfd: { args: ["i32", "i32", "i32"], result: "i32", symbol: "syscall" }, // number, pid, flags
+} as const satisfies Record<string, Signature>;
+
+const c: Functions<typeof TABLE> = system === "windows" ? absent("posix_spawn") : open(LIBC, TABLE);
+
+/** The child leads a process group of its own, and starts with no signal ignored or blocked. */
+const FLAGS: number = on(2 | 4 | 8, 2 | 4 | 8, 2 | 0x10 | 0x20, 0);
+const WNOHANG = 1;
+const SYS_PIDFD_OPEN = 434; // the same on every architecture
+export const SIGKILL = 9;
+export const SIGTERM = 15;
+
+// The structs' sizes differ; the largest, glibc's attributes, has 336 bytes.
+const actions = new Native(512);
+const signals = new Native(256);
+const number = new Native(8);
+let attributes: Native | undefined;
+
+function attributesOnce(): Native {
+  if (attributes) return attributes;
+  const made = new Native(512);
+  c.posix_spawnattr_init(made.pointer);
+  c.posix_spawnattr_setpgroup(made.pointer, 0);
+  c.sigfillset(signals.pointer);
+  c.posix_spawnattr_setsigdefault(made.pointer, signals.pointer);
+  c.sigemptyset(signals.pointer);
+  c.posix_spawnattr_setsigmask(made.pointer, signals.pointer);
+  c.posix_spawnattr_setflags(made.pointer, FLAGS);
+  return attributes = made;
+}
+
+/** Strings as a NULL-terminated array of C strings, alive as long as this object. */
+class Strings {
+  readonly array: Native;
+  readonly first: Native;
+  readonly #kept: Native[];
+
+  constructor(strings: readonly string[]) {
+    this.#kept = strings.map((string) => {
+      const bytes = new TextEncoder().encode(string);
+      const kept = new Native(bytes.length + 1);
+      kept.bytes.set(bytes);
+      return kept;
+    });
+    this.array = new Native((strings.length + 1) * 8);
+    this.#kept.forEach((kept, i) =>
+      this.array.view.setBigUint64(i * 8, BigInt(addressOf(kept.pointer)), true)
+    );
+    this.first = this.#kept[0]!;
+  }
+}
+
+/** A program and its arguments, prepared to be started often. */
+export class Program {
+  readonly name: string;
+  readonly #arguments: Strings;
+  readonly #environment: readonly string[];
+
+  /** `command` is the program, found in PATH unless it has a slash, and its arguments. */
+  constructor(command: readonly string[]) {
+    this.name = command[0]!;
+    this.#arguments = new Strings(command);
+    this.#environment = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
+  }
+
+  /**
+   * Starts it with `fd` as stdin and stdout; stderr is this process's. Returns its process id, which is
+   * its process group as well.
+   *
+   * @throws OSError ENOENT, EACCES, EAGAIN
+   */
+  start(fd: number, variables: Readonly<Record<string, string>> = {}): number {
+    const more = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+    const environment = new Strings([...this.#environment, ...more]);
+    c.posix_spawn_file_actions_init(actions.pointer);
+    c.posix_spawn_file_actions_adddup2(actions.pointer, fd, 0);
+    c.posix_spawn_file_actions_adddup2(actions.pointer, fd, 1);
+    // Onto itself: Node makes its own stderr close-on-exec, and this undoes it in the child.
+    c.posix_spawn_file_actions_adddup2(actions.pointer, 2, 2);
+    const error = c.posix_spawnp(
+      number.pointer,
+      this.#arguments.first.pointer,
+      actions.pointer,
+      attributesOnce().pointer,
+      this.#arguments.array.pointer,
+      environment.array.pointer,
+    );
+    c.posix_spawn_file_actions_destroy(actions.pointer);
+    if (error !== 0) throw new OSError(error, "posix_spawn", `start ${this.name}`);
+    return number.int32[0]!;
+  }
+}
+
+/** A descriptor that becomes readable when the child has ended; -1 where there is no such thing. */
+export function openPidfd(pid: number): number {
+  if (system !== "linux") return -1;
+  const fd = c.pidfd(SYS_PIDFD_OPEN, pid, 0);
+  return fd;
+}
+
+/** How a child ended: with a code, or by a signal (then the code is -1). */
+export interface Ending {
+  readonly code: number;
+  readonly signal: number;
+}
+
+/** Takes note of a child's end; undefined while it runs. */
+export function reap(pid: number): Ending | undefined {
+  const ended = retry(() => c.waitpid(pid, number.pointer, WNOHANG));
+  if (ended === 0) return undefined;
+  // Somebody else's SIGCHLD handler was faster: nothing is known but that it has ended.
+  if (ended === -1 && errno() === ERRNO.ECHILD) return { code: 0, signal: 0 };
+  const status = number.int32[0]!;
+  const signal = status & 0x7f;
+  return { code: signal === 0 ? status >> 8 & 0xff : -1, signal };
+}
+
+/** Sends a signal to all processes of a child's group; those that have ended don't mind. */
+export const killGroup = (pid: number, signal: number): void => void c.kill(-pid, signal);
+
+/** Ends this process at once, whatever its threads are doing: Node waits for those in a system call. */
+export const exitNow = (status: number): void => c._exit(status);
