@@ -8,6 +8,7 @@ import { memory } from "./sections/memory.ts";
 import { selectors } from "./sections/selectors.ts";
 import { server } from "./sections/server.ts";
 import { startup } from "./sections/startup.ts";
+import { tls } from "./sections/tls.ts";
 import { workers } from "./sections/workers.ts";
 import { build, makeTemporary } from "./support/build.ts";
 import type { Context, Options } from "./support/context.ts";
@@ -23,6 +24,8 @@ Sections (all when none is named):
               with the load on the same two cores
   memory      resident memory of each server for one idle connection
   startup     time of dist/iomux --version, against an empty program
+  tls         CPU time of iomux serve for one message with TLS and without, and
+              memory after thousands of handshakes
   selectors   CPU time of one wait and of one registration, for each selector and
               10 to 10,000 idle descriptors, against C and Python
 
@@ -50,6 +53,7 @@ const sections: Record<string, (context: Context) => Promise<Report>> = {
   generator,
   memory,
   startup,
+  tls,
   selectors,
 };
 

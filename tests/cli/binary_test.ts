@@ -9,6 +9,8 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Certificates, NO_OPENSSL } from "../tls/certificates.ts";
+import { itUnless } from "../support/systems.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const exe = process.platform === "win32" ? ".exe" : "";
@@ -74,6 +76,33 @@ describe("the compiled binary", () => {
     expect(messages.mismatched).toBe(0);
     expect(messages.lost).toBe(0);
     expect(verdict).toBe("pass");
+  });
+
+  itUnless(NO_OPENSSL, "serves TLS, and verifies a load over it", async () => {
+    using certificates = new Certificates();
+    const { cert, key } = certificates.identity();
+    const server = spawn(
+      binary,
+      ["serve", "-H", "127.0.0.1", "--port", "0", "--tls-cert", cert, "--tls-key", key],
+      { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] },
+    );
+    try {
+      const [line] = await once(server.stdout, "data");
+      const [, target] = /^listening on (.*)\n/.exec(String(line))!;
+      const load = ["-c", "4", "-n", "400", "-s", "20KiB", "--json"];
+      const { status, stdout } = run(
+        "stress",
+        target!,
+        "--tls",
+        "--tls-ca",
+        certificates.ca,
+        ...load,
+      );
+      expect(status).toBe(0);
+      expect(JSON.parse(stdout).messages.verified).toBe(400);
+    } finally {
+      process.kill(server.pid!, "SIGKILL");
+    }
   });
 
   it("serves from two workers, ignoring .env, and ends on SIGTERM", async () => {
