@@ -2,6 +2,30 @@
 
 const MIN_CHUNK = 1 << 10;
 const MAX_CHUNK = 1 << 16;
+/** Large chunks that are kept for the next queue that needs one; more while more are in use. */
+const SPARES = 64;
+
+/**
+ * Left to the garbage collector, chunks of slow readers pile up by the hundred megabytes: it sees few
+ * objects, and not how much memory hangs on them. So up to as many are kept as are in use: readers
+ * who all take theirs at the same time want as many again a moment later.
+ */
+const spares: Uint8Array<ArrayBuffer>[] = [];
+let inUse = 0;
+
+function newChunk(size: number): Uint8Array<ArrayBuffer> {
+  if (size !== MAX_CHUNK) return new Uint8Array(new ArrayBuffer(size));
+  inUse++;
+  return spares.pop() ?? new Uint8Array(new ArrayBuffer(size));
+}
+
+function spare(chunk: Uint8Array<ArrayBuffer>): void {
+  if (chunk.length !== MAX_CHUNK) return;
+  inUse--;
+  spares.push(chunk);
+  const most = Math.max(SPARES, inUse);
+  while (spares.length > most) spares.pop();
+}
 
 /**
  * Bytes in order, in chunks. Bytes are copied in once; small additions share a chunk, so that many
@@ -28,8 +52,9 @@ export class OutputQueue {
     if (copied < bytes.length) {
       const rest = bytes.subarray(copied);
       // Chunks grow with the queue: a nearly empty one must not cost a large buffer per connection.
-      const size = Math.max(rest.length, Math.min(MAX_CHUNK, Math.max(MIN_CHUNK, this.length)));
-      const chunk = new Uint8Array(new ArrayBuffer(size));
+      let size = Math.max(rest.length, Math.min(MAX_CHUNK, Math.max(MIN_CHUNK, this.length)));
+      if (size > MAX_CHUNK / 2 && size < MAX_CHUNK) size = MAX_CHUNK; // which can be used again
+      const chunk = newChunk(size);
       chunk.set(rest);
       this.#chunks.push(chunk);
       this.#end = rest.length;
@@ -37,7 +62,7 @@ export class OutputQueue {
     this.length += bytes.length;
   }
 
-  /** The next bytes to send, as a view into the queue; empty when nothing waits. */
+  /** The next bytes to send, as a view until they are consumed; empty when nothing waits. */
   peek(): Uint8Array {
     const first = this.#chunks[0];
     if (!first) return EMPTY;
@@ -51,13 +76,13 @@ export class OutputQueue {
     this.#start += count;
     this.length -= count;
     if (this.#start < end) return;
-    this.#chunks.shift();
+    spare(this.#chunks.shift()!);
     this.#start = 0;
   }
 
   /** Drops everything. */
   clear(): void {
-    this.#chunks.length = 0;
+    for (const chunk of this.#chunks.splice(0)) spare(chunk);
     this.#start = 0;
     this.length = 0;
   }

@@ -263,6 +263,7 @@ export class Stream<S> implements Connection<S>, Source {
   /** Stops watching and closes; the handler's `close` follows when the running call has returned. */
   #retire(error: OSError | null): void {
     this.#closed = true;
+    this.#queue?.clear();
     this.#queue = undefined;
     if (this.#interest !== 0) this.#engine.poller.unregister(this.#fd);
     this.#interest = 0;

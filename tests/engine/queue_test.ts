@@ -53,6 +53,39 @@ describe("OutputQueue", () => {
     );
   });
 
+  it("uses the memory of what was sent again, for other queues as well", () => {
+    const memory = new Set<ArrayBufferLike>();
+    const bytes = pattern(60_000);
+    const queues = Array.from({ length: 10 }, () => new OutputQueue());
+    for (let round = 0; round < 100; round++) {
+      const queue = queues[round % 10]!;
+      for (let i = 0; i < 3; i++) queue.push(bytes);
+      while (queue.length > (round % 2) * 60_000) {
+        memory.add(queue.peek().buffer);
+        queue.consume(queue.peek().length);
+      }
+      if (round % 7 === 0) queue.clear();
+    }
+    expect(memory.size).toBeLessThan(40);
+  });
+
+  it("keeps no more memory than a little when much was queued", () => {
+    const queue = new OutputQueue();
+    const bytes = pattern(65_536);
+    const memory = new Set<ArrayBufferLike>();
+    let again = 0;
+    for (let round = 0; round < 2; round++) {
+      for (let i = 0; i < 1000; i++) queue.push(bytes);
+      while (queue.length > 0) {
+        const { buffer, length } = queue.peek();
+        if (round === 0) memory.add(buffer);
+        else if (memory.has(buffer)) again++;
+        queue.consume(length);
+      }
+    }
+    expect(again).toBeLessThan(200);
+  });
+
   it("keeps many short messages in few chunks", () => {
     const queue = new OutputQueue();
     const message = pattern(10);
