@@ -21,6 +21,12 @@ describe("stress and serve", () => {
     expect(result.connections.lost).toBe(4);
   });
 
+  it("--reset-after 0: never connected, or lost at once, 3 or 5", async () => {
+    const { code, result } = await against(["--reset-after", "0"], ["-c", "2", "-n", "20"]);
+    expect([3, 5]).toContain(code);
+    expect(result.messages.verified).toBe(0);
+  });
+
   it("--close-after in the middle of a message: truncated, 6", async () => {
     const { code, result } = await against(["--close-after", "1000"], ["-c", "1", "-n", "100"]);
     expect(code).toBe(6);
@@ -47,7 +53,7 @@ describe("stress and serve", () => {
 
   it("--blackhole: timed out, 4", async () => {
     const { code, result, stats } = await against(
-      ["--blackhole"],
+      ["--blackhole", "--fin-timeout", "100ms"],
       ["-c", "3", "-n", "30", "--timeout", "400ms"],
     );
     expect(code).toBe(4);
