@@ -16,6 +16,7 @@ const GRACE_MS = 1000;
 /** A running program. */
 interface Child {
   readonly pid: number;
+  readonly worker: number;
   /** Stops watching for its end. */
   forget(): void;
 }
@@ -30,6 +31,9 @@ export class Children implements Workplace {
   /** Told to end; those that don't are ended. */
   readonly #abandoned = new Set<number>();
   readonly #ended: [Lease, Outcome][] = [];
+  /** Numbers that may be given again. */
+  readonly #free: number[] = [];
+  #given = 0;
   #starts = 0;
   #ticket = 0;
 
@@ -42,17 +46,23 @@ export class Children implements Workplace {
     if (this.#starts === STARTS_PER_TURN) return undefined;
     // Whoever is left over is asked for after the next turn, which this keeps from waiting.
     if (this.#starts++ === 0) this.#engine.after(0, () => this.#starts = 0);
-    return this.#running.size;
+    return this.#free.pop() ?? this.#given++;
   }
 
   begin(lease: Lease): Outcome | undefined {
+    const { worker } = lease;
     let pid: number;
     try {
       pid = this.#program.start(lease.fd, variablesFor(lease.fd));
     } catch (error) {
+      this.#free.push(worker);
       return { kind: "failed", message: (error as Error).message, errno: (error as OSError).errno };
     }
-    this.#running.set(lease, { pid, forget: this.#whenEnded(pid, () => this.#finish(lease)) });
+    this.#running.set(lease, {
+      pid,
+      worker,
+      forget: this.#whenEnded(pid, () => this.#finish(lease)),
+    });
   }
 
   collect(finished: (lease: Lease, outcome: Outcome) => void): void {
@@ -63,8 +73,7 @@ export class Children implements Workplace {
   abandon(lease: Lease): void {
     const child = this.#running.get(lease);
     if (!child) return;
-    this.#running.delete(lease);
-    child.forget();
+    this.#leave(lease, child);
     const { pid } = child;
     killGroup(pid, SIGTERM);
     const forget = this.#whenEnded(pid, () => {
@@ -91,9 +100,14 @@ export class Children implements Workplace {
     const child = this.#running.get(lease);
     const ending = child && this.#bury(child.pid);
     if (!ending) return;
-    child.forget();
-    this.#running.delete(lease);
+    this.#leave(lease, child);
     this.#ended.push([lease, judge(this.#program.name, ending)]);
+  }
+
+  #leave(lease: Lease, child: Child): void {
+    this.#running.delete(lease);
+    this.#free.push(child.worker);
+    child.forget();
   }
 
   /** Takes note of an end, and ends what the program has left behind: it may hold the connection. */

@@ -15,6 +15,8 @@ export interface DeskHelp {
   stuck(worker: number, generation: number): void;
 }
 
+type LeaseNumbers = Pick<Lease, "worker" | "connection" | "handoff">;
+
 /** Hands connections to workers of the pool. */
 export class HandlerDesk implements Workplace {
   readonly seesEnd = true;
@@ -30,6 +32,20 @@ export class HandlerDesk implements Workplace {
     this.#loop = loop;
     this.#help = help;
     this.#roster.setWakeFd(loop, duplicate(wakeFd));
+    this.#clear();
+  }
+
+  /** A loop that has died may have left workers behind whose outcome nobody waits for. */
+  #clear(): void {
+    for (let worker = 0; worker < this.#roster.workers; worker++) {
+      const of = (cell: number) => this.#roster.get(worker, cell);
+      const state = this.#roster.state(worker);
+      if (state <= STATE.claimed || state === STATE.orphaned || of(CELL.loop) !== this.#loop) {
+        continue;
+      }
+      const [connection, handoff] = [of(CELL.connection), of(CELL.handoff)];
+      this.abandon({ worker, connection, handoff });
+    }
   }
 
   claim(): number | undefined {
@@ -75,7 +91,7 @@ export class HandlerDesk implements Workplace {
     }
   }
 
-  #outcome(worker: number, lease: Lease): Outcome | undefined {
+  #outcome(worker: number, lease: LeaseNumbers): Outcome | undefined {
     const roster = this.#roster;
     switch (roster.state(worker)) {
       case STATE.done:
@@ -116,7 +132,7 @@ export class HandlerDesk implements Workplace {
     this.#help.vacant(worker);
   }
 
-  abandon(lease: Lease): void {
+  abandon(lease: LeaseNumbers): void {
     const { worker } = lease;
     const roster = this.#roster;
     this.#leases.delete(worker);

@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Certificates, NO_OPENSSL } from "../tls/certificates.ts";
-import { itUnless } from "../support/systems.ts";
+import { itUnless, onWindows } from "../support/systems.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const exe = process.platform === "win32" ? ".exe" : "";
@@ -102,6 +102,42 @@ describe("the compiled binary", () => {
       expect(JSON.parse(stdout).messages.verified).toBe(400);
     } finally {
       process.kill(server.pid!, "SIGKILL");
+    }
+  });
+
+  itUnless(onWindows ? "Windows has no --exec" : undefined, "hands over", async () => {
+    writeFileSync(join(folder, "word.ts"), 'export const word: string = "by ts";\n');
+    writeFileSync(
+      join(folder, "handler.ts"),
+      'import type { BlockingHandler } from "iomux";\nimport { word } from "./word.ts";\n' +
+        "const handler: BlockingHandler = (socket): 'close' => {\n" +
+        "  socket.sendAll(new TextEncoder().encode(`${socket.readLine()} ${word}`));\n" +
+        "  return 'close';\n};\nexport default handler;\n",
+    );
+    for (
+      const [option, value, answer] of [
+        ["--handler", "handler.ts", "hello by ts"],
+        ["--exec", "sh -c 'read line; echo $line by sh'", "hello by sh\n"],
+      ]
+    ) {
+      const args = ["serve", "-H", "127.0.0.1", "--port", "0", option!, value!];
+      const stdio: ("ignore" | "pipe" | "inherit")[] = ["ignore", "pipe", "inherit"];
+      const server = spawn(binary, args, { cwd: folder, env, stdio });
+      const exited = once(server, "exit");
+      try {
+        const [line] = await once(server.stdout!, "data");
+        const peer = connect(Number(/:([0-9]+)\n/.exec(String(line))![1]), "127.0.0.1");
+        peer.end("hello\n");
+        let text = "";
+        for await (const chunk of peer) text += chunk;
+        expect(text).toBe(answer!);
+        process.kill(server.pid!, "SIGTERM");
+        expect(await exited).toEqual([0, null]);
+      } finally {
+        if (server.exitCode === null && server.signalCode === null) {
+          process.kill(server.pid!, "SIGKILL");
+        }
+      }
     }
   });
 

@@ -87,7 +87,7 @@ describe("serve --handler, when a handler fails", () => {
 });
 
 describe("serve --lease-timeout", () => {
-  for (const command of ["hang", "block 3000", "wait 3000", "spin"]) {
+  for (const command of ["hang", "block 3000", "wait 3000", "spin", "stuck"]) {
     it(`${command}: the connection is closed after that time, the worker serves again`, async () => {
       const args = ["--lease-timeout", "300ms", "--handler-workers", "1"];
       await using server = await startHandling(args);
@@ -103,7 +103,7 @@ describe("serve --lease-timeout", () => {
       await server.says(/The handler of 127\.0\.0\.1:\d+ took longer than the lease of 300 ms/);
       await onlyOneSuffers(server, victim, witness);
       if (command === "hang") expect(server.stderr()).not.toMatch(/another takes its place/);
-      if (command === "spin") await server.says(/Handler worker 1 does not end; another takes/);
+      if (command === "spin" || command === "stuck") await server.says(/Handler worker 1 does not end; another takes/);
     });
   }
 
@@ -131,7 +131,7 @@ describe("serve --handler and SIGTERM", () => {
     expect(server.lastStats().handoffs).toBe(2);
   });
 
-  for (const command of ["hang", "block 20000", "wait 20000", "spin"]) {
+  for (const command of ["hang", "block 20000", "wait 20000", "spin", "stuck"]) {
     it(`${command}: cut after --drain-timeout, 1`, async () => {
       await using server = await startHandling(["--drain-timeout", "300ms", "--stats"]);
       using peer = Peer.dial(server);

@@ -1,5 +1,10 @@
 // A blocking handler that does what its peer says, a line a call, for the tests of the handoff.
-import type { BlockingHandler, HandlerContext, Socket } from "../../../lib/net/mod.ts";
+import {
+  type BlockingHandler,
+  type HandlerContext,
+  type Socket,
+  socketPair,
+} from "../../../lib/net/mod.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 /** Blocks as a computation or a slow system call would. */
@@ -38,6 +43,12 @@ const COMMANDS: Record<string, Command> = {
   /** Waits for what does not come, and is content with the end. */
   hang(socket) {
     while (socket.recv(new Uint8Array(16)) > 0);
+  },
+  /** Sits in a system call that has nothing to do with its connection: Node can't end that thread. */
+  stuck() {
+    const [socket] = socketPair();
+    socket.setBlocking(true);
+    socket.recv(new Uint8Array(16));
   },
   spin() {
     for (;;);
