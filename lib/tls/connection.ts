@@ -39,6 +39,7 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
   #ending = false;
   /** The peer's close_notify has come. */
   #peerEnded = false;
+  #paused = false;
   /** Sent before the handshake was done. */
   #early: Uint8Array[] = [];
   #error: TlsError | null = null;
@@ -75,9 +76,11 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
     return this.queued;
   }
   pause(): void {
-    if (this.#secured) this.#transport!.pause();
+    this.#paused = true;
+    if (this.#secured) this.#transport!.pause(); // the handshake has to go on
   }
   resume(): void {
+    this.#paused = false;
     this.#transport?.resume();
   }
   end(): void {
@@ -85,7 +88,10 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
     this.#ending = true;
     if (this.#secured) this.#finish();
   }
+  /** With nothing left to send this is an end in order, and says so; else it is none. */
   close(): void {
+    const orderly = this.#secured && !this.closed && !this.#ending && this.queued === 0;
+    if (orderly && !this.#side.endpoint.asynchronous) this.#session!.end();
     this.#transport?.close();
   }
   reset(): void {
@@ -148,6 +154,7 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
     this.#secured = true;
     const early = this.#early;
     this.#early = [];
+    if (this.#paused) this.#transport!.pause();
     this.#side.handler.open(this);
     for (const bytes of early) if (!this.closed) this.#session!.send(bytes);
     if (this.#ending && !this.closed) this.#finish();

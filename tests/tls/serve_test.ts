@@ -143,6 +143,40 @@ describe("serve with TLS", () => {
     }
   });
 
+  it("says goodbye to who is idle for too long", async () => {
+    await using server = await serveTls("--idle-timeout", "200ms");
+    using peer = await TlsPeer.dial(server.port);
+    await peer.send(pattern(100));
+    expectSameBytes(await peer.readToEnd(), pattern(100)); // close_notify: else it would throw
+    const stats = await server.statsWhen(({ active }) => active === 0);
+    expect(stats.errors).toEqual({});
+  });
+
+  it("has its faults behind TLS", async () => {
+    await using server = await serveTls("--slice", "100B", "--delay", "1ms");
+    using peer = await TlsPeer.dial(server.port);
+    await peer.send(pattern(5000));
+    peer.end();
+    expectSameBytes(await peer.readToEnd(), pattern(5000));
+  });
+
+  it("serves on a Unix socket, as localhost", async () => {
+    const path = certificates!.file("socket");
+    await using _ = await serveTls("--unix", path);
+    const args = ["client", "--unix", path, "--tls", "--tls-ca", certificates!.ca];
+    await using cli = spawnCli(args, { stdin: "hello\n" });
+    expect((await cli.exit).code).toBe(0);
+    expect(cli.stdout()).toBe("hello\n");
+  });
+
+  it("cannot be had with a handler, which would get ciphertext", async () => {
+    const { cert, key } = identity!;
+    const files = ["--tls-cert", cert, "--tls-key", key];
+    await using cli = spawnCli(["serve", "-H", "127.0.0.1", "-p", "0", ...files, "--exec", "cat"]);
+    expect((await cli.exit).code).toBe(2);
+    expect(cli.stderr()).toMatch(/^iomux: option '--tls-cert' cannot be used with '--exec'.*\n$/);
+  });
+
   it("tells its story to --trace", async () => {
     await using server = await serveTls("--trace");
     using peer = await TlsPeer.dial(server.port);

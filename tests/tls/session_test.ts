@@ -52,7 +52,7 @@ class End implements TlsSink {
 }
 
 /** Carries bytes to and fro until neither has anything to say; `cut` is the size of the pieces. */
-async function carry(
+async function carryBetween(
   ends: readonly [End, End],
   endpoints: readonly TlsEndpoint[],
   cut = 65536,
@@ -99,6 +99,8 @@ for (const { name, server, client, missing } of implementations) {
   const it = (what: string, body: () => void | Promise<void>) =>
     itUnless(NO_OPENSSL ?? missing, `a session of ${name} ${what}`, body);
 
+  let current: readonly TlsEndpoint[] = [];
+
   const withPair = async (
     use: (pair: Pair) => Promise<void>,
     options: {
@@ -114,10 +116,15 @@ for (const { name, server, client, missing } of implementations) {
       server(certificates!.identity(options)),
       client({ insecure, ...(insecure ? {} : { ca }) }),
     ] as const;
+    current = endpoints;
     const ends = [new End(endpoints[1], serverName), new End(endpoints[0])] as const;
     for (const end of ends) end.session.start();
     try {
-      await use({ client: ends[0], server: ends[1], carry: (cut) => carry(ends, endpoints, cut) });
+      await use({
+        client: ends[0],
+        server: ends[1],
+        carry: (cut) => carryBetween(ends, endpoints, cut),
+      });
     } finally {
       for (const end of ends) end.session.free();
       for (const endpoint of endpoints) endpoint.free();
@@ -220,6 +227,30 @@ for (const { name, server, client, missing } of implementations) {
         expect(server.said).toEqual(["secured", "failed TLS_PROTOCOL"]);
         expect(server.received().length).toBe(0);
       }));
+
+    if (name === "OpenSSL") {
+      // All sessions of an endpoint share their buffers: none may leave anything behind.
+      it("breaks alone, whatever it is given", () =>
+        withPair(async ({ client, server, carry }) => {
+          await carry();
+          const random = (limit: number) => Math.floor(Math.random() * limit);
+          for (let i = 0; i < 300; i++) {
+            const own = [new End(current[1]!, "localhost"), new End(current[0]!)] as const;
+            for (const end of own) end.session.start();
+            if (random(2) === 0) await carryBetween(own, current);
+            const noise = pattern(1 + random(70_000), i);
+            if (random(2) === 0) noise.set([22 + random(2), 3, 3, random(2), random(256)]);
+            for (const end of own) end.session.receive(noise);
+            for (const end of own) end.session.receive(noise);
+            for (const end of own) end.session.free();
+            const sent = pattern(1 + random(5000), i);
+            client.session.send(sent);
+            await carry();
+            expectSameBytes(server.received(), sent);
+            server.got.length = 0;
+          }
+        }));
+    }
 
     it("says what is wrong with a file", () => {
       const { cert, key } = certificates!.identity();
