@@ -1,18 +1,19 @@
 // `iomux client --tls` against openssl s_server, and against peers that are not as they should be.
 import { afterAll, describe, expect } from "bun:test";
+import { getAvailablePort } from "../../lib/net/mod.ts";
 import { type Cli, type CliOptions, spawnCli, startServe } from "../support/cli.ts";
 import { expectSameBytes, pattern } from "../support/engines.ts";
 import { itUnless } from "../support/systems.ts";
 import { echoPeer, peer } from "../client/peers.ts";
 import { Certificates, type Identity, NO_OPENSSL } from "./certificates.ts";
-import { reversingServer } from "./tools.ts";
+import { NO_NCAT, reversingServer, Tool } from "./tools.ts";
 
 const certificates = NO_OPENSSL === undefined ? new Certificates() : undefined;
 const identity = certificates?.identity();
 afterAll(() => certificates?.[Symbol.dispose]());
 
-const it = (name: string, body: () => Promise<void>) =>
-  itUnless(NO_OPENSSL, `iomux client --tls ${name}`, body);
+const it = (name: string, body: () => Promise<void>, reason?: string) =>
+  itUnless(NO_OPENSSL ?? reason, `iomux client --tls ${name}`, body);
 
 const server = ({ cert, key }: Identity, ...args: string[]) =>
   reversingServer(["-cert", cert, "-key", key, ...args]);
@@ -44,6 +45,21 @@ describe("client with TLS", () => {
       expect(cli.stderr()).toBe("");
     });
   }
+
+  it("talks to ncat --ssl, which ends first", async () => {
+    const port = getAvailablePort();
+    const { cert, key } = identity!;
+    const listen = ["-v", "-l", "127.0.0.1", String(port)];
+    await using s = new Tool("ncat", ["--ssl", "--ssl-cert", cert, "--ssl-key", key, ...listen]);
+    await s.says(/Listening on 127\.0\.0\.1:\d+/);
+    await using cli = trusting(`localhost:${port}`, ["-w", "5s"], { stdin: "pipe" });
+    cli.child.stdin!.write("hello\n");
+    await s.says(/^hello$/m);
+    s.child.stdin!.end("and goodbye\n");
+    await cli.says(/^and goodbye\n$/, "stdout");
+    cli.child.stdin!.end();
+    expect((await cli.exit).code).not.toBe(null);
+  }, NO_NCAT);
 
   it("asks for the certificate of the name that it was given", async () => {
     const elsewhere = certificates!.identity({ names: "DNS:example.org" });
