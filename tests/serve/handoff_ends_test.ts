@@ -103,7 +103,9 @@ describe("serve --lease-timeout", () => {
       await server.says(/The handler of 127\.0\.0\.1:\d+ took longer than the lease of 300 ms/);
       await onlyOneSuffers(server, victim, witness);
       if (command === "hang") expect(server.stderr()).not.toMatch(/another takes its place/);
-      if (command === "spin" || command === "stuck") await server.says(/Handler worker 1 does not end; another takes/);
+      if (command === "spin" || command === "stuck") {
+        await server.says(/Handler worker 1 does not end; another takes/);
+      }
     });
   }
 
