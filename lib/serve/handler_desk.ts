@@ -10,6 +10,8 @@ const GRACE_MS = 1000;
 /** What the desk needs of its loop. */
 export interface DeskHelp {
   after(ms: number, callback: () => void): unknown;
+  /** So many bytes were received and sent elsewhere. */
+  moved(received: number, sent: number): void;
   /** A worker's place is free, or its worker does not come to an end: the main thread sees to it. */
   vacant(worker: number): void;
   stuck(worker: number, generation: number): void;
@@ -97,6 +99,8 @@ export class HandlerDesk implements Workplace {
       case STATE.done:
       case STATE.doneAndGone: {
         const outcome = this.#read(worker);
+        const [received, sent] = [CELL.bytesIn, CELL.bytesOut];
+        this.#help.moved(roster.getLarge(worker, received), roster.getLarge(worker, sent));
         if (roster.move(worker, STATE.done, STATE.idle)) roster.offer();
         else this.#vacate(worker);
         return outcome;

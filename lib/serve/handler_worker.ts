@@ -63,6 +63,9 @@ class Runs {
   readonly #worker: number;
   readonly #generation: number;
   readonly #handler: BlockingHandler;
+  /** Bytes of this connection, this time. */
+  #received = 0;
+  #sent = 0;
 
   constructor(roster: Roster, worker: number, generation: number, handler: BlockingHandler) {
     this.#roster = roster;
@@ -98,6 +101,8 @@ class Runs {
     socket.close();
     if (!this.#move(STATE.busy, STATE.finishing)) return this.drop();
     roster.write(this.#worker, bytes);
+    roster.setLarge(this.#worker, CELL.bytesIn, this.#received);
+    roster.setLarge(this.#worker, CELL.bytesOut, this.#sent);
     roster.set(this.#worker, CELL.verdict, verdict);
     roster.set(this.#worker, CELL.errno, errno);
     const loop = roster.get(this.#worker, CELL.loop);
@@ -130,7 +135,29 @@ class Runs {
       if (socket.fileno() >= 0) roster.set(this.#worker, CELL.fd, -1);
       return detach();
     };
+    this.#count(socket);
     return socket;
+  }
+
+  /** Counts for the statistics: everything that is received or sent comes by here. */
+  #count(socket: Socket): void {
+    const [recv, send] = [socket.recv.bind(socket), socket.send.bind(socket)];
+    const unread = socket.unread.bind(socket);
+    this.#received = this.#sent = 0;
+    socket.recv = (buffer) => {
+      const received = recv(buffer);
+      if (received > 0) this.#received += received;
+      return received;
+    };
+    socket.unread = (bytes) => {
+      unread(bytes);
+      this.#received -= bytes.length;
+    };
+    socket.send = (buffer, offset, length) => {
+      const sent = send(buffer, offset, length);
+      if (sent > 0) this.#sent += sent;
+      return sent;
+    };
   }
 }
 

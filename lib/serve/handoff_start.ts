@@ -1,5 +1,5 @@
 /** What a server's loop needs to hand connections over: put together from its options. */
-import type { Engine, Handler } from "../engine/mod.ts";
+import { COUNTER, type Engine, type Handler } from "../engine/mod.ts";
 import { ERRNO } from "../sys/errno.ts";
 import { Children } from "./children.ts";
 import type { Session } from "./connection.ts";
@@ -44,6 +44,10 @@ export function startHandoff(
     ? new Children(engine, command)
     : new HandlerDesk(memory, loop, engine.wakeHandle.wakeFd, {
       after: (ms, callback) => engine.after(ms, callback),
+      moved(received, sent) {
+        engine.counters.slots[COUNTER.bytesIn]! += received;
+        engine.counters.slots[COUNTER.bytesOut]! += sent;
+      },
       vacant: (worker) => post({ type: "vacant", worker, generation: 0 }),
       stuck: (worker, generation) => post({ type: "stuck", worker, generation }),
     });

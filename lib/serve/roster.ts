@@ -45,6 +45,9 @@ export const CELL = {
   errno: 6,
   /** How much of the worker's area is filled. */
   length: 7,
+  /** How many bytes the handler has received and sent; each takes two cells. */
+  bytesIn: 8,
+  bytesOut: 10,
 } as const;
 
 /** Bytes that can travel with a connection. */
@@ -53,7 +56,7 @@ export const AREA_BYTES = 1 << 16;
 const STATES = 16;
 const HEADER = 2;
 const PER_LOOP = 2;
-const PER_WORKER = 8;
+const PER_WORKER = 12;
 
 /** The memory itself; it can be passed to a thread. */
 export interface RosterMemory {
@@ -144,6 +147,15 @@ export class Roster {
     return new Uint8Array(this.#areas, worker * AREA_BYTES, AREA_BYTES);
   }
 
+  /** Numbers that do not fit into a cell. */
+  setLarge(worker: number, cell: number, value: number): void {
+    this.set(worker, cell, value % 2 ** 32 | 0);
+    this.set(worker, cell + 1, Math.floor(value / 2 ** 32));
+  }
+  getLarge(worker: number, cell: number): number {
+    return this.get(worker, cell + 1) * 2 ** 32 + (this.get(worker, cell) >>> 0);
+  }
+
   /** How a loop is woken. The descriptor stays open for as long as anybody may use it. */
   setWakeFd(loop: number, wakeFd: number): void {
     Atomics.store(this.cells, HEADER + loop * PER_LOOP, wakeFd);
@@ -162,7 +174,8 @@ export class Roster {
     let found = -1, ticket = 0;
     for (let loop = 0; loop < this.#loops; loop++) {
       const its = Atomics.load(this.cells, HEADER + loop * PER_LOOP + 1);
-      if (its === 0 || (found >= 0 && its - ticket > 0)) continue;
+      // As 32-bit numbers, which start again: the difference tells who was first.
+      if (its === 0 || (found >= 0 && (its - ticket | 0) > 0)) continue;
       [found, ticket] = [loop, its];
     }
     return found;

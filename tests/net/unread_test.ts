@@ -1,6 +1,6 @@
 // unread(): bytes that were received and put back come again, first, by every way of receiving.
 import { describe, expect, it } from "bun:test";
-import { Socket, socketPair, WOULD_BLOCK } from "../../lib/net/mod.ts";
+import { type Socket, socketPair, WOULD_BLOCK } from "../../lib/net/mod.ts";
 import { decode, encode, ownership } from "../support/sockets.ts";
 
 describe("Socket.unread()", () => {

@@ -36,6 +36,7 @@ describe("serve --handler", () => {
   it("hands over 10,000 times over 200 connections, and every byte is right", async () => {
     await using server = await startHandling(["--backlog", "512", "--stats"]);
     const rounds = 50;
+    let [bytesIn, bytesOut] = [0, 0];
     const peers = Array.from({ length: 200 }, () => Peer.dial(server));
     await Promise.all(peers.map(async (peer, p) => {
       for (let round = 0; round < rounds; round += 2) {
@@ -44,11 +45,13 @@ describe("serve --handler", () => {
         const all = Buffer.concat(
           sent.flatMap((bytes) => [bytesOf(`echo ${bytes.length}\n`), bytes]),
         );
+        bytesIn += all.length;
         const cut = (p * 13 + round * 7) % all.length;
         await peer.send(all.subarray(0, cut));
         if (round % 4 === 0) await sleep(p % 3);
         await peer.send(all.subarray(cut));
         const expected = Buffer.concat(sent);
+        bytesOut += expected.length;
         expectSameBytes(await peer.read(expected.length, 30_000), expected);
       }
       peer.end();
@@ -57,6 +60,7 @@ describe("serve --handler", () => {
     const stats = await server.statsWhen(({ active }) => active === 0);
     expect(stats.handoffs).toBe(200 * rounds + 200); // and one each for the end
     expect([stats.active, stats.leases_active, stats.closed]).toEqual([0, 0, 200]);
+    expect([stats.bytes_in, stats.bytes_out]).toEqual([bytesIn, bytesOut]);
     expect(stats.errors).toEqual({});
     expect((await server.stop()).code).toBe(0);
   });
@@ -81,8 +85,8 @@ describe("serve --handler", () => {
     await peer.send("part 3\n");
     await peer.send("abcpart 4\ndefgwho\n");
     expect((await peer.text(13)).slice(0, 11)).toBe("abcdefg1 3 ");
-    const { handoffs } = await server.stats();
-    expect(handoffs).toBe(3);
+    const { handoffs, bytes_in, bytes_out } = await server.stats();
+    expect([handoffs, bytes_in, bytes_out]).toEqual([3, 25, 13]); // each byte once
     await peer.send("part 1\n");
     await sleep(50); // a call of its own: it waits for more
     await peer.send(new Uint8Array(70_000).fill(120));

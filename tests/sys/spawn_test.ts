@@ -1,5 +1,5 @@
 // Other programs with a socket as stdin and stdout: started, waited for, and ended with all their kin.
-import { describe, expect, it } from "bun:test";
+import { describe, expect } from "bun:test";
 import { socketPair } from "../../lib/net/mod.ts";
 import { DefaultSelector, EVENT_READ } from "../../lib/selectors/mod.ts";
 import { closeFd } from "../../lib/sys/posix.ts";
