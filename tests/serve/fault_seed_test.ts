@@ -76,6 +76,7 @@ describe("serve refuses", () => {
     ["--delay 1ms --fault-rate 101", /--fault-rate.*100 is all of them/],
     ["--delay 1ms --seed 4294967296", /--seed.*2\^32/],
     ["--seed 1", /--seed.*needs a fault/],
+    ["--slice 1 --exec cat -H 127.0.0.1", /'--slice' cannot be used with '--exec'/],
     ["--fault-rate 50", /--fault-rate.*needs a fault/],
     ["--blackhol", /unknown option '--blackhol'.*--blackhole/],
   ];
