@@ -1,30 +1,49 @@
 /** A queue of bytes that wait to be sent. */
 
-const MIN_CHUNK = 1 << 10;
-const MAX_CHUNK = 1 << 16;
-/** Large chunks that are kept for the next queue that needs one; more while more are in use. */
+/** Chunks have powers of two as sizes, so that they can be used again: 1 KiB to 64 KiB. */
+const MIN_BITS = 10;
+const MAX_BITS = 16;
+const MAX_CHUNK = 1 << MAX_BITS;
+/** Chunks of each size that are kept for the next queue that needs one; more while more are in use. */
 const SPARES = 64;
 
 /**
  * Left to the garbage collector, chunks of slow readers pile up by the hundred megabytes: it sees few
- * objects, and not how much memory hangs on them. So up to as many are kept as are in use: readers
- * who all take theirs at the same time want as many again a moment later.
+ * objects, and not how much memory hangs on them. So up to as many are kept as are in use: readers who
+ * all take theirs at the same time want as many again a moment later.
  */
-const spares: Uint8Array<ArrayBuffer>[] = [];
-let inUse = 0;
+class Pool {
+  readonly #size: number;
+  readonly #spares: Uint8Array<ArrayBuffer>[] = [];
+  #inUse = 0;
 
-function newChunk(size: number): Uint8Array<ArrayBuffer> {
-  if (size !== MAX_CHUNK) return new Uint8Array(new ArrayBuffer(size));
-  inUse++;
-  return spares.pop() ?? new Uint8Array(new ArrayBuffer(size));
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  take(): Uint8Array<ArrayBuffer> {
+    this.#inUse++;
+    return this.#spares.pop() ?? new Uint8Array(new ArrayBuffer(this.#size));
+  }
+
+  give(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#inUse--;
+    this.#spares.push(chunk);
+    const most = Math.max(SPARES, this.#inUse);
+    while (this.#spares.length > most) this.#spares.pop();
+  }
 }
 
-function spare(chunk: Uint8Array<ArrayBuffer>): void {
-  if (chunk.length !== MAX_CHUNK) return;
-  inUse--;
-  spares.push(chunk);
-  const most = Math.max(SPARES, inUse);
-  while (spares.length > most) spares.pop();
+const bitsOf = (size: number): number => Math.max(MIN_BITS, 32 - Math.clz32(size - 1));
+/** By the bits of their chunks' size. */
+const pools = Array.from({ length: MAX_BITS + 1 }, (_, bits) => new Pool(1 << bits));
+
+function take(size: number): Uint8Array<ArrayBuffer> {
+  return size > MAX_CHUNK ? new Uint8Array(new ArrayBuffer(size)) : pools[bitsOf(size)]!.take();
+}
+
+function give(chunk: Uint8Array<ArrayBuffer>): void {
+  if (chunk.length <= MAX_CHUNK) pools[bitsOf(chunk.length)]!.give(chunk);
 }
 
 /**
@@ -52,9 +71,7 @@ export class OutputQueue {
     if (copied < bytes.length) {
       const rest = bytes.subarray(copied);
       // Chunks grow with the queue: a nearly empty one must not cost a large buffer per connection.
-      let size = Math.max(rest.length, Math.min(MAX_CHUNK, Math.max(MIN_CHUNK, this.length)));
-      if (size > MAX_CHUNK / 2 && size < MAX_CHUNK) size = MAX_CHUNK; // which can be used again
-      const chunk = newChunk(size);
+      const chunk = take(Math.max(rest.length, Math.min(MAX_CHUNK, this.length)));
       chunk.set(rest);
       this.#chunks.push(chunk);
       this.#end = rest.length;
@@ -76,13 +93,13 @@ export class OutputQueue {
     this.#start += count;
     this.length -= count;
     if (this.#start < end) return;
-    spare(this.#chunks.shift()!);
+    give(this.#chunks.shift()!);
     this.#start = 0;
   }
 
   /** Drops everything. */
   clear(): void {
-    for (const chunk of this.#chunks.splice(0)) spare(chunk);
+    for (const chunk of this.#chunks.splice(0)) give(chunk);
     this.#start = 0;
     this.length = 0;
   }
