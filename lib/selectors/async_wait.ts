@@ -17,6 +17,14 @@ interface Source<T> {
 /** The longest delay of a timer (2^31 - 1 ms); longer ones would fire at once. */
 const LONGEST = 0x7fffffff;
 
+/**
+ * After so many false alarms in a row the thread polls again only a little later: what it sees is
+ * then nothing that anybody asked for, and would be seen at once again (on Windows the hang-up of a peer
+ * that has only ended its side, while there is no room to send).
+ */
+const FALSE_ALARMS = 3;
+const LATER_MS = 10;
+
 /** One asynchronous wait at a time. */
 export class AsyncWait<T> {
   readonly #source: Source<T>;
@@ -26,6 +34,7 @@ export class AsyncWait<T> {
   #watch: Watch | undefined;
   #signal: AbortSignal | undefined;
   #changed = false;
+  #falseAlarms = 0;
 
   constructor(source: Source<T>) {
     this.#source = source;
@@ -38,6 +47,7 @@ export class AsyncWait<T> {
     const start = performance.now();
     const ready = this.#source.look();
     if (ready || timeoutMs === 0) return Promise.resolve(ready ?? []);
+    this.#falseAlarms = 0;
     this.#deadline = start + timeoutMs;
     this.#signal = signal;
     signal?.addEventListener("abort", this.#onAbort);
@@ -78,7 +88,8 @@ export class AsyncWait<T> {
       return this.fail(error);
     }
     if (ready) this.#end()?.resolve(ready);
-    else this.#watch?.update(this.#source.pollable()); // a false alarm: it polls again
+    else if (++this.#falseAlarms <= FALSE_ALARMS) this.#watch?.update(this.#source.pollable());
+    else setTimeout(() => this.#watch?.update(this.#source.pollable()), LATER_MS);
   }
 
   #end(): { resolve(ready: Ready<T>[]): void; reject(reason: unknown): void } | undefined {

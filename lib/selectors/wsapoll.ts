@@ -27,7 +27,16 @@ export function tellsFailedConnect(release: string): boolean {
   return major > 10 || (major === 10 && build >= 19041); // 19041 is version 2004
 }
 
-const RELIABLE: boolean = tellsFailedConnect(process.getBuiltinModule("node:os").release());
+const RELIABLE: boolean = system === "windows" && tellsFailedConnect(version());
+
+/** Deno answers only with --allow-sys; without it the careful way is taken, as in an old version. */
+function version(): string {
+  try {
+    return process.getBuiltinModule("node:os").release();
+  } catch {
+    return "";
+  }
+}
 
 /** What WSAPoll answers when no socket of the list is open: the documented error, and that of Wine. */
 const NONE_VALID = new Set([-ERRNO.EINVAL!, -ERRNO.EBADF!]);

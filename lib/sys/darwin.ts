@@ -14,7 +14,7 @@ const VARIADIC = { fcntl: onStack("u64"), ioctl: onStack("pointer") };
  * that say so when they are called for those that macOS lacks.
  */
 export function darwinCalls<C extends object>(calls: object, lacking: readonly string[]): C {
-  const missing = absent<Record<string, unknown>>("this function");
+  const missing = absent<Record<string, unknown>>("the system has no such function");
   const own = Object.fromEntries(lacking.map((name) => [name, missing[name]]));
   if (!variadicOnStack) return { ...calls, ...own } as C;
   const { fcntl, ioctl } = open(LIBC, VARIADIC);
@@ -28,7 +28,9 @@ const TABLE = {
   sysctlbyname: { args: ["buffer", "pointer", "pointer", "pointer", "size"], result: "i32" },
 } as const satisfies Record<string, Signature>;
 
-const c: Functions<typeof TABLE> = system === "darwin" ? open(LIBC, TABLE) : absent("Mach");
+const c: Functions<typeof TABLE> = system === "darwin"
+  ? open(LIBC, TABLE)
+  : absent("Mach is part of macOS");
 
 const THREAD_BASIC_INFO = 3;
 /** In units of 32 bits: struct thread_basic_info has ten, of which the first four are the times. */

@@ -23,7 +23,7 @@ const TABLE = {
 } as const;
 
 const WINDOWS = system === "windows";
-const c: Functions<typeof TABLE> = WINDOWS ? absent("errno") : open(LIBC, TABLE);
+const c: Functions<typeof TABLE> = WINDOWS ? absent("errno is part of Unix") : open(LIBC, TABLE);
 const current = WINDOWS ? new Int32Array(1) : new Int32Array(viewAt(c.location(), 4));
 
 /** The calling thread's errno. Call it right after the failed call: no other call in between. */

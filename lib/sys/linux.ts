@@ -51,7 +51,9 @@ const TABLE = {
   },
 } as const satisfies Record<string, Signature>;
 
-const c: Functions<typeof TABLE> = system === "linux" ? open(LIBC, TABLE) : absent("epoll");
+const c: Functions<typeof TABLE> = system === "linux"
+  ? open(LIBC, TABLE)
+  : absent("epoll is part of Linux");
 
 export const epoll_ctl = c.epoll_ctl;
 

@@ -42,10 +42,10 @@ export const LIBC: readonly string[] = on(
  * What stands in for functions that this system does not have: calling one says so. So a module for one
  * system can be imported on all of them, as long as nobody calls into it.
  */
-export function absent<F extends object>(what: string): F {
+export function absent<F extends object>(why: string): F {
   return new Proxy({} as F, {
     get: (_, name) => () => {
-      throw new Error(`Cannot call ${String(name)}: ${what} does not exist on ${process.platform}`);
+      throw new Error(`Cannot call ${String(name)} on ${process.platform}: ${why}`);
     },
   });
 }

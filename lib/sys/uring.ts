@@ -33,7 +33,9 @@ const TABLE = {
   munmap: { args: ["pointer", "size"], result: "i32" },
 } as const satisfies Record<string, Signature>;
 
-const c: Functions<typeof TABLE> = system === "linux" ? open(LIBC, TABLE) : absent("io_uring");
+const c: Functions<typeof TABLE> = system === "linux"
+  ? open(LIBC, TABLE)
+  : absent("io_uring is part of Linux");
 
 const SYS_SETUP = 425;
 const SYS_ENTER = 426;

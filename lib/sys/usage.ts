@@ -39,11 +39,13 @@ const count = new Native(8);
 const ask = (fd: number, request: number): number | undefined =>
   c.ioctl(fd, request, count.pointer) === -1 ? undefined : count.int32[0]!;
 
-function askTcp(fd: number): Int32Array | undefined {
+/** The counts of a TCP socket; undefined for another kind, null where the system (qemu) hides them. */
+function askTcp(fd: number): Int32Array | null | undefined {
   if (system !== "linux") return undefined;
   size.int32[0] = TCP_INFO_SIZE;
   const result = c.getsockopt(fd, IPPROTO_TCP, TCP_INFO, info.pointer, size.pointer);
-  return result === 0 && size.int32[0] === TCP_INFO_SIZE ? info.int32 : undefined;
+  if (result === -1) return undefined;
+  return size.int32[0] === TCP_INFO_SIZE ? info.int32 : null;
 }
 
 function isListening(fd: number): boolean {
@@ -68,7 +70,7 @@ export class Usage {
     if (system !== "linux" && isListening(fd)) return undefined;
     // At the end of the stream there is nothing to wait for, and reading does not change that.
     if (events === EVENT_READ && waiting === 0) return "end";
-    if (system !== "linux") return undefined;
+    if (system !== "linux" || (tcp === null && events & EVENT_WRITE)) return undefined;
     const unsent = ask(fd, SIOCOUTQ);
     if (tcp) {
       // All that was ever received or written, less what is still there: what somebody has read or sent.

@@ -12,7 +12,7 @@ const TABLE = {
 
 const c: Functions<typeof TABLE> = system === "windows"
   ? open(["kernel32.dll"], TABLE)
-  : absent("kernel32.dll");
+  : absent("kernel32.dll is part of Windows");
 
 const LONGEST = 0x7fffffff;
 

@@ -41,7 +41,7 @@ const TABLE = {
 export const winsock: Functions<typeof TABLE> = start();
 
 function start(): Functions<typeof TABLE> {
-  if (system !== "windows") return absent("Winsock");
+  if (system !== "windows") return absent("Winsock is part of Windows");
   const opened = open(LIBC, TABLE);
   // Counted by Winsock: once per thread of this library does no harm, and it is never taken back.
   const error = opened.WSAStartup(0x0202, new Native(512).pointer);
@@ -80,7 +80,7 @@ function dup(fd: number): number {
  * writing one is receiving and sending, as read(2) and write(2) say of sockets.
  */
 export function portableCalls(names: readonly string[]): Calls {
-  const missing = absent<Record<string, unknown>>("this function");
+  const missing = absent<Record<string, unknown>>("the system has no such function");
   // Properties of its own, so that a call costs no look into a proxy.
   const all = Object.fromEntries(names.map((name) => [name, missing[name]]));
   const { recv, send, recvBytes, sendBytes } = winsock;

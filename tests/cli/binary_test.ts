@@ -141,6 +141,21 @@ describe("the compiled binary", () => {
     }
   });
 
+  it("stresses on every selector that it says it has", () => {
+    const { selectors } = JSON.parse(run("info", "--json").stdout) as {
+      selectors: { name: string; available: boolean; reason?: string }[];
+    };
+    const names = selectors.filter(({ available }) => available).map(({ name }) => name);
+    expect(names.length).toBeGreaterThan(1);
+    for (const name of names) {
+      const both = ["--selector", name, "--client-selector", name];
+      const { status, stdout, stderr } = run("stress", "-c", "5", "-n", "500", ...both, "--json");
+      expect([status, stderr]).toEqual([0, ""]);
+      const { selector, server, messages } = JSON.parse(stdout);
+      expect([selector, server.selector, messages.verified]).toEqual([name, name, 500]);
+    }
+  });
+
   it("serves from two workers, ignoring .env, and ends on SIGTERM", async () => {
     // Without --host, so that reading the one in .env, which does not resolve, would be seen.
     const server = spawn(binary, ["serve", "--workers", "2", "--port", "0"], {

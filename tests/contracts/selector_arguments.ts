@@ -182,9 +182,9 @@ export function argumentCases(name: SelectorName, create: Create): void {
     },
   );
 
-  const many =
-    "more sockets than FD_SETSIZE: a RangeError that names the limit on select, else no limit";
-  itUnless(onWindows ? undefined : "here numbers count, and not how many there are", many, () => {
+  // Where numbers count, the test above has said it; on Windows it is how many there are.
+  if (!onWindows) return;
+  it("more sockets than FD_SETSIZE: a RangeError that names the limit on select, else no limit", () => {
     const [selector, a] = own(create(), ...socketPair());
     const sockets = Array.from({ length: 1030 }, () => own(duplicate(a.fileno()))[0]);
     const limit = name === "select" ? 1024 : sockets.length;

@@ -7,7 +7,6 @@ import { createSelector, type SelectorName } from "../../../lib/selectors/mod.ts
 import { ERRNO } from "../../../lib/sys/errno.ts";
 import { open } from "../../../lib/sys/ffi.ts";
 
-const SIGNALS = 5;
 const WAIT_MS = 300;
 // By number, because musl and older glibc have no functions for them.
 const [GETTID, TGKILL] = process.arch === "x64" ? [186, 234] : [178, 131];
@@ -20,10 +19,11 @@ if (isMainThread) {
   const worker = new Worker(new URL(import.meta.url), { workerData: process.argv[2] });
   const [tid] = await once(worker, "message");
   const result = once(worker, "message");
-  await new Promise((resolve) => setTimeout(resolve, 50)); // until it waits
-  for (let i = 0; i < SIGNALS; i++) {
-    c.syscall(TGKILL!, process.pid, tid, constants.signals.SIGUSR2);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+  // Until it has an answer: when it begins to wait is not known, and under an emulator it takes long.
+  for (let over = false; !over;) {
+    const pause = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 20));
+    over = await Promise.race([result.then(() => true), pause]);
+    if (!over) c.syscall(TGKILL!, process.pid, tid, constants.signals.SIGUSR2);
   }
   writeSync(1, `${JSON.stringify((await result)[0])}\n`);
   process.exit(0);
