@@ -57,6 +57,7 @@ describe("examples/systemd", () => {
       await server.says(/Listening on .*as 4/);
       // The first connection starts it.
       expect(new TextDecoder().decode(await exchange({ port }, "hello"))).toBe("hello");
+      await server.says(/unix:.*\n/, "stdout");
       expect(server.stdout()).toBe(`listening on 127.0.0.1:${port}\nlistening on unix:${path}\n`);
       expect(new TextDecoder().decode(await exchange({ path }, "hello"))).toBe("hello");
       expect(await server.stop()).toEqual({ code: 0, signal: null });

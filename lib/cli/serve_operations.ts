@@ -49,7 +49,7 @@ export async function operationsOf(command: Command): Promise<Operations> {
       throw new UsageError(`option '${long}' has no meaning with '--unix': there are no addresses`);
     }
   }
-  const { parseCidr } = await import("../net/cidr.ts");
+  const { parseCidr } = await import("../serve/cidr.ts");
   for (const name of ["allow", "deny"]) {
     for (const network of value(name) ?? []) checked(`--${name}`, () => parseCidr(network));
   }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "bun:test";
 import { BlockList } from "node:net";
 import fc from "fast-check";
-import { canonicalBytes, contains, parseCidr } from "../../lib/net/cidr.ts";
+import { canonicalBytes, contains, parseCidr } from "../../lib/serve/cidr.ts";
 
 const isIn = (address: string, network: string) =>
   contains(parseCidr(network), canonicalBytes(address));
