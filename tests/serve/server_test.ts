@@ -1,11 +1,14 @@
 // The Server class with threads of this process: which of them does what, and when one can't start.
 import { describe, expect, it } from "bun:test";
+import { EventEmitter } from "node:events";
 import { Worker } from "node:worker_threads";
 import { COUNTER, Counters } from "../../lib/engine/mod.ts";
+import { socketPair } from "../../lib/net/mod.ts";
 import type { SelectorName } from "../../lib/selectors/mod.ts";
 import { SERVE_DEFAULTS, type ServeOptions } from "../../lib/serve/options.ts";
 import { Server, type Spawn } from "../../lib/serve/server.ts";
 import { Population } from "../../lib/serve/stats.ts";
+import { closeFd, duplicate } from "../../lib/sys/posix.ts";
 import { dialError, exchange, Peer } from "../support/peers.ts";
 
 const main = new URL("../../main.ts", import.meta.url);
@@ -98,6 +101,32 @@ describe("Server", () => {
     await Server.start({ ...options, workers: 3 }, failing).catch((e) => error = e);
     expect(error?.message).toMatch(/kqueue/);
     expect(ended()).toBe(3);
+  });
+});
+
+describe("Server, when a thread is ended from outside", () => {
+  // As Node does when its heap is full. No test can do that to a real one on every runtime.
+  it("its connections stay open and nobody has them: the server ends rather than let peers wait", async () => {
+    const [a, b] = socketPair();
+    const spawn: Spawn = (_, { listenerFds }) => {
+      for (const fd of listenerFds) closeFd(fd);
+      const thread = Object.assign(new EventEmitter(), { terminate: () => Promise.resolve() });
+      const wakeFd = duplicate(a.fileno());
+      setTimeout(() => thread.emit("message", { type: "ready", wakeFd, selector: "poll" }), 1);
+      setTimeout(() => {
+        thread.emit("error", new Error("out of memory"));
+        thread.emit("exit", 1);
+      }, 30);
+      return thread;
+    };
+    const replaced: string[] = [];
+    const server = await Server.start(options, spawn, { replaced: (text) => replaced.push(text) });
+    const end = await server.done.then(() => "in order", (error) => error.message);
+    expect(end).toBe("Worker 1 was ended: out of memory");
+    expect(replaced).toEqual([]);
+    expect(dialError({ port: portOf(server) })).toBe("ECONNREFUSED");
+    a.close();
+    b.close();
   });
 });
 
