@@ -68,6 +68,8 @@ export interface Released {
   readonly fd: number;
   /** What was received of it and not yet given to a handler. */
   readonly bytes: Uint8Array;
+  /** The bytes are no news: a handler with `ready` is called when more arrives. */
+  readonly waits?: boolean;
 }
 
 /** A watched listening socket. */

@@ -119,14 +119,14 @@ export class ReadinessEngine implements Engine {
   }
 
   adopt<S>(
-    { fd, bytes }: Released,
+    { fd, bytes, waits }: Released,
     handler: Handler<S>,
     state: S,
   ): Connection<S> {
     if (this.#closed) throw new Error("Cannot adopt a connection: the engine is closed");
     const stream = new Stream(this, Socket.fromFd(fd), handler, state, false);
     this.#add(stream);
-    stream.startWith(bytes);
+    stream.startWith(bytes, waits);
     return stream;
   }
 

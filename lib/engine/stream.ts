@@ -80,9 +80,9 @@ export class Stream<S> implements Connection<S>, Source {
   }
 
   /** As `start`, for a connection that has been open for a while, with bytes that it brings along. */
-  startWith(bytes: Uint8Array): void {
+  startWith(bytes: Uint8Array, waits = false): void {
     if (bytes.length > 0) this.#ahead = bytes;
-    if (!this.#watch() && this.#ahead) this.#engine.defer(() => this.#deliverAhead());
+    if (!this.#watch() && this.#ahead && !waits) this.#engine.defer(() => this.#deliverAhead());
   }
 
   /** Stops watching and gives up the descriptor, open; nothing is called any more. */

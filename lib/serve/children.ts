@@ -2,6 +2,7 @@
 import type { Engine } from "../engine/mod.ts";
 import { type InetAddress, type OSError, Socket } from "../net/mod.ts";
 import { closeFd } from "../sys/posix.ts";
+import { arrivedBytes, unreadBytes } from "../sys/sockets.ts";
 import { type Ending, killGroup, openPidfd, Program, reap } from "../sys/spawn.ts";
 import { SIGKILL, SIGTERM } from "../sys/spawn.ts";
 import type { Lease, Outcome, Workplace } from "./workplace.ts";
@@ -17,6 +18,9 @@ const GRACE_MS = 1000;
 interface Child {
   readonly pid: number;
   readonly worker: number;
+  /** What there was to receive, and what had arrived until then, when it began. */
+  readonly unread: number;
+  readonly arrived: number | undefined;
   /** Stops watching for its end. */
   forget(): void;
 }
@@ -51,6 +55,7 @@ export class Children implements Workplace {
 
   begin(lease: Lease): Outcome | undefined {
     const { worker } = lease;
+    const [unread, arrived] = [unreadBytes(lease.fd), arrivedBytes(lease.fd)];
     let pid: number;
     try {
       pid = this.#program.start(lease.fd, variablesFor(lease.fd));
@@ -58,11 +63,8 @@ export class Children implements Workplace {
       this.#free.push(worker);
       return { kind: "failed", message: (error as Error).message, errno: (error as OSError).errno };
     }
-    this.#running.set(lease, {
-      pid,
-      worker,
-      forget: this.#whenEnded(pid, () => this.#finish(lease)),
-    });
+    const forget = this.#whenEnded(pid, () => this.#finish(lease));
+    this.#running.set(lease, { pid, worker, unread, arrived, forget });
   }
 
   collect(finished: (lease: Lease, outcome: Outcome) => void): void {
@@ -101,7 +103,7 @@ export class Children implements Workplace {
     const ending = child && this.#bury(child.pid);
     if (!ending) return;
     this.#leave(lease, child);
-    this.#ended.push([lease, judge(this.#program.name, ending)]);
+    this.#ended.push([lease, judge(this.#program.name, ending, taken(child, lease.fd))]);
   }
 
   #leave(lease: Lease, child: Child): void {
@@ -138,8 +140,18 @@ export class Children implements Workplace {
   }
 }
 
-function judge(program: string, { code, signal }: Ending): Outcome {
-  if (code === 0) return { kind: "keep", bytes: new Uint8Array(0) };
+/** How many bytes a program has received; undefined when it may be none. */
+function taken({ unread, arrived }: Child, fd: number): number | undefined {
+  const [stillUnread, haveArrived] = [unreadBytes(fd), arrivedBytes(fd)];
+  if (arrived !== undefined && haveArrived !== undefined) {
+    return Math.max(0, unread + haveArrived - arrived - stillUnread);
+  }
+  return stillUnread === unread ? undefined : 1;
+}
+
+function judge(program: string, ending: Ending, taken: number | undefined): Outcome {
+  const { code, signal } = ending;
+  if (code === 0) return { kind: "keep", bytes: new Uint8Array(0), taken };
   const how = signal > 0 ? `was ended by signal ${signal}` : `ended with code ${code}`;
   return { kind: "failed", message: `${program} ${how}`, errno: 0 };
 }

@@ -119,7 +119,9 @@ export class HandlerDesk implements Workplace {
   #read(worker: number): Outcome {
     const bytes = this.#roster.read(worker);
     const verdict = this.#roster.get(worker, CELL.verdict);
-    if (verdict === VERDICT.keep) return { kind: "keep", bytes };
+    if (verdict === VERDICT.keep) {
+      return { kind: "keep", bytes, taken: this.#roster.getLarge(worker, CELL.bytesIn) };
+    }
     if (verdict === VERDICT.close) return { kind: "close" };
     const message = new TextDecoder().decode(bytes);
     return { kind: "failed", message, errno: this.#roster.get(worker, CELL.errno) };

@@ -18,6 +18,9 @@ import type { Lease, Outcome, Workplace } from "./workplace.ts";
 
 type Peer = Connection<Session>;
 
+/** Before the next try, when it is not known whether the last one was of any use. */
+const UNSURE_MS = 100;
+
 /** What a handoff needs of its server. */
 export interface HandoffHelp {
   /** Puts the server's other layers around a handler. */
@@ -123,9 +126,9 @@ export class Handoff implements Handler<Session> {
   #hand(peer: Peer, ended: boolean, worker: number): void {
     const session = peer.state;
     const released = this.#engine.release(peer);
-    setNonBlocking(released.fd, false);
     session.handoffs++;
-    session.sawEnd = ended;
+    session.sawEnd = ended || (released.bytes.length > 0 && peek(released.fd) === "ended");
+    setNonBlocking(released.fd, false);
     const { number: connection, handoffs: handoff, peer: name } = session;
     const lease: Lease = { ...released, connection, handoff, peer: name, worker };
     const held: Held = { lease, session, timer: undefined };
@@ -158,17 +161,25 @@ export class Handoff implements Handler<Session> {
     } else if (outcome.kind === "failed") {
       this.#fail(lease, session, outcome.message, outcome.errno);
     } else if (outcome.kind === "close") this.#close(lease, session);
-    else this.#keep({ fd, bytes: outcome.bytes }, session);
+    else this.#keep({ fd, bytes: outcome.bytes }, session, outcome.taken);
   }
 
-  #keep(released: Released, session: Session): void {
-    const next = released.bytes.length > 0 ? "unread" : peek(released.fd);
+  #keep(released: Released, session: Session, taken: number | undefined): void {
+    const { length } = released.bytes;
+    const next = peek(released.fd);
     if (typeof next === "number") return this.#fail(released, session, codeName(next), next);
     // Nothing more comes: who has been told of that, or can't be, has no further call.
-    if (next === "ended" && (session.sawEnd || !this.#place.seesEnd)) {
-      return this.#close(released, session);
-    }
-    this.#watchIdle(this.#engine.adopt(released, this.handler, session));
+    const isOver = next === "ended" && length === 0 && !this.#place.seesEnd;
+    const wasOver = next === "ended" && session.sawEnd && (length === 0 || taken === 0);
+    // What was of no use would be ready again at once, and again, for ever.
+    const isIgnored = next === "unread" && taken === 0;
+    if (isOver || wasOver || isIgnored) return this.#close(released, session);
+    const waits = next === "nothing" && taken === 0; // all was put back, until there is more
+    const peer = this.#engine.adopt({ ...released, waits }, this.handler, session);
+    this.#watchIdle(peer);
+    if (next !== "unread" || taken !== undefined || peer.closed) return;
+    peer.pause();
+    this.#engine.after(UNSURE_MS, () => peer.resume());
   }
 
   #fail({ fd }: Released, session: Session, message: string, errno: number): void {

@@ -14,8 +14,11 @@ export interface Lease extends Released {
 
 /** What has become of it. */
 export type Outcome =
-  /** It comes back, with bytes that were received and belong to the next turn. */
-  | { readonly kind: "keep"; readonly bytes: Uint8Array }
+  /**
+   * It comes back, with bytes that were received and belong to the next turn. `taken` is how many bytes
+   * are gone for good; undefined when it may be none.
+   */
+  | { readonly kind: "keep"; readonly bytes: Uint8Array; readonly taken: number | undefined }
   | { readonly kind: "close" }
   /** Only this connection is closed. `errno` is that of a system call that failed, or 0. */
   | { readonly kind: "failed"; readonly message: string; readonly errno: number }

@@ -49,6 +49,11 @@ export const IPV6_V6ONLY: number = on(26, 27, 27, 27);
 /** ioctl: bytes sent and not acknowledged, tcp(7) and unix(7); FreeBSD's FIONWRITE; -1 for none. */
 export const SIOCOUTQ: number = on(0x5411, -1, 0x40046677, -1);
 
+/** ioctl: bytes that can be received now, tcp(7) and unix(7). */
+export const FIONREAD: number = on(0x541b, 0x4004667f, 0x4004667f, 0x4004667f);
+/** tcp(7): what the kernel knows of a connection; -1 where its layout is another. */
+export const TCP_INFO: number = on(11, -1, -1, -1);
+
 /** No SIGPIPE when the peer is gone: EPIPE instead (send(2)). macOS has it since version 11. */
 export const MSG_NOSIGNAL: number = on(0x4000, 0x80000, 0x20000, 0);
 export const MSG_PEEK = 2;

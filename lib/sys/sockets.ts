@@ -1,6 +1,8 @@
 /** New sockets, non-blocking and close-on-exec from the start, on every system. */
 import {
   AF_UNIX,
+  FIONREAD,
+  IPPROTO_TCP,
   MSG_PEEK,
   SIOCOUTQ,
   SO_NOSIGPIPE,
@@ -8,6 +10,7 @@ import {
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
+  TCP_INFO,
 } from "./constants.ts";
 import { check, ERRNO, errno } from "./errno.ts";
 import { Native, NULL, type Pointer } from "./ffi.ts";
@@ -51,6 +54,25 @@ export function peek(fd: number): "unread" | "ended" | "nothing" | number {
   if (waiting >= 0) return waiting > 0 ? "unread" : "ended";
   const error = errno();
   return error === ERRNO.EAGAIN ? "nothing" : error;
+}
+
+/** How many bytes a socket has to receive. */
+export function unreadBytes(fd: number): number {
+  return c.ioctl(fd, FIONREAD, byte.pointer) === -1 ? 0 : byte.int32[0]!;
+}
+
+const info = new Native(256);
+const infoLength = new Native(8);
+/** struct tcp_info: __u64 tcpi_bytes_received, since Linux 4.1 (RFC 4898). */
+const BYTES_RECEIVED = 128;
+
+/** How many bytes have arrived on a TCP connection since it began; undefined where nobody counts. */
+export function arrivedBytes(fd: number): number | undefined {
+  if (TCP_INFO === -1) return undefined;
+  infoLength.int32[0] = info.length;
+  const result = c.getsockopt(fd, IPPROTO_TCP, TCP_INFO, info.pointer, infoLength.pointer);
+  if (result === -1 || infoLength.int32[0]! < BYTES_RECEIVED + 8) return undefined;
+  return Number(info.view.getBigUint64(BYTES_RECEIVED, true));
 }
 
 const pair = new Native(8);

@@ -169,6 +169,33 @@ describe("serve --handler", () => {
     expect([stats.active, stats.handoffs]).toEqual([0, 2]);
   });
 
+  it("a handler that takes nothing: its answer arrives, and it is not called for ever", async () => {
+    await using server = await startServe(["--handler", handlerAt("ignore_input.ts")]);
+    using peer = Peer.dial(server);
+    await peer.send("x".repeat(50_000));
+    expect(new TextDecoder().decode(await peer.readToEnd())).toBe("hi\n");
+    peer.end();
+    const stats = await server.statsWhen(({ active }) => active === 0);
+    expect([stats.active, stats.handoffs]).toEqual([0, 1]);
+  });
+
+  it("a handler that puts all back is called when there is more, and not before", async () => {
+    await using server = await startServe(["--handler", handlerAt("whole_lines.ts")]);
+    using peer = Peer.dial(server);
+    await peer.send("hel");
+    await sleep(100);
+    expect((await server.stats()).handoffs).toBe(1);
+    await peer.send("lo\nmore\nand");
+    expect(await peer.text(11)).toBe("hello\nmore\n"); // the second without waiting for more
+    await sleep(100);
+    expect((await server.stats()).handoffs).toBeLessThan(6);
+    peer.end(); // in the middle of a line
+    expect((await peer.readToEnd()).length).toBe(0);
+    const stats = await server.statsWhen(({ active }) => active === 0);
+    expect(stats.active).toBe(0);
+    expect(stats.handoffs).toBeLessThan(9);
+  });
+
   it('"close" with unread input: the answer arrives, and no reset', async () => {
     await using server = await startHandling();
     using peer = Peer.dial(server);

@@ -118,7 +118,7 @@ describe("HandlerDesk", () => {
     expect(results()).toEqual([]);
     work(roster, VERDICT.keep, encode("back"));
     expect(results().map(([, outcome]) => outcome)).toEqual([
-      { kind: "keep", bytes: encode("back") },
+      { kind: "keep", bytes: encode("back"), taken: 0 },
     ]);
     expect(results()).toEqual([]);
     expect(desk.claim()).toBe(0);
