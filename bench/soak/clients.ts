@@ -1,5 +1,6 @@
 // The four kinds of load. Each runs for so many seconds and blocks its process.
 import { isAffected } from "../../lib/serve/fault_options.ts";
+import type { OSError } from "../../lib/net/mod.ts";
 import type { Driver, Peer, Role, Seen } from "./driver.ts";
 
 /** Attempts to connect that go on at the same time, at most. */
@@ -123,6 +124,14 @@ export function faults(driver: Driver, { connections, seconds, begun }: LoadOpti
     if (cutOff && peer.state.done) driver.seen.cuts++;
     peer.close();
   };
+  /** A second after the cut the server is gone; a load that had no CPU so long finds that out by sending. */
+  const failed = (peer: Peer, { code }: OSError) => {
+    const { verifier, sent, since } = peer.state;
+    const late = cut(peer) && sent > FAULTS.closeAfter && verifier.offset <= FAULTS.closeAfter &&
+      (code === "EPIPE" || code === "ECONNRESET") && performance.now() - since > 1000;
+    if (late) driver.seen.late++, driver.seen.cuts++;
+    return late;
+  };
   const later = (ms: number, act: () => void) => void driver.engine.after(ms, act);
   const inParts = (peer: Peer, parts: number, each: number) => {
     driver.send(peer, driver.between(1, each));
@@ -130,18 +139,20 @@ export function faults(driver: Driver, { connections, seconds, begun }: LoadOpti
     else peer.end();
   };
   const kinds: Role[] = [
-    { ended, opened: (peer) => inParts(peer, 12, 10_000) }, // of which some are cut
-    { ended, opened: (peer) => inParts(peer, 3, 10_000) },
-    { ended, opened: (peer) => (driver.send(peer, 60_000), peer.end()) },
-    { ended, opened: (peer) => later(200, () => peer.end()) }, // says nothing
+    { ended, failed, opened: (peer) => inParts(peer, 12, 10_000) }, // of which some are cut
+    { ended, failed, opened: (peer) => inParts(peer, 3, 10_000) },
+    { ended, failed, opened: (peer) => (driver.send(peer, 60_000), peer.end()) },
+    { ended, failed, opened: (peer) => later(200, () => peer.end()) }, // says nothing
     {
       ended,
+      failed,
       opened: (
         peer,
       ) => (driver.send(peer, 20_000), later(driver.between(0, 30), () => driver.reset(peer))),
     },
     { // never reads
       ended,
+      failed,
       opened: (
         peer,
       ) => (peer.pause(), driver.send(peer, 500_000), later(300, () => driver.reset(peer))),

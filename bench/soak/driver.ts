@@ -23,6 +23,8 @@ export interface Role {
   writable?(peer: Peer): void;
   /** The server's FIN; without it, that everything was answered is checked, and our side closed. */
   ended?(peer: Peer): void;
+  /** It failed: whether that was to be expected. */
+  failed?(peer: Peer, error: OSError): boolean;
 }
 
 /** One connection. */
@@ -34,6 +36,7 @@ export class Client {
   /** When it began to wait for an answer. */
   waitingSince = 0;
   opened = false;
+  readonly since: number = performance.now();
   /** All that was to be done is done; what closes it now is in order. */
   done = false;
 
@@ -65,6 +68,8 @@ export interface Seen {
   resets: number;
   /** Connections that the server has cut on purpose, where and as it should. */
   cuts: number;
+  /** Of these, such as sent on for longer than the server listens, and so could not read to the end. */
+  late: number;
   messages: number;
   slowest_ms: number;
   bytes_sent: number;
@@ -81,7 +86,15 @@ export class Driver implements Handler<Client> {
   readonly peers = new Set<Peer>();
   readonly seen: Seen = {
     ...{ dialled: 0, opened: 0, failed: 0, lost: 0, wrong: 0, first_wrong: null, resets: 0 },
-    ...{ cuts: 0, messages: 0, slowest_ms: 0, bytes_sent: 0, bytes_received: 0, errors: {} },
+    ...{
+      cuts: 0,
+      late: 0,
+      messages: 0,
+      slowest_ms: 0,
+      bytes_sent: 0,
+      bytes_received: 0,
+      errors: {},
+    },
     seconds: 0,
   };
   readonly #port: number;
@@ -163,8 +176,9 @@ export class Driver implements Handler<Client> {
     const { errors } = this.seen;
     this.peers.delete(peer);
     if (error) errors[error.code] = (errors[error.code] ?? 0) + 1;
-    if (!peer.state.opened) this.seen.failed++;
-    else if (!peer.state.done) this.seen.lost++;
+    const { opened, done, role } = peer.state;
+    if (!opened) this.seen.failed++;
+    else if (!done && !(error && role.failed?.(peer, error))) this.seen.lost++;
   }
 
   /** Turns until the condition holds or the time has passed; returns whether it holds. */
