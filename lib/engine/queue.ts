@@ -6,10 +6,11 @@ const MAX_BITS = 16;
 const MAX_CHUNK = 1 << MAX_BITS;
 /** Chunks of each size that are kept for the next queue that needs one; more while more are in use. */
 const SPARES = 64;
+const PER_USED = 3;
 
 /**
  * Left to the garbage collector, chunks of slow readers pile up by the hundred megabytes: it sees few
- * objects, and not how much memory hangs on them. So up to as many are kept as are in use: readers who
+ * objects, and not how much memory hangs on them. So some are kept for each that is in use: readers who
  * all take theirs at the same time want as many again a moment later.
  */
 class Pool {
@@ -29,7 +30,7 @@ class Pool {
   give(chunk: Uint8Array<ArrayBuffer>): void {
     this.#inUse--;
     this.#spares.push(chunk);
-    const most = Math.max(SPARES, this.#inUse);
+    const most = Math.max(SPARES, PER_USED * this.#inUse);
     while (this.#spares.length > most) this.#spares.pop();
   }
 }
