@@ -28,8 +28,11 @@ export type ServerStats =
   >
   & { errors: Record<string, number> };
 
-/** Memory that may come and go without meaning anything: a part of it, and a fixed amount. */
-export const TOLERANCE = { share: 0.05, bytes: 8e6 };
+/**
+ * Memory that may come and go without meaning anything: a part of it, and a fixed amount. A heap that is
+ * collected breathes: over three minutes the faults scenario goes between 113 and 135 MB, and no further.
+ */
+export const TOLERANCE = { share: 0.1, bytes: 12e6 };
 
 /** A server process under observation. */
 export class Watch {
