@@ -2,9 +2,11 @@
 import { describe, expect, it } from "bun:test";
 import { spawn } from "node:child_process";
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cliCommand, root } from "./support/cli.ts";
+import { sleep } from "./support/waiting.ts";
 
 /** Run by .ci/run on a clean checkout: they set up what this test runs in. */
 const SET_UP = ["npm ci && npm start -- stress", "npm ci && npm test"];
@@ -26,6 +28,26 @@ const blocks = (file: string): string[] =>
   );
 
 const quote = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
+
+/**
+ * Only one at a time: the documents use the ports that a reader would, and the suites of two runtimes may
+ * run at once. Whoever listens on this port has the turn, and gives it back when it ends, however it does.
+ */
+const TURN = { host: "127.0.0.1", port: 9987 };
+
+async function takeTurn(): Promise<Server> {
+  for (;;) {
+    const server = createServer();
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once("error", reject).listen(TURN, resolve);
+      });
+      return server;
+    } catch {
+      await sleep(100);
+    }
+  }
+}
 
 /** Runs a block in a shell where `iomux` is this checkout's, and ends what it left running. */
 function runBlock(script: string): Promise<{ code: number | null; output: string }> {
@@ -61,7 +83,8 @@ describe("the documentation", () => {
       const title = script.trim().replaceAll("\n", "; ");
       if (SET_UP.includes(script.trim())) continue;
       it(`${file} shows a command that works: ${title}`, async () => {
-        const { code, output } = await runBlock(script);
+        const turn = await takeTurn();
+        const { code, output } = await runBlock(script).finally(() => turn.close());
         expect(`${code} ${output}`).toMatch(/^0 /);
         for (const word of ["hello", "every byte before the end"]) {
           if (script.includes(word)) expect(output.toLowerCase()).toContain(word);
