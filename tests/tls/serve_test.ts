@@ -116,7 +116,7 @@ describe("serve with TLS", () => {
     await using server = await serveTls();
     using peer = Peer.dial({ port: server.port });
     peer.end();
-    const stats = await server.statsWhen(({ active, accepted }) => active === 0 && accepted === 1);
+    const stats = await server.statsWhen(({ closed }) => closed === 1);
     expect(stats.errors).toEqual({ TLS_HANDSHAKE: 1 });
   });
 
