@@ -7,7 +7,8 @@ failed=0
 budget=1140 # seconds for everything together, a little less than the 20 minutes allowed
 log=$(mktemp)
 unrun=$(mktemp) # what could not be run, with the reason: all such lines of all steps
-trap 'rm -f "$log" "$unrun"' EXIT
+wrong=$(mktemp) # what failed, as told by the runners: the end of the output has it once more
+trap 'rm -f "$log" "$unrun" "$wrong"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -25,11 +26,24 @@ run() {
   local took=$((SECONDS - start)) lines
   lines=$(sed 's/\x1b\[[0-9;]*m//g' "$log" | tr -d '\r' | sed -n 's/^ *not run: //p' | sort -u)
   [ -z "$lines" ] || echo "$name: ${lines//$'\n'/$'\n'$name: }" >>"$unrun"
+  if [ "$status" != 0 ] && [ "$status" != 77 ]; then failures "$name" >>"$wrong"; fi
   case $status in
     0) echo "--- $name: passed, $took s" ;;
     77) echo "--- $name: not run, $took s ($(paste -sd ';' <<<"$lines"))" ;;
     *) echo "--- $name: FAILED, $took s (exit status $status)" ;;
   esac
+}
+
+# failures NAME : what $log says of failing tests (of Bun's with the lines before, of the others' with
+# those after), else its last lines.
+failures() {
+  local plain
+  plain=$(sed 's/\x1b\[[0-9;]*m//g' "$log" | tr -d '\r')
+  printf '\n--- failed: %s\n' "$1"
+  {
+    grep -B 14 '^(fail)' <<<"$plain"
+    grep -A 16 -E '^(✖ failing tests:| ERRORS )|^.* => \./.*:[0-9]+:[0-9]+$' <<<"$plain"
+  } | tail -n 80 | grep . || tail -n 15 <<<"$plain"
 }
 
 # step NAME COMMAND... : counts as one.
@@ -83,6 +97,7 @@ not_run() { echo "$1: $2" >>"$unrun"; }
 
 total() {
   if [ -s "$unrun" ]; then printf '\n--- not run\n' && sed 's/^/not run: /' "$unrun"; fi
+  cat "$wrong"
   printf '\n%s s in all\n' "$SECONDS"
   printf '%s passed, %s failed\n' "$passed" "$failed"
   [ "$failed" = 0 ]
