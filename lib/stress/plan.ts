@@ -1,30 +1,56 @@
-/** What a run is asked to do, what its threads report, and what comes out: plain data only. */
+/** What a run is asked to do, and what its threads say: plain data, which goes to other threads. */
 import type { SelectorName } from "../selectors/mod.ts";
 import type { TlsClientOptions } from "../tls/mod.ts";
-import type { Mismatch } from "./verifier.ts";
-import type { Distribution } from "./recorder.ts";
-
-/** What must come back for what is sent. */
-export type Expect = "echo" | "upper" | "none";
+import type { Expectation } from "./expectation.ts";
+import type { Mismatch, SlowConnection } from "./result.ts";
 
 /** Where the target is; addresses are numeric by now. */
 export type Target =
   | { readonly host: string; readonly port: number }
   | { readonly path: string };
 
+/** A part of a run. The last one lasts for as long as the run does. */
+export interface Stage {
+  readonly durationMs: number;
+  /** Messages a second over all connections at its begin and its end, between which it is linear. */
+  readonly rate?: { readonly from: number; readonly to: number };
+  /** Connections that take part, likewise. */
+  readonly connections?: { readonly from: number; readonly to: number };
+}
+
 /** A run. Durations are in milliseconds. */
 export interface Plan {
   readonly target: Target;
   readonly connections: number;
-  /** Stop after this time; null for no limit. */
+  /** Stop after this time, warm-up not included; null for no limit. */
   readonly durationMs: number | null;
   /** Stop after this many messages over all connections; null for no limit. */
   readonly messages: number | null;
-  /** Bytes of one message. */
+  /** Bytes of one message of the seeded stream. */
   readonly size: number;
-  readonly expect: Expect;
-  /** Messages in flight on a connection. */
-  readonly pipeline: number;
+  /** A message with escapes and placeholders, in place of the seeded stream; null for that. */
+  readonly message: string | null;
+  readonly expect: Expectation;
+  /** Messages in flight on a connection; null for any number, as in an open loop. */
+  readonly pipeline: number | null;
+  /** Open loop: messages a second over all connections; null in a closed loop. */
+  readonly rate: number | null;
+  /** How the rate or the number of connections changes; empty for a run that is always the same. */
+  readonly stages: readonly Stage[];
+  /** Connects a second over all threads; null for as fast as they come. */
+  readonly connectRate: number | null;
+  /** Connections begin spread over this time, and a rate rises from 0 during it. */
+  readonly rampMs: number;
+  /** Each connection exchanges one message and then stays idle. */
+  readonly hold: boolean;
+  /** Connect anew after this many messages; null for never. */
+  readonly messagesPerConnection: number | null;
+  /** Replace connections that were lost. */
+  readonly reconnect: boolean;
+  /** Not counted, before `durationMs` begins. */
+  readonly warmupMs: number;
+  /** Local addresses to spread over; empty for the system's choice. */
+  readonly sources: readonly string[];
   readonly workers: number;
   readonly clientSelector: SelectorName | "auto";
   /** For a connect, and for a reply. */
@@ -37,38 +63,48 @@ export interface Plan {
 /** The part of a run that one thread drives. */
 export interface LoadData {
   readonly plan: Plan;
+  /** Which of the threads this is, and of how many. */
+  readonly worker: number;
+  readonly workers: number;
   /** This thread's connections: numbers from `first`, `count` of them. */
   readonly first: number;
   readonly count: number;
   /** One Int32: the latest command. */
   readonly control: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
+  /** Four recorders, see recorder.ts. */
+  readonly recorders: SharedArrayBuffer;
 }
 
 /** Commands to the threads. `go` when everybody is connected, `stop` at an interrupt. */
 export const LOAD_COMMAND = { connect: 0, go: 1, stop: 2 } as const;
 
-/** What a thread has done. Times are milliseconds since the epoch. */
+/** What a thread has done; what it counts while it runs lies in shared memory. */
 export interface LoadResult {
   readonly established: number;
   readonly failed: number;
   readonly lost: number;
+  readonly reconnected: number;
   readonly peak: number;
   readonly sent: number;
   readonly received: number;
-  readonly verified: number;
   readonly mismatched: number;
   readonly timedOut: number;
   readonly unanswered: number;
+  /** When counting began and ended, in milliseconds since the epoch. */
   readonly startedAt: number;
   readonly endedAt: number;
-  readonly latency: string;
-  readonly connect: string;
   readonly firstMismatch: Mismatch | null;
   /** Why TLS has failed on the first connection on which it has: code and message. */
   readonly tlsFailure: { readonly code: string; readonly message: string } | null;
-  /** CPU time of the thread during the run, in milliseconds. */
-  readonly cpuMs: number;
+  /** CPU time of the thread while it counted, in milliseconds. */
+  readonly cpu: { readonly user: number; readonly system: number };
+  readonly stalls: { readonly count: number; readonly maxMs: number };
+  readonly scheduled: number;
+  readonly unsent: number;
+  readonly slowest: readonly SlowConnection[];
+  readonly bytesIn: number;
+  readonly bytesOut: number;
   readonly selector: string;
 }
 
@@ -76,47 +112,3 @@ export interface LoadResult {
 export type LoadMessage =
   | { readonly type: "connected"; readonly wakeFd: number }
   | { readonly type: "result"; readonly result: LoadResult };
-
-/** The result of a run, as `--json` prints it. Latencies are in microseconds. */
-export interface StressResult {
-  iomux: string;
-  target: string;
-  selector: string;
-  config: Record<string, unknown>;
-  interrupted: boolean;
-  duration_s: number;
-  connections: {
-    requested: number;
-    established: number;
-    failed: number;
-    lost: number;
-    reconnected: number;
-    peak: number;
-  };
-  messages: {
-    sent: number;
-    received: number;
-    verified: number;
-    mismatched: number;
-    timed_out: number;
-    lost: number;
-  };
-  bytes: { sent: number; received: number };
-  rate: { messages_per_s: number; bytes_per_s: number };
-  latency_us: Distribution;
-  /** From the scheduled send; null in a closed loop, which has no schedule. */
-  latency_corrected_us: Distribution | null;
-  connect_us: Distribution;
-  errors: Record<string, number>;
-  first_mismatch: Mismatch | null;
-  generator: {
-    /** CPU use of the busiest generator thread, in percent of one CPU. */
-    cpu_percent: number;
-    schedule_lag_us: { p50: number; p99: number; max: number };
-    bottleneck: boolean;
-    reason: string | null;
-  };
-  server: unknown;
-  thresholds: { expression: string; value: number; ok: boolean }[];
-  verdict: "pass" | "fail" | "invalid";
-}

@@ -1,0 +1,36 @@
+/** What goes out and what must come back, for all connections of a thread. */
+import type { Mismatch } from "./result.ts";
+
+/** Follows the replies that one connection receives. */
+export interface Replies {
+  /**
+   * Takes the next bytes, when `sent` messages of the connection have been sent in all. Returns how many
+   * replies these bytes have completed. Look at `broken` afterwards.
+   */
+  take(bytes: Uint8Array, sent: number): number;
+  /** Something was wrong. What arrives from now on is evidence. */
+  readonly broken: boolean;
+  /** There is enough evidence to classify the mismatch without waiting for more. */
+  readonly conclusive: boolean;
+  /** The last bytes ended in the middle of a reply: an end of the stream here cuts it short. */
+  readonly partial: boolean;
+  /** What went wrong at the first wrong byte, of a connection that has sent `sent` messages. */
+  mismatch(sent: number): Mismatch;
+  /** The peer ended its stream in the middle of a reply. */
+  truncation(sent: number): Mismatch;
+}
+
+/** Makes messages, and what follows their replies. */
+export interface Traffic {
+  /**
+   * The bytes of `count` messages of a connection, from its message number `first` on. They are lent
+   * until the next call.
+   */
+  messages(connection: number, first: number, count: number): Uint8Array;
+  /**
+   * Follows the replies of a connection whose next message is number `first`. After a reconnect a
+   * connection keeps its number and goes on counting, so that what an earlier one has left behind is
+   * recognized as foreign to it.
+   */
+  replies(connection: number, first: number): Replies;
+}
