@@ -1,10 +1,7 @@
-/** Latencies in an HDR histogram: recorded in nanoseconds, merged without loss, shown in microseconds. */
-import {
-  build,
-  decodeFromCompressedBase64,
-  encodeIntoCompressedBase64,
-  type Histogram,
-} from "hdr-histogram-js";
+/**
+ * Durations counted in buckets: HdrHistogram's layout (Gil Tene) with three significant digits, in memory
+ * that another thread can look at while the run goes on.
+ */
 
 /** A distribution, in microseconds. */
 export interface Distribution {
@@ -19,67 +16,187 @@ export interface Distribution {
   readonly count: number;
 }
 
-const NS_PER_MS = 1e6;
-/** The finest step that is kept. */
-const STEP_NS = 100;
-/** Shorter durations than this many steps, nearly all of them, are first counted in an array. */
-const STEPS = 1 << 16;
+/** Nanoseconds of one unit, the finest step that is kept. */
+export const UNIT_NS = 100;
+const UNITS_PER_MS = 1e6 / UNIT_NS;
+const UNITS_PER_US = 1e3 / UNIT_NS;
+/** Units up to here are counted exactly, longer ones in steps of a 1024th or finer. */
+const EXACT = 2048;
+/** The highest value with a bucket of its own, in units: 429 seconds. */
+export const HIGHEST = 2 ** 32 - 1;
+/** Slots before the buckets, see the getters. */
+const HEADER = 5;
+const BUCKETS = 21 * 1024 + EXACT;
 
-/** A histogram of durations. Three significant digits, from 100 ns; it grows to hours. */
+/** Bytes of a recorder's memory. */
+export const RECORDER_BYTES = (HEADER + BUCKETS) * 8;
+
+/** Which bucket counts a value. */
+export function bucketOf(units: number): number {
+  if (units < EXACT) return units;
+  const shift = 21 - Math.clz32(units);
+  return (shift << 10) + (units >>> shift);
+}
+
+/** The lowest value of a bucket, in units. */
+export function lowestOf(bucket: number): number {
+  if (bucket < EXACT) return bucket;
+  const shift = (bucket >>> 10) - 1;
+  return (bucket - (shift << 10)) * 2 ** shift;
+}
+
+/** A histogram of durations. Counts are whole numbers below 2^53, for which Float64Array has room. */
 export class Recorder {
-  readonly #histogram: Histogram = build({
-    lowestDiscernibleValue: STEP_NS,
-    highestTrackableValue: 60e9,
-    numberOfSignificantValueDigits: 3,
-    autoResize: true,
-    bitBucketSize: 32,
-  });
+  readonly #slots: Float64Array;
 
-  /** Recording into the histogram itself takes ten times as long, for every message of a run. */
-  readonly #steps = new Uint32Array(STEPS);
+  /** A fresh one, or one on shared memory that another recorder may write to. */
+  constructor(memory: ArrayBufferLike = new ArrayBuffer(RECORDER_BYTES), index = 0) {
+    this.#slots = new Float64Array(memory, index * RECORDER_BYTES, HEADER + BUCKETS);
+  }
 
-  /** Records a duration in milliseconds. */
+  get count(): number {
+    return this.#slots[0]!;
+  }
+  /** How many values were above the range: they count in the highest bucket, and in `max` as they are. */
+  get overflow(): number {
+    return this.#slots[1]!;
+  }
+  /** The sum of all values, the highest, and the lowest plus one (so that 0 is none), in units. */
+  get #sum(): number {
+    return this.#slots[2]!;
+  }
+  get #max(): number {
+    return this.#slots[3]!;
+  }
+  get #min(): number {
+    return this.#slots[4]! - 1;
+  }
+
+  /** Records a duration in milliseconds. What a clock that went back makes negative counts as 0. */
   record(ms: number): void {
-    const step = Math.round(ms * (NS_PER_MS / STEP_NS));
-    if (step >= 0 && step < STEPS) this.#steps[step]!++;
-    else this.#histogram.recordValue(Math.max(0, step * STEP_NS));
-  }
-
-  /** Moves what was counted by steps into the histogram, which is then complete. */
-  #complete(): Histogram {
-    for (let step = 0; step < STEPS; step++) {
-      const count = this.#steps[step]!;
-      if (count > 0) this.#histogram.recordValueWithCount(step * STEP_NS, count);
+    const slots = this.#slots;
+    const units = Math.max(0, Math.round(ms * UNITS_PER_MS));
+    slots[0]!++;
+    slots[2]! += units;
+    if (units > slots[3]!) slots[3] = units;
+    if (units < slots[4]! || slots[4] === 0) slots[4] = units + 1;
+    if (units <= HIGHEST) slots[HEADER + bucketOf(units)]!++;
+    else {
+      slots[1]!++;
+      slots[HEADER + BUCKETS - 1]!++;
     }
-    this.#steps.fill(0);
-    return this.#histogram;
   }
 
-  /** The standard V2 encoding, which every HdrHistogram tool reads. */
-  encode(): string {
-    return encodeIntoCompressedBase64(this.#complete());
+  /** Counts `count` values of a bucket whose value is `units`, as decoders do. */
+  recordUnits(units: number, count: number): void {
+    const slots = this.#slots;
+    slots[0]! += count;
+    slots[2]! += units * count;
+    slots[3] = Math.max(slots[3]!, units);
+    slots[4] = slots[4] === 0 ? units + 1 : Math.min(slots[4]!, units + 1);
+    slots[HEADER + bucketOf(Math.min(units, HIGHEST))]! += count;
   }
 
-  /** Adds another recorder's encoded histogram. */
-  merge(encoded: string): void {
-    this.#histogram.add(decodeFromCompressedBase64(encoded, 32, false));
+  /** Replaces what the buckets know only about: for a decoder that was told more. */
+  refine(exact: { min: number; max: number; sum: number; overflow: number }): void {
+    this.#slots[1] = exact.overflow;
+    this.#slots[2] = exact.sum;
+    this.#slots[3] = exact.max;
+    this.#slots[4] = exact.min + 1;
   }
 
+  /** Forgets everything. */
+  reset(): void {
+    this.#slots.fill(0);
+  }
+
+  /** Adds what another one has recorded. */
+  add(other: Recorder): void {
+    const [mine, others] = [this.#slots, other.#slots];
+    const [max, min] = [
+      Math.max(mine[3]!, others[3]!),
+      [mine[4]!, others[4]!].filter((m) => m > 0),
+    ];
+    for (let i = 0; i < mine.length; i++) mine[i]! += others[i]!;
+    mine[3] = max;
+    mine[4] = min.length > 0 ? Math.min(...min) : 0;
+  }
+
+  /** What it has now, in memory of its own. */
+  copy(): Recorder {
+    const copy = new Recorder();
+    copy.#slots.set(this.#slots);
+    return copy;
+  }
+
+  /** What was recorded after `earlier`, a copy of this one. Its extremes are those of its buckets. */
+  since(earlier: Recorder): Recorder {
+    const interval = new Recorder();
+    const slots = interval.#slots;
+    for (let i = 0; i < slots.length; i++) slots[i] = this.#slots[i]! - earlier.#slots[i]!;
+    slots[3] = slots[4] = 0;
+    const filled = (bucket: number) => slots[HEADER + bucket]! > 0;
+    let [low, high] = [0, BUCKETS - 1];
+    while (low < BUCKETS && !filled(low)) low++;
+    while (high > low && !filled(high)) high--;
+    if (low === BUCKETS) return interval;
+    slots[4] = lowestOf(low) + 1;
+    slots[3] = Math.min(highestOf(high), this.#max);
+    return interval;
+  }
+
+  /** The filled buckets from low to high: the highest duration of each, in microseconds, and its count. */
+  *buckets(): Generator<[us: number, count: number]> {
+    for (const [units, count] of this.units()) yield [units / UNITS_PER_US, count];
+  }
+
+  /** The same in units. */
+  *units(): Generator<[units: number, count: number]> {
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      const count = this.#slots[HEADER + bucket]!;
+      if (count > 0) yield [Math.min(highestOf(bucket), this.#max), count];
+    }
+  }
+
+  /** What `percent` percent of all values do not exceed, in microseconds; 0 without values. */
+  percentile(percent: number): number {
+    const wanted = Math.max(1, Math.ceil(this.count * Math.min(percent, 100) / 100 - 1e-9));
+    let seen = 0;
+    for (const [units, count] of this.units()) {
+      seen += count;
+      if (seen >= wanted) return round(units);
+    }
+    return 0;
+  }
+
+  /** All of the usual figures, in one pass. */
   summary(): Distribution {
-    const h = this.#complete();
-    const us = (ns: number) => Math.round(ns / 100) / 10;
-    const at = (percentile: number) => us(h.getValueAtPercentile(percentile));
-    const empty = h.totalCount === 0;
+    const { count } = this;
+    const marks = [50, 90, 99, 99.9, 99.99].map((p) => Math.ceil(count * p / 100 - 1e-9));
+    const at: number[] = [];
+    let seen = 0;
+    for (const [units, n] of this.units()) {
+      seen += n;
+      while (at.length < marks.length && seen >= marks[at.length]!) at.push(round(units));
+      if (at.length === marks.length) break;
+    }
+    const [p50 = 0, p90 = 0, p99 = 0, p99_9 = 0, p99_99 = 0] = at;
+    const empty = count === 0;
     return {
-      min: empty ? 0 : us(h.minNonZeroValue),
-      mean: empty ? 0 : us(h.mean),
-      p50: at(50),
-      p90: at(90),
-      p99: at(99),
-      p99_9: at(99.9),
-      p99_99: at(99.99),
-      max: empty ? 0 : us(h.maxValue),
-      count: h.totalCount,
+      min: empty ? 0 : round(this.#min),
+      mean: empty ? 0 : round(this.#sum / count),
+      ...{ p50, p90, p99, p99_9, p99_99 },
+      max: round(this.#max),
+      count,
     };
   }
+
+  /** What the buckets do not tell, for an encoder; in units. */
+  get exact(): { min: number; max: number; sum: number; overflow: number } {
+    return { min: this.#min, max: this.#max, sum: this.#sum, overflow: this.overflow };
+  }
 }
+
+const highestOf = (bucket: number) => bucket < EXACT ? bucket : lowestOf(bucket + 1) - 1;
+/** Microseconds, to a tenth. */
+const round = (units: number) => Math.round(units) / UNITS_PER_US;
