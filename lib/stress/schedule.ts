@@ -1,0 +1,112 @@
+/** How a quantity goes over the time of a run, and when each message of an open loop is due. */
+import type { Plan } from "./plan.ts";
+
+/** A piece of a profile, linear from `from` to `to`. */
+export interface Segment {
+  readonly durationMs: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Messages a second over all connections, from the begin of the warm-up; empty in a closed loop. */
+export function rateProfile(plan: Plan): Segment[] {
+  const { stages, rate, rampMs, warmupMs } = plan;
+  const rates = stages.flatMap(({ durationMs, rate }) => rate ? [{ durationMs, ...rate }] : []);
+  if (rates.length > 0) return warmed(warmupMs, rates);
+  if (rate === null) return [];
+  const ramp = rampMs > 0 ? [{ durationMs: rampMs, from: 0, to: rate }] : [];
+  return [...ramp, { durationMs: Infinity, from: rate, to: rate }];
+}
+
+/** Connections that take part, over all threads; empty when all do from the start. */
+export function connectionProfile(plan: Plan): Segment[] {
+  const { stages, connections, rampMs, warmupMs } = plan;
+  const counts = stages.flatMap(({ durationMs, connections: n }) =>
+    n ? [{ durationMs, ...n }] : []
+  );
+  if (counts.length > 0) return warmed(warmupMs, counts);
+  return rampMs > 0 ? [{ durationMs: rampMs, from: 0, to: connections }] : [];
+}
+
+/** A warm-up is a run as in the first moment of the first stage. */
+const warmed = (warmupMs: number, segments: Segment[]): Segment[] => {
+  const { from } = segments[0]!;
+  return warmupMs > 0 ? [{ durationMs: warmupMs, from, to: from }, ...segments] : segments;
+};
+
+/** The value of a profile at a time; after its end, its last one. */
+export function valueAt(profile: readonly Segment[], ms: number): number {
+  let left = ms;
+  for (const { durationMs, from, to } of profile) {
+    if (left < durationMs) {
+      return from + (durationMs === Infinity ? 0 : (to - from) * left / durationMs);
+    }
+    left -= durationMs;
+  }
+  return profile.at(-1)?.to ?? 0;
+}
+
+/** A segment in milliseconds, with how many messages of all threads are due before and after it. */
+interface Piece {
+  readonly start: number;
+  readonly length: number;
+  readonly before: number;
+  readonly after: number;
+  readonly from: number;
+  readonly slope: number;
+}
+
+/** When the messages of one thread are due: its share of all, evenly between those of the others. */
+export class Schedule {
+  readonly #pieces: Piece[] = [];
+  readonly #share: number;
+  readonly #phase: number;
+
+  /**
+   * Of a rate of messages a second. `share` of all messages are this thread's; `phase`, from 0 to below
+   * 1, shifts them, so that threads do not send at the same moments.
+   */
+  constructor(profile: readonly Segment[], share: number, phase: number) {
+    this.#share = share;
+    this.#phase = phase;
+    let start = 0;
+    let before = 0;
+    for (const { durationMs, from, to } of [...profile, endless(profile)]) {
+      const slope = durationMs === Infinity ? 0 : (to - from) / 1000 / durationMs;
+      const after = before + (from + to === 0 ? 0 : durationMs * (from + to) / 2 / 1000);
+      this.#pieces.push({ start, before, after, length: durationMs, from: from / 1000, slope });
+      start += durationMs;
+      before = after;
+    }
+  }
+
+  /** When message `index` is due, in milliseconds from the start; Infinity when it never is. */
+  timeOf(index: number): number {
+    const number = (index + this.#phase) / this.#share;
+    for (const { start, before, after, from, slope } of this.#pieces) {
+      if (number >= after) continue;
+      const n = number - before;
+      if (n <= 0) return start;
+      // n = from x + slope x^2 / 2, solved in the form that loses no digits when the slope is small.
+      return start + 2 * n / (from + Math.sqrt(Math.max(0, from * from + 2 * slope * n)));
+    }
+    return Infinity;
+  }
+
+  /** How many messages are due before a time. */
+  dueBefore(ms: number): number {
+    let due = 0;
+    for (const { start, before, length, from, slope } of this.#pieces) {
+      if (ms < start) break;
+      const x = Math.min(ms - start, length);
+      due = before + from * x + slope * x * x / 2;
+    }
+    return Math.max(0, Math.ceil(due * this.#share - this.#phase));
+  }
+}
+
+/** A profile's last rate goes on. */
+const endless = (profile: readonly Segment[]): Segment => {
+  const last = profile.at(-1)?.to ?? 0;
+  return { durationMs: Infinity, from: last, to: last };
+};
