@@ -82,6 +82,8 @@ export function collectStats(
   population: Population,
   startedAt: number,
 ): Stats {
+  // First: they count on meanwhile. Whoever is gone by now is in all that is read from here on.
+  const { active, peak } = population;
   const sum = (slot: number) => workers.reduce((total, { slots }) => total + slots[slot]!, 0);
   const errors: Record<string, number> = {};
   for (const [errno, count] of workers.flatMap((counters) => counters.errors())) {
@@ -92,8 +94,8 @@ export function collectStats(
     selector,
     workers: workers.length,
     accepted: sum(COUNTER.accepted),
-    active: population.active,
-    peak: population.peak,
+    active,
+    peak,
     rejected: sum(COUNTER.rejected),
     denied: sum(COUNTER.denied),
     closed: sum(COUNTER.closed),
