@@ -9,6 +9,8 @@ export const EXIT = {
   timeout: 4,
   peerGone: 5,
   verification: 6,
+  threshold: 7,
+  invalid: 8,
   sigint: 130,
   brokenPipe: 141,
   sigterm: 143,

@@ -1,6 +1,6 @@
 /** Options as all commands declare them: with an environment variable, and values with units. */
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
-import { parseCount, parseDuration, parseSize } from "./units.ts";
+import { parseCount, parseDuration, parseRate, parseSize } from "./units.ts";
 
 /** An option whose value can also come from IOMUX_<OPTION>; `--help` shows the name. */
 export function option<const Flags extends string>(
@@ -31,6 +31,9 @@ export const parser = <T>(parse: (text: string) => T): (text: string) => T => (t
 export const size: (text: string) => number = parser(parseSize);
 /** A value in milliseconds. */
 export const duration: (text: string) => number = parser(parseDuration);
+
+/** A number a second. */
+export const rate: (text: string) => number = parser(parseRate);
 
 /** A whole number of at least 1. */
 export const atLeastOne: (text: string) => number = parser((text) => {

@@ -82,6 +82,14 @@ export function parseCount(text: string): number {
   return count;
 }
 
+/** Per second: "100", "0.5", "10k", with or without "/s". */
+export function parseRate(text: string): number {
+  const use = "a rate, such as 100, 10k or 1m a second";
+  const rate = parse(text.replace(/\/s$/, ""), MULTIPLES, 1, use, text);
+  if (rate <= 0) throw new UnitError(`"${text}" is not a rate above 0`);
+  return rate;
+}
+
 const shorten = (value: number) =>
   value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 

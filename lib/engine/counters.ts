@@ -41,9 +41,9 @@ export class Counters {
     this.slots = new Float64Array(memory);
   }
 
-  /** Counts an error by its number. */
-  countError(errno: number): void {
-    this.slots[ERRORS + Math.min(errno, MAX_ERRNO - 1)]!++;
+  /** Counts an error by its number, or takes one back that was cured. */
+  countError(errno: number, count: 1 | -1 = 1): void {
+    this.slots[ERRORS + Math.min(errno, MAX_ERRNO - 1)]! += count;
   }
 
   /** The counted errors as [number, count]. */

@@ -5,6 +5,8 @@ import {
   AF_INET,
   AF_INET6,
   AF_UNIX,
+  IP_BIND_ADDRESS_NO_PORT,
+  IPPROTO_IP,
   IPPROTO_IPV6,
   IPV6_V6ONLY,
   POLLOUT,
@@ -129,6 +131,7 @@ export function openConnection(options: ConnectOptions): number {
   try {
     if (bind) {
       const local = { host: numeric(bind.host), port: bind.port ?? 0 };
+      if (!bind.port) leavePortToConnect(fd);
       const length = packAddress(sockaddr.view, local);
       const action = `bind ${show(local.host, local.port)}`;
       check(c.bind(fd, sockaddr.pointer, length), "bind", action);
@@ -153,6 +156,16 @@ export function openConnection(options: ConnectOptions): number {
   } catch (error) {
     closeFd(fd);
     throw error;
+  }
+}
+
+/** Else a port is taken for connections to anywhere, and an address has only 28,000 of them. */
+function leavePortToConnect(fd: number): void {
+  if (IP_BIND_ADDRESS_NO_PORT === -1) return;
+  try {
+    setInt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+  } catch {
+    // Kernels before 4.2 do not know it: the port is chosen at once, as ever.
   }
 }
 

@@ -1,19 +1,27 @@
 /** One connection of the load: what it has sent, what must come back, and when each message left. */
-import type { Verifier } from "./verifier.ts";
+import type { Connection } from "../engine/mod.ts";
+import type { Replies } from "./traffic.ts";
+
+/** A connection of the load in its engine. */
+export type Peer = Connection<Flow>;
 
 /** The state of a connection under load. */
 export class Flow {
-  /** The connection's number in the run; its stream depends on it. */
-  readonly index: number;
-  readonly verifier: Verifier;
+  /** The connection's number in the thread; it stays the same when it connects anew. */
+  readonly slot: number;
+  readonly replies: Replies;
+  /** The number of its first message, which is not 0 after it has connected anew. */
+  readonly first: number;
   /** Messages that it may still send. */
-  quota: number;
+  left: number;
   readonly startedAt: number;
   opened = false;
   sentMessages = 0;
   receivedMessages = 0;
   /** Set once nothing more is to be sent and all replies are here. */
   finished = false;
+  /** It ends in order, by our wish: what comes after its messages is nobody's loss. */
+  leaving = false;
   /** A reply was wrong or cut short; what arrives now is evidence. */
   mismatched = false;
   /** The mismatch has been classified. */
@@ -22,39 +30,78 @@ export class Flow {
   timedOut = false;
   /** When bytes last left, for the timeout where no replies are expected. */
   progressAt = 0;
-  /** When each message in flight was sent: a ring, as replies come in order. */
-  readonly #sentAt: Float64Array;
+  /** Where it stands among those that can send, for an open loop; -1 for nowhere. */
+  position = -1;
+  readonly #times = new Times();
 
-  constructor(index: number, verifier: Verifier, quota: number, pipeline: number, now: number) {
-    this.index = index;
-    this.verifier = verifier;
-    this.quota = quota;
+  constructor(slot: number, replies: Replies, first: number, left: number, now: number) {
+    this.slot = slot;
+    this.replies = replies;
+    this.first = first;
+    this.left = left;
     this.startedAt = now;
-    this.#sentAt = new Float64Array(pipeline);
   }
 
   get inFlight(): number {
     return this.sentMessages - this.receivedMessages;
   }
 
-  /** Notes `count` messages sent now. */
-  sent(count: number, now: number): void {
-    const ring = this.#sentAt;
-    for (let i = 0; i < count; i++) ring[(this.sentMessages + i) % ring.length] = now;
-    this.sentMessages += count;
-    this.quota -= count;
+  /** Notes a message sent at `now` that was due at `due`. */
+  sent(now: number, due: number): void {
+    this.#times.push(now, due);
+    this.sentMessages++;
+    this.left--;
     this.progressAt = now;
   }
 
   /** When the oldest message in flight was sent. */
   get oldestSentAt(): number {
-    return this.#sentAt[this.receivedMessages % this.#sentAt.length]!;
+    return this.#times.sentAt;
   }
 
-  /** Takes the oldest message in flight as answered, and returns when it was sent. */
-  answered(): number {
-    const { oldestSentAt } = this;
+  /** When it was due. */
+  get oldestDueAt(): number {
+    return this.#times.dueAt;
+  }
+
+  /** Takes the oldest message in flight as answered. */
+  answered(): void {
+    this.#times.shift();
     this.receivedMessages++;
-    return oldestSentAt;
+  }
+}
+
+/** Times of the messages in flight, oldest first: replies come in order. It grows with their number. */
+class Times {
+  /** Pairs of when sent and when due. Most connections have one message in flight, many none. */
+  #ring: number[] = [0, 0];
+  #head = 0;
+  #count = 0;
+
+  get sentAt(): number {
+    return this.#ring[this.#head]!;
+  }
+  get dueAt(): number {
+    return this.#ring[this.#head + 1]!;
+  }
+
+  push(sentAt: number, dueAt: number): void {
+    if (this.#count * 2 === this.#ring.length) this.#grow();
+    const ring = this.#ring;
+    const at = (this.#head + this.#count * 2) & (ring.length - 1);
+    ring[at] = sentAt;
+    ring[at + 1] = dueAt;
+    this.#count++;
+  }
+
+  shift(): void {
+    this.#head = (this.#head + 2) & (this.#ring.length - 1);
+    this.#count--;
+  }
+
+  #grow(): void {
+    const old = this.#ring;
+    this.#ring = [...old.slice(this.#head), ...old.slice(0, this.#head), ...old.map(() => 0)];
+    this.#head = 0;
   }
 }

@@ -1,220 +1,252 @@
-/** The body of a generator thread: connections driven on an engine, in a closed loop. */
-import {
-  type Connection,
-  Counters,
-  createEngine,
-  type Engine,
-  type Handler,
-} from "../engine/mod.ts";
+/** The body of a generator thread: connections driven on an engine, in a closed or an open loop. */
+import { Counters, createEngine, type Engine, type Handler } from "../engine/mod.ts";
 import type { OSError } from "../net/mod.ts";
-import { check, ERRNO } from "../sys/errno.ts";
-import { threadCpu } from "../sys/limits.ts";
-import { c, sameBytes } from "../sys/posix.ts";
+import { ERRNO } from "../sys/errno.ts";
 import { alternate, type Loop, tlsClient, type TlsEndpoint } from "../tls/mod.ts";
-import { Connector } from "./connector.ts";
+import { ClosedLoop } from "./closed_loop.ts";
 import { type Dial, dialer } from "./dial.ts";
-import { Flow } from "./flow.ts";
-import { Oracle } from "./oracle.ts";
-import { LOAD_COMMAND, type LoadData, type LoadMessage, type LoadResult } from "./plan.ts";
+import { Fleet } from "./fleet.ts";
+import { Flow, type Peer } from "./flow.ts";
+import { createTraffic } from "./make_traffic.ts";
+import { OpenLoop } from "./open_loop.ts";
+import type { LoadData, LoadMessage, LoadResult } from "./plan.ts";
+import type { Pump } from "./pump.ts";
+import { rateProfile, Schedule } from "./schedule.ts";
+import { Sources } from "./sources.ts";
 import { Tally } from "./tally.ts";
-import { Verifier } from "./verifier.ts";
+import { runPhases } from "./thread.ts";
+import type { Traffic } from "./traffic.ts";
 import { warmUp } from "./warm_up.ts";
 
-type Peer = Connection<Flow>;
-
-/** How long evidence of a mismatch is waited for, and a peer's FIN at the end. */
-const PATIENCE_MS = 500;
+/** How long evidence of a mismatch is waited for, and a peer's FIN. */
+export const PATIENCE_MS = 500;
 /** The longest between looks at the command, as nobody can wake a thread that is still connecting. */
 const MAX_SWEEP_MS = 250;
-/** Messages per turn and connection where no reply paces them. */
-const UNPACED_BUDGET = 64;
+/** Local addresses that are tried for one connect. */
+const MAX_SOURCES = 250;
 
-const epochNow = () => performance.timeOrigin + performance.now();
-
-class Load implements Handler<Flow> {
-  readonly #data: LoadData;
-  readonly #engine: Engine;
-  readonly #tally: Tally;
-  readonly #oracle: Oracle;
-  readonly #peers = new Set<Peer>();
-  readonly #connector: Connector;
+/** All connections of a thread, and what happens to them. */
+export class Load implements Handler<Flow> {
+  readonly part: LoadData;
+  readonly engine: Engine;
+  readonly tally: Tally;
+  readonly fleet: Fleet;
+  readonly pump: Pump;
+  readonly peers: Set<Peer> = new Set();
+  /** When the latest reply came, or the latest message left where no replies are awaited. */
+  lastReply = 0;
+  /** Messages that are due earlier do not count: they belong to the warm-up. */
+  countFrom = Infinity;
+  readonly #traffic: Traffic;
   readonly #dial: Dial;
-  #running = false;
+  readonly #sources: Sources;
+  readonly #paced: boolean;
+  readonly #open: boolean;
+  /** Of each slot: messages that it may still send, and how many it has sent before it connected anew. */
+  readonly #quotas: Float64Array;
+  readonly #sent: Float64Array;
+  /** And whether it has been connected before. */
+  readonly #known: Uint8Array;
+  /** Connections that are not finished. */
+  #busy = 0;
+  #started = false;
   #stopping = false;
   /** The run is over, and connections are only said goodbye to. */
   #over = false;
-  #lastReply = 0;
+  #exhausted = 0;
 
   /** Counts in the engine's counters, and closes the engine in the end. */
   constructor(data: LoadData, engine: Engine, tls?: TlsEndpoint) {
-    const { plan } = data;
-    this.#dial = dialer(engine, plan, tls);
-    this.#data = data;
-    this.#tally = new Tally(engine.counters.slots);
-    this.#engine = engine;
-    this.#connector = new Connector(this.#engine, data.count, (number) => this.#connect(number));
-    this.#oracle = new Oracle(
-      plan.seed,
-      plan.connections,
-      plan.expect === "upper" ? "upper" : "echo",
+    const { plan, first, count, worker, workers } = data;
+    this.part = data;
+    this.engine = engine;
+    this.tally = new Tally(engine.counters.slots, data.recorders);
+    this.#traffic = createTraffic(plan);
+    this.#sources = new Sources(plan);
+    this.#dial = dialer(engine, plan, this.#sources, tls);
+    this.#paced = plan.expect.kind !== "none";
+    this.#sent = new Float64Array(count);
+    this.#known = new Uint8Array(count);
+    const profile = rateProfile(plan);
+    this.#open = profile.length > 0;
+    const share = (total: number, from: number, to: number) =>
+      Math.floor(total * to / plan.connections) - Math.floor(total * from / plan.connections);
+    if (this.#open) {
+      const most = plan.messages === null ? Infinity : share(plan.messages, first, first + count);
+      const schedule = new Schedule(profile, count / plan.connections, worker / workers);
+      this.pump = new OpenLoop(this, schedule, this.tally.lag, plan.pipeline ?? Infinity, most);
+    } else {
+      this.pump = new ClosedLoop(this, plan.pipeline ?? 1, this.#paced);
+    }
+    const limited = plan.messages !== null && !this.#open;
+    this.#quotas = Float64Array.from(
+      { length: count },
+      (_, slot) =>
+        plan.hold ? 1 : limited ? share(plan.messages!, first + slot, first + slot + 1) : Infinity,
     );
+    this.fleet = new Fleet(engine, plan, workers, count, {
+      connect: (slot) => this.#connect(slot),
+      dismiss: (slot) => this.#dismiss(slot),
+    });
   }
 
   /** Connects, waits for `go`, runs, and returns what happened. */
-  *run(post: (message: LoadMessage) => void): Loop<LoadResult> {
-    const { plan, control } = this.#data;
-    const command = new Int32Array(control);
-    const engine = this.#engine;
-    function* until(done: () => boolean): Loop<void> {
-      while (!done() && Atomics.load(command, 0) !== LOAD_COMMAND.stop) {
-        engine.turn();
-        yield;
-      }
-    }
-    this.#sweep();
-    this.#connector.run();
-    yield* until(() => this.#connector.settled);
-    // A duplicate, for main to close: this thread may end before main has heard of it.
-    const wakeFd = check(c.dup(this.#engine.wakeHandle.wakeFd), "dup");
-    post({ type: "connected", wakeFd });
-    yield* until(() => Atomics.load(command, 0) === LOAD_COMMAND.go);
-
-    const startedAt = epochNow();
-    const cpuBefore = threadCpu();
-    this.#lastReply = performance.now();
-    this.#running = true;
-    this.#stopping = Atomics.load(command, 0) === LOAD_COMMAND.stop; // before it could begin
-    if (plan.durationMs !== null) this.#engine.after(plan.durationMs, () => this.#stop());
-    for (const peer of this.#peers) this.#fill(peer, performance.now());
-    yield* until(() => this.#idle);
-    const endedAt = performance.timeOrigin + this.#lastReply;
-    const cpu = threadCpu();
-    this.#running = false;
-    this.#over = true;
-    yield* this.#sayGoodbye(until);
-    this.#engine.close();
-    return {
-      ...this.#tally.summary(),
-      startedAt,
-      endedAt,
-      cpuMs: cpu.user + cpu.system - cpuBefore.user - cpuBefore.system,
-      selector: this.#engine.selector,
-    };
+  run(post: (message: LoadMessage) => void): Loop<LoadResult> {
+    return runPhases(this, post);
   }
 
   /** Nothing is in flight, and nothing more is to be sent. */
-  get #idle(): boolean {
-    if (this.#peers.size === 0) return true;
-    if (!this.#stopping && this.#data.plan.messages === null) return false;
-    for (const peer of this.#peers) if (!peer.state.finished) return false;
-    return true;
+  get idle(): boolean {
+    if (this.fleet.growing) return false;
+    if (this.peers.size === 0) return true;
+    const { messages } = this.part.plan;
+    return this.#busy === 0 && (this.#stopping || messages !== null);
   }
 
-  #connect(number: number): void {
-    const { plan, first } = this.#data;
-    const index = first + number;
-    const verifier = new Verifier(this.#oracle, index, sameBytes);
-    const flow = new Flow(index, verifier, this.#quota(index), plan.pipeline, performance.now());
-    this.#peers.add(this.#dial(this, flow));
-  }
-
-  /** This connection's share of the messages. */
-  #quota(index: number): number {
-    const { messages, connections } = this.#data.plan;
-    if (messages === null) return Infinity;
-    return Math.floor(messages / connections) + (index < messages % connections ? 1 : 0);
+  #connect(slot: number): void {
+    const now = performance.now();
+    const first = this.#sent[slot]!;
+    const left = Math.min(this.#quotas[slot]!, this.part.plan.messagesPerConnection ?? Infinity);
+    const replies = this.#traffic.replies(this.part.first + slot, first);
+    this.#busy++;
+    this.peers.add(this.#dial(this, new Flow(slot, replies, first, left, now)));
   }
 
   open(peer: Peer): void {
-    peer.state.opened = true;
-    this.#tally.established++;
-    this.#tally.connect.record(performance.now() - peer.state.startedAt);
-    this.#connector.ended();
+    const flow = peer.state;
+    const now = performance.now();
+    flow.opened = true;
+    this.#exhausted = 0;
+    this.tally.connect.record(now - flow.startedAt);
+    this.tally.opened(this.#known[flow.slot] === 1);
+    this.#known[flow.slot] = 1;
+    this.fleet.attempted(flow.slot, true);
+    if (this.#stopping || this.fleet.wants(flow.slot)) this.pump.ready(peer, now);
+    else this.#leave(peer);
   }
 
   data(peer: Peer, bytes: Uint8Array): void {
-    const { plan } = this.#data;
-    if (plan.expect === "none") return;
+    if (!this.#paced) return;
     const flow = peer.state;
     const now = performance.now();
-    const { verifier } = flow;
-    const wasBroken = verifier.broken;
-    const right = verifier.take(bytes, flow.sentMessages * plan.size);
-    const complete = Math.floor(verifier.offset / plan.size) - flow.receivedMessages;
-    for (let i = 0; i < complete; i++) this.#tally.latency.record(now - flow.answered());
-    this.#tally.verified(complete);
-    this.#lastReply = now;
-    if (right === bytes.length) return this.#fill(peer, now);
+    const { replies } = flow;
+    const wasBroken = replies.broken;
+    const complete = replies.take(bytes, flow.sentMessages);
+    for (let i = 0; i < complete; i++) this.#answered(flow, now);
+    this.lastReply = now;
+    if (!replies.broken) return this.pump.ready(peer, now);
     if (!wasBroken) {
       this.#countMismatch(flow);
-      this.#engine.after(PATIENCE_MS, () => this.#conclude(peer));
-    } else if (verifier.conclusive) this.#conclude(peer);
+      this.engine.after(PATIENCE_MS, () => this.#conclude(peer));
+    } else if (replies.conclusive) this.#conclude(peer);
   }
 
-  /** Keeps the pipeline full, with one system call for all messages that there is room for. */
-  #fill(peer: Peer, now: number): void {
-    const { plan } = this.#data;
-    const flow = peer.state;
-    if (!this.#running || !flow.opened || peer.closed) return;
-    if (plan.expect === "none") return this.#fillUnpaced(peer);
-    const room = this.#stopping ? 0 : Math.min(plan.pipeline - flow.inFlight, flow.quota);
-    if (room > 0) this.#sendMessages(peer, room, now);
-    else if (flow.inFlight === 0) flow.finished = true;
-  }
-
-  #fillUnpaced(peer: Peer): void {
-    const flow = peer.state;
-    for (let budget = UNPACED_BUDGET; budget > 0; budget--) {
-      if (peer.closed || peer.queued > 0) return; // `writable` goes on
-      if (this.#stopping || flow.quota <= 0) {
-        flow.finished = true;
-        return;
-      }
-      this.#sendMessages(peer, 1, performance.now());
-      this.#lastReply = flow.progressAt;
+  #answered(flow: Flow, now: number): void {
+    const dueAt = flow.oldestDueAt;
+    if (dueAt >= this.countFrom) {
+      this.tally.latency.record(now - flow.oldestSentAt);
+      if (this.#open) this.tally.corrected.record(now - dueAt);
+      this.tally.verified(1);
     }
-    this.#engine.after(0, () => this.#fillUnpaced(peer));
+    flow.answered();
   }
 
-  #sendMessages(peer: Peer, count: number, now: number): void {
-    const { size } = this.#data.plan;
+  send(peer: Peer, count: number, now: number, due: number): void {
     const flow = peer.state;
-    const bytes = this.#oracle.sent(flow.index, flow.sentMessages * size, count * size);
-    flow.sent(count, now);
-    this.#tally.sent(count);
+    const number = this.part.first + flow.slot;
+    const bytes = this.#traffic.messages(number, flow.first + flow.sentMessages, count);
+    for (let i = 0; i < count; i++) flow.sent(now, due);
+    if (due >= this.countFrom) this.tally.sent(count);
+    if (!this.#paced) this.lastReply = now;
     peer.send(bytes);
   }
 
   writable(peer: Peer): void {
-    peer.state.progressAt = performance.now();
-    if (this.#data.plan.expect === "none") this.#fill(peer, 0);
+    const now = peer.state.progressAt = performance.now();
+    if (!this.#paced || this.#open) this.pump.ready(peer, now);
+  }
+
+  after(ms: number, callback: () => void): void {
+    this.engine.after(ms, callback);
+  }
+
+  exhausted(peer: Peer): void {
+    const flow = peer.state;
+    if (flow.finished) return;
+    const { hold, messagesPerConnection } = this.part.plan;
+    if (this.#stopping) return this.#finish(flow);
+    const more = this.#quotas[flow.slot]! > flow.sentMessages;
+    if (!this.fleet.wants(flow.slot) || (more && flow.sentMessages === messagesPerConnection)) {
+      this.#leave(peer);
+    } else if (!hold) this.#finish(flow);
+  }
+
+  #finish(flow: Flow): void {
+    if (flow.finished) return;
+    flow.finished = true;
+    this.#busy--;
+  }
+
+  /** Ends a connection in order, while the run goes on. */
+  #leave(peer: Peer): void {
+    const flow = peer.state;
+    this.#finish(flow);
+    flow.leaving = true;
+    flow.progressAt = performance.now();
+    this.pump.gone(peer);
+    peer.end();
+  }
+
+  #dismiss(slot: number): void {
+    for (const peer of this.peers) {
+      const flow = peer.state;
+      if (flow.slot !== slot || !flow.opened) continue;
+      flow.left = 0;
+      if (flow.inFlight === 0 || !this.#paced) this.#leave(peer);
+    }
   }
 
   end(peer: Peer): void {
-    const { plan } = this.#data;
-    const flow = peer.state;
-    if (flow.verifier.broken) this.#conclude(peer);
-    else if (flow.verifier.offset % plan.size > 0) {
+    const { replies, sentMessages } = peer.state;
+    if (replies.broken) this.#conclude(peer);
+    else if (replies.partial) {
       // Between messages it would be a peer that left, and not a stream that is wrong.
-      this.#countMismatch(flow);
-      this.#tally.firstMismatch ??= flow.verifier.truncation(flow.sentMessages * plan.size);
+      this.#countMismatch(peer.state);
+      this.tally.firstMismatch ??= replies.truncation(sentMessages);
     }
     peer.close();
   }
 
   close(peer: Peer, error: OSError | null): void {
     const flow = peer.state;
-    this.#peers.delete(peer);
-    if (!this.#over) this.#tally.failure(error);
-    if (!flow.opened) {
-      this.#tally.failed++;
-      this.#connector.ended();
-      return;
-    }
-    if (flow.verifier.broken) this.#conclude(peer);
+    this.peers.delete(peer);
+    this.pump.gone(peer);
+    if (!flow.finished) this.#busy--;
+    if (!this.#over) this.tally.failure(error);
+    if (!flow.opened) return this.#connectFailed(flow, error);
+    this.tally.closed();
+    this.#quotas[flow.slot]! -= flow.sentMessages;
+    this.#sent[flow.slot]! += flow.sentMessages;
+    if (flow.replies.broken) this.#conclude(peer);
     if (this.#over) return; // we are the ones who leave
-    if (this.#data.plan.expect !== "none") this.#tally.unanswered += this.#missing(flow);
-    if (error !== null || !flow.finished) this.#tally.lost++;
+    if (this.#paced) this.tally.unanswered += this.#missing(flow);
+    if (flow.leaving && error === null) return this.fleet.renew(flow.slot);
+    if (error === null && flow.finished) return;
+    this.tally.connectionLost();
+    if (this.part.plan.reconnect) this.fleet.retry(flow.slot);
+  }
+
+  #connectFailed({ slot }: Flow, error: OSError | null): void {
+    this.fleet.attempted(slot, false);
+    if (this.#stopping && error === null) return; // given up, as the run is over
+    const { code, errno } = error ?? {};
+    const spent = code === "EADDRNOTAVAIL" || code === "EADDRINUSE";
+    if (spent && this.#exhausted++ < MAX_SOURCES && this.#sources.exhausted()) {
+      this.engine.counters.countError(errno!, -1);
+      return this.fleet.renew(slot);
+    }
+    this.tally.connectFailed();
+    if (this.part.plan.reconnect && this.#started) this.fleet.retry(slot);
   }
 
   /** Messages without an answer that are not counted as mismatched or timed out already. */
@@ -225,7 +257,7 @@ class Load implements Handler<Flow> {
 
   #countMismatch(flow: Flow): void {
     flow.mismatched = true;
-    this.#tally.mismatched();
+    this.tally.mismatched();
   }
 
   /** Enough evidence, or no more is coming: what kind of mismatch was it? */
@@ -233,44 +265,61 @@ class Load implements Handler<Flow> {
     const flow = peer.state;
     if (flow.concluded) return;
     flow.concluded = true;
-    this.#tally.firstMismatch ??= flow.verifier.mismatch(flow.sentMessages * this.#data.plan.size);
+    this.tally.firstMismatch ??= flow.replies.mismatch(flow.sentMessages);
     peer.close();
   }
 
+  /** Sending begins. */
+  start(now: number): void {
+    this.#started = true;
+    this.lastReply = now;
+    this.pump.start(now);
+    for (const peer of this.peers) if (peer.state.opened) this.pump.ready(peer, now);
+  }
+
   /** The time is over: what is in flight may still be answered. */
-  #stop(): void {
+  stop(): void {
+    if (this.#stopping) return;
     this.#stopping = true;
-    for (const peer of this.#peers) {
+    this.pump.stop();
+    this.fleet.disband();
+    for (const peer of this.peers) {
       const flow = peer.state;
-      if (flow.inFlight === 0 || this.#data.plan.expect === "none") flow.finished = true;
+      if (!flow.opened) peer.close();
+      else if (flow.inFlight === 0 || !this.#paced) this.#finish(flow);
     }
   }
 
   /** Looks for replies and connects that take too long, a few times per timeout. */
-  #sweep(): void {
-    const { timeoutMs, expect } = this.#data.plan;
-    const paced = expect !== "none";
+  sweep(): void {
+    const { timeoutMs } = this.part.plan;
     const now = performance.now();
-    for (const peer of this.#peers) {
+    for (const peer of this.peers) {
       const flow = peer.state;
-      const waiting = !flow.opened || (this.#running && !flow.finished && flow.inFlight > 0);
-      const since = !flow.opened ? flow.startedAt : paced ? flow.oldestSentAt : flow.progressAt;
-      if (!waiting || now - since < timeoutMs || flow.verifier.broken) continue;
-      this.#engine.counters.countError(ERRNO.ETIMEDOUT!);
-      this.#tally.timedOut += flow.inFlight;
+      if (flow.leaving && now - flow.progressAt > PATIENCE_MS) peer.close();
+      const waiting = !flow.opened ||
+        (!flow.finished && (this.#paced ? flow.inFlight > 0 : peer.queued > 0));
+      const since = !flow.opened
+        ? flow.startedAt
+        : this.#paced
+        ? flow.oldestSentAt
+        : flow.progressAt;
+      if (!waiting || now - since < timeoutMs || flow.replies.broken) continue;
+      this.engine.counters.countError(ERRNO.ETIMEDOUT!);
+      this.tally.timeout(flow.inFlight);
       flow.timedOut = true;
       peer.close();
     }
-    this.#engine.after(Math.min(Math.max(timeoutMs / 8, 1), MAX_SWEEP_MS), () => this.#sweep());
+    this.engine.after(Math.min(Math.max(timeoutMs / 8, 1), MAX_SWEEP_MS), () => this.sweep());
   }
 
   /** Half-closes, and takes the peers' last bytes: anything beyond the replies is a mismatch. */
-  *#sayGoodbye(until: (done: () => boolean) => Loop<void>): Loop<void> {
-    this.#stopping = true;
-    for (const peer of this.#peers) peer.end();
+  *sayGoodbye(until: (done: () => boolean) => Loop<void>): Loop<void> {
+    this.#over = true;
+    for (const peer of this.peers) peer.end();
     let over = false;
-    this.#engine.after(PATIENCE_MS, () => over = true);
-    yield* until(() => over || this.#peers.size === 0);
+    this.engine.after(PATIENCE_MS, () => over = true);
+    yield* until(() => over || this.peers.size === 0);
   }
 }
 

@@ -10,6 +10,7 @@ import { type OSError, Socket } from "../net/mod.ts";
 import { closeFd } from "../sys/posix.ts";
 import { type Loop, runThrough } from "../tls/mod.ts";
 import { LOAD_COMMAND, type LoadData, type LoadMessage, type Plan } from "./plan.ts";
+import { RECORDERS_BYTES } from "./tally.ts";
 
 /** How long at most; enough for the compilers of the three runtimes to come to all of the hot code. */
 const WARM_UP_MS = 200;
@@ -55,23 +56,26 @@ export function warmUp(
   const counters = new Counters();
   const engine = createEngine({ selector: plan.clientSelector, counters });
   engine.listen(listener, {
-    handler: new Answering(plan.expect !== "none"),
+    handler: new Answering(plan.expect.kind !== "none"),
     state: () => null,
   });
   const control = new SharedArrayBuffer(4);
   new Int32Array(control)[0] = LOAD_COMMAND.go;
-  const expect = plan.expect === "none" ? "none" : "echo";
+  const kind = plan.expect.kind === "none" ? "none" : "echo";
   const { tls: _, ...plain } = plan;
   const loop = run(
     {
       plan: {
-        ...{ ...plain, target: address, expect, connections: CONNECTIONS },
-        ...{ messages: null, durationMs: WARM_UP_MS, timeoutMs: 1000 },
+        ...plain,
+        ...{ target: address, expect: { kind }, connections: CONNECTIONS, message: null },
+        ...{ messages: null, durationMs: WARM_UP_MS, timeoutMs: 1000, warmupMs: 0, rampMs: 0 },
+        ...{ rate: null, stages: [], hold: false, messagesPerConnection: null, sources: [] },
+        ...{ connectRate: null, reconnect: false },
       },
-      first: 0,
-      count: CONNECTIONS,
+      ...{ first: 0, count: CONNECTIONS, worker: 0, workers: 1 },
       control,
       counters: counters.memory as SharedArrayBuffer,
+      recorders: new SharedArrayBuffer(RECORDERS_BYTES),
     },
     engine,
     (message) => {

@@ -43,6 +43,9 @@ export const SO_SNDTIMEO: number = on(21, 0x1005, 0x1005, 0x1005);
 export const SO_NOSIGPIPE: number = on(0, 0x1022, 0, 0);
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
+export const IPPROTO_IP = 0;
+/** bind(2) with port 0 leaves the choice of the port to connect(2), which knows the target; -1: none. */
+export const IP_BIND_ADDRESS_NO_PORT: number = on(24, -1, -1, -1);
 export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY: number = on(26, 27, 27, 27);
 

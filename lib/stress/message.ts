@@ -1,0 +1,2 @@
+/** TEMP */
+export function parseMessage(text: string): string { return text; }

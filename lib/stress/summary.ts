@@ -1,0 +1,114 @@
+/** Adds the results of a run's threads up. */
+import { audit, type EmbeddedServer } from "./audit.ts";
+import type { Expectation } from "./expectation.ts";
+import { encodeHistogram } from "./hdr.ts";
+import type { LoadResult } from "./plan.ts";
+import { UNIT_NS } from "./recorder.ts";
+import type { Machine, StressResult } from "./result.ts";
+import { rateProfile } from "./schedule.ts";
+import type { Run } from "./stress.ts";
+
+/** What a result has from outside of the run. */
+export interface Surroundings {
+  readonly version: string;
+  readonly target: string;
+  readonly machine: Machine;
+  /** How much the system's counters rose. */
+  readonly kernel: Record<string, number> | null;
+  readonly server: EmbeddedServer | null;
+}
+
+/** As `--expect` has it. */
+function showExpectation(expect: Expectation): string {
+  switch (expect.kind) {
+    case "bytes":
+      return `bytes:${expect.count}`;
+    case "regex":
+      return `/${expect.source}/${expect.flags}`;
+    case "literal":
+      return expect.text;
+    default:
+      return expect.kind;
+  }
+}
+
+/** The result of a run that has ended. */
+export function summarize(
+  run: Run,
+  results: readonly LoadResult[],
+  around: Surroundings,
+): StressResult {
+  const { plan } = run;
+  const sum = (pick: (result: LoadResult) => number) =>
+    results.reduce((total, result) => total + pick(result), 0);
+  const open = rateProfile(plan).length > 0;
+  const latency = run.recorder("latency");
+  const corrected = run.recorder("corrected");
+  const connect = run.recorder("connect");
+  const startedAt = Math.min(...results.map((result) => result.startedAt));
+  const endedAt = Math.max(...results.map((result) => result.endedAt));
+  const seconds = Math.max(endedAt - startedAt, 0.001) / 1000;
+  const received = sum((r) => r.received);
+  const messages = {
+    sent: sum((r) => r.sent),
+    received,
+    verified: received,
+    mismatched: sum((r) => r.mismatched),
+    timed_out: sum((r) => r.timedOut),
+    lost: sum((r) => r.unanswered),
+  };
+  const bytes = { sent: sum((r) => r.bytesOut), received: sum((r) => r.bytesIn) };
+  const done = plan.expect.kind === "none" ? messages.sent : messages.verified;
+  const connections = {
+    requested: plan.connections,
+    established: sum((r) => r.established),
+    failed: sum((r) => r.failed),
+    lost: sum((r) => r.lost),
+    reconnected: sum((r) => r.reconnected),
+    peak: sum((r) => r.peak),
+  };
+  const { target: _, ...config } = plan;
+  const generator = audit(run, results, seconds, around);
+  const clean = messages.mismatched + messages.timed_out + messages.lost + connections.failed +
+      connections.lost === 0;
+  return {
+    iomux: around.version,
+    target: around.target,
+    selector: results[0]!.selector,
+    config: { ...config, expect: showExpectation(plan.expect) },
+    interrupted: run.interrupted,
+    partial: false,
+    started_at: new Date(startedAt).toISOString(),
+    duration_s: Math.round(seconds * 1e6) / 1e6,
+    connections,
+    messages,
+    bytes,
+    rate: {
+      messages_per_s: Math.round(done / seconds * 10) / 10,
+      bytes_per_s: Math.round(bytes.sent / seconds),
+    },
+    latency_us: latency.summary(),
+    latency_corrected_us: open ? corrected.summary() : null,
+    connect_us: connect.summary(),
+    errors: run.errors(),
+    first_mismatch: results.find((r) => r.firstMismatch)?.firstMismatch ?? null,
+    generator,
+    kernel: around.kernel,
+    slowest: results.flatMap((r) => r.slowest).sort((a, b) => b.latency_us - a.latency_us).slice(
+      0,
+      5,
+    ),
+    server: around.server?.stats ?? null,
+    thresholds: [],
+    verdict: !clean ? "fail" : generator.bottleneck ? "invalid" : "pass",
+    timeline: run.timeline,
+    histograms: {
+      unit_ns: UNIT_NS,
+      latency: encodeHistogram(latency),
+      latency_corrected: open ? encodeHistogram(corrected) : null,
+      connect: encodeHistogram(connect),
+      overflow: latency.overflow + (open ? corrected.overflow : 0),
+    },
+    machine: around.machine,
+  };
+}

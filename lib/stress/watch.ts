@@ -1,0 +1,116 @@
+/** Looking at a run while it goes on: what its threads count in shared memory, an interval at a time. */
+import { COUNTER, type Counters } from "../engine/mod.ts";
+import { Recorder } from "./recorder.ts";
+import type { TimelineRow } from "./result.ts";
+import { PROGRESS, RECORDERS } from "./tally.ts";
+
+/** What a thread shares. */
+export interface Shared {
+  readonly counters: Counters;
+  readonly recorders: SharedArrayBuffer;
+}
+
+/** How far a run is. */
+export interface Progress {
+  readonly connections: number;
+  readonly sent: number;
+  readonly received: number;
+  readonly mismatched: number;
+  readonly errors: number;
+  readonly bytes: number;
+}
+
+const sum = (threads: readonly Shared[], slot: number) =>
+  threads.reduce((total, { counters }) => total + counters.slots[slot]!, 0);
+
+/** The sum of a recorder of each thread. */
+export function recorded(threads: readonly Shared[], which: number): Recorder {
+  const total = new Recorder();
+  for (const { recorders } of threads) total.add(new Recorder(recorders, which));
+  return total;
+}
+
+/** The counts of all threads. */
+export function progressOf(threads: readonly Shared[]): Progress {
+  const mismatched = sum(threads, PROGRESS.mismatched);
+  return {
+    connections: sum(threads, PROGRESS.open),
+    sent: sum(threads, PROGRESS.sent),
+    received: sum(threads, PROGRESS.received),
+    mismatched,
+    errors: sum(threads, PROGRESS.failures) + mismatched,
+    bytes: sum(threads, COUNTER.bytesIn),
+  };
+}
+
+/** Everything at one moment. */
+interface Moment {
+  readonly at: number;
+  readonly progress: Progress;
+  readonly bytesOut: number;
+  readonly latency: Recorder;
+  readonly corrected: Recorder;
+}
+
+/** Makes rows of what happened between two looks. */
+export class Intervals {
+  readonly #threads: readonly Shared[];
+  readonly #open: boolean;
+  #startedAt = 0;
+  #last: Moment | undefined;
+
+  /** `open` says whether there is a schedule, and so corrected latencies. */
+  constructor(threads: readonly Shared[], open: boolean) {
+    this.#threads = threads;
+    this.#open = open;
+  }
+
+  /** Whether all threads have begun to count. */
+  get counting(): boolean {
+    return this.#threads.length > 0 &&
+      this.#threads.every(({ counters }) => counters.slots[PROGRESS.counting] === 1);
+  }
+
+  /** Begins the first interval, at `now` in milliseconds. */
+  begin(now: number): void {
+    this.#startedAt = now;
+    this.#last = this.#look(now);
+  }
+
+  /** What has happened since the last call, or the begin. */
+  next(now: number): TimelineRow {
+    const before = this.#last!;
+    const moment = this.#last = this.#look(now);
+    const latency = moment.latency.since(before.latency);
+    const corrected = moment.corrected.since(before.corrected);
+    const { progress } = moment;
+    const risen = (key: keyof Progress) => progress[key] - before.progress[key];
+    return {
+      t: seconds(now - this.#startedAt),
+      seconds: seconds(now - before.at),
+      sent: risen("sent"),
+      received: risen("received"),
+      bytes_sent: moment.bytesOut - before.bytesOut,
+      bytes_received: risen("bytes"),
+      errors: risen("errors"),
+      active: progress.connections,
+      p50: latency.percentile(50),
+      p90: latency.percentile(90),
+      p99: latency.percentile(99),
+      max: latency.percentile(100),
+      p99_corrected: this.#open ? corrected.percentile(99) : null,
+    };
+  }
+
+  #look(at: number): Moment {
+    return {
+      at,
+      progress: progressOf(this.#threads),
+      bytesOut: sum(this.#threads, COUNTER.bytesOut),
+      latency: recorded(this.#threads, RECORDERS.latency),
+      corrected: recorded(this.#threads, RECORDERS.corrected),
+    };
+  }
+}
+
+const seconds = (ms: number) => Math.round(ms) / 1000;
