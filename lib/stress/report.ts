@@ -1,86 +1,99 @@
 /** A result for people. */
+import { drawDistributions } from "./distribution_text.ts";
+import { decodeHistogram } from "./hdr.ts";
 import type { Distribution } from "./recorder.ts";
-import type { StressResult } from "./plan.ts";
+import {
+  describeLoad,
+  describeVerified,
+  expectsNothing,
+  type Format,
+  isOpenLoop,
+  settingsOf,
+} from "./report_load.ts";
+import { describeSchedule, type Row, trustRows } from "./report_trust.ts";
+import type { StressResult } from "./result.ts";
 
-/** How the command line writes quantities; passed in, as that is the command line's business. */
-export interface Format {
-  count(value: number): string;
-  size(bytes: number): string;
-  /** From milliseconds. */
-  duration(ms: number): string;
-}
+export type { Format } from "./report_load.ts";
 
-/** The report of a run: what was verified first, then how fast, then how far to trust it. */
+const NAME_WIDTH = 12;
+
+/**
+ * The report of a run: what was verified first, then how fast; the latencies as a drawing; and how far to
+ * trust it, with the verdict last, where a terminal shows it.
+ */
 export function formatReport(result: StressResult, format: Format): string {
-  const { count, size, duration } = format;
-  const { config, messages, connections, rate, generator } = result;
-  const us = (value: number) => duration(value / 1000);
-  const spread = (d: Distribution) =>
-    d.count === 0 ? "none" : [
-      `min ${us(d.min)}`,
-      `p50 ${us(d.p50)}`,
-      `p90 ${us(d.p90)}`,
-      `p99 ${us(d.p99)}`,
-      `p99.9 ${us(d.p99_9)}`,
-      `max ${us(d.max)}`,
-    ].join("   ");
+  const drawing = drawLatencies(result, format);
+  return write(figureRows(result, format)) + "\n" + (drawing === "" ? "" : drawing + "\n") +
+    write(trustRows(result, format));
+}
+
+const write = (rows: readonly Row[]) =>
+  rows.map(([name, text]) => `${name.padEnd(NAME_WIDTH)}${text}\n`).join("");
+
+function figureRows(result: StressResult, format: Format): Row[] {
+  const { count, size } = format;
+  const { messages, connections, rate, histograms, latency_corrected_us: corrected } = result;
   const errors = Object.entries(result.errors).map(([code, n]) => `${code} ${count(n)}`);
-  const rows: [string, string][] = [
-    ["target", `${result.target}${config.tls ? " (TLS)" : ""}${describeServer(result)}`],
-    [
-      "load",
-      `${count(connections.requested)} connections, ${size(config.size as number)} messages, ` +
-      `${config.pipeline} in flight each, closed loop, ${result.duration_s.toFixed(2)} s`,
-    ],
+  const rows: Row[] = [
+    ["target", describeTarget(result)],
+    ["load", describeLoad(result, format)],
     ["verified", describeVerified(result, format)],
-    ["rate", `${count(rate.messages_per_s)} messages/s, ${size(rate.bytes_per_s)}/s`],
-    ["latency", spread(result.latency_us)],
-    ["connect", spread(result.connect_us)],
-    [
-      "connections",
-      `${count(connections.established)} established, ${count(connections.failed)} failed, ` +
-      `${count(connections.lost)} lost`,
-    ],
-    ["errors", errors.length > 0 ? errors.join(", ") : "none"],
-    ["generator", describeGenerator(result)],
-    ["verdict", result.interrupted ? `${result.verdict} (interrupted)` : result.verdict],
   ];
-  if (config.expect === "none") rows.splice(4, 1);
-  if (messages.timed_out > 0) {
-    rows.splice(3, 0, ["timed out", `${count(messages.timed_out)} messages`]);
+  if (messages.timed_out > 0) rows.push(["timed out", `${count(messages.timed_out)} messages`]);
+  rows.push(["rate", `${count(rate.messages_per_s)} messages/s, ${size(rate.bytes_per_s)}/s`]);
+  const schedule = describeSchedule(result, format);
+  if (schedule !== null) rows.push(["schedule", schedule]);
+  if (!expectsNothing(result)) {
+    const real = spread(result.latency_us, format);
+    rows.push(["latency", corrected ? `${real}   from the real send` : real]);
+    if (corrected) {
+      rows.push(["corrected", `${spread(corrected, format)}   from the scheduled send`]);
+    }
   }
-  if (generator.bottleneck) rows.splice(-1, 0, ["caution", generator.reason!]);
-  return rows.map(([name, text]) => `${name.padEnd(12)}${text}\n`).join("");
+  if (histograms.overflow > 0) {
+    rows.push([
+      "overflow",
+      `${count(histograms.overflow)} latencies above 429 s count as 429 s; max is true`,
+    ]);
+  }
+  rows.push(["connect", spread(result.connect_us, format)]);
+  rows.push(["connections", describeConnections(connections, format)]);
+  rows.push(["errors", errors.length > 0 ? errors.join(", ") : "none"]);
+  return rows;
 }
 
-function describeServer({ server }: StressResult): string {
-  if (server === null) return "";
+/** "min 20.0 us   p50 …   max …", or "none". */
+export function spread(d: Distribution, { duration }: Format): string {
+  if (d.count === 0) return "none";
+  const us = (value: number) => duration(value / 1000);
+  return `min ${us(d.min)}   p50 ${us(d.p50)}   p90 ${us(d.p90)}   p99 ${us(d.p99)}   ` +
+    `p99.9 ${us(d.p99_9)}   max ${us(d.max)}`;
+}
+
+/** The address, and what is known of the server there. */
+export function describeTarget(result: StressResult): string {
+  const { server, target } = result;
+  const tls = settingsOf(result).tls ? " (TLS)" : "";
+  if (server === null || typeof server !== "object") return target + tls;
   const { selector, workers } = server as { selector: string; workers: number };
-  return ` (embedded server, ${selector}, ${workers} ${workers === 1 ? "worker" : "workers"})`;
+  return `${target}${tls} (embedded server, ${selector}, ` +
+    `${workers} ${workers === 1 ? "worker" : "workers"})`;
 }
 
-function describeVerified(result: StressResult, { count }: Format): string {
-  const { messages, bytes, first_mismatch: first, config } = result;
-  if (config.expect === "none") {
-    return `nothing (--expect none); ${count(messages.sent)} messages sent`;
-  }
-  const good = `${count(messages.verified)} of ${count(messages.sent)} messages, every byte of ` +
-    `${count(config.tls ? messages.verified * (config.size as number) : bytes.received)}`;
-  const bad: string[] = [];
-  if (messages.mismatched > 0) bad.push(`${count(messages.mismatched)} mismatched`);
-  if (messages.lost > 0) bad.push(`${count(messages.lost)} lost`);
-  const detail = first
-    ? `; first: ${first.kind} at byte ${count(first.offset)} of connection ${first.connection}, ` +
-      `expected ${first.expected || "nothing"}, got ${first.actual || "the end"}`
-    : "";
-  return bad.length === 0 ? good : `${good}; ${bad.join(", ")}${detail}`;
+function describeConnections(c: StressResult["connections"], { count }: Format): string {
+  const again = c.reconnected > 0 ? `, ${count(c.reconnected)} of them again` : "";
+  const peak = c.peak !== c.established ? `, at most ${count(c.peak)} at once` : "";
+  return `${count(c.established)} established${again}${peak}, ${count(c.failed)} failed, ` +
+    `${count(c.lost)} lost`;
 }
 
-function describeGenerator({ generator, selector, config }: StressResult): string {
-  const workers = config.workers as number;
-  return `${generator.cpu_percent.toFixed(0)} % of a CPU ` +
-    `(${workers} ${
-      workers === 1 ? "thread" : "threads"
-    }, ${selector}); closed loop: a slow reply ` +
-    "delays the next message, so the percentiles do not correct for coordinated omission";
+function drawLatencies(result: StressResult, format: Format): string {
+  if (expectsNothing(result)) return "";
+  const { latency, latency_corrected: corrected } = result.histograms;
+  const real = { title: "latency", recorder: decodeHistogram(latency) };
+  if (!isOpenLoop(result) || corrected === null) return drawDistributions([real], format);
+  return drawDistributions([
+    { ...real, title: "latency, from the real send" },
+    { title: "corrected, from the scheduled send", recorder: decodeHistogram(corrected) },
+  ], format);
 }
