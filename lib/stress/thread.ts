@@ -40,7 +40,7 @@ export function* runPhases(load: Load, post: (message: LoadMessage) => void): Lo
   post({ type: "connected", wakeFd: check(c.dup(engine.wakeHandle.wakeFd), "dup") });
   yield* until(() => Atomics.load(command, 0) !== LOAD_COMMAND.connect);
 
-  if (!plan.hold) {
+  if (!plan.hold && !stopped()) {
     if (plan.warmupMs === 0) count();
     else engine.after(plan.warmupMs, count);
     // Before the messages of a warm-up there is nothing to count from.
