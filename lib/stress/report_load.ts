@@ -1,5 +1,4 @@
 /** What a run was asked to do, in words. */
-import type { Expectation } from "./expectation.ts";
 import type { Plan } from "./plan.ts";
 import type { StressResult } from "./result.ts";
 
@@ -14,8 +13,14 @@ export interface Format {
 /** Longer texts of other people are cut off here, in characters. */
 const LONGEST = 60;
 
-/** The settings of a result. Any may be missing, as results are read from files too. */
-export const settingsOf = (result: StressResult): Partial<Plan> => result.config as Partial<Plan>;
+/** The settings of a run as its result has them: any may be missing, as results are read from files too. */
+export type Settings = Partial<Omit<Plan, "target" | "expect">> & {
+  /** As `--expect` has it. */
+  readonly expect?: string;
+};
+
+/** The settings of a result. */
+export const settingsOf = (result: StressResult): Settings => result.config as Settings;
 
 /** Messages went out on a schedule, whatever the replies did. */
 export const isOpenLoop = (result: StressResult): boolean =>
@@ -23,7 +28,7 @@ export const isOpenLoop = (result: StressResult): boolean =>
 
 /** Replies were not awaited. */
 export const expectsNothing = (result: StressResult): boolean =>
-  settingsOf(result).expect?.kind === "none";
+  settingsOf(result).expect === "none";
 
 /** A text in quotes, with escapes for what can't be seen, and not too long. */
 export function quoted(text: string): string {
@@ -51,7 +56,7 @@ export function describeLoad(result: StressResult, { count, size, duration }: Fo
   return words.join(", ");
 }
 
-function describeRate(plan: Partial<Plan>, count: Format["count"]): string[] {
+function describeRate(plan: Settings, count: Format["count"]): string[] {
   const rates = (plan.stages ?? []).flatMap(({ rate }) => rate ? [rate.from, rate.to] : []);
   if (plan.rate) rates.push(plan.rate);
   const [low, high] = [Math.min(...rates), Math.max(...rates)];
@@ -79,35 +84,21 @@ export function describeVerified(result: StressResult, { count }: Format): strin
   return bad.length === 0 ? good : `${good}; ${bad.join(", ")}${detail}`;
 }
 
-function describeCheck(plan: Partial<Plan>, verified: number, count: Format["count"]): string {
-  const expect = plan.expect ?? { kind: "echo" };
-  if (expect.kind === "echo" || expect.kind === "upper") {
-    if (typeof plan.message !== "string") {
-      return `messages, every byte of ${count(verified * (plan.size ?? 0))}`;
-    }
-    return expect.kind === "echo" ? "messages came back as sent" : "messages came back as capitals";
+function describeCheck(plan: Settings, verified: number, count: Format["count"]): string {
+  const { expect = "echo" } = plan;
+  if (expect !== "echo" && expect !== "upper") return `replies are ${describeExpectation(expect)}`;
+  if (typeof plan.message !== "string") {
+    return `messages, every byte of ${count(verified * (plan.size ?? 0))}`;
   }
-  return `replies are ${describeExpectation(expect)}`;
+  return expect === "echo" ? "messages came back as sent" : "messages came back as capitals";
 }
 
-/** What a reply had to be: "a line", "5 bytes", "a match of /x/". */
-export function describeExpectation(expect: Expectation): string {
-  switch (expect.kind) {
-    case "echo":
-      return "the message";
-    case "upper":
-      return "the message in capitals";
-    case "none":
-      return "nothing";
-    case "line":
-      return "a line, whatever it says";
-    case "bytes":
-      return `${plural(expect.count, "byte")}, whatever they are`;
-    case "regex":
-      return `a match of ${cut(`/${expect.source}/${expect.flags}`)}`;
-    case "literal":
-      return quoted(expect.text);
-  }
+/** What a reply had to be, from the value of `--expect`: "a line", "5 bytes", "a match of /x/". */
+function describeExpectation(expect: string): string {
+  if (expect === "line") return "a line, whatever it says";
+  const [, bytes] = /^bytes:(\d+)$/.exec(expect) ?? [];
+  if (bytes !== undefined) return `${plural(Number(bytes), "byte")}, whatever they are`;
+  return /^\/.*\/[a-z]*$/s.test(expect) ? `a match of ${cut(expect)}` : quoted(expect);
 }
 
 const cut = (text: string) => text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;

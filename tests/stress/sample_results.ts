@@ -64,7 +64,7 @@ export function sampleResult(
     selector: "epoll",
     config: {
       ...{ connections: 50, durationMs: seconds * 1000, messages: null, size: 64, message: null },
-      ...{ expect: { kind: "echo" }, pipeline: open ? null : 1, rate: open ? 4200 : null },
+      ...{ expect: "echo", pipeline: open ? null : 1, rate: open ? 4200 : null },
       ...{ stages: [], connectRate: null, rampMs: 0, hold: false, messagesPerConnection: null },
       ...{ reconnect: false, warmupMs: 0, sources: [], workers: 1, clientSelector: "auto" },
       ...{ timeoutMs: 5000, seed: 42 },
