@@ -172,7 +172,7 @@ export class Load implements Handler<Flow> {
 
   exhausted(peer: Peer): void {
     const flow = peer.state;
-    if (flow.finished) return;
+    if (flow.finished || (flow.leaving && !this.#stopping)) return;
     const { hold, messagesPerConnection } = this.part.plan;
     if (this.#stopping) return this.#finish(flow);
     const more = this.#quotas[flow.slot]! > flow.sentMessages;
@@ -190,7 +190,6 @@ export class Load implements Handler<Flow> {
   /** Ends a connection in order, while the run goes on. */
   #leave(peer: Peer): void {
     const flow = peer.state;
-    this.#finish(flow);
     flow.leaving = true;
     flow.progressAt = performance.now();
     this.pump.gone(peer);

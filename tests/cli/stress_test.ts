@@ -19,6 +19,8 @@ const SCHEMA = {
   selector: "",
   config: {},
   interrupted: false,
+  partial: false,
+  started_at: "",
   duration_s: 0,
   connections: { requested: 0, established: 0, failed: 0, lost: 0, reconnected: 0, peak: 0 },
   messages: { sent: 0, received: 0, verified: 0, mismatched: 0, timed_out: 0, lost: 0 },
@@ -34,10 +36,22 @@ const SCHEMA = {
     schedule_lag_us: { p50: 0, p99: 0, max: 0 },
     bottleneck: false,
     reason: null,
+    limited_by: "",
+    loop_stalls: { count: 0, max_us: 0 },
+    cpu_s: { user: 0, system: 0 },
+    scheduled: null,
+    unsent: 0,
   },
+  kernel: {},
+  slowest: [],
   server: {},
   thresholds: [],
   verdict: "",
+  timeline: [],
+  histograms: { unit_ns: 0, latency: "", latency_corrected: null, connect: "", overflow: 0 },
+  machine: {
+    ...{ os: "", arch: "", kernel: "", cpus: 0, cpu_model: "", memory_bytes: 0, runtime: "" },
+  },
 };
 
 /** Checks the keys and types of a value against an example; an empty object may hold anything. */

@@ -1,6 +1,6 @@
 // Runs against the embedded server, where nothing may go wrong and every number must add up.
 import { describe, expect, it } from "bun:test";
-import type { StressResult } from "../../lib/stress/plan.ts";
+import type { StressResult } from "../../lib/stress/result.ts";
 import { TempDir } from "../support/files.ts";
 import { startServe } from "../support/cli.ts";
 import { stress } from "./misbehaving.ts";

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { expect } from "bun:test";
-import type { StressResult } from "../../lib/stress/plan.ts";
+import type { StressResult } from "../../lib/stress/result.ts";
 import { spawnCli } from "../support/cli.ts";
 
 /** Bytes of a message in the runs of this file. */
@@ -90,9 +90,12 @@ export async function stress(args: string[], withinMs = 10_000): Promise<Outcome
   const { messages, connections } = result;
   if (connections.established > 0) expect(stderr).toBe("");
   else expect(stderr).toMatch(/^iomux: Cannot connect to .*\n$/);
-  expect(result.verdict).toBe(code === 0 || result.interrupted ? "pass" : "fail");
+  const good = code === 0 || result.interrupted;
+  const { bottleneck } = result.generator; // a loaded machine, of which these runs are no tests
+  expect(result.verdict).toBe(good ? bottleneck ? "invalid" : "pass" : "fail");
   expect(messages.received).toBe(messages.verified);
-  expect(connections.established + connections.failed <= connections.requested).toBe(true);
+  const { requested, established, failed, reconnected } = connections;
+  expect(established - reconnected + failed <= requested || failed > 0).toBe(true);
   return { code, result, stderr, ms };
 }
 

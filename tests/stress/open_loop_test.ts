@@ -1,0 +1,96 @@
+// iomux stress --rate: the schedule is kept whatever the replies do, and latency counts from it.
+import { describe, expect, it } from "bun:test";
+import { startServe } from "../support/cli.ts";
+import { sleep } from "../support/waiting.ts";
+import { allAccountedFor, answering, stress } from "./misbehaving.ts";
+
+const few = ["-c", "4"];
+
+describe("stress --rate", () => {
+  it("sends as many messages as the schedule has, no more and no less", async () => {
+    const { code, result } = await stress([...few, "--rate", "2k", "-d", "1s"]);
+    expect(code).toBe(0);
+    const { scheduled, unsent } = result.generator;
+    // 2000 by the clock of the thread; its end is looked at between two turns.
+    expect(Math.abs(scheduled! - 2000) <= 40).toBe(true);
+    expect(result.messages.sent + unsent).toBe(scheduled!);
+    expect(result.messages.verified).toBe(result.messages.sent);
+    expect(result.latency_corrected_us!.count).toBe(result.messages.verified);
+    expect(result.latency_us.count).toBe(result.messages.verified);
+    expect(result.latency_corrected_us!.p50 >= result.latency_us.p50).toBe(true);
+    expect(result.generator.schedule_lag_us.max > 0).toBe(true);
+  });
+
+  it("ends after as many messages as are asked for", async () => {
+    const { code, result } = await stress([...few, "--rate", "10k", "-n", "777", "--workers", "2"]);
+    expect(code).toBe(0);
+    expect(result.messages).toMatchObject({ sent: 777, verified: 777 });
+    expect(result.generator).toMatchObject({ unsent: 0 });
+  });
+
+  it("shows a server that was stopped for a second as about a second", async () => {
+    await using serve = await startServe();
+    const [{ code, result }] = await Promise.all([
+      stress([serve.name, ...few, "--rate", "1k", "-d", "3s"]),
+      sleep(1500).then(async () => {
+        serve.kill("SIGSTOP");
+        await sleep(1000);
+        serve.kill("SIGCONT");
+      }),
+    ]);
+    expect(code).toBe(0);
+    expect(result.messages.verified).toBe(result.messages.sent);
+    // A third of all messages were due while it stood still, those at its begin waited for a second.
+    const corrected = result.latency_corrected_us!;
+    expect(corrected.p99 > 850_000 && corrected.p99 < 1_600_000).toBe(true);
+    expect(corrected.max >= 950_000).toBe(true);
+    expect(corrected.p50 < 400_000).toBe(true);
+    // The timeline has it in the seconds in which it happened, and not in all of them.
+    const slow = result.timeline.filter((row) => row.p99_corrected! > 500_000).length;
+    expect(slow >= 1 && slow < result.timeline.length).toBe(true);
+  });
+
+  it("shows it in the corrected latency only, when messages wait for room", async () => {
+    await using serve = await startServe();
+    const [{ result }] = await Promise.all([
+      stress([serve.name, ...few, "--rate", "1k", "-d", "2500ms", "--pipeline", "1"]),
+      sleep(1200).then(async () => {
+        serve.kill("SIGSTOP");
+        await sleep(1000);
+        serve.kill("SIGCONT");
+      }),
+    ]);
+    // Coordinated omission: only the four messages that were in flight have seen the stop.
+    expect(result.latency_us.p99 < 300_000).toBe(true);
+    expect(result.latency_corrected_us!.p99 > 700_000).toBe(true);
+    expect(allAccountedFor(result)).toBe(true);
+  });
+
+  it("rises from nothing with --ramp", async () => {
+    const args = [...few, "--rate", "2k", "-d", "1s", "--ramp", "1s"];
+    const { code, result } = await stress(args);
+    expect(code).toBe(0);
+    // The area under the ramp: half of what the full rate would be.
+    expect(Math.abs(result.generator.scheduled! - 1000) <= 40).toBe(true);
+    expect(result.connections.established).toBe(4);
+  });
+
+  it("does not count what is due during --warmup", async () => {
+    const { code, result } = await stress([...few, "-r", "1k", "-d", "500ms", "--warmup", "700ms"]);
+    expect(code).toBe(0);
+    expect(Math.abs(result.generator.scheduled! - 500) <= 20).toBe(true);
+    expect(allAccountedFor(result)).toBe(true);
+    expect(result.bytes.sent <= 600 * 64).toBe(true);
+    expect(Math.abs(result.duration_s - 0.5) < 0.2).toBe(true);
+  });
+
+  it("counts a message that never gets an answer as timed out", async () => {
+    await using silent = await answering((message, sequence) => sequence > 20 ? null : message);
+    const args = ["-c", "1", "--rate", "200", "-d", "5s", "--timeout", "300ms"];
+    const { code, result } = await stress([silent.name, ...args]);
+    expect(code).toBe(4);
+    expect(result.messages.verified).toBe(21);
+    expect(result.messages.timed_out > 0).toBe(true);
+    expect(allAccountedFor(result)).toBe(true);
+  });
+});
