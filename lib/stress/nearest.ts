@@ -1,0 +1,41 @@
+/** Which of the right words a wrong one was probably meant to be. */
+
+/** The nearest of `words`, if it is near: at most a third of its letters differ, or two. */
+export function nearest(word: string, words: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let least = Infinity;
+  for (const candidate of words) {
+    const distance = editDistance(fold(word), fold(candidate));
+    if (distance < least) [least, best] = [distance, candidate];
+  }
+  return best !== undefined && least <= Math.max(2, best.length / 3) && least < best.length
+    ? best
+    : undefined;
+}
+
+/** " (did you mean p99?)", or nothing. */
+export function didYouMean(word: string, words: Iterable<string>): string {
+  const found = nearest(word, words);
+  return found === undefined ? "" : ` (did you mean ${found}?)`;
+}
+
+/** Case and the sign between words are no difference. */
+const fold = (word: string) => word.toLowerCase().replace(/[-_ ]/g, "");
+
+/** Insertions, deletions, changes and swaps of neighbours that lead from one word to the other. */
+export function editDistance(from: string, to: string): number {
+  let [before, previous] = [[] as number[], Array.from({ length: to.length + 1 }, (_, i) => i)];
+  for (let i = 1; i <= from.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const same = from[i - 1] === to[j - 1];
+      let cost = Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (same ? 0 : 1));
+      if (i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1]) {
+        cost = Math.min(cost, before[j - 2]! + 1);
+      }
+      row.push(cost);
+    }
+    [before, previous] = [previous, row];
+  }
+  return previous[to.length]!;
+}
