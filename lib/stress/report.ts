@@ -30,7 +30,8 @@ export function formatReport(result: StressResult, format: Format): string {
 const write = (rows: readonly Row[]) =>
   rows.map(([name, text]) => `${name.padEnd(NAME_WIDTH)}${text}\n`).join("");
 
-function figureRows(result: StressResult, format: Format): Row[] {
+/** The rows on what was done and how it went. */
+export function figureRows(result: StressResult, format: Format): Row[] {
   const { count, size } = format;
   const { messages, connections, rate, histograms, latency_corrected_us: corrected } = result;
   const errors = Object.entries(result.errors).map(([code, n]) => `${code} ${count(n)}`);
