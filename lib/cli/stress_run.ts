@@ -46,7 +46,7 @@ export async function run(flags: StressFlags, spawn: Spawn & SpawnLoad): Promise
       const codes = Object.keys(result.errors).join(", ");
       err(`iomux: Cannot connect to ${result.target}: ${codes}\n`);
     }
-    publish(result, flags, unreachable);
+    await publish(result, flags, unreachable);
     return exitCode(result, flags.strict);
   });
 }
