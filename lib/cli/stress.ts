@@ -154,20 +154,35 @@ export function stressCommand(spawn: Spawn & SpawnLoad, done: (code: number) => 
       ),
     );
     const typed = (name: keyof typeof options) => self.getOptionValueSource(name) === "cli";
-    const embedded = target === undefined && unix === undefined;
+    // What a scenario says, unless the command line says otherwise.
+    const plain = { ...options, target, unix };
+    const all = options.scenario === undefined
+      ? { options: plain, given, stages: [], thresholds: undefined }
+      : (await import("./stress_scenario.ts")).withScenario(options.scenario, plain, given);
+    const embedded = all.options.target === undefined && all.options.unix === undefined;
     for (const name of ["selector", "service", "serverWorkers"] as const) {
       if (!embedded && typed(name)) {
         const flag = name === "serverWorkers" ? "server-workers" : name;
         throw new UsageError(`option '--${flag}' is for the embedded server; there is a target`);
       }
     }
-    const tls = clientTlsOf(command, target && /^\[?(.*?)\]?:\d+$/.exec(target)?.[1]);
+    const tls = clientTlsOf(
+      command,
+      all.options.target && /^\[?(.*?)\]?:\d+$/.exec(all.options.target)?.[1],
+    );
     if (tls && embedded) {
       throw new UsageError("option '--tls' needs a target: the embedded server has no certificate");
     }
-    const settings = readSettings({ ...options, target, unix, tls }, given);
+    const settings = {
+      ...readSettings({ ...all.options, tls }, all.given),
+      stages: all.stages,
+    };
+    const threshold = all.thresholds ?? options.threshold;
+    const strict = options.strict ?? false;
     const { run } = await import("./stress_run.ts");
-    done(await run({ ...options, json, strict: options.strict ?? false, settings, given }, spawn));
+    done(
+      await run({ ...options, json, strict, settings, given: all.given, threshold }, spawn),
+    );
   }) as unknown as Command;
 }
 

@@ -2,6 +2,7 @@
 import type { Spawn } from "../serve/server.ts";
 import type { StressResult } from "../stress/result.ts";
 import type { Run, SpawnLoad } from "../stress/stress.ts";
+import { judged } from "../stress/threshold_judge.ts";
 import { EXIT } from "./exit.ts";
 import { liveLine } from "./live.ts";
 import { err } from "./output.ts";
@@ -10,6 +11,7 @@ import { onSignals } from "./signals.ts";
 import { checkDescriptors } from "./stress_limits.ts";
 import { checkWritable, publish, type ReportFlags } from "./stress_reports.ts";
 import { isEmbedded, type RunContext, runSession, type RunSettings } from "./stress_session.ts";
+import { readThresholds } from "./stress_thresholds.ts";
 import { checkClientTls } from "./tls_check.ts";
 import { withAdvice } from "./tls_options.ts";
 import { formatCount } from "./units.ts";
@@ -17,9 +19,8 @@ import { formatCount } from "./units.ts";
 /** Everything that the command line asks for beside the run itself. */
 export interface StressFlags extends ReportFlags {
   readonly settings: RunSettings;
-  /** The names of the options that were given, in which a scenario has no say. */
+  /** The names of the options that were given, here or in a scenario. */
   readonly given: ReadonlySet<string>;
-  readonly scenario?: string | undefined;
   readonly threshold: readonly string[];
   readonly compare?: string | undefined;
   readonly findRate?: string | undefined;
@@ -34,10 +35,12 @@ export interface StressFlags extends ReportFlags {
 /** Runs the load and reports; returns the exit code. */
 export async function run(flags: StressFlags, spawn: Spawn & SpawnLoad): Promise<number> {
   const { settings } = flags;
+  const thresholds = readThresholds(flags.threshold, settings);
   await checkSettings(settings);
   checkWritable(flags);
   return await interruptible(spawn, async (context) => {
-    const { result, tlsFailure } = await runSession(settings, context);
+    const { result: raw, tlsFailure } = await runSession(settings, context);
+    const result = judged(raw, thresholds);
     context.endLive();
     const unreachable = result.connections.established === 0 && !result.interrupted;
     if (unreachable && tlsFailure) {
@@ -109,10 +112,15 @@ function describeProgress(load: Run): string {
     `${mismatched > 0 ? `   ${mismatched} MISMATCHED` : ""}`;
 }
 
-/** The gravest thing that happened. */
+/**
+ * The gravest thing that happened. Wrong bytes come first; then a threshold, since who sets one says
+ * what counts, unless nobody could be reached at all.
+ */
 export function exitCode(result: StressResult, strict: boolean): number {
   const { messages, connections, errors, thresholds, verdict } = result;
   if (messages.mismatched > 0) return EXIT.verification;
+  const reached = connections.established > 0;
+  if (reached && thresholds.some(({ ok }) => !ok)) return EXIT.threshold;
   if (connections.failed > 0) {
     // Somebody answered, but not as one that can be talked to.
     if (Object.keys(errors).some((code) => code.startsWith("TLS_"))) return EXIT.failed;
@@ -121,7 +129,6 @@ export function exitCode(result: StressResult, strict: boolean): number {
   }
   if (messages.timed_out > 0) return EXIT.timeout;
   if (messages.lost > 0 || connections.lost > 0) return EXIT.peerGone;
-  if (thresholds.some(({ ok }) => !ok)) return EXIT.threshold;
   if (verdict === "invalid" && strict) return EXIT.invalid;
   return EXIT.ok;
 }

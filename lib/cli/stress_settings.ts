@@ -41,7 +41,7 @@ export interface RunOptions {
 const MAX_IN_FLIGHT = 64 * 2 ** 20;
 
 /** Pairs of options that can't both be meant. */
-const EXCLUSIVE: readonly (readonly [string, string, string])[] = [
+export const EXCLUSIVE: readonly (readonly [string, string, string])[] = [
   ["message", "messageFile", "'--message' and '--message-file' exclude each other"],
   ["size", "message", "'--size' is for the seeded stream; '--message' has the size that it has"],
   ["size", "messageFile", "'--size' is for the seeded stream; a '--message-file' has its own"],
