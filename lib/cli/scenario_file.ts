@@ -53,12 +53,12 @@ export function parseScenario(text: string, fileName: string): Scenario {
     ? checked.issues as SchemaIssue[]
     : inconsistencies(checked as ScenarioValues);
   if (issues.length > 0) {
-    throw new ScenarioError(
-      issues.slice(0, MOST).map((issue) => {
-        const name = nameOf(issue.path);
-        return `${place(offsetOf(document, issue))}: ${name && `${name}: `}${issue.message}`;
-      }),
-    );
+    const found = issues.map((issue) => ({ ...issue, offset: offsetOf(document, issue) }))
+      .sort((a, b) => a.offset - b.offset).slice(0, MOST);
+    throw new ScenarioError(found.map(({ path, message, offset }) => {
+      const name = nameOf(path);
+      return `${place(offset)}: ${name && `${name}: `}${message}`;
+    }));
   }
   const { stages, thresholds, ...options } = checked as ScenarioValues;
   return {

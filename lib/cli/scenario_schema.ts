@@ -146,7 +146,9 @@ function objectOf<T extends v.ObjectEntries>(entries: T, what: string) {
     const key = issue.path?.at(-1)?.key;
     if (issue.expected === "never") {
       const keys = Object.keys(entries);
-      return `there is no such key${didYouMean(String(key), keys)}; there are ${keys.join(", ")}`;
+      return `there is no such key${
+        didYouMean(String(key), keys) || `; there are ${keys.join(", ")}`
+      }`;
     }
     return issue.received === "undefined" && typeof key === "string" && key in entries
       ? `${key} is missing`

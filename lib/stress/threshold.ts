@@ -91,7 +91,7 @@ function parseMetric(name: string, fail: (why: string) => never): Metric {
   const named = quantile === "min" || quantile === "mean" || quantile === "max";
   if (!percentile && !named) {
     return fail(
-      `there is no metric ${name}${didYouMean(name, METRICS)}; there are ${METRICS.join(", ")} ` +
+      `there is no metric ${name}${didYouMean(name, METRICS)}: there are ${METRICS.join(", ")} ` +
         `(${VARIANTS})`,
     );
   }
