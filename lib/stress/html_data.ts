@@ -149,7 +149,8 @@ function timelineData(name: string, result: StressResult): TimelineData {
     rate: column((row) => (none ? row.sent : row.received) / row.seconds),
     asked: asked && column((row) => asked(row.t - row.seconds / 2)),
     errors: column((row) => row.errors / row.seconds),
-    active: column((row) => row.active),
+    // At the end of the last one all have been closed, which is no news.
+    active: column((row) => row === rows.at(-1) && row.active === 0 ? null : row.active),
     p50: latency("p50"),
     p90: latency("p90"),
     p99: latency("p99"),

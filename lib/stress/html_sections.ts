@@ -105,7 +105,9 @@ export function figures(results: Results, data: ChartData): Markup {
   const coarse = Math.max(1, ...steps) > 1.5
     ? ` A point is ${Math.max(...steps).toFixed(0)} s, and the highest of their percentiles.`
     : "";
-  const active = new Set(data.timelines.flatMap(({ active }) => active));
+  const active = new Set(
+    data.timelines.flatMap(({ active }) => active.filter((count) => count !== null)),
+  );
   const figure = (id: string, title: string, note: string) =>
     markup`
       <figure id="${id}">
