@@ -3,7 +3,7 @@ import type { Spawn } from "../serve/server.ts";
 import type { StressResult } from "../stress/result.ts";
 import type { Run, SpawnLoad } from "../stress/stress.ts";
 import { judged } from "../stress/threshold_judge.ts";
-import { EXIT } from "./exit.ts";
+import { EXIT, UsageError } from "./exit.ts";
 import { liveLine } from "./live.ts";
 import { err } from "./output.ts";
 import { checkSelector } from "./selector.ts";
@@ -36,7 +36,11 @@ export interface StressFlags extends ReportFlags {
 export async function run(flags: StressFlags, spawn: Spawn & SpawnLoad): Promise<number> {
   const { settings } = flags;
   const thresholds = readThresholds(flags.threshold, settings);
+  checkModes(flags);
   await checkSettings(settings);
+  if (flags.compare !== undefined) {
+    return await (await import("./stress_compare.ts")).runCompare(flags, thresholds, spawn);
+  }
   checkWritable(flags);
   return await interruptible(spawn, async (context) => {
     const { result: raw, tlsFailure } = await runSession(settings, context);
@@ -52,6 +56,14 @@ export async function run(flags: StressFlags, spawn: Spawn & SpawnLoad): Promise
     await publish(result, flags, unreachable);
     return exitCode(result, flags.strict);
   });
+}
+
+/** Ways to use the command that can't be had at the same time. @throws UsageError */
+function checkModes(flags: StressFlags): void {
+  const modes = (["compare", "findRate", "baseline", "profile", "merge"] as const)
+    .filter((mode) => flags[mode] !== undefined)
+    .map((mode) => mode === "findRate" ? "--find-rate" : `--${mode}`);
+  if (modes.length > 1) throw new UsageError(`${modes[0]} and ${modes[1]} exclude each other`);
 }
 
 /** What can be known to be wrong before anything starts. @throws UsageError */
@@ -131,4 +143,20 @@ export function exitCode(result: StressResult, strict: boolean): number {
   if (messages.lost > 0 || connections.lost > 0) return EXIT.peerGone;
   if (verdict === "invalid" && strict) return EXIT.invalid;
   return EXIT.ok;
+}
+
+const GRAVITY: readonly number[] = [
+  EXIT.verification,
+  EXIT.threshold,
+  EXIT.unreachable,
+  EXIT.failed,
+  EXIT.timeout,
+  EXIT.peerGone,
+  EXIT.invalid,
+];
+
+/** The gravest thing that happened in several runs. */
+export function gravest(results: readonly StressResult[], strict: boolean): number {
+  const codes = results.map((result) => exitCode(result, strict));
+  return GRAVITY.find((code) => codes.includes(code)) ?? EXIT.ok;
 }
