@@ -40,6 +40,8 @@ interface Import {
   readonly target: string;
   /** "type" imports vanish before the program runs. */
   readonly kind: "static" | "dynamic" | "type";
+  /** What is imported is the text of a file, whatever is in it. */
+  readonly text: boolean;
 }
 
 /** Source text without comments, as far as formatted code goes: strings stay, `//` in them too. */
@@ -56,9 +58,10 @@ const withoutExamples = (text: string): string =>
 export function importsOf(code: string): Import[] {
   const found: Import[] = [];
   const pattern =
-    /\b(?:(import|export)\s+(type\b)?[^;"'()]*?\bfrom\s*|(import)\s*(\()?\s*)["'`]([^"'`]+)["'`]/g;
-  for (const [, , type, , call, target] of code.matchAll(pattern)) {
-    found.push({ target: target!, kind: call ? "dynamic" : type ? "type" : "static" });
+    /\b(?:(import|export)\s+(type\b)?[^;"'()]*?\bfrom\s*|(import)\s*(\()?\s*)["'`]([^"'`]+)["'`]([^;()]*)/g;
+  for (const [, , type, , call, target, rest] of code.matchAll(pattern)) {
+    const kind = call ? "dynamic" : type ? "type" : "static";
+    found.push({ target: target!, kind, text: /^[\s,{]*with\b[^}]*"text"/.test(rest!) });
   }
   return found;
 }
@@ -70,7 +73,7 @@ function resolve(from: string, relative: string): string {
 
 const folderOf = (path: string): string | undefined => /^lib\/([^/]+)\//.exec(path)?.[1];
 
-function importProblem(path: string, { target }: Import): string | undefined {
+function importProblem(path: string, { target, text }: Import): string | undefined {
   const folder = folderOf(path);
   if (IMPORT_NOTHING.has(path)) return `imports ${target}, but this file imports nothing`;
   if (!target.startsWith(".")) {
@@ -80,6 +83,7 @@ function importProblem(path: string, { target }: Import): string | undefined {
     if (target.startsWith("node:") || WITH_PACKAGES.has(folder)) return undefined;
     return `imports the package ${target}`;
   }
+  if (text && target.startsWith("./")) return undefined;
   if (!target.endsWith(".ts") && !target.endsWith(".json")) return `imports ${target} without .ts`;
   const to = resolve(path, target);
   // lib/mod.ts is the library's surface: it is above all, and nobody's business inside.
