@@ -65,6 +65,10 @@ export interface Histograms {
   readonly latency: string;
   readonly latency_corrected: string | null;
   readonly connect: string;
+  /** How late messages left. */
+  readonly schedule_lag?: string;
+  /** The sums of all values, in units, which buckets don't tell: means merge without loss, too. */
+  readonly sums?: { latency: number; latency_corrected: number; connect: number };
   /** Values above the range. They count in the highest bucket, and `max` tells the true maximum. */
   readonly overflow: number;
 }

@@ -107,6 +107,12 @@ export function summarize(
       latency: encodeHistogram(latency),
       latency_corrected: open ? encodeHistogram(corrected) : null,
       connect: encodeHistogram(connect),
+      ...(open ? { schedule_lag: encodeHistogram(run.recorder("lag")) } : {}),
+      sums: {
+        latency: latency.exact.sum,
+        latency_corrected: open ? corrected.exact.sum : 0,
+        connect: connect.exact.sum,
+      },
       overflow: latency.overflow + (open ? corrected.overflow : 0),
     },
     machine: around.machine,
