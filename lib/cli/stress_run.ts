@@ -35,9 +35,12 @@ export interface StressFlags extends ReportFlags {
 /** Runs the load and reports; returns the exit code. */
 export async function run(flags: StressFlags, spawn: Spawn & SpawnLoad): Promise<number> {
   const { settings } = flags;
-  const thresholds = readThresholds(flags.threshold, settings);
   checkModes(flags);
   await checkSettings(settings);
+  if (flags.findRate !== undefined) {
+    return await (await import("./stress_find_rate.ts")).runFindRate(flags, spawn);
+  }
+  const thresholds = readThresholds(flags.threshold, settings);
   if (flags.compare !== undefined) {
     return await (await import("./stress_compare.ts")).runCompare(flags, thresholds, spawn);
   }
