@@ -4,7 +4,8 @@ import type { StressResult } from "../stress/result.ts";
 import type { Run, SpawnLoad } from "../stress/stress.ts";
 import { judged } from "../stress/threshold_judge.ts";
 import { EXIT, UsageError } from "./exit.ts";
-import { liveLine } from "./live.ts";
+import { isColorful, liveLine } from "./live.ts";
+import { stressLine } from "./live_stress.ts";
 import { err } from "./output.ts";
 import { checkSelector } from "./selector.ts";
 import { onSignals } from "./signals.ts";
@@ -14,7 +15,6 @@ import { isEmbedded, type RunContext, runSession, type RunSettings } from "./str
 import { readThresholds } from "./stress_thresholds.ts";
 import { checkClientTls } from "./tls_check.ts";
 import { withAdvice } from "./tls_options.ts";
-import { formatCount } from "./units.ts";
 
 /** Everything that the command line asks for beside the run itself. */
 export interface StressFlags extends ReportFlags {
@@ -93,7 +93,7 @@ export async function interruptible(
   const interruption = new AbortController();
   let signalCode: number | undefined;
   let current: Run | undefined;
-  const endLive = liveLine(() => current ? describeProgress(current) : "");
+  const endLive = liveLine(stressLine(() => current, isColorful()));
   const restore = onSignals({
     first(code) {
       signalCode = code;
@@ -116,15 +116,6 @@ export async function interruptible(
     endLive();
     restore();
   }
-}
-
-function describeProgress(load: Run): string {
-  const { connections, sent, received, errors, mismatched } = load.progress();
-  const seconds = load.elapsedMs / 1000;
-  const done = load.plan.expect.kind === "none" ? sent : received;
-  return `${seconds.toFixed(1)} s   ${connections} connections   ${formatCount(done)} messages   ` +
-    `${seconds > 0 ? formatCount(done / seconds) : 0}/s   ${errors} errors` +
-    `${mismatched > 0 ? `   ${mismatched} MISMATCHED` : ""}`;
 }
 
 /**
