@@ -47,6 +47,8 @@ export class Load implements Handler<Flow> {
   readonly #sent: Float64Array;
   /** And whether it has been connected before. */
   readonly #known: Uint8Array;
+  /** The number of the first slot's connection, over all threads and processes. */
+  readonly #firstNumber: number;
   /** Connections that are not finished. */
   #busy = 0;
   #started = false;
@@ -61,19 +63,23 @@ export class Load implements Handler<Flow> {
     this.part = data;
     this.engine = engine;
     this.tally = new Tally(engine.counters.slots, data.recorders);
-    this.#traffic = createTraffic(plan);
-    this.#sources = new Sources(plan);
+    const { part: share = { index: 0, of: 1, firstConnection: 0, connections: plan.connections } } =
+      plan;
+    this.#firstNumber = share.firstConnection + first;
+    this.#traffic = createTraffic({ ...plan, connections: share.connections });
+    this.#sources = new Sources(plan, workers * share.of);
     this.#dial = dialer(engine, plan, this.#sources, tls);
     this.#paced = plan.expect.kind !== "none";
     this.#sent = new Float64Array(count);
     this.#known = new Uint8Array(count);
     const profile = rateProfile(plan);
     this.#open = profile.length > 0;
-    const share = (total: number, from: number, to: number) =>
+    const shareOf = (total: number, from: number, to: number) =>
       Math.floor(total * to / plan.connections) - Math.floor(total * from / plan.connections);
     if (this.#open) {
-      const most = plan.messages === null ? Infinity : share(plan.messages, first, first + count);
-      const schedule = new Schedule(profile, count / plan.connections, worker / workers);
+      const most = plan.messages === null ? Infinity : shareOf(plan.messages, first, first + count);
+      const phase = (share.index + worker / workers) / share.of;
+      const schedule = new Schedule(profile, count / plan.connections, phase);
       this.pump = new OpenLoop(this, schedule, this.tally.lag, plan.pipeline ?? Infinity, most);
     } else {
       this.pump = new ClosedLoop(this, plan.pipeline ?? 1, this.#paced);
@@ -82,7 +88,11 @@ export class Load implements Handler<Flow> {
     this.#quotas = Float64Array.from(
       { length: count },
       (_, slot) =>
-        plan.hold ? 1 : limited ? share(plan.messages!, first + slot, first + slot + 1) : Infinity,
+        plan.hold
+          ? 1
+          : limited
+          ? shareOf(plan.messages!, first + slot, first + slot + 1)
+          : Infinity,
     );
     this.fleet = new Fleet(engine, plan, workers, count, {
       connect: (slot) => this.#connect(slot),
@@ -107,7 +117,7 @@ export class Load implements Handler<Flow> {
     const now = performance.now();
     const first = this.#sent[slot]!;
     const left = Math.min(this.#quotas[slot]!, this.part.plan.messagesPerConnection ?? Infinity);
-    const replies = this.#traffic.replies(this.part.first + slot, first);
+    const replies = this.#traffic.replies(this.#firstNumber + slot, first);
     this.#busy++;
     this.peers.add(this.#dial(this, new Flow(slot, replies, first, left, now)));
   }
@@ -153,7 +163,7 @@ export class Load implements Handler<Flow> {
 
   send(peer: Peer, count: number, now: number, due: number): void {
     const flow = peer.state;
-    const number = this.part.first + flow.slot;
+    const number = this.#firstNumber + flow.slot;
     const bytes = this.#traffic.messages(number, flow.first + flow.sentMessages, count);
     for (let i = 0; i < count; i++) flow.sent(now, due);
     if (due >= this.countFrom) this.tally.sent(count);

@@ -18,6 +18,16 @@ export interface Stage {
   readonly connections?: { readonly from: number; readonly to: number };
 }
 
+/** Of a run over several processes the part that one of them has. */
+export interface ProcessPart {
+  /** Which process this is, and of how many. */
+  readonly index: number;
+  readonly of: number;
+  /** The number of its first connection, and how many there are over all processes. */
+  readonly firstConnection: number;
+  readonly connections: number;
+}
+
 /** A run. Durations are in milliseconds. */
 export interface Plan {
   readonly target: Target;
@@ -56,6 +66,8 @@ export interface Plan {
   /** For a connect, and for a reply. */
   readonly timeoutMs: number;
   readonly seed: number;
+  /** What the others do, if this process has only a part of the run. The plan's numbers are this part's. */
+  readonly part?: ProcessPart;
   /** Connections are TLS, to a server of this name or IP address. */
   readonly tls?: TlsClientOptions & { readonly serverName: string };
 }

@@ -25,14 +25,16 @@ export class Sources {
   /**
    * With addresses of the plan it takes them in turn. Without, and with a target in 127.0.0.0/8, it takes
    * one of that network after the other, each when the ports of the one before are mostly used: closed
-   * connections keep theirs for a minute (TIME_WAIT, tcp(7)).
+   * connections keep theirs for a minute (TIME_WAIT, tcp(7)). `sharers` threads, in whatever processes,
+   * do so at the same time.
    */
-  constructor(plan: Pick<Plan, "sources" | "target">) {
+  constructor(plan: Pick<Plan, "sources" | "target">, sharers = 1) {
     this.#given = plan.sources;
     this.#loopback = plan.sources.length === 0 && "host" in plan.target &&
       plan.target.host.startsWith("127.");
     const [low, high] = readNumbers("/proc/sys/net/ipv4/ip_local_port_range");
-    this.#perAddress = Math.max(1, Math.floor(SHARE * (high ? high - low! + 1 : DYNAMIC_PORTS)));
+    const ports = high ? high - low! + 1 : DYNAMIC_PORTS;
+    this.#perAddress = Math.max(1, Math.floor(SHARE * ports / sharers));
   }
 
   /** The address for the next connect; undefined for the system's choice. */
