@@ -68,7 +68,7 @@ describe("the compiled binary", () => {
 
   it("stresses a server of its own from two workers", () => {
     const { status, stdout, stderr } = run(
-      ...["stress", "-c", "4", "-n", "400", "--workers", "2", "--json"],
+      ...["stress", "-c", "4", "-n", "400", "--workers", "2", "--json", "--html", "load.html"],
     );
     expect({ status, stderr: status === 0 ? "" : stderr }).toEqual({ status: 0, stderr: "" });
     const { messages, verdict } = JSON.parse(stdout);
@@ -76,6 +76,11 @@ describe("the compiled binary", () => {
     expect(messages.mismatched).toBe(0);
     expect(messages.lost).toBe(0);
     expect(verdict).toBe("pass");
+    // With all that the page takes, though none of it is a file here.
+    const page = readFileSync(join(folder, "load.html"), "utf8");
+    for (const part of ["var uPlot=", "u-legend", "--line1:", "ResizeObserver"]) {
+      expect(page).toContain(part);
+    }
   });
 
   itUnless(NO_OPENSSL, "serves TLS, and verifies a load over it", async () => {
