@@ -39,7 +39,7 @@ ${
       tile("p50", us(latency.p50)),
       tile("p99", us(latency.p99)),
       ...(corrected ? [tile("p99 corrected", us(corrected.p99))] : []),
-      tile("max", us((corrected ?? latency).max)),
+      tile(corrected ? "max corrected" : "max", us((corrected ?? latency).max)),
     ]
   }
 ${tile("errors", count(total(result.errors) + messages.mismatched))}

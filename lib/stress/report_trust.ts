@@ -99,7 +99,8 @@ export function describeGenerator(result: StressResult, { count, duration }: For
   const { count: stalls, max_us: longest } = generator.loop_stalls;
   const turns = stalls === 0
     ? "no turn of its loop took 10 ms"
-    : `${count(stalls)} turns of its loop took over 10 ms, the longest ${duration(longest / 1000)}`;
+    : `${count(stalls)} ${stalls === 1 ? "turn" : "turns"} of its loop took over 10 ms, ` +
+      `the longest ${duration(longest / 1000)}`;
   return `${generator.cpu_percent.toFixed(0)} % of a CPU (${threads}, ${selector}); ${turns}`;
 }
 
