@@ -1,6 +1,6 @@
 /** What a terminal shows of a load while it runs. */
 import { styleText } from "node:util";
-import type { Run } from "../stress/stress.ts";
+import type { Watched } from "../stress/watch.ts";
 import { formatCount, formatDuration } from "./units.ts";
 
 /** How a load is going. */
@@ -131,7 +131,7 @@ const between = (from: { at: number; count: number }, to: { at: number; count: n
 
 /** Draws whatever run `current` gives: how many are connected, and from the begin of counting the line. */
 export function stressLine(
-  current: () => Pick<Run, "plan" | "progress" | "elapsedMs" | "timeline"> | undefined,
+  current: () => Watched | undefined,
   colors: boolean,
 ): (columns: number) => string {
   let watched: ReturnType<typeof current>;

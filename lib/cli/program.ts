@@ -7,6 +7,7 @@ import { clientCommand } from "./client.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { infoCommand } from "./info.ts";
 import { err, out } from "./output.ts";
+import { PART_COMMAND } from "./self.ts";
 import { serveCommand } from "./serve.ts";
 import { stressCommand } from "./stress.ts";
 import { VERSION } from "./version.ts";
@@ -40,6 +41,9 @@ export async function main(args: readonly string[], spawn: SpawnThread): Promise
   try {
     if (args.length === 0) {
       throw new CommanderError(EXIT.usage, "iomux.missing", "error: missing command (see --help)");
+    }
+    if (args[0] === PART_COMMAND) {
+      return await (await import("./stress_part.ts")).runPart(spawn);
     }
     await buildProgram(spawn, (c) => code = c).parseAsync(args, { from: "user" });
     return code;

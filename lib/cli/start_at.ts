@@ -1,5 +1,7 @@
 /** `--start-at`: a moment that several machines can be told, and waiting for it. */
-import { parseDuration } from "./units.ts";
+import { UsageError } from "./exit.ts";
+import { err } from "./output.ts";
+import { formatDuration, parseDuration } from "./units.ts";
 
 const SECOND_MS = 1000;
 const DAY_MS = 86_400_000;
@@ -75,4 +77,37 @@ export function waitUntil(at: number, signal: AbortSignal): Promise<void> {
     signal.addEventListener("abort", end);
     look();
   });
+}
+
+/** The moment that the options ask for; null for none. @throws UsageError */
+export function readStartAt(
+  flags: { startAt?: string | undefined; compare?: unknown; findRate?: unknown; profile?: unknown },
+): number | null {
+  if (flags.startAt === undefined) return null;
+  for (const [mode, name] of [["compare", "--compare"], ["findRate", "--find-rate"]] as const) {
+    if (flags[mode] === undefined) continue;
+    throw new UsageError(`option '--start-at' is for one run, ${name} makes many`);
+  }
+  if (flags.profile !== undefined) {
+    throw new UsageError("options '--start-at' and '--profile' exclude each other");
+  }
+  try {
+    return parseStartAt(flags.startAt, Date.now());
+  } catch (error) {
+    throw new UsageError(`option '--start-at': ${(error as Error).message}`);
+  }
+}
+
+/** What a run does once it is connected: it waits for the moment, or says how late it is. */
+export function beginAt(
+  at: number,
+  interruption: AbortSignal,
+): { connected: () => Promise<void> } {
+  return {
+    async connected() {
+      const late = Date.now() - at;
+      if (late > 0) err(`iomux: begins ${formatDuration(late)} late: it was still connecting\n`);
+      await waitUntil(at, interruption);
+    },
+  };
 }

@@ -3,12 +3,36 @@ import { readFileSync } from "node:fs";
 import { mergeResults } from "../stress/merge.ts";
 import { partsOf, timesOf } from "../stress/merge_config.ts";
 import { parseResult } from "../stress/merge_read.ts";
+import { expectsNothing, isOpenLoop } from "../stress/report_load.ts";
 import type { StressResult } from "../stress/result.ts";
+import { parseThreshold, ThresholdError, unfit } from "../stress/threshold.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { err } from "./output.ts";
+import { checkWritable, publish, type ReportFlags } from "./stress_reports.ts";
+import { exitCode, type StressFlags } from "./stress_run.ts";
 
 /** Runs that were together for less than this part of the time did not load the target together. */
 const TOGETHER = 0.9;
+
+/** What the command line says besides the files. */
+type MergeFlags =
+  & ReportFlags
+  & Pick<StressFlags, "settings" | "strict" | "threshold" | "startAt" | "processes">;
+
+/** Reads, adds up, reports; returns the exit code. */
+export async function runMerge(flags: MergeFlags, files: readonly string[]): Promise<number> {
+  const { settings, startAt, processes } = flags;
+  if (settings.target !== undefined || settings.unix !== undefined) {
+    throw new UsageError("option '--merge' makes no run, and takes no target");
+  }
+  for (const [name, value] of Object.entries({ "start-at": startAt, processes })) {
+    if (value !== undefined) throw new UsageError(`option '--merge' makes no run: no '--${name}'`);
+  }
+  checkWritable(flags);
+  const sum = mergeFiles(files, flags.threshold);
+  await publish(sum, flags, false);
+  return codeOf(sum, flags.strict);
+}
 
 /**
  * Reads results and adds them up. What can't be read is named on stderr, and the sum is partial.
@@ -30,15 +54,30 @@ export function mergeFiles(files: readonly string[], thresholds: readonly string
   return sum;
 }
 
+/** The exit code of a sum: that of a run like it; 1 when a part of it is missing. */
+function codeOf(sum: StressResult, strict: boolean): number {
+  const code = exitCode(sum, strict);
+  // Of a part, for a reason of its own.
+  return code === EXIT.ok && sum.verdict === "fail" ? EXIT.threshold : code;
+}
+
 function merge(
   results: readonly StressResult[],
   missing: boolean,
   thresholds: readonly string[],
 ): StressResult {
+  const [first] = results as [StressResult];
+  const run = { open: isOpenLoop(first), replies: !expectsNothing(first) };
   try {
+    for (const text of thresholds) {
+      const why = unfit(parseThreshold(text), run);
+      if (why !== undefined) throw new RangeError(why);
+    }
     return mergeResults(results, { missing, thresholds });
   } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(error.message);
+    if (error instanceof RangeError || error instanceof ThresholdError) {
+      throw new UsageError(error.message);
+    }
     throw error;
   }
 }
@@ -62,11 +101,4 @@ function warnOfTimes(sum: StressResult): void {
     `iomux: the ${parts.length} runs went on together for ${all.toFixed(1)} s of ` +
       `${any.toFixed(1)} s, and rates are those of all ${any.toFixed(1)} s: see --start-at\n`,
   );
-}
-
-/** The exit code of a sum: that of a run like it; 1 when a part of it is missing. */
-export function mergedExitCode(sum: StressResult, code: number): number {
-  if (code !== EXIT.ok) return code;
-  if (sum.verdict === "fail") return EXIT.threshold; // of a part, for a reason of its own
-  return sum.partial ? EXIT.failed : EXIT.ok;
 }

@@ -1,14 +1,16 @@
 /** What `iomux stress` does once its options are known: the run, the report, the exit code. */
 import type { Spawn } from "../serve/server.ts";
 import type { StressResult } from "../stress/result.ts";
-import type { Run, SpawnLoad } from "../stress/stress.ts";
+import type { SpawnLoad } from "../stress/stress.ts";
 import { judged } from "../stress/threshold_judge.ts";
+import type { Watched } from "../stress/watch.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { isColorful, liveLine } from "./live.ts";
 import { stressLine } from "./live_stress.ts";
 import { err } from "./output.ts";
 import { checkSelector } from "./selector.ts";
 import { onSignals } from "./signals.ts";
+import { beginAt, readStartAt } from "./start_at.ts";
 import { checkDescriptors } from "./stress_limits.ts";
 import { checkWritable, publish, type ReportFlags } from "./stress_reports.ts";
 import { isEmbedded, type RunContext, runSession, type RunSettings } from "./stress_session.ts";
@@ -36,6 +38,10 @@ export interface StressFlags extends ReportFlags {
 export async function run(flags: StressFlags, spawn: Spawn & SpawnLoad): Promise<number> {
   const { settings } = flags;
   checkModes(flags);
+  if (flags.merge !== undefined) {
+    return await (await import("./stress_merge.ts")).runMerge(flags, flags.merge);
+  }
+  const startAt = readStartAt(flags);
   await checkSettings(settings);
   if (flags.findRate !== undefined) {
     return await (await import("./stress_find_rate.ts")).runFindRate(flags, spawn);
@@ -44,9 +50,16 @@ export async function run(flags: StressFlags, spawn: Spawn & SpawnLoad): Promise
   if (flags.compare !== undefined) {
     return await (await import("./stress_compare.ts")).runCompare(flags, thresholds, spawn);
   }
+  const { againstBaseline, publishWithBaseline, readBaseline } = await import(
+    "./stress_baseline.ts"
+  );
+  const baseline = flags.baseline === undefined
+    ? undefined
+    : readBaseline(flags.baseline, settings);
   checkWritable(flags);
   return await interruptible(spawn, async (context) => {
-    const { result: raw, tlsFailure } = await runSession(settings, context);
+    const connected = startAt === null ? {} : beginAt(startAt, context.interruption);
+    const { result: raw, tlsFailure } = await runSession(settings, { ...context, ...connected });
     const result = judged(raw, thresholds);
     context.endLive();
     const unreachable = result.connections.established === 0 && !result.interrupted;
@@ -74,7 +87,7 @@ export async function checkSettings(settings: RunSettings): Promise<void> {
   checkSelector(settings.clientSelector);
   checkSelector(settings.selector);
   if (settings.tls) await checkClientTls(settings.tls, { warn: (text) => err(`iomux: ${text}\n`) });
-  checkDescriptors(settings.connections, isEmbedded(settings));
+  checkDescriptors(settings.connections, isEmbedded(settings), settings.processes);
 }
 
 /** A context with a live view, which can be taken away before something else is printed. */
@@ -92,7 +105,7 @@ export async function interruptible(
 ): Promise<number> {
   const interruption = new AbortController();
   let signalCode: number | undefined;
-  let current: Run | undefined;
+  let current: Watched | undefined;
   const endLive = liveLine(stressLine(() => current, isColorful()));
   const restore = onSignals({
     first(code) {
@@ -135,6 +148,7 @@ export function exitCode(result: StressResult, strict: boolean): number {
   }
   if (messages.timed_out > 0) return EXIT.timeout;
   if (messages.lost > 0 || connections.lost > 0) return EXIT.peerGone;
+  if (result.partial) return EXIT.failed;
   if (verdict === "invalid" && strict) return EXIT.invalid;
   return EXIT.ok;
 }

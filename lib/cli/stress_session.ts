@@ -5,10 +5,11 @@ import { SERVE_DEFAULTS } from "../serve/options.ts";
 import { Server, type Spawn } from "../serve/server.ts";
 import type { Expectation } from "../stress/expectation.ts";
 import { describeMachine } from "../stress/machine.ts";
-import type { LoadResult, Plan, Stage, Target } from "../stress/plan.ts";
+import type { LoadResult, Plan, ProcessPart, Stage, Target } from "../stress/plan.ts";
 import type { StressResult } from "../stress/result.ts";
 import { Run, type SpawnLoad } from "../stress/stress.ts";
 import { summarize } from "../stress/summary.ts";
+import type { Watched } from "../stress/watch.ts";
 import { UsageError } from "./exit.ts";
 import type { ClientTls } from "./tls_options.ts";
 import { VERSION } from "./version.ts";
@@ -37,6 +38,10 @@ export interface RunSettings {
   readonly warmup: number;
   readonly sources: readonly string[];
   readonly workers: number;
+  /** Processes that share the load, each with its workers; one is this process. */
+  readonly processes?: number | undefined;
+  /** In one of them: what the others do. */
+  readonly part?: ProcessPart;
   readonly timeout: number;
   readonly clientSelector: SelectorName | "auto";
   /** Null for a random one. */
@@ -54,7 +59,7 @@ export interface RunContext {
   /** Ends the run early, with a result of what was done. */
   readonly interruption: AbortSignal;
   /** Called with the run as soon as it begins, for a live view. */
-  readonly began?: (run: Run) => void;
+  readonly began?: (run: Watched) => void;
   /** Called when all have connected; they begin when it resolves. */
   readonly connected?: () => Promise<void> | undefined;
 }
@@ -79,6 +84,10 @@ export async function runSession(
   settings: RunSettings,
   context: RunContext,
 ): Promise<RunOutcome> {
+  if ((settings.processes ?? 1) > 1) {
+    const { runInProcesses } = await import("./stress_processes.ts");
+    return await runInProcesses(settings, context);
+  }
   const { spawn, interruption } = context;
   const { target, unix, timeout } = settings;
   const destination = target !== undefined && unix === undefined
@@ -118,7 +127,7 @@ export async function runSession(
 
 function planOf(settings: RunSettings, target: Target): Plan {
   const { duration, ramp, warmup, timeout, seed, tls, ...same } = settings;
-  const { target: _, unix, selector, service, serverWorkers, ...plan } = same;
+  const { target: _, unix, selector, service, serverWorkers, processes, ...plan } = same;
   return {
     ...plan,
     target,
@@ -160,7 +169,8 @@ function firstThatAnswers(addresses: string[], port: number, timeoutMs: number):
   return addresses.find(answers) ?? addresses[0]!;
 }
 
-function startEmbedded(settings: RunSettings, spawn: Spawn): Promise<Server> {
+/** The server that a run without a target has. */
+export function startEmbedded(settings: RunSettings, spawn: Spawn): Promise<Server> {
   const { service, selector, serverWorkers: workers, connections, messagesPerConnection } =
     settings;
   return Server.start({
@@ -174,7 +184,7 @@ function startEmbedded(settings: RunSettings, spawn: Spawn): Promise<Server> {
 }
 
 /** The server's last word, once it has noticed that the load is gone. */
-async function statsAtRest(server: Server): Promise<unknown> {
+export async function statsAtRest(server: Server): Promise<unknown> {
   for (let i = 0; i < 20 && server.stats().active > 0; i++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

@@ -31,6 +31,7 @@ export interface RunOptions {
   readonly source?: readonly string[] | undefined;
   readonly seed?: number | undefined;
   readonly workers: number;
+  readonly processes?: number | undefined;
   readonly clientSelector: SelectorName | "auto";
   readonly selector: SelectorName | "auto";
   readonly service: string;
@@ -83,6 +84,7 @@ export function readSettings(options: RunOptions, given: ReadonlySet<string>): R
     sources: options.source ?? [],
     seed: options.seed ?? null,
     workers: options.workers,
+    processes: options.processes,
     clientSelector: options.clientSelector,
     selector: options.selector,
     service: options.service,

@@ -1,5 +1,6 @@
 /** Looking at a run while it goes on: what its threads count in shared memory, an interval at a time. */
 import { COUNTER, type Counters } from "../engine/mod.ts";
+import type { Plan } from "./plan.ts";
 import { Recorder } from "./recorder.ts";
 import type { TimelineRow } from "./result.ts";
 import { PROGRESS, RECORDERS } from "./tally.ts";
@@ -18,6 +19,16 @@ export interface Progress {
   readonly mismatched: number;
   readonly errors: number;
   readonly bytes: number;
+}
+
+/** A run that can be looked at while it goes on, wherever it runs. */
+export interface Watched {
+  readonly plan: Pick<Plan, "connections" | "warmupMs" | "expect">;
+  /** Milliseconds since messages count; 0 before. */
+  readonly elapsedMs: number;
+  /** What happened in each second; at least in the last one. */
+  readonly timeline: readonly TimelineRow[];
+  progress(): Progress;
 }
 
 const sum = (threads: readonly Shared[], slot: number) =>
