@@ -3,9 +3,11 @@
 import { describe, expect, it } from "bun:test";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { publishOutcome } from "../../lib/cli/stress_reports.ts";
 import { spawnCli } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
 import { answering } from "../stress/misbehaving.ts";
+import { sampleResult } from "../stress/sample_results.ts";
 
 const OPTIONS = ["json", "html", "csv", "hgrm"];
 
@@ -76,6 +78,41 @@ describe("the files of iomux stress", () => {
     expect(JSON.parse(cli.stdout()).interrupted).toBe(true);
     expect(read("run.html")).toContain("pass (interrupted)");
     expect(existsSync(folder.file("run-corrected.hgrm"))).toBe(false);
+  });
+});
+
+describe("the files of several runs", () => {
+  it("have the name of the run: in a column, in the names of percentile files, on the page", async () => {
+    using folder = new TempDir();
+    const results = ["poll", "an odd/name"].map((name, i) => ({
+      name,
+      result: sampleResult({ seed: i, seconds: 2, open: i === 1 }),
+    }));
+    const { read } = filesIn(folder);
+    await publishOutcome({ title: "two", results, json: { a: 1 }, text: null }, {
+      ...{ json: folder.file("run.json"), csv: folder.file("run.csv") },
+      ...{ hgrm: folder.file("run.hgrm"), html: folder.file("run.html") },
+    });
+    expect(JSON.parse(read("run.json"))).toEqual({ a: 1 });
+    expect(read("run.csv").trimEnd().split("\r\n").map((line) => line.split(",")[0])).toEqual([
+      ...["run", "poll", "poll", "an odd/name", "an odd/name"],
+    ]);
+    expect(countOf(read("run-poll.hgrm"))).toBe(results[0]!.result.latency_us.count);
+    expect(countOf(read("run-an_odd_name-corrected.hgrm")))
+      .toBe(results[1]!.result.latency_corrected_us!.count);
+    expect(read("run.html")).toMatch(/<th scope="col">poll<\/th>\s*<th scope="col">an odd\/name</);
+    expect(readdirSync(folder.path).length).toBe(6);
+  });
+
+  it("are written as far as they can be, when one can't any more", async () => {
+    using folder = new TempDir();
+    const results = [{ name: "x", result: sampleResult({ seconds: 1 }) }];
+    const published = publishOutcome({ title: "x", results, json: {}, text: null }, {
+      ...{ json: folder.file("nowhere/run.json"), csv: folder.file("run.csv") },
+    });
+    const error = await published.then(() => null, (error: Error) => error);
+    expect(error!.message).toMatch(/^Cannot write the result to .*nowhere\/run\.json: ENOENT$/);
+    expect(rowsOf(readFileSync(folder.file("run.csv"), "utf8")).length).toBe(1);
   });
 });
 
