@@ -1,4 +1,5 @@
 /** How far a result can be trusted, and by what one knows: the rows below its figures. */
+import { baselineRows } from "./baseline_text.ts";
 import { expectsNothing, type Format, isOpenLoop, plural, settingsOf } from "./report_load.ts";
 import type { SlowConnection, StressResult } from "./result.ts";
 
@@ -38,17 +39,17 @@ export function trustRows(result: StressResult, format: Format): Row[] {
   if (slowest !== null) rows.push(["slowest", slowest]);
   rows.push(["generator", describeGenerator(result, format)]);
   // A bottleneck is told once, as the caution that it is.
-  const caution = generator.bottleneck ? generator.reason : null;
-  if (generator.limited_by && generator.limited_by !== caution) {
-    rows.push(["limited by", generator.limited_by]);
-  }
-  if (caution !== null) rows.push(["caution", caution]);
+  const { limited_by: limit, reason } = generator;
+  const caution = !generator.bottleneck ? null : limit.includes(reason ?? "") ? limit : reason;
+  if (limit && limit !== caution) rows.push(["limited by", limit]);
+  if (caution) rows.push(["caution", caution]);
   for (const { expression, value, ok } of thresholds) {
     const text = `${ok ? "ok    " : "FAILED"}  ${expression}: ${
       describeValue(expression, value, format)
     }`;
     rows.push(["threshold", text]);
   }
+  if (result.baseline) rows.push(...baselineRows(result.baseline, format));
   rows.push(["verdict", describeVerdict(result)]);
   return rows;
 }
