@@ -11,6 +11,7 @@ import { err } from "./output.ts";
 import { checkSelector } from "./selector.ts";
 import { onSignals } from "./signals.ts";
 import { beginAt, readStartAt } from "./start_at.ts";
+import { againstBaseline, publishWithBaseline, readBaseline } from "./stress_baseline.ts";
 import { checkDescriptors } from "./stress_limits.ts";
 import { checkWritable, publish, type ReportFlags } from "./stress_reports.ts";
 import { isEmbedded, type RunContext, runSession, type RunSettings } from "./stress_session.ts";
@@ -50,9 +51,6 @@ export async function run(flags: StressFlags, spawn: Spawn & SpawnLoad): Promise
   if (flags.compare !== undefined) {
     return await (await import("./stress_compare.ts")).runCompare(flags, thresholds, spawn);
   }
-  const { againstBaseline, publishWithBaseline, readBaseline } = await import(
-    "./stress_baseline.ts"
-  );
   const baseline = flags.baseline === undefined
     ? undefined
     : readBaseline(flags.baseline, settings);
@@ -60,7 +58,8 @@ export async function run(flags: StressFlags, spawn: Spawn & SpawnLoad): Promise
   return await interruptible(spawn, async (context) => {
     const connected = startAt === null ? {} : beginAt(startAt, context.interruption);
     const { result: raw, tlsFailure } = await runSession(settings, { ...context, ...connected });
-    const result = judged(raw, thresholds);
+    const held = judged(raw, thresholds);
+    const result = baseline ? againstBaseline(held, baseline) : held;
     context.endLive();
     const unreachable = result.connections.established === 0 && !result.interrupted;
     if (unreachable && tlsFailure) {
@@ -69,7 +68,8 @@ export async function run(flags: StressFlags, spawn: Spawn & SpawnLoad): Promise
       const codes = Object.keys(result.errors).join(", ");
       err(`iomux: Cannot connect to ${result.target}: ${codes}\n`);
     }
-    await publish(result, flags, unreachable);
+    if (baseline) await publishWithBaseline(result, baseline, flags, unreachable);
+    else await publish(result, flags, unreachable);
     return exitCode(result, flags.strict);
   });
 }
@@ -139,7 +139,8 @@ export function exitCode(result: StressResult, strict: boolean): number {
   const { messages, connections, errors, thresholds, verdict } = result;
   if (messages.mismatched > 0) return EXIT.verification;
   const reached = connections.established > 0;
-  if (reached && thresholds.some(({ ok }) => !ok)) return EXIT.threshold;
+  const regressed = result.baseline !== undefined && result.baseline.regressed.length > 0;
+  if (reached && (regressed || thresholds.some(({ ok }) => !ok))) return EXIT.threshold;
   if (connections.failed > 0) {
     // Somebody answered, but not as one that can be talked to.
     if (Object.keys(errors).some((code) => code.startsWith("TLS_"))) return EXIT.failed;

@@ -1,4 +1,5 @@
 /** What comes out of a run: the JSON of `iomux stress --json`, one type for all reports. */
+import type { BaselineReport } from "./baseline.ts";
 import type { Distribution } from "./recorder.ts";
 
 /** What happened to the bytes at a mismatch. */
@@ -149,6 +150,8 @@ export interface StressResult {
   slowest: SlowConnection[];
   server: unknown;
   thresholds: { expression: string; value: number; ok: boolean }[];
+  /** Against an earlier result, with `--baseline`. */
+  baseline?: BaselineReport;
   verdict: "pass" | "fail" | "invalid";
   timeline: TimelineRow[];
   histograms: Histograms;

@@ -19,7 +19,7 @@ export interface Surroundings {
 }
 
 /** As `--expect` has it. */
-function showExpectation(expect: Expectation): string {
+export function showExpectation(expect: Expectation): string {
   switch (expect.kind) {
     case "bytes":
       return `bytes:${expect.count}`;
