@@ -120,6 +120,9 @@ export function figures(results: Results, data: ChartData): Markup {
     `;
   const all: Markup[] = [];
   if (rows > 0) {
+    const what = results.every(({ result }) => expectsNothing(result))
+      ? "Messages that were sent"
+      : "Replies that were verified";
     const asked = data.timelines.some((line) => line.asked)
       ? " The dashed line is the schedule."
       : "";
@@ -127,7 +130,7 @@ export function figures(results: Results, data: ChartData): Markup {
       ? " Bars are errors, on the right axis."
       : " There was no error.";
     all.push(
-      figure("rate", "Rate and errors over time", `Replies that were verified.${asked}${errors}`),
+      figure("rate", "Rate and errors over time", `${what}.${asked}${errors}`),
     );
     all.push(figure(
       "latency",

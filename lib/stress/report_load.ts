@@ -30,10 +30,13 @@ export const isOpenLoop = (result: StressResult): boolean =>
 export const expectsNothing = (result: StressResult): boolean =>
   settingsOf(result).expect === "none";
 
-/** A text in quotes, with escapes for what can't be seen, and not too long. */
+/**
+ * A text in quotes, not too long. What can't be seen is written as an escape; the escapes of a message are
+ * there already.
+ */
 export function quoted(text: string): string {
-  const shown = JSON.stringify(text);
-  return shown.length > LONGEST ? `${shown.slice(0, LONGEST)}…"` : shown;
+  const shown = cut(text).replace(/[\p{Cc}"]/gu, (c) => JSON.stringify(c).slice(1, -1));
+  return `"${shown}"`;
 }
 
 /** "50 connections, 64 B messages, 1 in flight each, closed loop, 10.00 s". */
@@ -90,7 +93,9 @@ function describeCheck(plan: Settings, verified: number, count: Format["count"])
   if (typeof plan.message !== "string") {
     return `messages, every byte of ${count(verified * (plan.size ?? 0))}`;
   }
-  return expect === "echo" ? "messages came back as sent" : "messages came back as capitals";
+  return expect === "echo"
+    ? "messages came back as sent, byte for byte"
+    : "messages came back as capitals";
 }
 
 /** What a reply had to be, from the value of `--expect`: "a line", "5 bytes", "a match of /x/". */

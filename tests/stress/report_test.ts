@@ -149,7 +149,9 @@ describe("the rows of a report", () => {
     [{ messagesPerConnection: 1 }, "connected anew after every 1 message,"],
     [{ connectRate: 2000, rampMs: 1500 }, "2,000 connects/s, begun within 1.50 s"],
     [{ warmupMs: 2000 }, "not counting 2.00 s of warm-up"],
-    [{ message: "PING\r\n" }, 'message "PING\\r\\n"'],
+    [{ message: "PING\\r\\n" }, 'message "PING\\r\\n"'],
+    [{ message: 'a\r\n"' }, 'message "a\\r\\n\\""'],
+    [{ message: "x".repeat(100) }, `message "${"x".repeat(60)}…", `],
   ];
   for (const [config, words] of loads) {
     it(`describe the load: ${words}`, () => {
@@ -159,7 +161,7 @@ describe("the rows of a report", () => {
 
   const checks: [config: Record<string, unknown>, words: RegExp][] = [
     [{}, / messages, every byte of [\d,]+$/],
-    [{ message: "x" }, / messages came back as sent$/],
+    [{ message: "x" }, / messages came back as sent, byte for byte$/],
     [{ message: "x", expect: "upper" }, / messages came back as capitals$/],
     [{ expect: "line" }, / replies are a line, whatever it says$/],
     [{ expect: "bytes:5" }, / replies are 5 bytes, whatever they are$/],
