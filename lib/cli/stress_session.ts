@@ -127,7 +127,8 @@ export async function runSession(
 
 function planOf(settings: RunSettings, target: Target): Plan {
   const { duration, ramp, warmup, timeout, seed, tls, ...same } = settings;
-  const { target: _, unix, selector, service, serverWorkers, processes, ...plan } = same;
+  const { target: _target, unix: _unix, processes: _processes, ...more } = same;
+  const { selector: _selector, service: _service, serverWorkers: _workers, ...plan } = more;
   return {
     ...plan,
     target,

@@ -1,5 +1,5 @@
 /** Talk between the processes of a run: objects as lines of JSON, over a Unix socket. */
-import { type OSError, Socket, WOULD_BLOCK } from "../net/mod.ts";
+import { type OSError, type Socket, WOULD_BLOCK } from "../net/mod.ts";
 
 /** What a process of a run is told. */
 export type ToProcess =
