@@ -1,31 +1,29 @@
-/** TEMP */
-import { sameBytes } from "../sys/posix.ts";
+/** The traffic of a plan. */
 import { Oracle } from "./oracle.ts";
 import type { Plan } from "./plan.ts";
+import { StreamReplies } from "./stream_replies.ts";
 import type { Replies, Traffic } from "./traffic.ts";
-import { Verifier } from "./verifier.ts";
-export function createTraffic(plan: Plan): Traffic {
-  const oracle = new Oracle(plan.seed, plan.connections, plan.expect.kind === "upper" ? "upper" : "echo");
-  const { size } = plan;
+
+/** Makes the traffic of a plan. `connections` have numbers, over all machines and processes. */
+export function createTraffic(plan: Plan, connections: number = plan.connections): Traffic {
+  const { seed, size, expect } = plan;
+  const oracle = new Oracle(seed, connections, expect.kind === "upper" ? "upper" : "echo", size);
   return {
     messages: (connection, first, count) => oracle.sent(connection, first * size, count * size),
-    replies(connection, first): Replies {
-      const v = new Verifier(oracle, connection, sameBytes);
-      v.offset = first * size;
-      let done = first;
-      return {
-        take(bytes, sent) {
-          v.take(bytes, (first + sent) * size);
-          const complete = Math.floor(v.offset / size) - done;
-          done += complete;
-          return complete;
-        },
-        get broken() { return v.broken; },
-        get conclusive() { return v.conclusive; },
-        get partial() { return v.offset % size > 0; },
-        mismatch: (sent) => v.mismatch((first + sent) * size),
-        truncation: (sent) => v.truncation((first + sent) * size),
-      };
-    },
+    replies: expect.kind === "none"
+      ? () => UNSEEN
+      : (connection, first) => new StreamReplies(oracle, connection, first),
   };
 }
+
+/** Replies that nobody looks at. */
+const UNSEEN: Replies = {
+  take: () => 0,
+  ...{ broken: false, conclusive: false, partial: false },
+  mismatch: () => unseen(),
+  truncation: () => unseen(),
+};
+
+const unseen = (): never => {
+  throw new Error("A reply was looked at where none is expected");
+};

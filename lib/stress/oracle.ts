@@ -7,15 +7,6 @@
  * duplicated, reordered, corrupted, or foreign.
  */
 
-/** What happened to the bytes at a mismatch. */
-export type MismatchKind =
-  | "lost"
-  | "duplicated"
-  | "reordered"
-  | "corrupted"
-  | "foreign"
-  | "truncated";
-
 /** How the target changes the stream on its way: not at all, or to upper case (ASCII). */
 export type Transform = "echo" | "upper";
 
@@ -57,6 +48,8 @@ const PROOF = 12;
 /** The streams of all connections of a run. */
 export class Oracle {
   readonly transform: Transform;
+  /** Bytes of one message. */
+  readonly size: number;
   readonly #seed: number;
   readonly #connections: number;
   /** Words per connection until its range of the counter is used up; then another epoch begins. */
@@ -64,11 +57,22 @@ export class Oracle {
   #sent = new Scratch(4000);
   #expected = new Scratch(4000);
 
-  constructor(seed: number, connections: number, transform: Transform = "echo") {
+  constructor(seed: number, connections: number, transform: Transform = "echo", size = 1) {
+    this.size = size;
     this.#seed = seed | 0;
     this.#connections = connections;
     this.#stride = Math.floor(2 ** 32 / Math.max(connections, 1));
     this.transform = transform;
+  }
+
+  /** Bytes of the first messages of a connection. */
+  lengthOf(_connection: number, messages: number): number {
+    return messages * this.size;
+  }
+
+  /** How many messages are complete in the first bytes of a connection. */
+  messagesIn(_connection: number, bytes: number): number {
+    return Math.floor(bytes / this.size);
   }
 
   /** Bytes that a connection sends. The view is valid until the next call. */
@@ -99,9 +103,12 @@ export class Oracle {
     return out.view(offset - first * 4, length);
   }
 
-  /** Where the bytes at `at` come from; undefined when they are not part of any stream. */
-  locate(bytes: Uint8Array, at: number, nearEpochOf: number): Place | undefined {
-    const epoch = Math.floor(nearEpochOf / 4 / this.#stride);
+  /**
+   * Where the bytes at `at` come from; undefined when they are not part of any stream. `near` is where
+   * the connection is that has received them.
+   */
+  locate(bytes: Uint8Array, at: number, near: number): Place | undefined {
+    const epoch = Math.floor(near / 4 / this.#stride);
     for (let shift = 0; shift < 4; shift++) {
       if (at + shift + 4 > bytes.length || bytes.length - at < PROOF) return undefined;
       for (const word of this.#origins(bytes, at + shift)) {

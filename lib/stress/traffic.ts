@@ -4,8 +4,8 @@ import type { Mismatch } from "./result.ts";
 /** Follows the replies that one connection receives. */
 export interface Replies {
   /**
-   * Takes the next bytes, when `sent` messages of the connection have been sent in all. Returns how many
-   * replies these bytes have completed. Look at `broken` afterwards.
+   * Takes the next bytes, when `sent` messages have been sent on this connection. Returns how many replies
+   * are complete that were not before. Look at `broken` afterwards.
    */
   take(bytes: Uint8Array, sent: number): number;
   /** Something was wrong. What arrives from now on is evidence. */
@@ -14,7 +14,14 @@ export interface Replies {
   readonly conclusive: boolean;
   /** The last bytes ended in the middle of a reply: an end of the stream here cuts it short. */
   readonly partial: boolean;
-  /** What went wrong at the first wrong byte, of a connection that has sent `sent` messages. */
+  /**
+   * The first reply has come before any message was sent, as a server's greeting can: when one is sent,
+   * `take` with no bytes completes it.
+   */
+  readonly early?: boolean;
+  /** Bytes of a reply that is not complete, for the message about one that never is. */
+  readonly unmatched?: number;
+  /** What went wrong at the first wrong byte, when `sent` messages have been sent on this connection. */
   mismatch(sent: number): Mismatch;
   /** The peer ended its stream in the middle of a reply. */
   truncation(sent: number): Mismatch;

@@ -1,14 +1,25 @@
 /** Holds what a connection receives against the oracle, and classifies the first mismatch. */
-import type { MismatchKind, Oracle, Place } from "./oracle.ts";
+import type { Place } from "./oracle.ts";
+import type { Mismatch, MismatchKind } from "./result.ts";
 
-/** The first wrong byte of a connection. `expected` and `actual` are up to 16 bytes in hexadecimal. */
-export interface Mismatch {
-  readonly connection: number;
-  /** Position in what the connection received. */
-  readonly offset: number;
-  readonly kind: MismatchKind;
-  readonly expected: string;
-  readonly actual: string;
+/**
+ * What the connections must receive: a stream of messages for each of them, of which every byte is
+ * known. The seeded one is the oracle's; a message of the user's makes another.
+ */
+export interface Streams {
+  /** Bytes of the first messages of a connection. */
+  lengthOf(connection: number, messages: number): number;
+  /** How many messages are complete in the first bytes of a connection. */
+  messagesIn(connection: number, bytes: number): number;
+  /** Bytes that a connection must receive. The view is valid until the next call. */
+  expected(connection: number, offset: number, length: number): Uint8Array;
+  /**
+   * Where the bytes at `at` come from; undefined when that can't be told. The first of the bytes has
+   * arrived at the place `offset` of `connection`, and those before it were right.
+   */
+  locate(bytes: Uint8Array, at: number, offset: number, connection: number): Place | undefined;
+  /** Whether `length` bytes at `at` are those of a place. */
+  agrees(bytes: Uint8Array, at: number, length: number, place: Place): boolean;
 }
 
 /** How much is collected after the first wrong byte, to tell reordered from lost. */
@@ -20,24 +31,31 @@ const SCAN = 4096;
 const hex = (bytes: Uint8Array) =>
   Array.from(bytes.subarray(0, SHOWN), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/** Verifies one connection. */
+/**
+ * Verifies one connection. Places count from the begin of its stream, which is `base` bytes before that
+ * of the connection when an earlier one has used them up; a mismatch tells what this one has received.
+ */
 export class Verifier {
-  readonly #oracle: Oracle;
+  readonly #streams: Streams;
   readonly #connection: number;
   readonly #same: (a: Uint8Array, b: Uint8Array, length: number) => boolean;
-  /** How many bytes arrived and were right. */
-  offset = 0;
+  /** Where in its stream the connection began. */
+  readonly #base: number;
+  /** The place in its stream until which all was right. */
+  offset: number;
   /** What arrived from the first wrong byte on. */
   #evidence: Uint8Array | undefined;
 
   constructor(
-    oracle: Oracle,
+    streams: Streams,
     connection: number,
     same: (a: Uint8Array, b: Uint8Array, length: number) => boolean,
+    base = 0,
   ) {
-    this.#oracle = oracle;
+    this.#streams = streams;
     this.#connection = connection;
     this.#same = same;
+    this.#base = this.offset = base;
   }
 
   /** A wrong byte was seen. */
@@ -51,7 +69,7 @@ export class Verifier {
   }
 
   /**
-   * Takes the next bytes, of which at most `allowed` were sent so far. Returns how many of them are
+   * Takes the next bytes, of a stream of which `allowed` bytes were sent so far. Returns how many of them are
    * right; less than all of them means that the connection is broken from there on.
    */
   take(bytes: Uint8Array, allowed: number): number {
@@ -60,7 +78,7 @@ export class Verifier {
       return 0;
     }
     const length = Math.min(bytes.length, allowed - this.offset);
-    const expected = this.#oracle.expected(this.#connection, this.offset, length);
+    const expected = this.#streams.expected(this.#connection, this.offset, length);
     if (length === bytes.length && this.#same(bytes, expected, length)) {
       this.offset += length;
       return length;
@@ -86,29 +104,29 @@ export class Verifier {
   #report(kind: MismatchKind, allowed: number, actual: string): Mismatch {
     const { offset } = this;
     const length = Math.min(SHOWN, allowed - offset);
-    const expected = hex(this.#oracle.expected(this.#connection, offset, length));
-    return { connection: this.#connection, offset, kind, expected, actual };
+    const expected = hex(this.#streams.expected(this.#connection, offset, length));
+    return { connection: this.#connection, offset: offset - this.#base, kind, expected, actual };
   }
 
   /** Whether all of `evidence` is our stream from `offset` on. */
   #isOurs(evidence: Uint8Array, offset: number): boolean {
     const place = { connection: this.#connection, offset };
-    return offset >= 0 && this.#oracle.agrees(evidence, 0, evidence.length, place);
+    return offset >= this.#base && this.#streams.agrees(evidence, 0, evidence.length, place);
   }
 
   #classify(evidence: Uint8Array, allowed: number): MismatchKind {
-    const place = this.#oracle.locate(evidence, 0, this.offset);
+    const place = this.#streams.locate(evidence, 0, this.offset, this.#connection);
     if (place) return this.#classifyPlaced(evidence, place);
     // The first wrong bytes are of no stream: see where, if anywhere, ours goes on.
     for (let at = 1; at < Math.min(evidence.length, SCAN); at++) {
-      const next = this.#oracle.locate(evidence, at, this.offset);
+      const next = this.#streams.locate(evidence, at, this.offset, this.#connection);
       if (next?.connection !== this.#connection) continue;
       const missing = next.offset - (this.offset + at);
       if (missing > 0) return "lost";
       if (missing === 0) return "corrupted";
       const start = this.offset - at;
-      const repeated = next.offset === this.offset && start >= 0 &&
-        this.#oracle.agrees(evidence, 0, at, { connection: this.#connection, offset: start });
+      const repeated = next.offset === this.offset && start >= this.#base &&
+        this.#streams.agrees(evidence, 0, at, { connection: this.#connection, offset: start });
       return repeated ? "duplicated" : "foreign"; // inserted
     }
     return this.#classifyByLength(evidence, allowed);
@@ -124,16 +142,17 @@ export class Verifier {
 
   /** The first wrong bytes belong to a stream. */
   #classifyPlaced(evidence: Uint8Array, place: Place): MismatchKind {
-    if (place.connection !== this.#connection) return "foreign";
+    // What an earlier connection has left behind is as foreign as another's.
+    if (place.connection !== this.#connection || place.offset < this.#base) return "foreign";
     if (place.offset < this.offset) return "duplicated";
     // Bytes from further on came too early: lost, unless the missing ones follow.
     let at = 1;
     while (
       at < evidence.length &&
-      this.#oracle.agrees(evidence, at, 1, { ...place, offset: place.offset + at })
+      this.#streams.agrees(evidence, at, 1, { ...place, offset: place.offset + at })
     ) at++;
     for (const end = Math.min(evidence.length, at + SCAN); at < end; at++) {
-      const next = this.#oracle.locate(evidence, at, this.offset);
+      const next = this.#streams.locate(evidence, at, this.offset, this.#connection);
       if (next?.connection !== this.#connection || next.offset < this.offset) continue;
       return next.offset < place.offset ? "reordered" : "lost";
     }

@@ -1,8 +1,8 @@
 // The verifier: every kind of mismatch made on purpose, anywhere in a stream, in any pieces.
 import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
-import type { MismatchKind, Oracle } from "../../lib/stress/oracle.ts";
-import type { Mismatch } from "../../lib/stress/verifier.ts";
+import type { Oracle } from "../../lib/stress/oracle.ts";
+import type { Mismatch, MismatchKind } from "../../lib/stress/result.ts";
 import {
   chunkings,
   CONNECTION,
