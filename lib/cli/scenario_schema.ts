@@ -128,6 +128,7 @@ const scenario = {
   source: v.optional(parsed("addresses, or a network", parseSources)),
   seed: v.optional(seed),
   workers: v.optional(threads),
+  processes: v.optional(threads),
   "client-selector": v.optional(selector),
   stages: v.optional(
     v.pipe(

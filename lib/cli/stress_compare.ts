@@ -77,6 +77,9 @@ export async function runCompare(
     throw new UsageError("'--compare' and '--selector' exclude each other: name it in '--compare'");
   }
   if (settings.stages.length > 0) throw new UsageError("'--compare' has no stages");
+  if (given.has("startAt")) {
+    throw new UsageError("'--compare' and '--start-at': rounds can't all begin at one time");
+  }
   for (const name of names) checkSelector(name);
   checkWritable(flags);
   const { rounds: wanted, each } = roundsOf(settings);

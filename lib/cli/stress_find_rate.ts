@@ -10,6 +10,7 @@ import type { SpawnLoad } from "../stress/stress.ts";
 import type { Threshold } from "../stress/threshold.ts";
 import { judged } from "../stress/threshold_judge.ts";
 import { EXIT, UsageError } from "./exit.ts";
+import { err } from "./output.ts";
 import { checkWritable, FORMAT, publishOutcome } from "./stress_reports.ts";
 import { exitCode, interruptible, type StressFlags } from "./stress_run.ts";
 import { runOnce } from "./stress_session.ts";
@@ -26,13 +27,18 @@ const EXCLUDED: readonly [option: string, why: string][] = [
   ["messages", "a probe has a time, '--duration'"],
   ["hold", "idle connections have no rate"],
   ["ramp", "each probe has one rate throughout"],
+  ["startAt", "a search is many runs, which can't begin at one time"],
 ];
+
+const optionOf = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 /** Searches, and reports what was found; returns the exit code. */
 export async function runFindRate(flags: StressFlags, spawn: Spawn & SpawnLoad): Promise<number> {
   const { settings, given } = flags;
   for (const [option, why] of EXCLUDED) {
-    if (given.has(option)) throw new UsageError(`'--find-rate' and '--${option}': ${why}`);
+    if (given.has(option)) {
+      throw new UsageError(`'--find-rate' and '--${optionOf(option)}': ${why}`);
+    }
   }
   if (settings.stages.length > 0) throw new UsageError("'--find-rate' has no stages");
   const texts = [...flags.findRate!.split(","), ...flags.threshold];
@@ -52,7 +58,11 @@ export async function runFindRate(flags: StressFlags, spawn: Spawn & SpawnLoad):
     });
     context.endLive();
     const result = { ...judged(best, thresholds.map(corrected)), verdict: verdictOf(search, best) };
-    await publishSearch(flags, search, result, thresholds);
+    const unreachable = best.connections.established === 0 && !best.interrupted;
+    if (unreachable) {
+      err(`iomux: Cannot connect to ${best.target}: ${Object.keys(best.errors).join(", ")}\n`);
+    }
+    await publishSearch(flags, search, result, { thresholds, unreachable });
     return codeOf(search, result, flags.strict);
   });
 }
@@ -73,7 +83,7 @@ async function publishSearch(
   flags: StressFlags,
   search: Search,
   result: StressResult,
-  thresholds: readonly Threshold[],
+  { thresholds, unreachable }: { thresholds: readonly Threshold[]; unreachable: boolean },
 ): Promise<void> {
   const table = probesTable(search, FORMAT);
   const load = describeLoad(result, FORMAT).replace(
@@ -100,7 +110,7 @@ async function publishSearch(
     results: [{ name: search.rate === null ? "the last probe" : "the rate found", result }],
     tables: [table],
     verdict: result.verdict,
-    text: `${write(head)}\n${drawTable(table)}\n${write(rows)}`,
+    text: unreachable ? null : `${write(head)}\n${drawTable(table)}\n${write(rows)}`,
     json: { ...result, find_rate: search },
   }, flags);
 }

@@ -75,7 +75,8 @@ export function compare(names: readonly string[], rounds: readonly Round[], seed
     const measure = (pick: (result: StressResult) => number, more: Word, less: Word): Measure => {
       const own = column(index, pick);
       const ratio = index === 0 ? null : pairedRatio(own, column(0, pick), seed);
-      return { value: own.length > 0 ? mean(own) : 0, ratio, word: wordOf(ratio, more, less) };
+      const value = own.length > 0 ? Math.round(mean(own) * 10) / 10 : 0;
+      return { value, ratio, word: wordOf(ratio, more, less) };
     };
     const rate = measure((r) => r.rate.messages_per_s, "faster", "slower");
     const p50 = measure((r) => latencyOf(r).p50, "slower", "faster");

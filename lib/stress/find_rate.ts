@@ -70,76 +70,82 @@ const IN_TIME = 0.9;
 const COUNTABLE = 20;
 
 /** Searches. The result of an interrupted run is not judged: the search ends with it. */
-export async function findRate(options: SearchOptions): Promise<SearchOutcome> {
-  const thresholds = options.thresholds.map(corrected);
-  const probes: Probe[] = [];
-  let best: StressResult | undefined;
-  let last: StressResult | undefined;
-  let low: number | null = null;
-  let high: { rate: number; probe: Probe } | null = null;
-  let end: { limit: Search["limit"]; reason: string } | null = null;
+export const findRate = (options: SearchOptions): Promise<SearchOutcome> =>
+  new RateSearch(options).run();
 
-  /** Whether a rate holds; null when the search has to end. */
-  const holds = async (rate: number): Promise<boolean | null> => {
-    let failed: Probe | undefined;
+class RateSearch {
+  readonly #options: SearchOptions;
+  readonly #thresholds: readonly Threshold[];
+  readonly #probes: Probe[] = [];
+  /** The highest rate that holds, and the lowest that does not. */
+  #low: number | null = null;
+  #high: number | null = null;
+  /** What `#high` has failed by. */
+  #failure: Probe | null = null;
+  #end: { limit: Search["limit"]; reason: string } | null = null;
+  #best: StressResult | null = null;
+  #last: StressResult | null = null;
+
+  constructor(options: SearchOptions) {
+    this.#options = options;
+    this.#thresholds = options.thresholds.map(corrected);
+  }
+
+  async run(): Promise<SearchOutcome> {
+    for (let rate: number | null = this.#options.start; rate !== null;) {
+      await this.#try(rate);
+      rate = this.#end === null ? nextRate(this.#low, this.#high) : null;
+    }
+    const failure = this.#failure;
+    const limit = failure === null ? "bound" : failure.generator ? "generator" : "target";
+    return {
+      best: this.#best ?? this.#last!,
+      search: {
+        conditions: this.#options.thresholds.map(({ expression }) => expression),
+        rate: this.#low,
+        next: this.#high,
+        limit: this.#end?.limit ?? limit,
+        reason: this.#end?.reason ?? failure?.reason ?? "no higher rate was tried",
+        probes: this.#probes,
+      },
+    };
+  }
+
+  /** Finds out whether a rate holds. */
+  async #try(rate: number): Promise<void> {
+    let failure: Probe | null = null;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      if (probes.length >= MOST_PROBES) {
-        end = { limit: "bound", reason: `the search ended after ${MOST_PROBES} probes` };
-        return null;
+      if (this.#probes.length >= MOST_PROBES) {
+        this.#end = { limit: "bound", reason: `the search ended after ${MOST_PROBES} probes` };
+        return;
       }
-      const result = await options.runOnce(rate);
-      last = result;
+      const result = await this.#options.runOnce(rate);
+      this.#last = result;
       if (result.interrupted) {
-        end = { limit: "interrupted", reason: "the search was interrupted" };
-        return null;
+        this.#end = { limit: "interrupted", reason: "the search was interrupted" };
+        return;
       }
-      const probe = probeOf(result, rate, options, thresholds);
-      probes.push(probe);
-      options.probed?.(probe);
+      const probe = probeOf(result, rate, this.#options, this.#thresholds);
+      this.#probes.push(probe);
+      this.#options.probed?.(probe);
       const broken = whyBroken(result);
       if (broken !== null) {
-        end = { limit: "broken", reason: broken };
-        return null;
+        this.#end = { limit: "broken", reason: broken };
+        return;
       }
       if (probe.holds) {
-        best = result;
-        low = rate;
-        return true;
+        this.#best = result;
+        this.#low = rate;
+        return;
       }
-      failed = best1(failed, probe);
-      if (probe.achieved < IN_TIME * rate) break; // no hiccup takes that much
+      // Of several attempts one that says something of the target.
+      if (failure === null || failure.generator) failure = probe;
+      if (probe.achieved < IN_TIME * rate && !probe.generator) break; // no hiccup takes so much
     }
-    high = { rate, probe: failed! };
-    return false;
-  };
-
-  for (let rate = options.start;;) {
-    const held = await holds(rate);
-    if (held === null) break;
-    const [below, above]: [number | null, { rate: number; probe: Probe } | null] = [low, high];
-    const next = nextRate(below, (above as { rate: number } | null)?.rate ?? null);
-    if (next === null) break;
-    rate = next;
+    this.#high = rate;
+    this.#failure = failure;
   }
-  const above = high as { rate: number; probe: Probe } | null;
-  const ending = end as { limit: Search["limit"]; reason: string } | null;
-  return {
-    best: best ?? last!,
-    search: {
-      conditions: options.thresholds.map(({ expression }) => expression),
-      rate: low,
-      next: above?.rate ?? null,
-      limit: ending?.limit ??
-        (above === null ? "bound" : above.probe.generator ? "generator" : "target"),
-      reason: ending?.reason ?? above?.probe.reason ?? "no higher rate was tried",
-      probes,
-    },
-  };
 }
-
-/** Of two attempts at a rate that do not hold, the one that says more of the target. */
-const best1 = (before: Probe | undefined, now: Probe): Probe =>
-  before && !before.generator && now.generator ? before : now;
 
 /** Where to go on between the highest rate that holds and the lowest that does not; null at the end. */
 export function nextRate(low: number | null, high: number | null): number | null {

@@ -1,5 +1,5 @@
 /** Whether a result holds its thresholds. Apart from their parser, which needs no package. */
-import { decodeHistogram } from "./hdr.ts";
+import { recorderOf } from "./merge_parts.ts";
 import type { Distribution } from "./recorder.ts";
 import type { StressResult } from "./result.ts";
 import type { CountName, LatencyKind, Metric, Operator, Threshold } from "./threshold.ts";
@@ -90,7 +90,7 @@ function quantileOf(
   kind: Exclude<LatencyKind, "lag">,
   of: string | number,
 ): number | null {
-  const { latency_us, latency_corrected_us, connect_us, histograms } = result;
+  const { latency_us, latency_corrected_us, connect_us } = result;
   const distribution = kind === "latency"
     ? latency_us
     : kind === "corrected"
@@ -99,11 +99,6 @@ function quantileOf(
   if (distribution === null || distribution.count === 0) return null;
   const key = KEYS.get(of);
   if (key !== undefined) return distribution[key];
-  const encoded = kind === "latency"
-    ? histograms.latency
-    : kind === "corrected"
-    ? histograms.latency_corrected!
-    : histograms.connect;
-  // A bucket's end can lie a little above the highest value that was in it.
-  return Math.min(decodeHistogram(encoded).percentile(of as number), distribution.max);
+  const name = kind === "corrected" ? "latency_corrected" : kind;
+  return recorderOf(result, name)?.percentile(of as number) ?? null;
 }
