@@ -141,20 +141,32 @@ const scenario = {
   ),
 };
 
-/** A map with these keys only, which says so in the terms of whoever wrote it. */
+/** A map of these keys. Others are found by `strangers`, which finds all of them. */
 function objectOf<T extends v.ObjectEntries>(entries: T, what: string) {
-  return v.strictObject(entries, (issue) => {
+  return v.object(entries, (issue) => {
     const key = issue.path?.at(-1)?.key;
-    if (issue.expected === "never") {
-      const keys = Object.keys(entries);
-      return `there is no such key${
-        didYouMean(String(key), keys) || `; there are ${keys.join(", ")}`
-      }`;
-    }
     return issue.received === "undefined" && typeof key === "string" && key in entries
       ? `${key} is missing`
       : issueText(what)(issue);
   });
+}
+
+/** Keys that there are not, and lists where maps must be, which the schema takes for such. */
+function strangers(
+  value: unknown,
+  entries: Readonly<Record<string, unknown>>,
+  path: SchemaIssue["path"],
+): SchemaIssue[] {
+  if (Array.isArray(value)) {
+    return [{ path, message: "expected a map of options, found a list", atKey: false }];
+  }
+  if (value === null || typeof value !== "object") return [];
+  const names = Object.keys(entries);
+  return Object.keys(value).filter((key) => !names.includes(key)).map((key) => ({
+    path: [...path, key],
+    message: `there is no such key${didYouMean(key, names) || `; there are ${names.join(", ")}`}`,
+    atKey: true,
+  }));
 }
 
 /** A scenario's values in parsed form, under the keys that it was written with. */
@@ -166,13 +178,18 @@ export interface ScenarioValues {
 
 /** Checks what a file says, and parses its quantities. */
 export function checkScenario(value: unknown): ScenarioValues | { issues: SchemaIssue[] } {
+  const { stages } = (value ?? {}) as { stages?: unknown };
+  const strange = [
+    ...strangers(value, scenario, []),
+    ...(Array.isArray(stages) ? stages : [])
+      .flatMap((entry, i) => strangers(entry, stage, ["stages", i])),
+  ];
   const result = v.safeParse(objectOf(scenario, "a map of options"), value);
-  if (result.success) return result.output;
-  return {
-    issues: result.issues.map((issue) => ({
-      path: (issue.path ?? []).map(({ key }) => key as string | number),
-      message: issue.message,
-      atKey: issue.type === "strict_object",
-    })),
-  };
+  if (result.success && strange.length === 0) return result.output;
+  const issues = (result.issues ?? []).map((issue) => ({
+    path: (issue.path ?? []).map(({ key }) => key as string | number),
+    message: issue.message,
+    atKey: false,
+  }));
+  return { issues: [...strange, ...issues] };
 }
