@@ -8,9 +8,10 @@ budget=1140 # seconds for everything together, a little less than the 20 minutes
 log=$(mktemp)
 unrun=$(mktemp) # what could not be run, with the reason: all such lines of all steps
 wrong=$(mktemp) # what failed, as told by the runners: the end of the output has it once more
-trap 'rm -f "$log" "$unrun" "$wrong"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+lanes=$(mktemp -d) # what the lanes of `beside` leave
+trap 'rm -rf "$log" "$unrun" "$wrong" "$lanes"' EXIT
+trap 'stop_lanes; exit 130' INT
+trap 'stop_lanes; exit 143' TERM
 
 # run NAME COMMAND... : runs it and prints how that went; leaves its output in $log and its exit
 # status in $status. 77 means that it could not be run here. Of lines `not run: WHAT: WHY` in its
@@ -90,6 +91,40 @@ tests() {
   for runner in $runners; do count "$runner" || missing="$missing $runner"; done
   # A crash outside of any test is in nobody's figures, nor is a runner that found no tests.
   if [ "$failed" = "$before" ] && [ "$status$missing" != 0 ]; then failed=$((failed + 1)); fi
+}
+
+# beside LANE... : runs these functions, which consist of steps, at the same time. Each one's output is
+# printed in one piece, in the order of the lanes, and its figures are added to the total.
+beside() {
+  local lane files="$lanes/$BASHPID" pids=() lane_passed lane_failed
+  mkdir "$files"
+  for lane in "$@"; do
+    (
+      passed=0 failed=0
+      log=$files/$lane.log unrun=$files/$lane.unrun wrong=$files/$lane.wrong
+      : >"$unrun" && : >"$wrong"
+      "$lane"
+      echo "$passed $failed" >"$files/$lane.figures"
+    ) >"$files/$lane.out" 2>&1 &
+    pids+=($!)
+  done
+  for lane in "$@"; do
+    wait "${pids[0]}"
+    pids=("${pids[@]:1}")
+    cat "$files/$lane.out"
+    cat "$files/$lane.unrun" >>"$unrun"
+    cat "$files/$lane.wrong" >>"$wrong"
+    lane_passed=0 lane_failed=1 # unless it has come to its end
+    [ ! -f "$files/$lane.figures" ] || read -r lane_passed lane_failed <"$files/$lane.figures"
+    passed=$((passed + lane_passed))
+    failed=$((failed + lane_failed))
+  done
+}
+
+# What runs in lanes is told of no signal otherwise.
+stop_lanes() {
+  local pid
+  for pid in $(jobs -p); do pkill -TERM -P "$pid"; done
 }
 
 # not_run NAME WHY : for what no step even tries.

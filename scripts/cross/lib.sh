@@ -47,8 +47,12 @@ need() {
   fi
   export DEBIAN_FRONTEND=noninteractive
   local install=(apt-get install -qq -y --no-install-recommends "$@")
-  # The package lists of a fresh machine are empty or old; an update is only worth it then.
-  "${install[@]}" >apt.log 2>&1 || { apt-get update -qq && "${install[@]}"; } >apt.log 2>&1 || {
+  # One at a time: these scripts may run beside each other. The package lists of a fresh machine are
+  # empty or old; an update is only worth it then.
+  (
+    flock 9
+    "${install[@]}" >apt.log 2>&1 || { apt-get update -qq && "${install[@]}"; } >apt.log 2>&1
+  ) 9>"${TMPDIR:-/tmp}/iomux-apt.lock" || {
     not_run "$what" "cannot install $*: $(tail -n 1 apt.log)"
     exit
   }
