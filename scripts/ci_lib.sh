@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2030,SC2031 # `beside` counts in lanes, and adds that up
 # The bookkeeping of .ci/run: steps, the seconds they take, and what they add to the total.
 set -u
 

@@ -1,7 +1,7 @@
 // Runs npm scripts at the same time: together.mjs LANE... A lane is one script, or several with commas in
 // between that run one after the other. Each script's output is printed in one piece when it ends; the
-// exit status is 1 when any has failed. Tests wait more than they compute, so two suites at a time take
-// little longer than one.
+// exit status is 1 when any has failed. Tests wait more than they compute, so suites that run beside each
+// other take little longer than the longest of them.
 import { spawn } from "node:child_process";
 
 const npm = process.platform === "win32" ? "npm.cmd" : "npm";
