@@ -1,27 +1,23 @@
 /** The body of a generator thread: connections driven on an engine, in a closed or an open loop. */
 import { Counters, createEngine, type Engine, type Handler } from "../engine/mod.ts";
 import type { OSError } from "../net/mod.ts";
-import { ERRNO } from "../sys/errno.ts";
 import { alternate, type Loop, tlsClient, type TlsEndpoint } from "../tls/mod.ts";
-import { ClosedLoop } from "./closed_loop.ts";
 import { type Dial, dialer } from "./dial.ts";
 import { Fleet } from "./fleet.ts";
 import { Flow, type Peer } from "./flow.ts";
+import { createPump } from "./make_pump.ts";
 import { createTraffic } from "./make_traffic.ts";
-import { OpenLoop } from "./open_loop.ts";
 import type { LoadData, LoadMessage, LoadResult } from "./plan.ts";
 import type { Pump } from "./pump.ts";
-import { rateProfile, Schedule } from "./schedule.ts";
+import { rateProfile } from "./schedule.ts";
+import { Slots } from "./slots.ts";
 import { Sources } from "./sources.ts";
+import { PATIENCE_MS } from "./sweeper.ts";
 import { Tally } from "./tally.ts";
 import { runPhases } from "./thread.ts";
 import type { Traffic } from "./traffic.ts";
 import { warmUp } from "./warm_up.ts";
 
-/** How long evidence of a mismatch is waited for, and a peer's FIN. */
-export const PATIENCE_MS = 500;
-/** The longest between looks at the command, as nobody can wake a thread that is still connecting. */
-const MAX_SWEEP_MS = 250;
 /** Local addresses that are tried for one connect. */
 const MAX_SOURCES = 250;
 
@@ -40,13 +36,10 @@ export class Load implements Handler<Flow> {
   readonly #traffic: Traffic;
   readonly #dial: Dial;
   readonly #sources: Sources;
-  readonly #paced: boolean;
+  /** Replies are awaited. */
+  readonly paced: boolean;
   readonly #open: boolean;
-  /** Of each slot: messages that it may still send, and how many it has sent before it connected anew. */
-  readonly #quotas: Float64Array;
-  readonly #sent: Float64Array;
-  /** And whether it has been connected before. */
-  readonly #known: Uint8Array;
+  readonly #slots: Slots;
   /** The number of the first slot's connection, over all threads and processes. */
   readonly #firstNumber: number;
   /** Connections that are not finished. */
@@ -59,7 +52,7 @@ export class Load implements Handler<Flow> {
 
   /** Counts in the engine's counters, and closes the engine in the end. */
   constructor(data: LoadData, engine: Engine, tls?: TlsEndpoint) {
-    const { plan, first, count, worker, workers } = data;
+    const { plan, first, count, workers } = data;
     this.part = data;
     this.engine = engine;
     this.tally = new Tally(engine.counters.slots, data.recorders);
@@ -69,31 +62,10 @@ export class Load implements Handler<Flow> {
     this.#traffic = createTraffic({ ...plan, connections: share.connections });
     this.#sources = new Sources(plan, workers * share.of);
     this.#dial = dialer(engine, plan, this.#sources, tls);
-    this.#paced = plan.expect.kind !== "none";
-    this.#sent = new Float64Array(count);
-    this.#known = new Uint8Array(count);
-    const profile = rateProfile(plan);
-    this.#open = profile.length > 0;
-    const shareOf = (total: number, from: number, to: number) =>
-      Math.floor(total * to / plan.connections) - Math.floor(total * from / plan.connections);
-    if (this.#open) {
-      const most = plan.messages === null ? Infinity : shareOf(plan.messages, first, first + count);
-      const phase = (share.index + worker / workers) / share.of;
-      const schedule = new Schedule(profile, count / plan.connections, phase);
-      this.pump = new OpenLoop(this, schedule, this.tally.lag, plan.pipeline ?? Infinity, most);
-    } else {
-      this.pump = new ClosedLoop(this, plan.pipeline ?? 1, this.#paced);
-    }
-    const limited = plan.messages !== null && !this.#open;
-    this.#quotas = Float64Array.from(
-      { length: count },
-      (_, slot) =>
-        plan.hold
-          ? 1
-          : limited
-          ? shareOf(plan.messages!, first + slot, first + slot + 1)
-          : Infinity,
-    );
+    this.paced = plan.expect.kind !== "none";
+    this.#open = rateProfile(plan).length > 0;
+    this.pump = createPump(this, data, this.tally.lag);
+    this.#slots = new Slots(data, this.#open);
     this.fleet = new Fleet(engine, plan, workers, count, {
       connect: (slot) => this.#connect(slot),
       dismiss: (slot) => this.#dismiss(slot),
@@ -115,8 +87,8 @@ export class Load implements Handler<Flow> {
 
   #connect(slot: number): void {
     const now = performance.now();
-    const first = this.#sent[slot]!;
-    const left = Math.min(this.#quotas[slot]!, this.part.plan.messagesPerConnection ?? Infinity);
+    const first = this.#slots.first(slot);
+    const left = this.#slots.left(slot);
     const replies = this.#traffic.replies(this.#firstNumber + slot, first);
     this.#busy++;
     this.peers.add(this.#dial(this, new Flow(slot, replies, first, left, now)));
@@ -128,15 +100,14 @@ export class Load implements Handler<Flow> {
     flow.opened = true;
     this.#exhausted = 0;
     this.tally.connect.record(now - flow.startedAt);
-    this.tally.opened(this.#known[flow.slot] === 1);
-    this.#known[flow.slot] = 1;
+    this.tally.opened(this.#slots.opened(flow.slot));
     this.fleet.attempted(flow.slot, true);
     if (this.#stopping || this.fleet.wants(flow.slot)) this.pump.ready(peer, now);
     else this.#leave(peer);
   }
 
   data(peer: Peer, bytes: Uint8Array): void {
-    if (!this.#paced) return;
+    if (!this.paced) return;
     const flow = peer.state;
     const now = performance.now();
     const { replies } = flow;
@@ -167,13 +138,13 @@ export class Load implements Handler<Flow> {
     const bytes = this.#traffic.messages(number, flow.first + flow.sentMessages, count);
     for (let i = 0; i < count; i++) flow.sent(now, due);
     if (due >= this.countFrom) this.tally.sent(count);
-    if (!this.#paced) this.lastReply = now;
+    if (!this.paced) this.lastReply = now;
     peer.send(bytes);
   }
 
   writable(peer: Peer): void {
     const now = peer.state.progressAt = performance.now();
-    if (!this.#paced || this.#open) this.pump.ready(peer, now);
+    if (!this.paced || this.#open) this.pump.ready(peer, now);
   }
 
   after(ms: number, callback: () => void): void {
@@ -183,12 +154,10 @@ export class Load implements Handler<Flow> {
   exhausted(peer: Peer): void {
     const flow = peer.state;
     if (flow.finished || (flow.leaving && !this.#stopping)) return;
-    const { hold, messagesPerConnection } = this.part.plan;
     if (this.#stopping) return this.#finish(flow);
-    const more = this.#quotas[flow.slot]! > flow.sentMessages;
-    if (!this.fleet.wants(flow.slot) || (more && flow.sentMessages === messagesPerConnection)) {
-      this.#leave(peer);
-    } else if (!hold) this.#finish(flow);
+    const { slot, sentMessages } = flow;
+    if (!this.fleet.wants(slot) || this.#slots.outworn(slot, sentMessages)) this.#leave(peer);
+    else if (!this.part.plan.hold) this.#finish(flow);
   }
 
   #finish(flow: Flow): void {
@@ -211,7 +180,7 @@ export class Load implements Handler<Flow> {
       const flow = peer.state;
       if (flow.slot !== slot || !flow.opened) continue;
       flow.left = 0;
-      if (flow.inFlight === 0 || !this.#paced) this.#leave(peer);
+      if (flow.inFlight === 0 || !this.paced) this.#leave(peer);
     }
   }
 
@@ -234,11 +203,10 @@ export class Load implements Handler<Flow> {
     if (!this.#over) this.tally.failure(error);
     if (!flow.opened) return this.#connectFailed(flow, error);
     this.tally.closed();
-    this.#quotas[flow.slot]! -= flow.sentMessages;
-    this.#sent[flow.slot]! += flow.sentMessages;
+    this.#slots.closed(flow.slot, flow.sentMessages);
     if (flow.replies.broken) this.#conclude(peer);
     if (this.#over) return; // we are the ones who leave
-    if (this.#paced) this.tally.unanswered += this.#missing(flow);
+    if (this.paced) this.tally.unanswered += this.#missing(flow);
     if (flow.leaving && error === null) return this.fleet.renew(flow.slot);
     if (error === null && flow.finished) return;
     this.tally.connectionLost();
@@ -295,31 +263,8 @@ export class Load implements Handler<Flow> {
     for (const peer of this.peers) {
       const flow = peer.state;
       if (!flow.opened) peer.close();
-      else if (flow.inFlight === 0 || !this.#paced) this.#finish(flow);
+      else if (flow.inFlight === 0 || !this.paced) this.#finish(flow);
     }
-  }
-
-  /** Looks for replies and connects that take too long, a few times per timeout. */
-  sweep(): void {
-    const { timeoutMs } = this.part.plan;
-    const now = performance.now();
-    for (const peer of this.peers) {
-      const flow = peer.state;
-      if (flow.leaving && now - flow.progressAt > PATIENCE_MS) peer.close();
-      const waiting = !flow.opened ||
-        (!flow.finished && (this.#paced ? flow.inFlight > 0 : peer.queued > 0));
-      const since = !flow.opened
-        ? flow.startedAt
-        : this.#paced
-        ? flow.oldestSentAt
-        : flow.progressAt;
-      if (!waiting || now - since < timeoutMs || flow.replies.broken) continue;
-      this.engine.counters.countError(ERRNO.ETIMEDOUT!);
-      this.tally.timeout(flow.inFlight);
-      flow.timedOut = true;
-      peer.close();
-    }
-    this.engine.after(Math.min(Math.max(timeoutMs / 8, 1), MAX_SWEEP_MS), () => this.sweep());
   }
 
   /** Half-closes, and takes the peers' last bytes: anything beyond the replies is a mismatch. */

@@ -3,9 +3,10 @@ import { check } from "../sys/errno.ts";
 import { threadCpu } from "../sys/limits.ts";
 import { c } from "../sys/posix.ts";
 import type { Loop } from "../tls/mod.ts";
-import { type Load, PATIENCE_MS } from "./load.ts";
-import { LOAD_COMMAND, type LoadMessage, type LoadResult } from "./plan.ts";
+import type { Load } from "./load.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import { LOAD_COMMAND, type LoadMessage, type LoadResult } from "./plan.ts";
+import { PATIENCE_MS, sweep } from "./sweeper.ts";
 
 /** Runs a load to its end, and returns what happened. */
 export function* runPhases(load: Load, post: (message: LoadMessage) => void): Loop<LoadResult> {
@@ -19,7 +20,7 @@ export function* runPhases(load: Load, post: (message: LoadMessage) => void): Lo
       yield;
     }
   }
-  load.sweep();
+  sweep(load);
   const heartbeat = new Heartbeat(engine);
   let startedAt = performance.now();
   let cpuBefore = threadCpu();

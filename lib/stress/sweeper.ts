@@ -1,0 +1,33 @@
+/** Looking for what takes too long: connects, replies, and peers that do not say goodbye. */
+import { ERRNO } from "../sys/errno.ts";
+import type { Flow, Peer } from "./flow.ts";
+import type { Load } from "./load.ts";
+
+/** How long evidence of a mismatch is waited for, and a peer's FIN. */
+export const PATIENCE_MS = 500;
+/** The longest between looks at the command, as nobody can wake a thread that is still connecting. */
+const MAX_SWEEP_MS = 250;
+
+/** Looks at all connections of a load, a few times per timeout, from now on. */
+export function sweep(load: Load): void {
+  const { timeoutMs } = load.part.plan;
+  const now = performance.now();
+  for (const peer of load.peers) {
+    const flow = peer.state;
+    if (flow.leaving && now - flow.progressAt > PATIENCE_MS) peer.close();
+    if (flow.replies.broken || now - waitingSince(load, peer, flow) < timeoutMs) continue;
+    load.engine.counters.countError(ERRNO.ETIMEDOUT!);
+    load.tally.timeout(flow.inFlight);
+    flow.timedOut = true;
+    peer.close();
+  }
+  load.engine.after(Math.min(Math.max(timeoutMs / 8, 1), MAX_SWEEP_MS), () => sweep(load));
+}
+
+/** Since when a connection waits for the peer; Infinity when it does not. */
+function waitingSince({ paced }: Load, peer: Peer, flow: Flow): number {
+  if (!flow.opened) return flow.startedAt;
+  if (flow.finished) return Infinity;
+  if (paced) return flow.inFlight > 0 ? flow.oldestSentAt : Infinity;
+  return peer.queued > 0 ? flow.progressAt : Infinity;
+}
