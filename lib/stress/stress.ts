@@ -10,7 +10,7 @@ import {
   type LoadResult,
   type Plan,
 } from "./plan.ts";
-import { Recorder } from "./recorder.ts";
+import type { Recorder } from "./recorder.ts";
 import type { TimelineRow } from "./result.ts";
 import { rateProfile } from "./schedule.ts";
 import { RECORDERS, RECORDERS_BYTES } from "./tally.ts";
