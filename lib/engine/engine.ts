@@ -17,6 +17,7 @@
  */
 import type { SelectorName } from "../selectors/mod.ts";
 import type { Address, ConnectOptions, OSError, Socket } from "../net/mod.ts";
+import type { TransportInfo } from "../sys/tcp_info.ts";
 import type { Counters } from "./counters.ts";
 import type { Timer } from "./timers.ts";
 
@@ -31,6 +32,8 @@ export interface Connection<S> {
   readonly unacknowledged: number;
   /** Whom it is connected to, "HOST:PORT" or "unix:PATH"; ask while it is open. */
   readonly peerName: string;
+  /** How the kernel sees it (TCP_INFO); null when it is closed, no TCP, or the system does not tell. */
+  transportInfo(): TransportInfo | null;
   /** Sends, or queues what cannot be sent now; returns `queued`. */
   send(bytes: Uint8Array): number;
   /** Stops receiving, so that the peer's sends end up waiting; `resume` goes on. */

@@ -14,3 +14,4 @@ export { OutputQueue } from "./queue.ts";
 export { createEngine } from "./readiness.ts";
 export type { Timer } from "./timers.ts";
 export type { Thread } from "./thread.ts";
+export type { TransportInfo } from "../sys/tcp_info.ts";

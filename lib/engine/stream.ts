@@ -5,10 +5,12 @@ import { ERRNO, errno } from "../sys/errno.ts";
 import { MSG_NOSIGNAL, MSG_PEEK } from "../sys/constants.ts";
 import { c, retry } from "../sys/posix.ts";
 import { bytesInTransit } from "../sys/sockets.ts";
+import { tcpInfo, type TransportInfo } from "../sys/tcp_info.ts";
 import { COUNTER } from "./counters.ts";
 import type { Connection, Handler, Released } from "./engine.ts";
 import { OutputQueue } from "./queue.ts";
 import type { ReadinessEngine, Source } from "./readiness.ts";
+import { asOSError } from "./unwatchable.ts";
 
 /** The most that one connection sends from its queue in a turn. */
 const SEND_BUDGET = 256 * 1024;
@@ -70,6 +72,10 @@ export class Stream<S> implements Connection<S>, Source {
     } catch {
       return "unknown"; // reset before anybody asked
     }
+  }
+
+  transportInfo(): TransportInfo | null {
+    return this.#closed ? null : tcpInfo(this.#fd);
   }
 
   /** Begins to watch; called once by the engine. Returns the error when it can't. */
@@ -291,10 +297,4 @@ export class Stream<S> implements Connection<S>, Source {
       return failure;
     }
   }
-}
-
-/** What a selector throws; a descriptor above FD_SETSIZE is one too many, as under a lower limit. */
-function asOSError(error: unknown, selector: string): OSError {
-  if (!(error instanceof RangeError)) return error as OSError;
-  return new OSError(ERRNO.EMFILE!, selector, error.message.replace(/^Cannot /, ""));
 }

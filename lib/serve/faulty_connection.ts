@@ -1,5 +1,12 @@
 /** A connection with faults: its answers are late, slow, in pieces, cut off, or never come. */
-import { type Connection, COUNTER, type Engine, type Handler, type Timer } from "../engine/mod.ts";
+import {
+  type Connection,
+  COUNTER,
+  type Engine,
+  type Handler,
+  type Timer,
+  type TransportInfo,
+} from "../engine/mod.ts";
 import type { FaultOptions, Random } from "./fault_options.ts";
 import { HeldBytes } from "./held_bytes.ts";
 
@@ -72,6 +79,9 @@ export class FaultyConnection<S> implements Connection<S> {
   }
   get peerName(): string {
     return this.#raw.peerName;
+  }
+  transportInfo(): TransportInfo | null {
+    return this.#raw.transportInfo();
   }
 
   send(bytes: Uint8Array): number {

@@ -5,7 +5,7 @@
  * before FIN. Back-pressure is the engine's own: ciphertext queues below, `queued` counts it, and
  * `pause` stops receiving; nothing is held back here once the handshake is done.
  */
-import type { Connection, Engine, Handler, Timer } from "../engine/mod.ts";
+import type { Connection, Engine, Handler, Timer, TransportInfo } from "../engine/mod.ts";
 import type { OSError } from "../net/mod.ts";
 import { handshakeError, type TlsError, truncated } from "./errors.ts";
 import type { TlsEndpoint, TlsSession, TlsSink } from "./session.ts";
@@ -67,6 +67,9 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
   }
   get peerName(): string {
     return this.#transport?.peerName ?? "unknown";
+  }
+  transportInfo(): TransportInfo | null {
+    return this.#transport?.transportInfo() ?? null;
   }
 
   send(bytes: Uint8Array): number {

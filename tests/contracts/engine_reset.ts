@@ -93,4 +93,15 @@ export function resetCases(create: CreateEngine): void {
     connection.close();
     expect(connection.unacknowledged).toBe(0);
   });
+
+  it("transportInfo() is what the kernel tells of the connection, and null once it is closed", () => {
+    const engine = bench.engine();
+    const { connection } = bench.connected(engine, new Recorder());
+    const info = connection.transportInfo();
+    connection.close();
+    expect(connection.transportInfo()).toBe(null);
+    if (info === null) return console.log("not run: transportInfo(): the system does not tell");
+    expect(info.congestionWindow).toBeGreaterThan(0);
+    expect(info.retransmits).toBe(0);
+  });
 }
