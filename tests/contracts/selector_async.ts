@@ -4,7 +4,7 @@ import { EVENT_READ, EVENT_WRITE, SelectorClosedError, wake } from "../../lib/se
 import { socketPair } from "../../lib/net/mod.ts";
 import { HelperThread } from "../support/helper_thread.ts";
 import { encode, ownership, receive } from "../support/sockets.ts";
-import { sleep } from "../support/waiting.ts";
+import { sleep, until } from "../support/waiting.ts";
 import type { Create } from "./selector.ts";
 
 export function asyncCases(create: Create): void {
@@ -151,9 +151,11 @@ export function asyncCases(create: Create): void {
       await selector.selectAsync(5000);
       told.push(i);
     });
-    for (const i of [2, 0, 1]) {
-      await sleep(15);
+    await sleep(15);
+    for (const [turn, i] of [2, 0, 1].entries()) {
+      expect(told.length).toBe(turn);
       pairs[i]![2].send(encode("x"));
+      await until(() => told.length > turn, 4000);
     }
     await Promise.all(waits);
     expect(told).toEqual([2, 0, 1]);

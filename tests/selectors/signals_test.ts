@@ -2,8 +2,7 @@
 // thread and in a Worker. Each program is a process of its own; those of all backends run side by side.
 import { describe, expect, it } from "bun:test";
 import { availableSelectors, type SelectorName } from "../../lib/selectors/mod.ts";
-import { Program } from "../support/programs.ts";
-import { sleep } from "../support/waiting.ts";
+import { isWaiting, Program } from "../support/programs.ts";
 
 const names = availableSelectors().filter((s) => s.available).map((s) => s.name);
 const all = async (run: (name: SelectorName) => Promise<void>): Promise<void> =>
@@ -28,7 +27,6 @@ describe(`signals during waits of ${names.join(", ")}`, () => {
     all(async (name) => {
       const program = new Program("signal_loop.ts", [name]);
       expect(await program.line()).toBe("waiting");
-      await sleep(150);
       for (const signal of ["SIGINT", "SIGTERM"] as const) {
         const start = performance.now();
         process.kill(program.pid, signal);
@@ -45,7 +43,7 @@ describe(`signals during waits of ${names.join(", ")}`, () => {
       all(async (name) => {
         const program = new Program("signal_default.ts", [name]);
         const state = await program.line();
-        await sleep(150); // from the line to the wait
+        await isWaiting(program.pid);
         const ignored = signal === "SIGINT" && state !== "waiting";
         if (ignored) console.log(`not run: SIGINT: this process was started with it ignored`);
         process.kill(program.pid, ignored ? "SIGKILL" : signal);

@@ -1,9 +1,10 @@
 // Runs a TypeScript file in a process of its own, on the runtime that runs the test. For what a test
 // runner's process is no place for: signals (deno test runs tests on another thread than the one that
 // receives them) and what may end the process.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { executable } from "./runtime.ts";
+import { sleep } from "./waiting.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -16,6 +17,30 @@ export function commandFor(file: string, args: string[] = []): [string, string[]
     ? ["run", "-A", "--no-check"]
     : ["--no-warnings"];
   return [executable, [...before, path, ...args]];
+}
+
+/** Whether the first thread of a process sleeps, and its processor time in ticks. Linux only. */
+function look(pid: number): { sleeps: boolean; ticks: number } {
+  // By another program: Deno lets nobody read it who has not all permissions.
+  const stat = execFileSync("cat", [`/proc/${pid}/stat`], { encoding: "utf8" });
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return { sleeps: fields[0] === "S", ticks: Number(fields[11]) + Number(fields[12]) };
+}
+
+/**
+ * Resolves when a process that has said that it will wait does so: whoever does something else first is
+ * running, or ready to, as soon as it gets a processor. Elsewhere than on Linux it is hoped for.
+ */
+export async function isWaiting(pid: number): Promise<void> {
+  if (process.platform !== "linux") return sleep(150);
+  const deadline = performance.now() + 10_000;
+  let last = look(pid);
+  for (let calm = 0; calm < 4 && performance.now() < deadline;) {
+    await sleep(15);
+    const now = look(pid);
+    calm = now.sleeps && now.ticks === last.ticks ? calm + 1 : 0;
+    last = now;
+  }
 }
 
 /** A running program: its output by lines, and its end. */

@@ -11,7 +11,7 @@ await new Promise((resolve) => setTimeout(resolve, 50)); // Deno installs the ha
 using selector = createSelector(process.argv[2] as SelectorName);
 print("waiting");
 const start = performance.now();
-const ready = selector.select(3000).length;
+const ready = selector.select(10_000).length;
 const ms = performance.now() - start;
 const handledBeforeYield = handled;
 for (let turns = 0; handled === 0 && turns < 200; turns++) {
