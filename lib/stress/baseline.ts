@@ -13,7 +13,7 @@ export interface BaselineMeasure {
   readonly now: number;
   /** Now to before, and its interval; null when one of them is 0. */
   readonly ratio: number | null;
-  /** Null with too few seconds on one side; then only a change by a factor of three counts. */
+  /** Null with too few seconds on one side: then a rate or p50 must change by a factor of three. */
   readonly interval: Interval | null;
   readonly change: Change;
 }
@@ -117,7 +117,9 @@ export function compareWithBaseline(
       high: ratio * spread.high / spread.ratio,
     };
     const more = name === "rate" ? "better" : "worse";
-    return { name, ...values, ratio, interval, change: changeOf(ratio, interval, more) };
+    // Without an interval a tail says nothing at all: a single pause of the machine makes it.
+    const judged = interval === null && name === "p99" ? null : ratio;
+    return { name, ...values, ratio, interval, change: changeOf(judged, interval, more) };
   };
   const replies = latencyOf(now).count > 0 && latencyOf(before).count > 0;
   const measures = [
@@ -169,7 +171,9 @@ function notesOn(
 ): string[] {
   const notes: string[] = [];
   if (measures.some(({ interval, ratio }) => interval === null && ratio !== null)) {
-    notes.push("fewer than three whole seconds: only a change by a factor of three counts");
+    notes.push(
+      "fewer than three whole seconds: only a rate or p50 that changes by a factor of three counts",
+    );
   }
   if (before.verdict !== "pass") notes.push(`the verdict of the baseline was ${before.verdict}`);
   if (before.interrupted) notes.push("the baseline was interrupted");

@@ -67,7 +67,7 @@ function sentence({ name, word, rate, p99 }: ComparisonRow, to: ComparisonRow, o
   const what = open ? "p99" : "messages/s";
   const { ratio } = open ? p99 : rate;
   if (word === null || ratio === null) {
-    return `${name}: too few rounds to tell, three whole ones at least`;
+    return `${name}: no ratio: less than three whole rounds, or some without any replies`;
   }
   const figures = `${digits(ratio.ratio)} times its ${what}, between ${digits(ratio.low)} and ` +
     `${digits(ratio.high)} with 95 % confidence`;
