@@ -107,7 +107,7 @@ export class Cli implements AsyncDisposable {
   }
 
   /** Sends SIGTERM, and SIGKILL when that has not helped in time; returns how it ended. */
-  async stop(withinMs = 5000): Promise<Exit> {
+  async stop(withinMs = 9000): Promise<Exit> {
     this.kill("SIGTERM");
     const guard = setTimeout(() => this.kill("SIGKILL"), withinMs);
     const exit = await this.exit;
@@ -119,7 +119,7 @@ export class Cli implements AsyncDisposable {
   async says(
     pattern: RegExp,
     stream: "stdout" | "stderr" = "stderr",
-    withinMs = 5000,
+    withinMs = 15_000,
   ): Promise<RegExpExecArray> {
     const deadline = performance.now() + withinMs;
     for (;;) {
@@ -159,7 +159,7 @@ export class RunningServer extends Cli {
   async stats(): Promise<Stats> {
     const before = this.#printed().length;
     this.kill("SIGUSR1");
-    for (const deadline = performance.now() + 5000; performance.now() < deadline;) {
+    for (const deadline = performance.now() + 15_000; performance.now() < deadline;) {
       const printed = this.#printed();
       if (printed.length > before) return JSON.parse(printed.at(-1)!);
       if (this.ended) break;
@@ -169,7 +169,7 @@ export class RunningServer extends Cli {
   }
 
   /** Asks until the statistics are so, or the time has passed; returns the last. */
-  async statsWhen(so: (stats: Stats) => boolean, withinMs = 2000): Promise<Stats> {
+  async statsWhen(so: (stats: Stats) => boolean, withinMs = 4000): Promise<Stats> {
     for (const deadline = performance.now() + withinMs;;) {
       const stats = await this.stats();
       if (so(stats) || performance.now() > deadline) return stats;

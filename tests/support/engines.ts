@@ -150,7 +150,7 @@ export function engineBench(create: CreateEngine): Bench {
       const state = () => String.fromCharCode(letter++);
       return { port, listener: engine.listen(socket, { handler, state, ...more }) };
     },
-    dial: (port) => keep(Socket.connect({ host: "127.0.0.1", port, timeoutMs: 2000 })),
+    dial: (port) => keep(Socket.connect({ host: "127.0.0.1", port, timeoutMs: 5000 })),
     connected(engine, recorder) {
       let connection: Connection<string> | undefined;
       const opened = recorder.hooks.open;

@@ -3,7 +3,7 @@
 import { type ConnectOptions, type OSError, Socket } from "../../lib/net/mod.ts";
 import { sleep } from "./waiting.ts";
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 20_000;
 const buffer = new Uint8Array(new ArrayBuffer(1 << 18));
 
 export const bytesOf = (data: string | Uint8Array): Uint8Array =>
@@ -20,7 +20,7 @@ export class Peer implements Disposable {
 
   /** Connects to 127.0.0.1, or where the options say. */
   static dial(to: ConnectOptions | { port: number }): Peer {
-    return new Peer(Socket.connect({ timeoutMs: 2000, ...to }));
+    return new Peer(Socket.connect({ timeoutMs: 5000, ...to }));
   }
 
   /** Sends what the kernel takes now; returns how many bytes. */
@@ -74,7 +74,7 @@ export class Peer implements Disposable {
   }
 
   /** Whether the server has closed or reset the connection, by now or within the time. */
-  async isOver(withinMs = 2000): Promise<boolean> {
+  async isOver(withinMs = 4000): Promise<boolean> {
     for (const deadline = performance.now() + withinMs;; await sleep(2)) {
       try {
         this.tryRead();

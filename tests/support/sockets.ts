@@ -103,18 +103,18 @@ export const portOf = (socket: Socket): number => (socket.localAddress as { port
 /** Two connected TCP sockets on the loopback: [client, server side]. */
 export function tcpPair(host = "127.0.0.1"): [Socket, Socket] {
   using listener = Socket.listen({ host });
-  const client = Socket.connect({ host, port: portOf(listener), timeoutMs: 2000 });
+  const client = Socket.connect({ host, port: portOf(listener), timeoutMs: 5000 });
   const server = acceptSoon(listener);
   return [client, server];
 }
 
 /** The next connection of a listener; the kernel may need a moment after connect has returned. */
 export function acceptSoon(listener: Socket): Socket {
-  for (const deadline = performance.now() + 2000; performance.now() < deadline;) {
+  for (const deadline = performance.now() + 5000; performance.now() < deadline;) {
     const accepted = listener.accept();
     if (accepted) return accepted;
   }
-  throw new Error("no connection within 2 s");
+  throw new Error("no connection within 5 s");
 }
 
 /** Sends until the kernel takes no more, also not after a moment; returns how many bytes it took. */
@@ -136,11 +136,11 @@ export function fill(socket: { fileno(): number }): number {
   return taken;
 }
 
-/** Receives from a non-blocking socket until `length` bytes, the end of the stream, or 2 s. */
+/** Receives from a non-blocking socket until `length` bytes, the end of the stream, or 5 s. */
 export function receive(socket: Socket, length: number): Uint8Array {
   const bytes = new Uint8Array(new ArrayBuffer(length));
   let at = 0;
-  for (const deadline = performance.now() + 2000; at < length && performance.now() < deadline;) {
+  for (const deadline = performance.now() + 5000; at < length && performance.now() < deadline;) {
     const received = socket.recv(bytes.subarray(at));
     if (received === 0) break;
     if (received > 0) at += received;

@@ -11,7 +11,7 @@ export function timed<R>(action: () => R): { result: R; ms: number } {
 }
 
 /** Yields until the condition holds, or until the time has passed; returns whether it holds. */
-export async function until(condition: () => boolean, withinMs = 2000): Promise<boolean> {
+export async function until(condition: () => boolean, withinMs = 4000): Promise<boolean> {
   for (const deadline = performance.now() + withinMs; performance.now() < deadline;) {
     if (condition()) return true;
     await sleep(5);
@@ -20,7 +20,7 @@ export async function until(condition: () => boolean, withinMs = 2000): Promise<
 }
 
 /** Asks again and again, without yielding, until the answer is `wanted` or the time has passed. */
-export function settles<R>(ask: () => R, wanted: R, withinMs = 1000): R {
+export function settles<R>(ask: () => R, wanted: R, withinMs = 4000): R {
   const deadline = performance.now() + withinMs;
   for (;;) {
     const answer = ask();

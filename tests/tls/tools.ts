@@ -87,7 +87,7 @@ export class TlsPeer implements Disposable {
   }
 
   static async dial(port: number, options: Partial<SecureOptions> = {}): Promise<TlsPeer> {
-    const raw = Socket.connect({ port, timeoutMs: 2000 });
+    const raw = Socket.connect({ port, timeoutMs: 5000 });
     const all = { serverName: "localhost", insecure: true, ...options };
     return new TlsPeer(raw, (await secure(raw, all, 5000, () => false))!);
   }
