@@ -116,7 +116,9 @@ export class Verifier {
 
   #classify(evidence: Uint8Array, allowed: number): MismatchKind {
     const place = this.#streams.locate(evidence, 0, this.offset, this.#connection);
-    if (place) return this.#classifyPlaced(evidence, place);
+    // Of our own stream only what was sent can come back.
+    const ours = place?.connection === this.#connection;
+    if (place && !(ours && place.offset >= allowed)) return this.#classifyPlaced(evidence, place);
     // The first wrong bytes are of no stream: see where, if anywhere, ours goes on.
     for (let at = 1; at < Math.min(evidence.length, SCAN); at++) {
       const next = this.#streams.locate(evidence, at, this.offset, this.#connection);
