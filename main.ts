@@ -16,7 +16,7 @@ async function runThread(): Promise<void> {
     const { runServeWorker } = await import("./lib/serve/worker.ts");
     await runServeWorker(workerData.data, post);
   } else if (workerData.role === "load") {
-    const { runLoad } = await import("./lib/stress/load.ts");
+    const { runLoad } = await import("./lib/stress/run_load.ts");
     await runLoad(workerData.data, post);
   } else if (workerData.role === "handler") {
     const { runHandlerWorker } = await import("./lib/serve/handler_worker.ts");

@@ -1,7 +1,7 @@
-/** The body of a generator thread: connections driven on an engine, in a closed or an open loop. */
-import { Counters, createEngine, type Engine, type Handler } from "../engine/mod.ts";
+/** The load of a generator thread: connections driven on an engine, in a closed or an open loop. */
+import type { Engine, Handler } from "../engine/mod.ts";
 import type { OSError } from "../net/mod.ts";
-import { alternate, type Loop, tlsClient, type TlsEndpoint } from "../tls/mod.ts";
+import type { Loop, TlsEndpoint } from "../tls/mod.ts";
 import { type Dial, dialer } from "./dial.ts";
 import { Fleet } from "./fleet.ts";
 import { Flow, type Peer } from "./flow.ts";
@@ -12,11 +12,11 @@ import type { Pump } from "./pump.ts";
 import { rateProfile } from "./schedule.ts";
 import { Slots } from "./slots.ts";
 import { Sources } from "./sources.ts";
+import { SlowConnections } from "./slowest.ts";
 import { PATIENCE_MS } from "./sweeper.ts";
 import { Tally } from "./tally.ts";
 import { runPhases } from "./thread.ts";
 import type { Traffic } from "./traffic.ts";
-import { warmUp } from "./warm_up.ts";
 
 /** Local addresses that are tried for one connect. */
 const MAX_SOURCES = 250;
@@ -33,6 +33,8 @@ export class Load implements Handler<Flow> {
   lastReply = 0;
   /** Messages that are due earlier do not count: they belong to the warm-up. */
   countFrom = Infinity;
+  /** The connections with the slowest replies. */
+  readonly slow: SlowConnections;
   readonly #traffic: Traffic;
   readonly #dial: Dial;
   readonly #sources: Sources;
@@ -59,12 +61,13 @@ export class Load implements Handler<Flow> {
     const { part: share = { index: 0, of: 1, firstConnection: 0, connections: plan.connections } } =
       plan;
     this.#firstNumber = share.firstConnection + first;
+    this.slow = new SlowConnections(count);
     this.#traffic = createTraffic({ ...plan, connections: share.connections });
     this.#sources = new Sources(plan, workers * share.of);
     this.#dial = dialer(engine, plan, this.#sources, tls);
     this.paced = plan.expect.kind !== "none";
     this.#open = rateProfile(plan).length > 0;
-    this.pump = createPump(this, data, this.tally.lag);
+    this.pump = createPump(this, data, this.tally);
     this.#slots = new Slots(data, this.#open);
     this.fleet = new Fleet(engine, plan, workers, count, {
       connect: (slot) => this.#connect(slot),
@@ -113,7 +116,7 @@ export class Load implements Handler<Flow> {
     const { replies } = flow;
     const wasBroken = replies.broken;
     const complete = replies.take(bytes, flow.sentMessages);
-    for (let i = 0; i < complete; i++) this.#answered(flow, now);
+    for (let i = 0; i < complete; i++) this.#answered(peer, now);
     this.lastReply = now;
     if (!replies.broken) return this.pump.ready(peer, now);
     if (!wasBroken) {
@@ -122,20 +125,31 @@ export class Load implements Handler<Flow> {
     } else if (replies.conclusive) this.#conclude(peer);
   }
 
-  #answered(flow: Flow, now: number): void {
+  #answered(peer: Peer, now: number): void {
+    const flow = peer.state;
     const dueAt = flow.oldestDueAt;
     if (dueAt >= this.countFrom) {
-      this.tally.latency.record(now - flow.oldestSentAt);
+      const latency = now - flow.oldestSentAt;
+      this.tally.latency.record(latency);
+      this.slow.note(peer, this.numberOf(flow), latency);
       if (this.#open) this.tally.corrected.record(now - dueAt);
       this.tally.verified(1);
     }
     flow.answered();
   }
 
+  /** The number of a connection, over all threads and processes. */
+  numberOf({ slot }: Flow): number {
+    return this.#firstNumber + slot;
+  }
+
   send(peer: Peer, count: number, now: number, due: number): void {
     const flow = peer.state;
-    const number = this.#firstNumber + flow.slot;
-    const bytes = this.#traffic.messages(number, flow.first + flow.sentMessages, count);
+    const bytes = this.#traffic.messages(
+      this.numberOf(flow),
+      flow.first + flow.sentMessages,
+      count,
+    );
     for (let i = 0; i < count; i++) flow.sent(now, due);
     if (due >= this.countFrom) this.tally.sent(count);
     if (!this.paced) this.lastReply = now;
@@ -172,6 +186,7 @@ export class Load implements Handler<Flow> {
     flow.leaving = true;
     flow.progressAt = performance.now();
     this.pump.gone(peer);
+    this.slow.ask();
     peer.end();
   }
 
@@ -275,18 +290,4 @@ export class Load implements Handler<Flow> {
     this.engine.after(PATIENCE_MS, () => over = true);
     yield* until(() => over || this.peers.size === 0);
   }
-}
-
-/** Runs a thread's part of the load. Blocks its thread. */
-export async function runLoad(
-  data: LoadData,
-  post: (message: LoadMessage) => void,
-): Promise<void> {
-  warmUp(data.plan, (warming, engine, ignore) => new Load(warming, engine).run(ignore));
-  const { clientSelector: selector, tls: options } = data.plan;
-  const tls = options && tlsClient(options);
-  const engine = createEngine({ selector, counters: new Counters(data.counters) });
-  const result = await alternate(new Load(data, engine, tls).run(post), engine, tls);
-  tls?.free();
-  post({ type: "result", result });
 }

@@ -1,17 +1,16 @@
 /** The loop that a plan asks for: closed, or open at a rate. */
 import { ClosedLoop } from "./closed_loop.ts";
-import { OpenLoop } from "./open_loop.ts";
+import { type Lags, OpenLoop } from "./open_loop.ts";
 import type { LoadData } from "./plan.ts";
 import type { Outlet, Pump } from "./pump.ts";
-import type { Recorder } from "./recorder.ts";
 import { rateProfile, Schedule } from "./schedule.ts";
 
 /** Of `total` things of all connections those of the connections from `from` to below `to`. */
 export const shareOf = (total: number, connections: number, from: number, to: number): number =>
   Math.floor(total * to / connections) - Math.floor(total * from / connections);
 
-/** The pump of one thread. `lag` records how late the messages of an open loop leave. */
-export function createPump(outlet: Outlet, data: LoadData, lag: Recorder): Pump {
+/** The pump of one thread. In `lags` an open loop records how late its messages leave. */
+export function createPump(outlet: Outlet, data: LoadData, lags: Lags): Pump {
   const { plan, first, count, worker, workers } = data;
   const { messages, connections, pipeline, part = { index: 0, of: 1 } } = plan;
   const profile = rateProfile(plan);
@@ -21,5 +20,5 @@ export function createPump(outlet: Outlet, data: LoadData, lag: Recorder): Pump 
   const most = messages === null ? Infinity : shareOf(messages, connections, first, first + count);
   const phase = (part.index + worker / workers) / part.of;
   const schedule = new Schedule(profile, count / connections, phase);
-  return new OpenLoop(outlet, schedule, lag, pipeline ?? Infinity, most);
+  return new OpenLoop(outlet, schedule, lags, pipeline ?? Infinity, most);
 }

@@ -13,15 +13,24 @@ const MAX_SENDS = 512;
 /** A connection that has this much unsent gets no more until the peer takes it, in bytes. */
 const MAX_QUEUED = 1 << 20;
 
+/** How late messages leave: all in all, and after there was a connection with room for them. */
+export interface Lags {
+  readonly lag: Recorder;
+  /** What only the generator is to blame for. */
+  readonly ownLag: Recorder;
+}
+
 /** Sends on schedule, on the connections in turn. */
 export class OpenLoop implements Pump {
   readonly #outlet: Outlet;
   readonly #schedule: Schedule;
-  readonly #lag: Recorder;
+  readonly #lags: Lags;
   readonly #pipeline: number;
   readonly #most: number;
   /** Connections that have room for a message. */
   readonly #open: Peer[] = [];
+  /** Since when there is one: what was due before has waited for the target. */
+  #roomSince = 0;
   #turn = 0;
   #startedAt = Infinity;
   #next = 0;
@@ -29,13 +38,13 @@ export class OpenLoop implements Pump {
   #stopping = false;
 
   /**
-   * `lag` records how late each message leaves. Messages in flight per connection are limited by
+   * `lags` record how late each message leaves. Messages in flight per connection are limited by
    * `pipeline`, those of the thread by `most`.
    */
-  constructor(outlet: Outlet, schedule: Schedule, lag: Recorder, pipeline: number, most: number) {
+  constructor(outlet: Outlet, schedule: Schedule, lags: Lags, pipeline: number, most: number) {
     this.#outlet = outlet;
     this.#schedule = schedule;
-    this.#lag = lag;
+    this.#lags = lags;
     this.#pipeline = pipeline;
     this.#most = most;
   }
@@ -49,7 +58,7 @@ export class OpenLoop implements Pump {
     this.#stopping = true;
   }
 
-  ready(peer: Peer, _now: number): void {
+  ready(peer: Peer, now: number): void {
     const flow = peer.state;
     if (this.#stopping || flow.left <= 0 || this.#next >= this.#most) {
       if (flow.inFlight === 0 && this.#startedAt < Infinity) this.#outlet.exhausted(peer);
@@ -57,7 +66,9 @@ export class OpenLoop implements Pump {
     }
     const waiting = this.#open.length === 0;
     this.#keep(peer);
-    if (waiting && this.#open.length > 0) this.#send();
+    if (!waiting || this.#open.length === 0) return;
+    this.#roomSince = now;
+    this.#send();
   }
 
   gone(peer: Peer): void {
@@ -101,7 +112,8 @@ export class OpenLoop implements Pump {
       const now = performance.now();
       if (due > now) return this.#wait(due - now);
       this.#next++;
-      this.#lag.record(now - due);
+      this.#lags.lag.record(now - due);
+      this.#lags.ownLag.record(now - Math.max(due, this.#roomSince));
       const peer = this.#open[this.#turn++ % length]!;
       this.#outlet.send(peer, 1, now, due);
       this.#keep(peer);

@@ -84,7 +84,7 @@ export interface LoadData {
   /** One Int32: the latest command. */
   readonly control: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
-  /** Four recorders, see recorder.ts. */
+  /** Five recorders, see recorder.ts. */
   readonly recorders: SharedArrayBuffer;
 }
 
@@ -111,7 +111,8 @@ export interface LoadResult {
   readonly tlsFailure: { readonly code: string; readonly message: string } | null;
   /** CPU time of the thread while it counted, in milliseconds. */
   readonly cpu: { readonly user: number; readonly system: number };
-  readonly stalls: { readonly count: number; readonly maxMs: number };
+  /** Turns that took too long; `awayMs` is what they took in all without using a CPU. */
+  readonly stalls: { readonly count: number; readonly maxMs: number; readonly awayMs: number };
   readonly scheduled: number;
   readonly unsent: number;
   readonly slowest: readonly SlowConnection[];

@@ -47,7 +47,7 @@ export interface TimelineRow {
 /** How a connection fared, by TCP_INFO (tcp(7)), taken while it waited longest. */
 export interface SlowConnection {
   readonly connection: number;
-  /** Its slowest reply, in microseconds. */
+  /** Its slowest reply, or how long it waited in vain, in microseconds. */
   readonly latency_us: number;
   readonly rtt_us: number;
   readonly rtt_variation_us: number;

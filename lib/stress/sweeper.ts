@@ -15,13 +15,24 @@ export function sweep(load: Load): void {
   for (const peer of load.peers) {
     const flow = peer.state;
     if (flow.leaving && now - flow.progressAt > PATIENCE_MS) peer.close();
-    if (flow.replies.broken || now - waitingSince(load, peer, flow) < timeoutMs) continue;
+    const waiting = now - waitingSince(load, peer, flow);
+    noteSlow(load, peer, waiting);
+    if (flow.replies.broken || waiting < timeoutMs) continue;
     load.engine.counters.countError(ERRNO.ETIMEDOUT!);
     load.tally.timeout(flow.inFlight);
     flow.timedOut = true;
+    load.slow.ask();
     peer.close();
   }
+  load.slow.ask();
   load.engine.after(Math.min(Math.max(timeoutMs / 8, 1), MAX_SWEEP_MS), () => sweep(load));
+}
+
+/** Who waits for a reply is slow before it is there, and also if it never comes. */
+function noteSlow(load: Load, peer: Peer, waiting: number): void {
+  const flow = peer.state;
+  if (!load.paced || !flow.opened || flow.inFlight === 0) return;
+  if (flow.oldestDueAt >= load.countFrom) load.slow.note(peer, load.numberOf(flow), waiting);
 }
 
 /** Since when a connection waits for the peer; Infinity when it does not. */

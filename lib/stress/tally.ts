@@ -20,16 +20,18 @@ export const PROGRESS = {
 } as const;
 
 /** The recorders of a thread, which lie one after the other in shared memory. */
-export const RECORDERS = { latency: 0, corrected: 1, connect: 2, lag: 3 } as const;
+export const RECORDERS = { latency: 0, corrected: 1, connect: 2, lag: 3, ownLag: 4 } as const;
 /** Bytes of all of them. */
-export const RECORDERS_BYTES: number = 4 * RECORDER_BYTES;
+export const RECORDERS_BYTES: number = 5 * RECORDER_BYTES;
 
 /** Counts and latencies. All that another thread wants to watch lies in shared memory. */
 export class Tally {
   readonly latency: Recorder;
   readonly corrected: Recorder;
   readonly connect: Recorder;
+  /** How late messages left, and how late after there was a connection with room for them. */
   readonly lag: Recorder;
+  readonly ownLag: Recorder;
   established = 0;
   failed = 0;
   lost = 0;
@@ -48,12 +50,14 @@ export class Tally {
     this.corrected = new Recorder(recorders, RECORDERS.corrected);
     this.connect = new Recorder(recorders, RECORDERS.connect);
     this.lag = new Recorder(recorders, RECORDERS.lag);
+    this.ownLag = new Recorder(recorders, RECORDERS.ownLag);
   }
 
   /** The warm-up is over: what was sent and received until now does not count. */
   begin(): void {
     this.#bytesBefore = [this.#slots[COUNTER.bytesIn]!, this.#slots[COUNTER.bytesOut]!];
     this.lag.reset();
+    this.ownLag.reset();
     this.#slots[PROGRESS.counting] = 1;
   }
 

@@ -69,6 +69,7 @@ export function* runPhases(load: Load, post: (message: LoadMessage) => void): Lo
   const scheduled = counted ? pump.dueBefore(end) - pump.dueBefore(load.countFrom) : 0;
   const unsent = pump.unsent(end);
   const stalls = heartbeat.stalls;
+  const slowest = load.slow.list(); // while they are open
   fleet.disband();
   yield* load.sayGoodbye(until);
   engine.close();
@@ -77,7 +78,7 @@ export function* runPhases(load: Load, post: (message: LoadMessage) => void): Lo
     startedAt: performance.timeOrigin + startedAt,
     endedAt: performance.timeOrigin + endedAt,
     cpu: { user: cpu.user - cpuBefore.user, system: cpu.system - cpuBefore.system },
-    ...{ stalls, scheduled, unsent, slowest: [] },
+    ...{ stalls, scheduled, unsent, slowest },
     selector: engine.selector,
   };
 }
