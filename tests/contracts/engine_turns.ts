@@ -35,7 +35,7 @@ export function turnCases(create: CreateEngine): void {
     engine.after(30, () => {});
     const { ms } = timed(() => engine.turn());
     expect(ms).toBeGreaterThanOrEqual(29);
-    expect(ms).toBeLessThan(500);
+    expect(ms).toBeLessThan(2000);
   });
 
   it("a timer that sets one for now gives others their turn", () => {

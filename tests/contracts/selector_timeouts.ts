@@ -4,7 +4,6 @@ import { EVENT_READ } from "../../lib/selectors/mod.ts";
 import { socketPair } from "../../lib/net/mod.ts";
 import { threadCpu } from "../../lib/sys/limits.ts";
 import { HelperThread } from "../support/helper_thread.ts";
-import { atMost } from "../support/runtime.ts";
 import { ownership } from "../support/sockets.ts";
 import { TICK_MS } from "../support/systems.ts";
 import { median, timed } from "../support/waiting.ts";
@@ -47,7 +46,7 @@ export function timeoutCases(create: Create): void {
       for (const timeout of [0, -0, -1, -0.5, -1e300, -Infinity]) {
         const { result, ms } = timed(() => selector.select(timeout));
         expect(result).toEqual([]);
-        expect(ms).toBeLessThan(atMost(100));
+        expect(ms).toBeLessThan(1000);
       }
     }
   });
@@ -74,7 +73,7 @@ export function timeoutCases(create: Create): void {
       expect(result).toEqual([[key, EVENT_READ]]);
       expect(ms).toBeGreaterThan(30); // the helper may have begun a little earlier
       expect(after.user + after.system - before.user - before.system).toBeLessThan(ms / 2);
-      expect(ms).toBeLessThan(2000);
+      expect(ms).toBeLessThan(8000);
       await written;
     });
   }
@@ -83,9 +82,9 @@ export function timeoutCases(create: Create): void {
     const [selector, a, b] = own(create(), ...socketPair());
     selector.register(a, EVENT_READ);
     const written = helper.later({ kind: "write", fd: b.fileno(), text: "x", afterMs: 30 });
-    const { result, ms } = timed(() => selector.select(2500));
+    const { result, ms } = timed(() => selector.select(8000));
     expect(result.length).toBe(1);
-    expect(ms).toBeLessThan(2000);
+    expect(ms).toBeLessThan(6000);
     await written;
   });
 

@@ -71,9 +71,9 @@ export function wakeupCases(name: SelectorName, create: Create): void {
     const [selector] = own(create());
     const handle = selector.wakeHandle();
     const woken = helper.later({ kind: "wake", handle, afterMs: 20 });
-    const { result, ms } = timed(() => selector.select(2500));
+    const { result, ms } = timed(() => selector.select(8000));
     expect(result).toEqual([]);
-    expect(ms).toBeLessThan(2000);
+    expect(ms).toBeLessThan(6000);
     await woken;
   });
 
@@ -141,7 +141,7 @@ export function wakeupCases(name: SelectorName, create: Create): void {
     expect(ready).toBe(0);
     expect(interrupted).toBeGreaterThan(0);
     expect(ms).toBeGreaterThanOrEqual(300);
-    expect(ms).toBeLessThan(1000);
+    expect(ms).toBeLessThan(2500); // the signals go on for as long as it waits
     expect((await program.ended).code).toBe(0);
   });
 }

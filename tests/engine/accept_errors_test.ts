@@ -8,7 +8,6 @@ import { open, viewAt } from "../../lib/sys/ffi.ts";
 import { c } from "../../lib/sys/posix.ts";
 import { on } from "../../lib/sys/system.ts";
 import { engineBench, Recorder, turnBriefly, turnUntil } from "../support/engines.ts";
-import { atMost } from "../support/runtime.ts";
 import { onWindows } from "../support/systems.ts";
 
 const calls = c as { accept4: (...args: any[]) => number; accept: (...args: any[]) => number };
@@ -83,7 +82,7 @@ function cases(name: SelectorName): void {
       exhausted = false;
       const start = performance.now();
       turnUntil(engine, () => recorder.count("open") === 3);
-      expect(performance.now() - start).toBeLessThan(atMost(300));
+      expect(performance.now() - start).toBeLessThan(2000);
       exhausted = true; // another episode is told again
       bench.dial(port);
       turnUntil(engine, () => pauses.length === 2);
@@ -105,9 +104,9 @@ function cases(name: SelectorName): void {
     exhausted = false;
     first.setLinger(0);
     first.close();
-    const start = performance.now();
-    turnUntil(engine, () => recorder.count("open") === 2);
-    expect(performance.now() - start).toBeLessThan(atMost(80)); // and not after the 100 ms of a retry
+    let turns = 0;
+    for (; recorder.count("open") < 2 && turns < 1000; turns++) turnBriefly(engine, 2);
+    expect(turns).toBeLessThan(10); // of 2 ms at most, and not after the 100 ms of a retry
   });
 
   it("a listener that is broken ends the loop with what has happened", () => {

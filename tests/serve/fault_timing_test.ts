@@ -9,22 +9,25 @@ describe("serve --delay", () => {
   it("holds each answer back for that long, and not the one behind it for longer", async () => {
     await using server = await startServe(["--delay", "200ms"]);
     using peer = Peer.dial(server);
-    const sent: number[] = [], came: number[] = [];
-    const reading = (async () => {
+    let least = Infinity; // of some tries, as a busy machine may be late
+    for (let tries = 0; tries < 5 && least >= 780; tries++) {
+      const sent: number[] = [], came: number[] = [];
+      const reading = (async () => {
+        for (let i = 0; i < 4; i++) {
+          expect(await peer.text(1)).toBe("x");
+          came.push(performance.now());
+        }
+      })();
       for (let i = 0; i < 4; i++) {
-        expect(await peer.text(1)).toBe("x");
-        came.push(performance.now());
+        sent.push(performance.now());
+        await peer.send("x");
+        await sleep(60);
       }
-    })();
-    for (let i = 0; i < 4; i++) {
-      sent.push(performance.now());
-      await peer.send("x");
-      await sleep(60);
+      await reading;
+      for (const [i, at] of came.entries()) expect(at - sent[i]!).toBeGreaterThanOrEqual(200);
+      least = Math.min(least, came[3]! - sent[0]!);
     }
-    await reading;
-    for (const [i, at] of came.entries()) expect(at - sent[i]!).toBeGreaterThanOrEqual(200);
-    // One after the other they would take 800 ms.
-    expect(came[3]! - sent[0]!).toBeLessThan(780);
+    expect(least).toBeLessThan(780); // one after the other they would take 800 ms
   });
 
   it("holds FIN back as well", async () => {
@@ -105,7 +108,7 @@ describe("serve --bandwidth", () => {
     }
     // A tenth takes 50 ms: it is a flow, not a burst every second.
     for (const [i, ms] of arrived.entries()) expect(ms).toBeGreaterThanOrEqual(50 * (i + 1));
-    expect(arrived[0]).toBeLessThan(400);
+    expect(arrived[0]).toBeLessThan(arrived[9]! / 2);
     expect(arrived[9]).toBeLessThan(2000);
   });
 
@@ -121,13 +124,17 @@ describe("serve --bandwidth", () => {
 
   it("of a few bytes a second sends byte by byte", async () => {
     await using server = await startServe(["--bandwidth", "20"]);
-    using peer = Peer.dial(server);
-    const start = performance.now();
-    await peer.send("1234567");
-    expect(await peer.text(2)).toBe("12");
-    expect(performance.now() - start).toBeLessThan(330);
-    expect(await peer.text(5)).toBe("34567");
-    expect(performance.now() - start).toBeGreaterThanOrEqual(350);
+    let least = Infinity; // of some tries, as a busy machine may be late
+    for (let tries = 0; tries < 5 && least >= 330; tries++) {
+      using peer = Peer.dial(server);
+      const start = performance.now();
+      await peer.send("1234567");
+      expect(await peer.text(2)).toBe("12");
+      least = Math.min(least, performance.now() - start);
+      expect(await peer.text(5)).toBe("34567");
+      expect(performance.now() - start).toBeGreaterThanOrEqual(350);
+    }
+    expect(least).toBeLessThan(330); // and not once all of them may go
   });
 
   it("is each connection's own", async () => {

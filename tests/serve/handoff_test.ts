@@ -151,12 +151,16 @@ describe("serve --handler", () => {
     await using server = await startHandling(["--handler-workers", "8"]);
     using peer = Peer.dial(server);
     await ask(peer, "who", "1 1 1");
-    await sleep(500); // compilers are done
-    const before = [(await server.stats()).wakeups, ticksIn(readProc(`${server.pid}/stat`))];
-    await sleep(1500);
-    const after = [(await server.stats()).wakeups, ticksIn(readProc(`${server.pid}/stat`))];
-    expect(after[0]! - before[0]!).toBe(0);
-    expect(after[1]! - before[1]!).toBeLessThanOrEqual(3); // 30 ms of 1500, most of it for the statistics
+    // The least of some times: at first compilers are at work, and longer where others are, too.
+    let least = Infinity;
+    for (let i = 0; i < 8 && least > 3; i++) {
+      const before = [(await server.stats()).wakeups, ticksIn(readProc(`${server.pid}/stat`))];
+      await sleep(1000);
+      const after = [(await server.stats()).wakeups, ticksIn(readProc(`${server.pid}/stat`))];
+      expect(after[0]! - before[0]!).toBe(0);
+      least = Math.min(least, after[1]! - before[1]!);
+    }
+    expect(least).toBeLessThanOrEqual(3); // 30 ms of 1000, most of it for the statistics
   });
 
   it("a peer that ends: one call sees it; who ignores it is closed, and not called for ever", async () => {

@@ -46,8 +46,7 @@ describe("serve --service chargen", () => {
   it("a reader that stops: the server stops too, within --max-buffer, and others are served", async () => {
     await using server = await startServe(["--service", "chargen", "--max-buffer", "100KB"]);
     using lazy = Peer.dial(server);
-    await sleep(300);
-    const early = await server.stats();
+    const early = await server.statsAtRest();
     await sleep(200);
     const late = await server.stats();
     expect(late.bytes_out).toBe(early.bytes_out);

@@ -58,7 +58,7 @@ describe("serve and a slow reader", () => {
       got.push((await slow.read(1))[0]!);
       const start = performance.now();
       expect((await exchange(server, "quick")).length).toBe(5);
-      expect(performance.now() - start).toBeLessThan(500);
+      expect(performance.now() - start).toBeLessThan(2000);
       await sleep(1000);
     }
     expect(got).toEqual([...chunk.subarray(0, 3)]);

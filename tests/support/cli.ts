@@ -177,6 +177,18 @@ export class RunningServer extends Cli {
     }
   }
 
+  /** Asks until nothing has been received or sent for a while; returns the last. */
+  async statsAtRest(quietMs = 150): Promise<Stats> {
+    let last = await this.stats();
+    for (const deadline = performance.now() + 10_000;;) {
+      await new Promise((resolve) => setTimeout(resolve, quietMs));
+      const now = await this.stats();
+      const same = now.bytes_in === last.bytes_in && now.bytes_out === last.bytes_out;
+      if (same || performance.now() > deadline) return now;
+      last = now;
+    }
+  }
+
   /** The last statistics that were printed. */
   lastStats(): Stats {
     return JSON.parse(this.#printed().at(-1)!);
