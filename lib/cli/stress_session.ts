@@ -5,11 +5,13 @@ import { SERVE_DEFAULTS } from "../serve/options.ts";
 import { Server, type Spawn } from "../serve/server.ts";
 import type { Expectation } from "../stress/expectation.ts";
 import { describeMachine } from "../stress/machine.ts";
+import { MachineWatch } from "../stress/machine_watch.ts";
 import type { LoadResult, Plan, ProcessPart, Stage, Target } from "../stress/plan.ts";
 import type { StressResult } from "../stress/result.ts";
 import { Run, type SpawnLoad } from "../stress/stress.ts";
 import { summarize } from "../stress/summary.ts";
 import type { Watched } from "../stress/watch.ts";
+import { openFileLimit } from "../sys/limits.ts";
 import { UsageError } from "./exit.ts";
 import type { ClientTls } from "./tls_options.ts";
 import { VERSION } from "./version.ts";
@@ -103,20 +105,22 @@ export async function runSession(
     interruption.addEventListener("abort", interrupt);
     if (interruption.aborted) interrupt();
     context.began?.(load);
-    const cpuBefore = process.cpuUsage();
-    const results = await load.start(spawn, context);
-    const cpu = process.cpuUsage(cpuBefore);
+    const watch = new MachineWatch();
+    const results = await load.start(spawn, {
+      connected: async () => {
+        await context.connected?.();
+        watch.begin();
+      },
+    });
+    const cpu = watch.cpu();
     const result = summarize(load, results, {
       version: VERSION,
       target: server?.name ?? target ?? `unix:${unix}`,
       machine: describeMachine(),
-      kernel: null,
-      server: server
-        ? {
-          stats: await statsAtRest(server),
-          otherCpuMs: (ours) => (cpu.user + cpu.system) / 1000 - ours,
-        }
-        : null,
+      kernel: watch.kernel(),
+      cpu,
+      openFiles: openFileLimit().soft,
+      server: server ? { stats: await statsAtRest(server), workers: settings.serverWorkers } : null,
     });
     return { result, tlsFailure: results.find((r) => r.tlsFailure)?.tlsFailure ?? null };
   } finally {

@@ -1,57 +1,97 @@
-/** Was it the generator that limited the rate? */
+/** The generator about itself: how it fared, and whether it or something else has limited the run. */
+import { ownFault } from "./bottleneck.ts";
+import type { Evidence } from "./bottleneck_evidence.ts";
+import { describeLimit } from "./bottleneck_limit.ts";
+import { notes } from "./bottleneck_notes.ts";
+import type { CpuUse } from "./machine_watch.ts";
 import type { LoadResult } from "./plan.ts";
 import type { GeneratorReport } from "./result.ts";
-import type { Run } from "./stress.ts";
 import { rateProfile } from "./schedule.ts";
+import type { Run } from "./stress.ts";
 
 /** What is known of the embedded server, if there is one. */
 export interface EmbeddedServer {
   readonly stats: unknown;
-  /** CPU time of everything in the process but the generator, in milliseconds. */
-  readonly otherCpuMs: (generatorCpuMs: number) => number;
+  readonly workers: number;
 }
 
-/** Above this a thread has no time left to send earlier. In percent of one CPU. */
-const SATURATED = 95;
-/** Shorter runs are mostly start-up, and say nothing of either side. */
-const MIN_AUDIT_SECONDS = 1;
+/** What a judgement needs from outside of the run. */
+export interface AuditSurroundings {
+  readonly server: EmbeddedServer | null;
+  readonly kernel: Record<string, number> | null;
+  readonly cpu: CpuUse | null;
+  /** The limit of open files. */
+  readonly openFiles: number;
+}
 
-/** The generator about itself. */
+type ThreadReport = Pick<LoadResult, "cpu" | "stalls" | "scheduled" | "unsent">;
+
+/** The verdict on a run, and the figures that it rests on. */
 export function audit(
-  run: Run,
-  results: readonly LoadResult[],
-  seconds: number,
-  { server }: { server: EmbeddedServer | null },
+  evidence: Evidence,
+  threads: readonly ThreadReport[],
 ): GeneratorReport {
-  const cpuOf = ({ cpu }: LoadResult) => cpu.user + cpu.system;
-  const percent = Math.max(...results.map((r) => cpuOf(r) / 10 / seconds));
-  const cpuMs = results.reduce((total, r) => total + cpuOf(r), 0);
-  // An embedded server that is just as busy is as much the limit as the generator.
-  const serverBusy = server !== null && server.otherCpuMs(cpuMs) >= 0.9 * cpuMs;
-  const bottleneck = seconds >= MIN_AUDIT_SECONDS && percent >= SATURATED && !serverBusy;
-  const lag = run.recorder("lag").summary();
-  const open = rateProfile(run.plan).length > 0;
-  const sum = (pick: (r: LoadResult) => number) => results.reduce((all, r) => all + pick(r), 0);
+  const sum = (pick: (thread: ThreadReport) => number) =>
+    threads.reduce((total, thread) => total + pick(thread), 0);
+  const { lag, open } = evidence;
+  const reason = ownFault(evidence);
+  const limit = reason ?? describeLimit(evidence);
   return {
-    cpu_percent: Math.round(percent * 10) / 10,
+    cpu_percent: Math.round(evidence.busiest * 10) / 10,
     schedule_lag_us: { p50: lag.p50, p99: lag.p99, max: lag.max },
-    bottleneck,
-    reason: bottleneck
-      ? `a generator thread used ${
-        Math.round(percent)
-      } % of a CPU: the target may be faster than ` +
-        "this rate; use more --workers"
-      : null,
-    limited_by: "",
+    bottleneck: reason !== null,
+    reason,
+    limited_by: [reason === null ? limit : `the generator: ${limit}`, ...notes(evidence, reason)]
+      .join("; "),
     loop_stalls: {
-      count: sum((r) => r.stalls.count),
-      max_us: Math.round(Math.max(...results.map((r) => r.stalls.maxMs)) * 1000),
+      count: sum(({ stalls }) => stalls.count),
+      max_us: Math.round(evidence.longestStallMs * 1000),
     },
     cpu_s: {
-      user: sum((r) => r.cpu.user) / 1000,
-      system: sum((r) => r.cpu.system) / 1000,
+      user: sum(({ cpu }) => cpu.user) / 1000,
+      system: sum(({ cpu }) => cpu.system) / 1000,
     },
-    scheduled: open ? sum((r) => r.scheduled) : null,
+    scheduled: open ? evidence.scheduled : null,
+    unsent: evidence.unsent,
+  };
+}
+
+/** What is known of a run that has ended after `seconds`, of which it did `rate` messages in each. */
+export function evidenceOf(
+  run: Run,
+  threads: readonly LoadResult[],
+  { seconds, rate, around }: { seconds: number; rate: number; around: AuditSurroundings },
+): Evidence {
+  const { plan } = run;
+  const sum = (pick: (thread: LoadResult) => number) =>
+    threads.reduce((total, thread) => total + pick(thread), 0);
+  const most = (pick: (thread: LoadResult) => number) => Math.max(...threads.map(pick));
+  const cpuOf = ({ cpu }: LoadResult) => (cpu.user + cpu.system) / 10 / seconds;
+  const open = rateProfile(plan).length > 0;
+  const peak = sum((r) => r.peak);
+  return {
+    ...{ seconds, rate, open, hold: plan.hold, paced: plan.expect.kind !== "none" },
+    inFlight: open && plan.pipeline === null ? null : peak * (plan.pipeline ?? 1),
+    messagesPerConnection: plan.messagesPerConnection,
+    busiest: most(cpuOf),
+    generator: sum(cpuOf),
+    longestStallMs: most((r) => r.stalls.maxMs),
+    away: most((r) => r.stalls.awayMs) / 1000 / seconds,
+    lag: run.recorder("lag").summary(),
+    ownLag: run.recorder("ownLag").summary(),
+    scheduled: sum((r) => r.scheduled),
     unsent: sum((r) => r.unsent),
+    latency: run.recorder("latency").summary(),
+    corrected: open ? run.recorder("corrected").summary() : null,
+    connect: run.recorder("connect").summary(),
+    sent: sum((r) => r.sent),
+    timedOut: sum((r) => r.timedOut),
+    failed: sum((r) => r.failed),
+    errors: run.errors(),
+    local: !("host" in plan.target) || /^(127\.|::1$)/.test(plan.target.host),
+    embedded: around.server && { workers: around.server.workers },
+    kernel: around.kernel,
+    cpu: plan.part ? null : around.cpu,
+    openFiles: around.openFiles,
   };
 }

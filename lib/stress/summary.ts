@@ -1,5 +1,5 @@
 /** Adds the results of a run's threads up. */
-import { audit, type EmbeddedServer } from "./audit.ts";
+import { audit, type AuditSurroundings, evidenceOf } from "./audit.ts";
 import type { Expectation } from "./expectation.ts";
 import { encodeHistogram } from "./hdr.ts";
 import type { LoadResult } from "./plan.ts";
@@ -9,13 +9,10 @@ import { rateProfile } from "./schedule.ts";
 import type { Run } from "./stress.ts";
 
 /** What a result has from outside of the run. */
-export interface Surroundings {
+export interface Surroundings extends AuditSurroundings {
   readonly version: string;
   readonly target: string;
   readonly machine: Machine;
-  /** How much the system's counters rose. */
-  readonly kernel: Record<string, number> | null;
-  readonly server: EmbeddedServer | null;
 }
 
 /** As `--expect` has it. */
@@ -68,7 +65,8 @@ export function summarize(
     peak: sum((r) => r.peak),
   };
   const { target: _, ...config } = plan;
-  const generator = audit(run, results, seconds, around);
+  const rate = done / seconds;
+  const generator = audit(evidenceOf(run, results, { seconds, rate, around }), results);
   const clean = messages.mismatched + messages.timed_out + messages.lost + connections.failed +
       connections.lost === 0;
   return {
@@ -84,7 +82,7 @@ export function summarize(
     messages,
     bytes,
     rate: {
-      messages_per_s: Math.round(done / seconds * 10) / 10,
+      messages_per_s: Math.round(rate * 10) / 10,
       bytes_per_s: Math.round(bytes.sent / seconds),
     },
     latency_us: latency.summary(),
