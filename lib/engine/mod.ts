@@ -1,4 +1,5 @@
 /** The engine's surface for serve and stress. */
+export { Bag } from "./bag.ts";
 export { COUNTER, Counters, COUNTERS_BYTES } from "./counters.ts";
 export type {
   Connection,

@@ -10,6 +10,7 @@ import {
   type WakeHandle,
 } from "../selectors/mod.ts";
 import { Native } from "../sys/ffi.ts";
+import { Bag } from "./bag.ts";
 import { COUNTER, Counters } from "./counters.ts";
 import type {
   Connection,
@@ -48,7 +49,10 @@ export class ReadinessEngine implements Engine {
   #now = 0;
   #closed = false;
   readonly #timers = new Timers();
-  readonly #streams = new Set<Stream<any>>();
+  readonly #streams = new Bag<Stream<any>>({
+    get: (stream) => stream.place,
+    set: (stream, place) => stream.place = place,
+  });
   readonly #listeners = new Set<StreamListener<any>>();
   readonly #views: Uint8Array[] = [];
   #farewells: (() => void)[] = [];
@@ -202,7 +206,7 @@ export class ReadinessEngine implements Engine {
   close(): void {
     this.#closed = true;
     for (const listener of this.#listeners) listener.close();
-    for (const stream of this.#streams) stream.close();
+    this.#streams.each((stream) => stream.close());
     while (this.#farewells.length > 0) this.#sayFarewells();
     this.poller.close();
   }

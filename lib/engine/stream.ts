@@ -21,6 +21,8 @@ const { EAGAIN, EINTR } = ERRNO as Record<"EAGAIN" | "EINTR", number>;
 /** A connection over a descriptor and a selector. */
 export class Stream<S> implements Connection<S>, Source {
   state: S;
+  /** Among the streams of the engine. */
+  place = -1;
   readonly #socket: Socket;
   readonly #fd: number;
   readonly #engine: ReadinessEngine;
@@ -143,9 +145,7 @@ export class Stream<S> implements Connection<S>, Source {
       this.#watch();
       this.#handler.end(this);
       this.#closeIfOver();
-    } else {
-      this.#missed(errno());
-    }
+    } else this.#missed(errno());
   }
 
   /** There was nothing to receive after all, or there never will be. */

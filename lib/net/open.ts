@@ -91,8 +91,14 @@ function createSocket(host: string | undefined): number {
 }
 
 /** What error messages call the target of a connect. */
-export const targetName = ({ path, host = "127.0.0.1", port = 0 }: ConnectOptions): string =>
-  path === undefined ? show(host, port) : `unix:${path}`;
+export function targetName({ path, host = "127.0.0.1", port = 0 }: ConnectOptions): string {
+  if (path !== undefined) return `unix:${path}`;
+  if (last.host !== host || last.port !== port) last = { host, port, name: show(host, port) };
+  return last.name;
+}
+
+/** Many sockets in a row go to the same target, and then keep one string. */
+let last = { host: "", port: 0, name: "" };
 
 const show = (host: string, port: number) =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;

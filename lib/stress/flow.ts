@@ -5,8 +5,10 @@ import type { Replies } from "./traffic.ts";
 /** A connection of the load in its engine. */
 export type Peer = Connection<Flow>;
 
-/** The state of a connection under load. */
+/** The state of a connection under load. Many may be idle, so it is one object and no more. */
 export class Flow {
+  /** Among all connections of the load. */
+  place = -1;
   /** The connection's number in the thread; it stays the same when it connects anew. */
   readonly slot: number;
   readonly replies: Replies;
@@ -32,7 +34,11 @@ export class Flow {
   progressAt = 0;
   /** Where it stands among those that can send, for an open loop; -1 for nowhere. */
   position = -1;
-  readonly #times = new Times();
+  /** When the oldest message in flight was sent, and when it was due. */
+  oldestSentAt = 0;
+  oldestDueAt = 0;
+  /** The same of those that are in flight behind it. */
+  #later: Times | undefined;
 
   constructor(slot: number, replies: Replies, first: number, left: number, now: number) {
     this.slot = slot;
@@ -48,32 +54,27 @@ export class Flow {
 
   /** Notes a message sent at `now` that was due at `due`. */
   sent(now: number, due: number): void {
-    this.#times.push(now, due);
-    this.sentMessages++;
+    if (this.sentMessages++ === this.receivedMessages) {
+      this.oldestSentAt = now;
+      this.oldestDueAt = due;
+    } else (this.#later ??= new Times()).push(now, due);
     this.left--;
     this.progressAt = now;
   }
 
-  /** When the oldest message in flight was sent. */
-  get oldestSentAt(): number {
-    return this.#times.sentAt;
-  }
-
-  /** When it was due. */
-  get oldestDueAt(): number {
-    return this.#times.dueAt;
-  }
-
   /** Takes the oldest message in flight as answered. */
   answered(): void {
-    this.#times.shift();
-    this.receivedMessages++;
+    if (++this.receivedMessages === this.sentMessages) return;
+    const later = this.#later!;
+    this.oldestSentAt = later.sentAt;
+    this.oldestDueAt = later.dueAt;
+    later.shift();
   }
 }
 
-/** Times of the messages in flight, oldest first: replies come in order. It grows with their number. */
+/** Times of messages in flight, oldest first: replies come in order. It grows with their number. */
 class Times {
-  /** Pairs of when sent and when due. Most connections have one message in flight, many none. */
+  /** Pairs of when sent and when due. */
   #ring: number[] = [0, 0];
   #head = 0;
   #count = 0;

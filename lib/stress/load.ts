@@ -1,5 +1,5 @@
 /** The load of a generator thread: connections driven on an engine, in a closed or an open loop. */
-import type { Engine, Handler } from "../engine/mod.ts";
+import { Bag, type Engine, type Handler } from "../engine/mod.ts";
 import type { OSError } from "../net/mod.ts";
 import type { Loop, TlsEndpoint } from "../tls/mod.ts";
 import { type Dial, dialer } from "./dial.ts";
@@ -28,7 +28,10 @@ export class Load implements Handler<Flow> {
   readonly tally: Tally;
   readonly fleet: Fleet;
   readonly pump: Pump;
-  readonly peers: Set<Peer> = new Set();
+  readonly peers: Bag<Peer> = new Bag({
+    get: (peer) => peer.state.place,
+    set: (peer, place) => peer.state.place = place,
+  });
   /** When the latest reply came, or the latest message left where no replies are awaited. */
   lastReply = 0;
   /** Messages that are due earlier do not count: they belong to the warm-up. */
@@ -191,12 +194,12 @@ export class Load implements Handler<Flow> {
   }
 
   #dismiss(slot: number): void {
-    for (const peer of this.peers) {
+    this.peers.each((peer) => {
       const flow = peer.state;
-      if (flow.slot !== slot || !flow.opened) continue;
+      if (flow.slot !== slot || !flow.opened) return;
       flow.left = 0;
       if (flow.inFlight === 0 || !this.paced) this.#leave(peer);
-    }
+    });
   }
 
   end(peer: Peer): void {
@@ -266,7 +269,7 @@ export class Load implements Handler<Flow> {
     this.#started = true;
     this.lastReply = now;
     this.pump.start(now);
-    for (const peer of this.peers) if (peer.state.opened) this.pump.ready(peer, now);
+    for (const peer of this.peers.inOrder) if (peer.state.opened) this.pump.ready(peer, now);
   }
 
   /** The time is over: what is in flight may still be answered. */
@@ -275,17 +278,17 @@ export class Load implements Handler<Flow> {
     this.#stopping = true;
     this.pump.stop();
     this.fleet.disband();
-    for (const peer of this.peers) {
+    this.peers.each((peer) => {
       const flow = peer.state;
       if (!flow.opened) peer.close();
       else if (flow.inFlight === 0 || !this.paced) this.#finish(flow);
-    }
+    });
   }
 
   /** Half-closes, and takes the peers' last bytes: anything beyond the replies is a mismatch. */
   *sayGoodbye(until: (done: () => boolean) => Loop<void>): Loop<void> {
     this.#over = true;
-    for (const peer of this.peers) peer.end();
+    this.peers.each((peer) => peer.end());
     let over = false;
     this.engine.after(PATIENCE_MS, () => over = true);
     yield* until(() => over || this.peers.size === 0);

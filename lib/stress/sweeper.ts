@@ -12,18 +12,18 @@ const MAX_SWEEP_MS = 250;
 export function sweep(load: Load): void {
   const { timeoutMs } = load.part.plan;
   const now = performance.now();
-  for (const peer of load.peers) {
+  load.peers.each((peer) => {
     const flow = peer.state;
     if (flow.leaving && now - flow.progressAt > PATIENCE_MS) peer.close();
     const waiting = now - waitingSince(load, peer, flow);
     noteSlow(load, peer, waiting);
-    if (flow.replies.broken || waiting < timeoutMs) continue;
+    if (flow.replies.broken || waiting < timeoutMs) return;
     load.engine.counters.countError(ERRNO.ETIMEDOUT!);
     load.tally.timeout(flow.inFlight);
     flow.timedOut = true;
     load.slow.ask();
     peer.close();
-  }
+  });
   load.slow.ask();
   load.engine.after(Math.min(Math.max(timeoutMs / 8, 1), MAX_SWEEP_MS), () => sweep(load));
 }
