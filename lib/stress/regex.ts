@@ -115,11 +115,11 @@ export class Regex {
       const instruction = this.#program[at - shift]!;
       if (instruction.op === "match") return true;
       if (instruction.op === "byte") {
-        if (!ended) waiting.push(at);
+        if (!ended && instruction.set.includes(1)) waiting.push(at);
       } else if (instruction.op === "split") {
         stack.push(instruction.other + shift, instruction.next + shift);
       } else if (instruction.op === "end") stack.push(instruction.next + count);
-      else if (atBegin) stack.push(instruction.next + shift);
+      else if (instruction.op === "begin" && atBegin) stack.push(instruction.next + shift);
     }
     return false;
   }

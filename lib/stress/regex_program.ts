@@ -7,14 +7,24 @@ export type Instruction =
   | { readonly op: "split"; next: number; other: number }
   | { readonly op: "begin"; readonly next: number }
   | { readonly op: "end"; readonly next: number }
-  | { readonly op: "match" };
+  | { readonly op: "match" }
+  | { readonly op: "fail" };
 
 /** Instructions at most; each counts for as many as it is repeated. */
 const MOST = 20_000;
 
-/** Compiles; the first instruction is the last of the list. @throws RangeError if it is too long */
+const MATCH = 0;
+const FAIL = 1;
+
+/**
+ * Compiles; the machine begins at the last instruction. In JavaScript an iteration that takes no byte
+ * does not count, where it is not a required one. So what comes after a part is given twice: for when no
+ * byte was taken since the iteration has begun, and for when one was. This way there is also no loop
+ * without a byte in it.
+ * @throws RangeError if it is too long
+ */
 export function compileRegex(root: Node): Instruction[] {
-  const program: Instruction[] = [{ op: "match" }];
+  const program: Instruction[] = [{ op: "match" }, { op: "fail" }];
   const emit = (instruction: Instruction): number => {
     if (program.length === MOST) {
       throw new RangeError(
@@ -23,46 +33,66 @@ export function compileRegex(root: Node): Instruction[] {
     }
     return program.push(instruction) - 1;
   };
-  const split = (next: number, other: number, greedy: boolean): number =>
-    emit({ op: "split", next: greedy ? next : other, other: greedy ? other : next });
+  const split = (next: number, other: number): Instruction & { op: "split" } => {
+    const instruction = { op: "split", next, other } as const;
+    emit(instruction);
+    return instruction;
+  };
+  const latest = () => program.length - 1;
 
-  /** Compiles what comes before `next`, and returns where it begins. */
-  const compile = (node: Node, next: number): number => {
+  /** Compiles a part of which `empty` or `taken` comes after, and returns where it begins. */
+  const compile = (node: Node, empty: number, taken: number): number => {
     switch (node.type) {
       case "set":
-        return emit({ op: "byte", set: node.set, next });
+        return emit({ op: "byte", set: node.set, next: taken });
       case "begin":
       case "end":
-        return emit({ op: node.type, next });
+        return emit({ op: node.type, next: empty });
       case "all":
-        return node.nodes.reduceRight((after, part) => compile(part, after), next);
+        return sequence(node.nodes, empty, taken);
       case "any":
-        return node.nodes.map((part) => compile(part, next))
-          .reduceRight((others, part) => emit({ op: "split", next: part, other: others }));
+        return node.nodes.map((part) => compile(part, empty, taken)).reduceRight((others, part) => {
+          split(part, others);
+          return latest();
+        });
       case "repeat":
-        return repeat(node, next);
+        return repeat(node, empty, taken);
     }
   };
 
-  const repeat = (node: Node & { type: "repeat" }, next: number): number => {
-    let start = next;
+  const sequence = (nodes: readonly Node[], empty: number, taken: number): number => {
+    const single = empty === taken;
+    for (let i = nodes.length - 1; i >= 0; i--) {
+      const before = taken;
+      taken = compile(nodes[i]!, before, before);
+      empty = single ? taken : compile(nodes[i]!, empty, before);
+    }
+    return empty;
+  };
+
+  const repeat = (node: Node & { type: "repeat" }, empty: number, taken: number): number => {
+    const choice = (body: number, exit: number): number => {
+      if (node.greedy) split(body, exit);
+      else split(exit, body);
+      return latest();
+    };
+    let [none, some] = [empty, taken]; // where it goes on before an iteration, and after one
     if (node.max === Infinity) {
-      start = emit({ op: "split", next, other: next });
-      const loop = program[start] as Instruction & { op: "split" };
-      const body = compile(node.node, start);
-      loop.next = node.greedy ? body : next;
-      loop.other = node.greedy ? next : body;
+      const again = split(taken, taken);
+      some = latest();
+      const body = compile(node.node, FAIL, some);
+      again[node.greedy ? "next" : "other"] = body;
+      none = choice(body, empty);
     } else {
       for (let i = node.min; i < node.max; i++) {
-        start = split(compile(node.node, start), next, node.greedy);
+        const body = compile(node.node, FAIL, some);
+        [none, some] = [choice(body, empty), choice(body, taken)];
       }
     }
-    for (let i = 0; i < node.min; i++) start = compile(node.node, start);
-    return start;
+    return sequence(new Array<Node>(node.min).fill(node.node), none, empty === taken ? none : some);
   };
 
-  // The machine begins at the last one.
-  const start = compile(root, 0);
-  if (start !== program.length - 1) emit({ op: "split", next: start, other: start });
+  const start = compile(root, MATCH, MATCH);
+  if (start !== latest()) split(start, start);
   return program;
 }
