@@ -20,6 +20,8 @@ export class ClosedLoop implements Pump {
     this.#paced = paced;
   }
 
+  count(): void {} // each connection has its part of the messages, see slots.ts
+
   start(): void {
     this.#running = true;
   }

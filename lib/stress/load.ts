@@ -44,7 +44,8 @@ export class Load implements Handler<Flow> {
   /** Replies are awaited. */
   readonly paced: boolean;
   readonly #open: boolean;
-  readonly #slots: Slots;
+  /** What is known of connections beyond their life. */
+  readonly slots: Slots;
   /** The number of the first slot's connection, over all threads and processes. */
   readonly #firstNumber: number;
   /** Connections that are not finished. */
@@ -71,7 +72,7 @@ export class Load implements Handler<Flow> {
     this.paced = plan.expect.kind !== "none";
     this.#open = rateProfile(plan).length > 0;
     this.pump = createPump(this, data, this.tally);
-    this.#slots = new Slots(data, this.#open);
+    this.slots = new Slots(data, this.#open);
     this.fleet = new Fleet(engine, plan, workers, count, {
       connect: (slot) => this.#connect(slot),
       dismiss: (slot) => this.#dismiss(slot),
@@ -93,8 +94,8 @@ export class Load implements Handler<Flow> {
 
   #connect(slot: number): void {
     const now = performance.now();
-    const first = this.#slots.first(slot);
-    const left = this.#slots.left(slot);
+    const first = this.slots.first(slot);
+    const left = this.slots.left(slot);
     const replies = this.#traffic.replies(this.#firstNumber + slot, first);
     this.#busy++;
     this.peers.add(this.#dial(this, new Flow(slot, replies, first, left, now)));
@@ -106,7 +107,7 @@ export class Load implements Handler<Flow> {
     flow.opened = true;
     this.#exhausted = 0;
     this.tally.connect.record(now - flow.startedAt);
-    this.tally.opened(this.#slots.opened(flow.slot));
+    this.tally.opened(this.slots.opened(flow.slot));
     this.fleet.attempted(flow.slot, true);
     if (this.#stopping || this.fleet.wants(flow.slot)) this.pump.ready(peer, now);
     else this.#leave(peer);
@@ -173,7 +174,7 @@ export class Load implements Handler<Flow> {
     if (flow.finished || (flow.leaving && !this.#stopping)) return;
     if (this.#stopping) return this.#finish(flow);
     const { slot, sentMessages } = flow;
-    if (!this.fleet.wants(slot) || this.#slots.outworn(slot, sentMessages)) this.#leave(peer);
+    if (!this.fleet.wants(slot) || this.slots.outworn(slot, sentMessages)) this.#leave(peer);
     else if (!this.part.plan.hold) this.#finish(flow);
   }
 
@@ -221,7 +222,7 @@ export class Load implements Handler<Flow> {
     if (!this.#over) this.tally.failure(error);
     if (!flow.opened) return this.#connectFailed(flow, error);
     this.tally.closed();
-    this.#slots.closed(flow.slot, flow.sentMessages);
+    this.slots.closed(flow.slot, flow.sentMessages);
     if (flow.replies.broken) this.#conclude(peer);
     if (this.#over) return; // we are the ones who leave
     if (this.paced) this.tally.unanswered += this.#missing(flow);

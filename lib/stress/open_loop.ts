@@ -26,7 +26,9 @@ export class OpenLoop implements Pump {
   readonly #schedule: Schedule;
   readonly #lags: Lags;
   readonly #pipeline: number;
-  readonly #most: number;
+  readonly #messages: number;
+  /** Messages of the schedule that are sent; those of the plan begin after the warm-up. */
+  #most = Infinity;
   /** Connections that have room for a message. */
   readonly #open: Peer[] = [];
   /** Since when there is one: what was due before has waited for the target. */
@@ -39,14 +41,18 @@ export class OpenLoop implements Pump {
 
   /**
    * `lags` record how late each message leaves. Messages in flight per connection are limited by
-   * `pipeline`, those of the thread by `most`.
+   * `pipeline`, those of the thread that count by `messages`.
    */
-  constructor(outlet: Outlet, schedule: Schedule, lags: Lags, pipeline: number, most: number) {
+  constructor(outlet: Outlet, schedule: Schedule, lags: Lags, pipeline: number, messages: number) {
     this.#outlet = outlet;
     this.#schedule = schedule;
     this.#lags = lags;
     this.#pipeline = pipeline;
-    this.#most = most;
+    this.#messages = messages;
+  }
+
+  count(now: number): void {
+    this.#most = this.dueBefore(now) + this.#messages;
   }
 
   start(now: number): void {

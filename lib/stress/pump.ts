@@ -13,6 +13,8 @@ export interface Outlet {
 
 /** Decides when messages are sent. */
 export interface Pump {
+  /** The warm-up is over: from now on messages count, and those of the plan are used up. */
+  count(now: number): void;
   /** Sending may begin; connections that are open are told of by `ready`. */
   start(now: number): void;
   /** A connection has become open, has room again, or has got a reply. */

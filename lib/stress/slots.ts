@@ -1,4 +1,6 @@
 /** What a thread remembers of its connections beyond the life of each: "slots" that connect anew. */
+import type { Bag } from "../engine/mod.ts";
+import type { Peer } from "./flow.ts";
 import type { LoadData } from "./plan.ts";
 import { shareOf } from "./make_pump.ts";
 
@@ -6,6 +8,8 @@ import { shareOf } from "./make_pump.ts";
 export class Slots {
   /** Messages that a slot may still send. */
   readonly #quotas: Float64Array;
+  /** How many of them count; before there is no limit. */
+  readonly #counted: Float64Array;
   /** Messages that its connections have sent before the present one. */
   readonly #sent: Float64Array;
   /** Whether it has been connected before. */
@@ -20,10 +24,22 @@ export class Slots {
       if (messages === null || open) return Infinity;
       return shareOf(messages, connections, first + slot, first + slot + 1);
     };
-    this.#quotas = Float64Array.from({ length: count }, (_, slot) => quota(slot));
+    this.#counted = Float64Array.from({ length: count }, (_, slot) => quota(slot));
+    this.#quotas = plan.warmupMs > 0 && !hold
+      ? new Float64Array(count).fill(Infinity)
+      : this.#counted.slice();
     this.#sent = new Float64Array(count);
     this.#known = new Uint8Array(count);
     this.#perConnection = messagesPerConnection ?? Infinity;
+  }
+
+  /** The warm-up is over: what these connections have sent until now was for nothing. */
+  count(peers: Bag<Peer>): void {
+    this.#quotas.set(this.#counted);
+    peers.each(({ state: flow }) => {
+      this.#quotas[flow.slot]! += flow.sentMessages;
+      flow.left = this.left(flow.slot) - flow.sentMessages;
+    });
   }
 
   /** How many messages the next connection may send. */

@@ -27,6 +27,8 @@ export function* runPhases(load: Load, post: (message: LoadMessage) => void): Lo
   const count = () => {
     startedAt = load.countFrom = performance.now();
     cpuBefore = threadCpu();
+    if (plan.warmupMs > 0) load.slots.count(load.peers);
+    pump.count(startedAt);
     tally.begin();
     heartbeat.reset();
   };

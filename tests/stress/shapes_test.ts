@@ -41,6 +41,20 @@ describe("stress --messages-per-connection", () => {
   });
 });
 
+describe("stress --warmup with --messages", () => {
+  for (
+    const shape of [[], ["-r", "2k"], ["--messages-per-connection", "9"], ["--pipeline", "8"]]
+  ) {
+    it(`counts as many messages as were asked for: ${shape.join(" ") || "in a closed loop"}`, async () => {
+      const args = ["-c", "3", "-n", "200", "--warmup", "80ms", ...shape];
+      const { code, result } = await stress(args);
+      expect(code).toBe(0);
+      expect(result.messages).toMatchObject({ sent: 200, verified: 200, lost: 0 });
+      expect(result.latency_us.count).toBe(200);
+    });
+  }
+});
+
 describe("stress --hold", () => {
   it("exchanges one message on each connection and keeps them open", async () => {
     await using serve = await startServe();
