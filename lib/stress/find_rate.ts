@@ -205,6 +205,7 @@ function whyNot(
   const error = errors.find(([count]) => count > 0);
   if (!counted && error) return `${error[0]} ${error[1]}`;
   const due = generator.scheduled ?? Math.floor(rate * seconds);
+  if (due === 0) return "no message was due in its time: longer probes tell more (--duration)";
   const done = latency && latency.count > 0 ? messages.received : messages.sent;
   if (done < ANSWERED * due - 1) return `only ${done} of ${due} messages were answered`;
   const { messages_per_s: achieved } = result.rate;

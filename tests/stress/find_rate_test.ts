@@ -188,6 +188,26 @@ describe("the search for a rate", () => {
     expect(nobody.search.reason).toBe("nobody could be reached: ECONNREFUSED");
   });
 
+  it("does not take a probe in which nothing happened for one that holds", async () => {
+    const { search: found } = await search(
+      (rate) => ({ achieved: rate < 1000 ? 0 : rate, p99: rate < 1000 ? 0 : 9000 }),
+      "p99<5ms",
+      500,
+    );
+    expect(found.rate).toBe(null);
+    const idle = await findRate({
+      thresholds: parseThresholds("errors==0"),
+      start: 1,
+      seconds: 0.1,
+      runOnce: (rate) => {
+        const { generator, ...result } = resultAt(rate, { achieved: 0 });
+        return Promise.resolve({ ...result, generator: { ...generator, scheduled: 0 } });
+      },
+    });
+    expect(idle.search.rate).toBe(null);
+    expect(idle.search.reason).toMatch(/no message was due in its time/);
+  });
+
   it("ends with what it has when it is interrupted", async () => {
     const { search: found, best } = await search((_, probe) => ({
       change: { interrupted: probe === 4 },
