@@ -9,6 +9,7 @@ import { readSettings, type RunOptions } from "../../lib/cli/stress_settings.ts"
 import { parseThreshold } from "../../lib/stress/threshold.ts";
 import { root, spawnCli } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
+import { target } from "../stress/misbehaving.ts";
 
 const DEFAULTS: RunOptions = {
   ...{ connections: 50, duration: 10_000, size: 64, expect: "echo", ramp: 0, warmup: 0 },
@@ -251,6 +252,12 @@ describe("a mistake in a scenario is told with its place:", () => {
       /:1:13: thresholds: expected a list, found "p99<5ms"/,
     ],
     ["bad addresses", "source: localhost", /:1:9: source: "localhost" is no address/],
+    [
+      "a bad expectation",
+      "expect: /(/",
+      /^s\.yaml:1:9: expect: cannot use \/\(\/ as an expression/,
+    ],
+    ["a bad escape", "message: 'a\\q'", /^s\.yaml:1:10: message: "\\q" is no escape/],
     ["no stages", "stages: []", /:1:9: stages: expected at least one stage/],
     [
       "a ramp to nowhere",
@@ -388,7 +395,14 @@ describe("examples/scenarios/", () => {
 
     it(`${name} runs, here for a part of its time`, async () => {
       const file = join(folder, name);
-      await using cli = spawnCli(["stress", "--scenario", file, "-d", "300ms", "--json"]);
+      await using redis = await target(({ socket }) => {
+        socket.on("data", (chunk) => {
+          for (const _ of chunk.toString().matchAll(/PING\r\n/g)) socket.write("+PONG\r\n");
+        });
+      });
+      const elsewhere = name.startsWith("redis") ? [redis.name] : [];
+      const args = [...elsewhere, "--scenario", file, "-d", "300ms", "--json"];
+      await using cli = spawnCli(["stress", ...args]);
       // Whether it is fast enough is not asked here.
       expect([0, 7]).toContain((await cli.exit).code);
       expect(cli.stderr()).toBe("");
