@@ -6,6 +6,8 @@ import { LATE_US, machineIsFull, MIN_SECONDS, UNSENT } from "./bottleneck.ts";
 const CONNECT_WAITED_US = 500_000;
 /** A server that used so much of its CPUs had no time left, in percent of each. */
 const BUSY = 90;
+/** A thread that uses less of a CPU would not use more of it if it could. */
+const WANTS_CPU = 20;
 /** A rate that is this close to what was asked is the one that was asked. */
 const REACHED = 0.98;
 /** Replies that take so many times as long as the fastest have waited behind others. */
@@ -62,7 +64,8 @@ function onSchedule({ open, scheduled, unsent, seconds, rate, lag }: Evidence): 
 }
 
 function fullMachine(run: Evidence): string | null {
-  if (!machineIsFull(run)) return null;
+  // Who hardly runs does not miss what others have taken.
+  if (!machineIsFull(run) || run.busiest < WANTS_CPU) return null;
   const { cpu, embedded, generator } = run;
   const { machine, cpus } = cpu!;
   const server = embedded ? `, its server ${percent(serverCpu(run))}` : "";
