@@ -5,7 +5,10 @@ import type { Replies } from "./traffic.ts";
 /** A connection of the load in its engine. */
 export type Peer = Connection<Flow>;
 
-/** The state of a connection under load. Many may be idle, so it is one object and no more. */
+/** What has happened to a connection, as bits: a field for each would be 8 bytes. */
+const OPENED = 1, FINISHED = 2, LEAVING = 4, MISMATCHED = 8, CONCLUDED = 16, TIMED_OUT = 32;
+
+/** The state of a connection under load. Many may be idle, so it is one object, and a small one. */
 export class Flow {
   /** Among all connections of the load. */
   place = -1;
@@ -16,22 +19,10 @@ export class Flow {
   readonly first: number;
   /** Messages that it may still send. */
   left: number;
-  readonly startedAt: number;
-  opened = false;
   sentMessages = 0;
   receivedMessages = 0;
-  /** Set once nothing more is to be sent and all replies are here. */
-  finished = false;
-  /** It ends in order, by our wish: what comes after its messages is nobody's loss. */
-  leaving = false;
-  /** A reply was wrong or cut short; what arrives now is evidence. */
-  mismatched = false;
-  /** The mismatch has been classified. */
-  concluded = false;
-  /** Given up, because no reply came in time. */
-  timedOut = false;
-  /** When bytes last left, for the timeout where no replies are expected. */
-  progressAt = 0;
+  /** When it began to connect, and then when bytes last left: for the timeouts. */
+  progressAt: number;
   /** Where it stands among those that can send, for an open loop; -1 for nowhere. */
   position = -1;
   /** When the oldest message in flight was sent, and when it was due. */
@@ -39,13 +30,65 @@ export class Flow {
   oldestDueAt = 0;
   /** The same of those that are in flight behind it. */
   #later: Times | undefined;
+  #flags = 0;
 
   constructor(slot: number, replies: Replies, first: number, left: number, now: number) {
     this.slot = slot;
     this.replies = replies;
     this.first = first;
     this.left = left;
-    this.startedAt = now;
+    this.progressAt = now;
+  }
+
+  get opened(): boolean {
+    return (this.#flags & OPENED) !== 0;
+  }
+  /** Until it is open: when it began to connect. */
+  get startedAt(): number {
+    return this.progressAt;
+  }
+  /** Nothing more is to be sent, and all replies are here. */
+  get finished(): boolean {
+    return (this.#flags & FINISHED) !== 0;
+  }
+  /** It ends in order, by our wish: what comes after its messages is nobody's loss. */
+  get leaving(): boolean {
+    return (this.#flags & LEAVING) !== 0;
+  }
+  /** A reply was wrong or cut short; what arrives now is evidence. */
+  get mismatched(): boolean {
+    return (this.#flags & MISMATCHED) !== 0;
+  }
+  /** The mismatch has been classified. */
+  get concluded(): boolean {
+    return (this.#flags & CONCLUDED) !== 0;
+  }
+  /** Given up, because no reply came in time. */
+  get timedOut(): boolean {
+    return (this.#flags & TIMED_OUT) !== 0;
+  }
+
+  set opened(value: boolean) {
+    this.#flag(OPENED, value);
+  }
+  set finished(value: boolean) {
+    this.#flag(FINISHED, value);
+  }
+  set leaving(value: boolean) {
+    this.#flag(LEAVING, value);
+  }
+  set mismatched(value: boolean) {
+    this.#flag(MISMATCHED, value);
+  }
+  set concluded(value: boolean) {
+    this.#flag(CONCLUDED, value);
+  }
+  set timedOut(value: boolean) {
+    this.#flag(TIMED_OUT, value);
+  }
+
+  #flag(bit: number, value: boolean): void {
+    this.#flags = value ? this.#flags | bit : this.#flags & ~bit;
   }
 
   get inFlight(): number {

@@ -1,5 +1,6 @@
 /** The phases of a generator thread: connect, wait for the word, warm up, count, say goodbye. */
 import { check } from "../sys/errno.ts";
+import { collectGarbage } from "../sys/ffi.ts";
 import { threadCpu } from "../sys/limits.ts";
 import { c } from "../sys/posix.ts";
 import type { Loop } from "../tls/mod.ts";
@@ -7,6 +8,9 @@ import type { Load } from "./load.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { LOAD_COMMAND, type LoadMessage, type LoadResult } from "./plan.ts";
 import { PATIENCE_MS, sweep } from "./sweeper.ts";
+
+/** How soon after the last connect nothing much happens any more to connections that are held. */
+const SETTLED_MS = 500;
 
 /** Runs a load to its end, and returns what happened. */
 export function* runPhases(load: Load, post: (message: LoadMessage) => void): Loop<LoadResult> {
@@ -41,6 +45,8 @@ export function* runPhases(load: Load, post: (message: LoadMessage) => void): Lo
   yield* until(() => fleet.settled || stopped());
   // A duplicate, for main to close: this thread may end before main has heard of it.
   post({ type: "connected", wakeFd: check(c.dup(engine.wakeHandle.wakeFd), "dup") });
+  // What connecting has left behind is as much as the connections themselves.
+  if (plan.hold) engine.after(SETTLED_MS, collectGarbage);
   yield* until(() => Atomics.load(command, 0) !== LOAD_COMMAND.connect);
 
   if (!plan.hold && !stopped()) {

@@ -62,6 +62,13 @@ const globals = globalThis as Record<string, any>;
 /** Which runtime this is. */
 export const runtime: Runtime = globals.Bun ? "bun" : globals.Deno ? "deno" : "node";
 
+/**
+ * Gives memory back that nothing refers to any more, in milliseconds; on Deno and Node it only does so
+ * where they were started with --expose-gc. A heap grows to twice of what is in use before one of them
+ * does it by itself.
+ */
+export const collectGarbage = (): void => globals.Bun ? globals.Bun.gc(true) : globals.gc?.();
+
 const builtin = (name: string): any => process.getBuiltinModule(name as "fs");
 
 /** The runtime's own type name: ours, except where `special` says otherwise. */
