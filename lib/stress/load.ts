@@ -21,6 +21,8 @@ import type { Traffic } from "./traffic.ts";
 /** Local addresses that are tried for one connect. */
 const MAX_SOURCES = 250;
 
+const NOTHING = new Uint8Array(0);
+
 /** All connections of a thread, and what happens to them. */
 export class Load implements Handler<Flow> {
   readonly part: LoadData;
@@ -123,10 +125,9 @@ export class Load implements Handler<Flow> {
     for (let i = 0; i < complete; i++) this.#answered(peer, now);
     this.lastReply = now;
     if (!replies.broken) return this.pump.ready(peer, now);
-    if (!wasBroken) {
-      this.#countMismatch(flow);
-      this.engine.after(PATIENCE_MS, () => this.#conclude(peer));
-    } else if (replies.conclusive) this.#conclude(peer);
+    if (!wasBroken) this.#countMismatch(flow);
+    if (replies.conclusive) this.#conclude(peer);
+    else if (!wasBroken) this.engine.after(PATIENCE_MS, () => this.#conclude(peer));
   }
 
   #answered(peer: Peer, now: number): void {
@@ -158,6 +159,8 @@ export class Load implements Handler<Flow> {
     if (due >= this.countFrom) this.tally.sent(count);
     if (!this.paced) this.lastReply = now;
     peer.send(bytes);
+    // A greeting that came before the first message is the reply to it.
+    if (flow.sentMessages === count && flow.replies.early && !peer.closed) this.data(peer, NOTHING);
   }
 
   writable(peer: Peer): void {
