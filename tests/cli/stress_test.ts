@@ -47,7 +47,10 @@ const SCHEMA = {
   thresholds: [],
   verdict: "",
   timeline: [],
-  histograms: { unit_ns: 0, latency: "", latency_corrected: null, connect: "", overflow: 0 },
+  histograms: {
+    ...{ unit_ns: 0, latency: "", latency_corrected: null, connect: "", overflow: 0 },
+    sums: { latency: 0, latency_corrected: 0, connect: 0 },
+  },
   machine: {
     ...{ os: "", arch: "", kernel: "", cpus: 0, cpu_model: "", memory_bytes: 0, runtime: "" },
   },
@@ -55,6 +58,7 @@ const SCHEMA = {
 
 /** Checks the keys and types of a value against an example; an empty object may hold anything. */
 function hasShape(value: unknown, example: unknown, path: string): void {
+  if (path === "result.kernel" && value === null) return; // Deno reads nothing of /proc
   expect([path, value === null ? "null" : typeof value]).toEqual([
     path,
     example === null ? "null" : typeof example,
