@@ -100,7 +100,7 @@ export function mergeGenerators(results: readonly StressResult[]): GeneratorRepo
     },
     bottleneck: all.some((one) => one.bottleneck),
     reason: last(all.map((one) => one.reason)),
-    limited_by: last(all.map((one) => one.limited_by)) ?? "",
+    limited_by: limitOf(all, last),
     loop_stalls: {
       count: sum((one) => one.loop_stalls.count),
       max_us: most((one) => one.loop_stalls.max_us),
@@ -113,6 +113,23 @@ export function mergeGenerators(results: readonly StressResult[]): GeneratorRepo
     unsent: sum((one) => one.unsent),
   };
 }
+
+/** What limited one of them: if one was a bottleneck, such a one. Its figures are its own, and that is said. */
+function limitOf(
+  all: readonly GeneratorReport[],
+  last: (texts: string[]) => string | null,
+): string {
+  const guilty = all.filter(({ bottleneck }) => bottleneck);
+  const texts = (guilty.length > 0 ? guilty : all).map(({ limited_by: text }) =>
+    text.startsWith(ONE_PART) ? text.slice(ONE_PART.length) : text
+  );
+  const text = last(texts) ?? "";
+  const parts = all.length > 1 || all.some(({ limited_by }) => limited_by.startsWith(ONE_PART));
+  return parts && text !== "" ? ONE_PART + text : text;
+}
+
+/** Before what is true of a part of a load. */
+const ONE_PART = "in one part: ";
 
 // As whole numbers, so that their sum does not depend on the order.
 const microseconds = (seconds: number) => Math.round(seconds * 1e6);
