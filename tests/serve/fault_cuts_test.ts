@@ -141,7 +141,7 @@ describe("serve --blackhole", () => {
     const start = performance.now();
     peer.end();
     expect((await readToAnyEnd(peer, 500)).how).toBe("open");
-    const stats = await server.stats();
+    const stats = await server.statsWhen(({ bytes_in }) => bytes_in === 5_000_000);
     expect([stats.bytes_in, stats.bytes_out, stats.active]).toEqual([5_000_000, 0, 1]);
     expect(await peer.isOver(4000)).toBe(true); // --fin-timeout
     expect(performance.now() - start).toBeGreaterThanOrEqual(900);

@@ -188,6 +188,7 @@ describe("serve --handler", () => {
     await using server = await startServe(["--handler", handlerAt("whole_lines.ts")]);
     using peer = Peer.dial(server);
     await peer.send("hel");
+    await server.statsWhen(({ handoffs }) => handoffs > 0);
     await sleep(100);
     expect((await server.stats()).handoffs).toBe(1);
     await peer.send("lo\nmore\nand");

@@ -76,6 +76,7 @@ describe("serve --metrics", () => {
     const { server, get } = await started();
     await using _server = server;
     await exchange(server, "hello");
+    await server.statsWhen(({ active }) => active === 0);
     const { status, type, body } = await get("/stats.json");
     expect([status, type]).toEqual([200, "application/json"]);
     const { uptime_s: _, wakeups: __, ...stats } = JSON.parse(body);

@@ -52,7 +52,7 @@ describe("serve and a slow reader", () => {
     using slow = Peer.dial(server);
     const chunk = pattern(100_003);
     const sent = await slow.flood(chunk, 150);
-    const before = await server.stats();
+    const before = await server.statsAtRest();
     const got: number[] = [];
     for (let i = 0; i < 3; i++) {
       got.push((await slow.read(1))[0]!);
