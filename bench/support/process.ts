@@ -1,6 +1,6 @@
 // Starting, pinning and ending the programs of a run. Every wait has a bound, and whatever is still
 // running when the benchmark ends is killed with it.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
@@ -16,6 +16,8 @@ export interface StartOptions {
   cpu?: number;
   /** Raise the limit on open files as far as it goes. */
   manyFiles?: boolean;
+  /** A descriptor that it has as its fourth, number 3. */
+  listenFd?: number;
 }
 
 /** A running program. */
@@ -44,12 +46,17 @@ export function sleep(seconds: number): Promise<void> {
 }
 
 /** Starts a program; `taskset` and `sh` become the program itself, so the pid is its own. */
-export function start(command: string[], { cpu, manyFiles }: StartOptions = {}): Program {
+export function start(command: string[], { cpu, manyFiles, listenFd }: StartOptions = {}): Program {
   const pin = cpu === undefined ? [] : ["taskset", "-c", String(cpu)];
   const raise = manyFiles ? ["sh", "-c", 'ulimit -n "$(ulimit -H -n)" && exec "$@"', "sh"] : [];
   const [file, ...args] = [...pin, ...raise, ...command] as [string, ...string[]];
   const env = { ...process.env, NO_COLOR: "1" };
-  const child = spawn(file, args, { cwd: root, env, stdio: ["pipe", "pipe", "pipe"] });
+  const more = listenFd === undefined ? [] : [listenFd];
+  const child = spawn(file, args, {
+    cwd: root,
+    env,
+    stdio: ["pipe", "pipe", "pipe", ...more],
+  }) as ChildProcessWithoutNullStreams;
   running.add(child);
   child.stdin.on("error", () => {}); // it may have ended before it was told to
 

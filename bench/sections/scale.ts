@@ -1,0 +1,217 @@
+// How far `iomux stress` goes: as many held connections as one process may have, more of them over
+// several processes on both sides, and more connects to one port than an address has ports. All
+// messages are verified, against an `iomux serve` of its own process.
+import { readFileSync } from "node:fs";
+import type { Context } from "../support/context.ts";
+import { Socket } from "../../lib/net/mod.ts";
+import { iomux, targeted, whyMissing } from "../support/entries.ts";
+import { type Program, run, sleep, start } from "../support/process.ts";
+import { type Report, table, verdict } from "../support/report.ts";
+
+/** Bytes of the generator's memory for a held connection. */
+const target = 1024;
+/** As many as fit below a limit of 20,000 open files, and as no process could have. */
+const held = 19_000;
+const heldByMany = 60_000;
+const processes = 4;
+/** More than there are ports from 32768 to 60999. */
+const connects = 60_000;
+const holdSeconds = 5;
+/** Connections of a process after which all of its code has run. */
+const warm = 1000;
+/** For everything else of a run. */
+const patience = 120;
+
+/** What is printed of a run. */
+interface Row {
+  what: string;
+  generators: number;
+  servers: number;
+  established: number;
+  verified: number;
+  /** Failed connects, lost connections, mismatches, timeouts. */
+  errors: number;
+  seconds: number;
+  /** Bytes of memory for a connection, of all generators and of all servers. */
+  generatorBytes: number | null;
+  serverBytes: number | null;
+}
+
+/** The part of a result that is used. */
+interface Result {
+  duration_s: number;
+  connections: { established: number; failed: number; lost: number };
+  messages: { verified: number; mismatched: number; timed_out: number; lost: number };
+  errors: Record<string, number>;
+}
+
+/** Runs the section. */
+export async function scale({ progress }: Context): Promise<Report> {
+  const name = targeted.findLast((name) => whyMissing(iomux[name]!) === null);
+  if (name === undefined) throw new Error("no iomux that could run");
+  const command = iomux[name]!;
+  const rows: Row[] = [];
+  const add = (row: Row) => {
+    rows.push(row);
+    const bytes = row.generatorBytes?.toFixed(0) ?? "-";
+    progress(`scale ${row.what}: ${row.verified} verified, ${bytes} bytes/connection`);
+  };
+  add(await hold(command, held, 1));
+  add(await hold(command, heldByMany, processes));
+  add(await churn(command));
+  const worst = Math.max(...rows.map((row) => row.generatorBytes ?? 0));
+  const lines = [
+    `scale: ${name}, one verified message on each connection (${name} serve on the other side)`,
+    table(
+      ["run", "generators", "servers", "established", "verified", "errors", "seconds"]
+        .concat("generator bytes/connection", "server bytes/connection"),
+      rows.map((row) => [
+        row.what,
+        ...[row.generators, row.servers, row.established, row.verified, row.errors].map(String),
+        row.seconds.toFixed(1),
+        row.generatorBytes?.toFixed(0) ?? "",
+        row.serverBytes?.toFixed(0) ?? "",
+      ]),
+    ),
+    `${name}: ${worst.toFixed(0)} bytes of the generator for a connection, ${
+      verdict(worst, target)
+    }`,
+  ];
+  return { text: lines.join("\n"), data: { name, rows } };
+}
+
+/**
+ * Servers on one port. Each is given a listening socket of its own, as systemd(1) would; by SO_REUSEPORT
+ * the kernel spreads connects over them evenly, which a socket that they share would not do.
+ */
+async function startServers(command: string[], count: number): Promise<[Program[], string]> {
+  const servers: Program[] = [];
+  let port = 0;
+  using first = Socket.listen({ host: "127.0.0.1", port, reusePort: true });
+  port = (first.localAddress as { port: number }).port;
+  try {
+    for (let i = 0; i < count; i++) {
+      const options = { host: "127.0.0.1", port, reusePort: true };
+      const listener = i === 0 ? first : Socket.listen(options);
+      const script = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"';
+      const server = start(["sh", "-c", script, "sh", ...command, "serve"], {
+        manyFiles: true,
+        listenFd: listener.fileno(),
+      });
+      servers.push(server);
+      await server.match(/listening on /, 10);
+      listener.close();
+    }
+    return [servers, `127.0.0.1:${port}`];
+  } catch (error) {
+    await Promise.all(servers.map((server) => server.stop()));
+    throw error;
+  }
+}
+
+/** Memory at a moment, in bytes. */
+interface Sample {
+  at: number;
+  generator: number;
+  server: number;
+}
+
+/**
+ * Connections that exchange a message and stay. Memory is compared with that of as many connections less
+ * that the programs are warm, and is looked at in the middle of the time in which all are idle.
+ */
+async function hold(command: string[], connections: number, count: number): Promise<Row> {
+  const [servers, address] = await startServers(command, count);
+  const ours = servers.map(({ pid }) => pid);
+  const stress = async (connections: number) => {
+    const args = [...processesOf(count), "-c", String(connections), "--hold", "-d"];
+    const program = start([...command, "stress", address, ...args, `${holdSeconds}s`, "--json"], {
+      manyFiles: true,
+    });
+    try {
+      const ended = program.output(patience);
+      const samples: Sample[] = [];
+      for (let over = false; !over;) {
+        const generators = count > 1 ? childrenOf(program.pid) : [program.pid];
+        const generator = generators.length === count ? resident(generators) : 0;
+        samples.push({ at: performance.now(), generator, server: resident(ours) });
+        over = await Promise.race([ended.then(() => true), sleep(0.1).then(() => false)]);
+      }
+      const middle = performance.now() - holdSeconds * 1000 / 2;
+      const idle = samples.findLast(({ at, generator }) => at <= middle && generator > 0);
+      if (!idle) throw new Error("it was over before its memory could be looked at");
+      return { result: JSON.parse(await ended) as Result, idle };
+    } finally {
+      await program.stop();
+    }
+  };
+  try {
+    const few = await stress(warm * count);
+    const many = await stress(connections);
+    const each = (key: "generator" | "server") =>
+      (many.idle[key] - few.idle[key]) / (connections - warm * count);
+    return {
+      what: `${connections} held`,
+      generators: count,
+      servers: count,
+      ...summary(many.result),
+      seconds: many.result.duration_s - holdSeconds,
+      generatorBytes: each("generator"),
+      serverBytes: each("server"),
+    };
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+  }
+}
+
+/** A connection for each message. */
+async function churn(command: string[]): Promise<Row> {
+  const [servers, address] = await startServers(command, 1);
+  try {
+    const args = ["-c", "20", "-n", String(connects), "--messages-per-connection", "1", "--json"];
+    const text = await run([...command, "stress", address, ...args], patience);
+    const result: Result = JSON.parse(text);
+    return {
+      what: `${connects} connects to one port`,
+      generators: 1,
+      servers: 1,
+      ...summary(result),
+      seconds: result.duration_s,
+      generatorBytes: null,
+      serverBytes: null,
+    };
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+  }
+}
+
+const processesOf = (count: number) => count > 1 ? ["--processes", String(count)] : [];
+
+function summary({ connections, messages, errors }: Result) {
+  const named = Object.values(errors).reduce((sum, count) => sum + count, 0);
+  const { mismatched, timed_out, lost } = messages;
+  return {
+    established: connections.established,
+    verified: messages.verified,
+    errors: named + connections.failed + connections.lost + mismatched + timed_out + lost,
+  };
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return ""; // it has just ended
+  }
+}
+
+const childrenOf = (pid: number): number[] =>
+  read(`/proc/${pid}/task/${pid}/children`).split(" ").filter(Boolean).map(Number);
+
+/** Resident memory of processes in bytes; 0 when one has ended. */
+function resident(pids: number[]): number {
+  const each = pids.map((pid) =>
+    Number(/^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`))?.[1])
+  );
+  return each.some(Number.isNaN) ? 0 : each.reduce((sum, kB) => sum + kB * 1024, 0);
+}
