@@ -151,16 +151,17 @@ describe("serve --handler", () => {
     await using server = await startHandling(["--handler-workers", "8"]);
     using peer = Peer.dial(server);
     await ask(peer, "who", "1 1 1");
-    // The least of some times: at first compilers are at work, and longer where others are, too.
-    let least = Infinity;
-    for (let i = 0; i < 8 && least > 3; i++) {
+    await sleep(300);
+    // One of some times: at first compilers are at work, and longer where others are, too.
+    let seen = { wakeups: Infinity, ticks: Infinity };
+    for (let i = 0; i < 8 && (seen.wakeups > 0 || seen.ticks > 3); i++) {
       const before = [(await server.stats()).wakeups, ticksIn(readProc(`${server.pid}/stat`))];
       await sleep(1000);
       const after = [(await server.stats()).wakeups, ticksIn(readProc(`${server.pid}/stat`))];
-      expect(after[0]! - before[0]!).toBe(0);
-      least = Math.min(least, after[1]! - before[1]!);
+      seen = { wakeups: after[0]! - before[0]!, ticks: after[1]! - before[1]! };
     }
-    expect(least).toBeLessThanOrEqual(3); // 30 ms of 1000, most of it for the statistics
+    expect(seen.wakeups).toBe(0);
+    expect(seen.ticks).toBeLessThanOrEqual(3); // 30 ms of 1000, most of it for the statistics
   });
 
   it("a peer that ends: one call sees it; who ignores it is closed, and not called for ever", async () => {
