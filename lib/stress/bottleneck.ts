@@ -70,7 +70,7 @@ function whyLate(run: Evidence): string {
   }
   if (machineIsFull(run)) return `all CPUs of this machine were in use; ${spare(run)}`;
   if (away > 0 || longestStallMs * 1000 > LATE_US) {
-    return `the generator stood still for up to ${time(longestStallMs * 1000)}; ${spare(run)}`;
+    return `it stood still for up to ${time(longestStallMs * 1000)}; ${spare(run)}`;
   }
   return `a generator thread used ${percent(busiest)} of a CPU and came too late all the same; ` +
     spare(run);
@@ -97,6 +97,6 @@ function noTimeLeft(run: Evidence): string | null {
       "this rate; use more --workers";
   }
   if (away < AWAY) return null;
-  return `the generator was not let run for ${percent(100 * away)} of ${time(seconds * 1e6)}: ` +
-    "it was stopped, or other programs had the CPUs";
+  return `not let run for ${percent(100 * away)} of ${time(seconds * 1e6)}: stopped, ` +
+    "or other programs had the CPUs";
 }

@@ -14,6 +14,7 @@ const AGAIN = 0.001;
 
 /** Each a clause, the gravest first. `reason` is what was said already. */
 export function notes(run: Evidence, reason: string | null): string[] {
+  if (run.connect.count === 0) return [];
   const all = [
     reason === null ? lag(run) : null,
     reason === null ? stall(run) : null,

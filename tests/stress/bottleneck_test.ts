@@ -77,12 +77,12 @@ describe("the generator was the bottleneck", () => {
     [
       "an open loop was late because it was stopped for half a second",
       { ...open, ownLag: all(480_000), corrected: all(485_000), longestStallMs: 500, away: 0.05 },
-      /late.*the generator stood still for up to 500 ms/,
+      /late.*it stood still for up to 500 ms/,
     ],
     [
       "a closed loop was stopped for a third of the time",
       { ...closed, away: 0.33, longestStallMs: 3300 },
-      /^the generator was not let run for 33 % of 10 s/,
+      /^not let run for 33 % of 10 s: stopped, or other programs had the CPUs$/,
     ],
     [
       "an open loop waited for room, and its thread used a whole CPU",
@@ -258,6 +258,11 @@ describe("what else is said", () => {
       "that the target is one of them",
       { ...closed, local: true, cpu: cpuUse(40, { machine: 240 }) },
       /; other programs used 50 % of this machine's CPUs, the target among them$/,
+    ],
+    [
+      "nothing of a machine that nobody could be reached from",
+      { ...closed, failed: 50, connect: none, local: true, cpu: cpuUse(40, { machine: 240 }) },
+      /^connecting: no connection was made \(\)$/,
     ],
     ["nothing where nobody tells", { ...closed, cpu: null, kernel: null }, null],
     [
