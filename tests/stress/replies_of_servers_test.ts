@@ -1,0 +1,118 @@
+// Servers that we did not write, in small: their replies are verified however they come, without a false
+// alarm; and what is no reply is found.
+import { describe, expect, it } from "bun:test";
+import { allAccountedFor, stress } from "./misbehaving.ts";
+import { byteServer, lineServer } from "./pieces.ts";
+
+/** Three connections, each of which gets its replies in pieces of another kind. */
+async function verifies(name: string, args: string[], messages = 60): Promise<void> {
+  const { code, result } = await stress([name, "-c", "3", "-n", `${messages}`, ...args]);
+  expect([code, result.first_mismatch]).toEqual([0, null]);
+  expect(result.messages).toMatchObject({ sent: messages, verified: messages, lost: 0 });
+}
+
+describe("stress and a right server", () => {
+  it("of redis' kind", async () => {
+    await using redis = await lineServer((line) => line === "PING" ? "+PONG\r\n" : "-ERR\r\n");
+    const ping = ["-m", "PING\\r\\n"];
+    await Promise.all([
+      verifies(redis.name, [...ping, "--expect", "+PONG\\r\\n"]),
+      verifies(redis.name, [...ping, "--expect", "/\\+[A-Z]+\\r\\n/", "--pipeline", "7"]),
+    ]);
+  });
+
+  it("of memcached's kind, with numbers in its messages and replies", async () => {
+    await using memcached = await lineServer((line) => {
+      if (line === "version") return "VERSION 1.6.0\r\n";
+      const [, key] = /^get (.*)$/.exec(line)!;
+      return `VALUE ${key} 0 2\r\nhi\r\nEND\r\n`;
+    });
+    const get = ["-m", "get k{conn}-{seq}\\r\\n"];
+    const value = ["--expect", "VALUE k{conn}-{seq} 0 2\\r\\nhi\\r\\nEND\\r\\n"];
+    await Promise.all([
+      verifies(memcached.name, ["-m", "version\\r\\n", "--expect", "line"]),
+      verifies(memcached.name, [...get, ...value, "--messages-per-connection", "6"]),
+    ]);
+  });
+
+  it("of SMTP's kind, which speaks first", async () => {
+    await using smtp = await lineServer((line) => {
+      if (line === "QUIT") return "221 bye\r\n";
+      return null;
+    }, "220 mail.example ESMTP\r\n");
+    const quit = ["-m", "QUIT\\r\\n", "--messages-per-connection", "1"];
+    await Promise.all([
+      verifies(smtp.name, [...quit, "--expect", "/220 [^\\n]*\\n221 [^\\n]*\\n/"], 30),
+      verifies(smtp.name, ["-m", "NOOP", "--expect", "line"], 3), // the greeting alone
+    ]);
+  });
+
+  it("of HTTP's kind, with keep-alive", async () => {
+    await using http = await lineServer((line) =>
+      line === "" ? "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello" : ""
+    );
+    const get = ["-m", "GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n"];
+    const ok = ["--expect", "/HTTP\\/1\\.1 200[^]*?\\r\\n\\r\\nhello/"];
+    await Promise.all([
+      verifies(http.name, [...get, ...ok]),
+      verifies(http.name, [...get, ...ok, "--rate", "300"]),
+    ]);
+  });
+
+  it("that returns what it gets, in any pieces", async () => {
+    await using echo = await byteServer((bytes) => bytes);
+    await using upper = await byteServer((bytes) =>
+      bytes.map((b) => b > 96 && b < 123 ? b - 32 : b)
+    );
+    await Promise.all([
+      verifies(echo.name, ["-s", "100", "--pipeline", "5", "--messages-per-connection", "10"]),
+      verifies(upper.name, ["-s", "33", "--expect", "upper", "--rate", "300"]),
+      verifies(upper.name, ["-m", "Hi {seq}", "--expect", "upper", "--pipeline", "3"]),
+      verifies(echo.name, ["-s", "10", "--expect", "bytes:10"]),
+    ]);
+  });
+});
+
+describe("stress and a server that says something else", () => {
+  it("stops at its first wrong byte: corrupted, exit 6, without a wait", async () => {
+    await using redis = await lineServer(() => "-ERR unknown command\r\n");
+    const { code, result } = await stress([
+      ...[redis.name, "-c", "3", "-n", "9", "-m", "PNIG\\r\\n", "--expect", "/\\+PONG\\r\\n/"],
+    ]);
+    expect(code).toBe(6);
+    expect(result.messages).toMatchObject({ verified: 0, mismatched: 3, timed_out: 0 });
+    expect(result.first_mismatch).toMatchObject({ offset: 0, kind: "corrupted" });
+    expect(result.first_mismatch!.expected).toBe(Buffer.from("+PONG\r\n").toString("hex"));
+    expect(result.first_mismatch!.actual).toMatch(
+      new RegExp("^" + Buffer.from("-").toString("hex")),
+    );
+    expect(allAccountedFor(result)).toBe(true);
+  });
+
+  it("waits for a reply that never becomes whole: exit 4", async () => {
+    await using half = await lineServer(() => "no end of line");
+    const args = ["-c", "2", "-n", "2", "-m", "x\\n", "--expect", "line", "--timeout", "300ms"];
+    const { code, result } = await stress([half.name, ...args]);
+    expect(code).toBe(4);
+    expect(result.messages).toMatchObject({ verified: 0, timed_out: 2, mismatched: 0 });
+  });
+
+  it("that ends in the middle of a reply: truncated, exit 6", async () => {
+    await using http = await lineServer((line) => line === "x" ? "HTTP/1.1 200 OK\r\n" : null);
+    const expected = ["--expect", "/HTTP\\/1\\.1 200[^]*?\\r\\n\\r\\n/"];
+    const { code, result } = await stress([
+      http.name,
+      "-c",
+      "1",
+      "-n",
+      "1",
+      "-m",
+      "x\\ny\\n",
+      ...expected,
+    ]);
+    expect(code).toBe(6);
+    expect(result.first_mismatch).toEqual({
+      ...{ connection: 0, offset: 17, kind: "truncated", expected: "", actual: "" },
+    });
+  });
+});
