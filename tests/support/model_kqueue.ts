@@ -80,12 +80,16 @@ export class ModelKqueue implements EventQueue {
 
   /** How many filters it watches. */
   get size(): number {
+    this.#dropClosed();
     return this.#knotes.size;
   }
 
   apply(changes: KeventList, count: number, receipts: KeventList): number {
-    this.#dropClosed();
     for (let i = 0; i < count; i++) {
+      // Those of the other descriptors are of no importance now.
+      for (const filter of [EVFILT_READ, EVFILT_WRITE]) {
+        this.#dropIfClosed(`${changes.fd(i)} ${filter}`);
+      }
       const flags = changes.flags(i);
       const error = this.#register(changes, i, flags);
       receipts.put(i, changes.fd(i), changes.filter(i), flags | EV_ERROR, changes.generation(i));
@@ -174,9 +178,12 @@ export class ModelKqueue implements EventQueue {
 
   /** knote_fdclose: closing a descriptor deletes its filters. */
   #dropClosed(): void {
-    for (const [name, knote] of this.#knotes) {
-      if (identify(knote.fd)?.file !== knote.file) this.#knotes.delete(name);
-    }
+    for (const name of this.#knotes.keys()) this.#dropIfClosed(name);
+  }
+
+  #dropIfClosed(name: string): void {
+    const knote = this.#knotes.get(name);
+    if (knote && identify(knote.fd)?.file !== knote.file) this.#knotes.delete(name);
   }
 
   close(): void {
