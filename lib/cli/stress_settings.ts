@@ -96,8 +96,10 @@ export function readSettings(options: RunOptions, given: ReadonlySet<string>): R
 
 /** What a scenario's settings must obey as well. @throws UsageError */
 export function checkTogether({ size, pipeline, message }: RunSettings): void {
-  if (message === null && size * (pipeline ?? 1) > MAX_IN_FLIGHT) {
-    throw new UsageError("--size times --pipeline must not be more than 64MiB");
+  const bytes = message === null ? size : parseMessage(message).lengthOf(0, 1);
+  if (bytes * (pipeline ?? 1) > MAX_IN_FLIGHT) {
+    const what = message === null ? "--size" : "the size of the message";
+    throw new UsageError(`${what} times --pipeline must not be more than 64MiB`);
   }
 }
 

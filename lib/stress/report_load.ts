@@ -1,6 +1,6 @@
 /** What a run was asked to do, in words. */
 import type { Plan } from "./plan.ts";
-import type { StressResult } from "./result.ts";
+import type { Mismatch, StressResult } from "./result.ts";
 
 /** How the command line writes quantities; passed in, as that is the command line's business. */
 export interface Format {
@@ -82,10 +82,14 @@ export function describeVerified(result: StressResult, { count }: Format): strin
   if (messages.lost > 0) bad.push(`${count(messages.lost)} lost`);
   const detail = first
     ? `; first: ${first.kind} at byte ${count(first.offset)} of connection ${first.connection}, ` +
-      `expected ${first.expected || "nothing"}, got ${first.actual || "the end"}`
+      `expected ${first.expected || expectedInstead(first)}, got ${first.actual || "the end"}`
     : "";
   return bad.length === 0 ? good : `${good}; ${bad.join(", ")}${detail}`;
 }
+
+/** Nothing was due, or something of which the bytes are not known. */
+const expectedInstead = ({ kind }: Mismatch): string =>
+  kind === "corrupted" || kind === "truncated" ? "something else" : "nothing";
 
 function describeCheck(plan: Settings, verified: number, count: Format["count"]): string {
   const { expect = "echo" } = plan;
