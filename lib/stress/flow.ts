@@ -43,6 +43,9 @@ export class Flow {
   get opened(): boolean {
     return (this.#flags & OPENED) !== 0;
   }
+  set opened(value: boolean) {
+    this.#flag(OPENED, value);
+  }
   /** Until it is open: when it began to connect. */
   get startedAt(): number {
     return this.progressAt;
@@ -51,37 +54,33 @@ export class Flow {
   get finished(): boolean {
     return (this.#flags & FINISHED) !== 0;
   }
+  set finished(value: boolean) {
+    this.#flag(FINISHED, value);
+  }
   /** It ends in order, by our wish: what comes after its messages is nobody's loss. */
   get leaving(): boolean {
     return (this.#flags & LEAVING) !== 0;
+  }
+  set leaving(value: boolean) {
+    this.#flag(LEAVING, value);
   }
   /** A reply was wrong or cut short; what arrives now is evidence. */
   get mismatched(): boolean {
     return (this.#flags & MISMATCHED) !== 0;
   }
+  set mismatched(value: boolean) {
+    this.#flag(MISMATCHED, value);
+  }
   /** The mismatch has been classified. */
   get concluded(): boolean {
     return (this.#flags & CONCLUDED) !== 0;
   }
+  set concluded(value: boolean) {
+    this.#flag(CONCLUDED, value);
+  }
   /** Given up, because no reply came in time. */
   get timedOut(): boolean {
     return (this.#flags & TIMED_OUT) !== 0;
-  }
-
-  set opened(value: boolean) {
-    this.#flag(OPENED, value);
-  }
-  set finished(value: boolean) {
-    this.#flag(FINISHED, value);
-  }
-  set leaving(value: boolean) {
-    this.#flag(LEAVING, value);
-  }
-  set mismatched(value: boolean) {
-    this.#flag(MISMATCHED, value);
-  }
-  set concluded(value: boolean) {
-    this.#flag(CONCLUDED, value);
   }
   set timedOut(value: boolean) {
     this.#flag(TIMED_OUT, value);
