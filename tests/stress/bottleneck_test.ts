@@ -177,7 +177,12 @@ describe("the generator was not the bottleneck", () => {
     [
       "when a lag is large, but small beside the latency",
       { ...open, ownLag: all(20_000), lag: all(20_000), corrected: all(80_000) },
-      /^the target, which answered/,
+      /^nothing: the asked rate was reached \(10,000\/s\)$/,
+    ],
+    [
+      "when the target has stood still, and messages had to wait for room",
+      { ...open, inFlight: 50, lag: all(900_000), corrected: all(950_000) },
+      /^nothing: .* was reached .*, though messages waited for up to 900 ms \(p99\) until the target/,
     ],
     [
       "when the run was too short to say",
