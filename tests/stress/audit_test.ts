@@ -94,7 +94,7 @@ describe("stress knows when it was the bottleneck", () => {
     async () => {
       await using serve = await startServe();
       await using cli = spawnCli(
-        ["stress", serve.name, "-c", "4", "--rate", "1k", "-d", "2s", "--json"],
+        ["stress", serve.name, "-c", "4", "--rate", "1k", "-d", "1500ms", "--json"],
       );
       const { bytes_in: begun } = await serve.statsWhen((stats) => stats.bytes_in > 0, 10_000);
       expect(begun > 0).toBe(true);
