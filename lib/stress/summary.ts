@@ -55,7 +55,8 @@ export function summarize(
     lost: sum((r) => r.unanswered),
   };
   const bytes = { sent: sum((r) => r.bytesOut), received: sum((r) => r.bytesIn) };
-  const done = plan.expect.kind === "none" ? messages.sent : messages.verified;
+  const paced = plan.expect.kind !== "none";
+  const done = paced ? messages.verified : messages.sent;
   const connections = {
     requested: plan.connections,
     established: sum((r) => r.established),
@@ -83,7 +84,7 @@ export function summarize(
     bytes,
     rate: {
       messages_per_s: Math.round(rate * 10) / 10,
-      bytes_per_s: Math.round(bytes.sent / seconds),
+      bytes_per_s: Math.round((paced ? bytes.received : bytes.sent) / seconds),
     },
     latency_us: latency.summary(),
     latency_corrected_us: open ? corrected.summary() : null,
