@@ -65,7 +65,9 @@ export function mergeResults(
     bytes,
     rate: {
       messages_per_s: Math.round(done / seconds * 10) / 10,
-      bytes_per_s: Math.round(bytes.sent / seconds),
+      bytes_per_s: Math.round(
+        (expectsNothing(results[0]!) ? bytes.sent : bytes.received) / seconds,
+      ),
     },
     ...latencies,
     errors: mergeCounts(results.map(({ errors }) => errors)),
