@@ -12,6 +12,10 @@ import { OutputQueue } from "./queue.ts";
 import type { ReadinessEngine, Source } from "./readiness.ts";
 import { asOSError } from "./unwatchable.ts";
 
+/** What a connection is, as bits: idle ones should be small. ENDING: FIN goes out when the queue is empty. */
+const CONNECTING = 1, PAUSED = 2, PEER_ENDED = 4, ENDING = 8, CLOSED = 16;
+const OVER: number = PEER_ENDED | ENDING;
+
 /** The most that one connection sends from its queue in a turn. */
 const SEND_BUDGET = 256 * 1024;
 
@@ -33,12 +37,8 @@ export class Stream<S> implements Connection<S>, Source {
   #queue: OutputQueue | undefined;
   /** What the selector watches now; 0 when the descriptor is not registered. */
   #interest = 0;
-  #connecting: boolean;
-  #paused = false;
-  #peerEnded = false;
-  /** `end` was called; FIN goes out when the queue is empty. */
-  #ending = false;
-  #closed: boolean;
+  /** CONNECTING and so on. */
+  #is: number;
 
   constructor(
     engine: ReadinessEngine,
@@ -49,11 +49,11 @@ export class Stream<S> implements Connection<S>, Source {
   ) {
     this.#engine = engine;
     this.#socket = socket;
-    this.#closed = socket.fileno() < 0; // an attempt to connect that failed at once
+    const closed = socket.fileno() < 0; // an attempt to connect that failed at once
+    this.#is = (closed ? CLOSED : 0) | (connecting ? CONNECTING : 0);
     this.#fd = socket.fileno();
     this.#handler = handler;
     this.state = state;
-    this.#connecting = connecting;
   }
 
   get queued(): number {
@@ -61,11 +61,11 @@ export class Stream<S> implements Connection<S>, Source {
   }
 
   get closed(): boolean {
-    return this.#closed;
+    return (this.#is & CLOSED) !== 0;
   }
 
   get unacknowledged(): number {
-    return this.#closed ? 0 : bytesInTransit(this.#fd);
+    return this.#is & CLOSED ? 0 : bytesInTransit(this.#fd);
   }
 
   get peerName(): string {
@@ -77,13 +77,13 @@ export class Stream<S> implements Connection<S>, Source {
   }
 
   transportInfo(): TransportInfo | null {
-    return this.#closed ? null : tcpInfo(this.#fd);
+    return this.#is & CLOSED ? null : tcpInfo(this.#fd);
   }
 
   /** Begins to watch; called once by the engine. Returns the error when it can't. */
   start(): OSError | undefined {
     const failure = this.#watch();
-    if (!failure && !this.#connecting) this.#handler.open(this);
+    if (!failure && !(this.#is & CONNECTING)) this.#handler.open(this);
     return failure;
   }
 
@@ -95,27 +95,27 @@ export class Stream<S> implements Connection<S>, Source {
 
   /** Stops watching and gives up the descriptor, open; nothing is called any more. */
   release(): Released {
-    if (this.#closed) throw new Error("Cannot release a connection that is closed");
-    if (this.#queue || this.#connecting || this.#ending) {
+    if (this.#is & CLOSED) throw new Error("Cannot release a connection that is closed");
+    if (this.#queue || this.#is & (CONNECTING | ENDING)) {
       throw new Error("Cannot release a connection that is still connecting or sending");
     }
-    this.#closed = true;
+    this.#is |= CLOSED;
     if (this.#interest !== 0) this.#engine.poller.unregister(this.#fd);
     this.#interest = 0;
     return { fd: this.#socket.detach(), bytes: this.#ahead ?? NO_BYTES };
   }
 
   ready(events: number): void {
-    if (this.#closed) return;
-    if (this.#connecting) {
+    if (this.#is & CLOSED) return;
+    if (this.#is & CONNECTING) {
       if (!this.#finishConnect()) return;
-    } else if (events & EVENT_READ && !this.#paused && !this.#peerEnded) {
+    } else if (events & EVENT_READ && !(this.#is & (PAUSED | PEER_ENDED))) {
       // Read first: an error or a hang-up comes together with data that has not been read yet.
       if (this.#ahead) this.#deliverAhead();
       else if (this.#handler.ready) this.#announce();
       else this.#receive();
     }
-    if (events & EVENT_WRITE && this.#queue && !this.#closed) this.#flush();
+    if (events & EVENT_WRITE && this.#queue && !(this.#is & CLOSED)) this.#flush();
   }
 
   #finishConnect(): boolean {
@@ -124,11 +124,11 @@ export class Stream<S> implements Connection<S>, Source {
       this.#fail(error);
       return false;
     }
-    this.#connecting = false;
-    const ended = this.#ending; // before there was anything to send FIN to
+    this.#is &= ~CONNECTING;
+    const ended = this.#is & ENDING; // before there was anything to send FIN to
     this.#watch();
     this.#handler.open(this);
-    if (ended && !this.#queue && !this.#closed) this.#finish();
+    if (ended && !this.#queue && !(this.#is & CLOSED)) this.#finish();
     return true;
   }
 
@@ -141,7 +141,7 @@ export class Stream<S> implements Connection<S>, Source {
       engine.observer?.received(this, bytes);
       this.#handler.data(this, bytes);
     } else if (received === 0) {
-      this.#peerEnded = true;
+      this.#is |= PEER_ENDED;
       this.#watch();
       this.#handler.end(this);
       this.#closeIfOver();
@@ -163,16 +163,16 @@ export class Stream<S> implements Connection<S>, Source {
 
   #deliverAhead(): void {
     const bytes = this.#ahead;
-    if (!bytes || this.#paused || this.#closed) return;
+    if (!bytes || this.#is & (PAUSED | CLOSED)) return;
     if (this.#handler.ready) return this.#handler.ready(this, false); // they go along when it is released
     this.#ahead = undefined;
     this.#handler.data(this, bytes);
   }
 
   send(bytes: Uint8Array): number {
-    if (this.#closed || this.#ending) return this.queued;
+    if (this.#is & (CLOSED | ENDING)) return this.queued;
     let sent = 0;
-    if (!this.#queue && !this.#connecting && !this.#engine.observer) {
+    if (!this.#queue && !(this.#is & CONNECTING) && !this.#engine.observer) {
       sent = this.#transmit(bytes);
       if (sent === bytes.length || sent < 0) return 0;
     }
@@ -214,26 +214,26 @@ export class Stream<S> implements Connection<S>, Source {
       this.#queue = undefined;
       this.#engine.observer?.drained(this);
       this.#watch();
-      if (this.#ending && !this.#closed) this.#finish();
+      if ((this.#is & (ENDING | CLOSED)) === ENDING) this.#finish();
     }
-    if (!this.#closed) this.#handler.writable(this);
+    if (!(this.#is & CLOSED)) this.#handler.writable(this);
   }
 
   pause(): void {
-    this.#paused = true;
+    this.#is |= PAUSED;
     this.#watch();
   }
 
   resume(): void {
-    this.#paused = false;
+    this.#is &= ~PAUSED;
     this.#watch();
     if (this.#ahead) this.#engine.defer(() => this.#deliverAhead());
   }
 
   end(): void {
-    if (this.#closed || this.#ending) return;
-    this.#ending = true;
-    if (!this.#queue && !this.#connecting) this.#finish();
+    if (this.#is & (CLOSED | ENDING)) return;
+    this.#is |= ENDING;
+    if (!this.#queue && !(this.#is & CONNECTING)) this.#finish();
   }
 
   /** Everything is sent: FIN. */
@@ -244,15 +244,15 @@ export class Stream<S> implements Connection<S>, Source {
   }
 
   #closeIfOver(): void {
-    if (this.#peerEnded && this.#ending && !this.#queue && !this.#closed) this.#retire(null);
+    if (!this.#queue && (this.#is & (OVER | CLOSED)) === OVER) this.#retire(null);
   }
 
   close(): void {
-    if (!this.#closed) this.#retire(null);
+    if (!(this.#is & CLOSED)) this.#retire(null);
   }
 
   reset(): void {
-    if (this.#closed) return;
+    if (this.#is & CLOSED) return;
     try {
       this.#socket.setLinger(0);
     } catch {
@@ -268,7 +268,7 @@ export class Stream<S> implements Connection<S>, Source {
 
   /** Stops watching and closes; the handler's `close` follows when the running call has returned. */
   #retire(error: OSError | null): void {
-    this.#closed = true;
+    this.#is |= CLOSED;
     this.#queue?.clear();
     this.#queue = undefined;
     if (this.#interest !== 0) this.#engine.poller.unregister(this.#fd);
@@ -279,9 +279,9 @@ export class Stream<S> implements Connection<S>, Source {
 
   /** Brings the selector's interest in line with what this connection can do now. */
   #watch(): OSError | undefined {
-    if (this.#closed) return;
-    const wanted = (this.#paused || this.#peerEnded || this.#connecting ? 0 : EVENT_READ) |
-      (this.#queue || this.#connecting ? EVENT_WRITE : 0);
+    if (this.#is & CLOSED) return;
+    const wanted = (this.#is & (PAUSED | PEER_ENDED | CONNECTING) ? 0 : EVENT_READ) |
+      (this.#queue || this.#is & CONNECTING ? EVENT_WRITE : 0);
     if (wanted === this.#interest) return;
     const { poller } = this.#engine;
     const before = this.#interest;

@@ -36,8 +36,8 @@ const hex = (bytes: Uint8Array) =>
  * of the connection when an earlier one has used them up; a mismatch tells what this one has received.
  */
 export class Verifier {
-  readonly #streams: Streams;
-  readonly #connection: number;
+  protected readonly streams: Streams;
+  protected readonly connection: number;
   readonly #same: (a: Uint8Array, b: Uint8Array, length: number) => boolean;
   /** Where in its stream the connection began. */
   readonly #base: number;
@@ -52,8 +52,8 @@ export class Verifier {
     same: (a: Uint8Array, b: Uint8Array, length: number) => boolean,
     base = 0,
   ) {
-    this.#streams = streams;
-    this.#connection = connection;
+    this.streams = streams;
+    this.connection = connection;
     this.#same = same;
     this.#base = this.offset = base;
   }
@@ -78,7 +78,7 @@ export class Verifier {
       return 0;
     }
     const length = Math.min(bytes.length, allowed - this.offset);
-    const expected = this.#streams.expected(this.#connection, this.offset, length);
+    const expected = this.streams.expected(this.connection, this.offset, length);
     if (length === bytes.length && this.#same(bytes, expected, length)) {
       this.offset += length;
       return length;
@@ -104,31 +104,31 @@ export class Verifier {
   #report(kind: MismatchKind, allowed: number, actual: string): Mismatch {
     const { offset } = this;
     const length = Math.min(SHOWN, allowed - offset);
-    const expected = hex(this.#streams.expected(this.#connection, offset, length));
-    return { connection: this.#connection, offset: offset - this.#base, kind, expected, actual };
+    const expected = hex(this.streams.expected(this.connection, offset, length));
+    return { connection: this.connection, offset: offset - this.#base, kind, expected, actual };
   }
 
   /** Whether all of `evidence` is our stream from `offset` on. */
   #isOurs(evidence: Uint8Array, offset: number): boolean {
-    const place = { connection: this.#connection, offset };
-    return offset >= this.#base && this.#streams.agrees(evidence, 0, evidence.length, place);
+    const place = { connection: this.connection, offset };
+    return offset >= this.#base && this.streams.agrees(evidence, 0, evidence.length, place);
   }
 
   #classify(evidence: Uint8Array, allowed: number): MismatchKind {
-    const place = this.#streams.locate(evidence, 0, this.offset, this.#connection);
+    const place = this.streams.locate(evidence, 0, this.offset, this.connection);
     // Of our own stream only what was sent can come back.
-    const ours = place?.connection === this.#connection;
+    const ours = place?.connection === this.connection;
     if (place && !(ours && place.offset >= allowed)) return this.#classifyPlaced(evidence, place);
     // The first wrong bytes are of no stream: see where, if anywhere, ours goes on.
     for (let at = 1; at < Math.min(evidence.length, SCAN); at++) {
-      const next = this.#streams.locate(evidence, at, this.offset, this.#connection);
-      if (next?.connection !== this.#connection) continue;
+      const next = this.streams.locate(evidence, at, this.offset, this.connection);
+      if (next?.connection !== this.connection) continue;
       const missing = next.offset - (this.offset + at);
       if (missing > 0) return "lost";
       if (missing === 0) return "corrupted";
       const start = this.offset - at;
       const repeated = next.offset === this.offset && start >= this.#base &&
-        this.#streams.agrees(evidence, 0, at, { connection: this.#connection, offset: start });
+        this.streams.agrees(evidence, 0, at, { connection: this.connection, offset: start });
       return repeated ? "duplicated" : "foreign"; // inserted
     }
     return this.#classifyByLength(evidence, allowed);
@@ -145,17 +145,17 @@ export class Verifier {
   /** The first wrong bytes belong to a stream. */
   #classifyPlaced(evidence: Uint8Array, place: Place): MismatchKind {
     // What an earlier connection has left behind is as foreign as another's.
-    if (place.connection !== this.#connection || place.offset < this.#base) return "foreign";
+    if (place.connection !== this.connection || place.offset < this.#base) return "foreign";
     if (place.offset < this.offset) return "duplicated";
     // Bytes from further on came too early: lost, unless the missing ones follow.
     let at = 1;
     while (
       at < evidence.length &&
-      this.#streams.agrees(evidence, at, 1, { ...place, offset: place.offset + at })
+      this.streams.agrees(evidence, at, 1, { ...place, offset: place.offset + at })
     ) at++;
     for (const end = Math.min(evidence.length, at + SCAN); at < end; at++) {
-      const next = this.#streams.locate(evidence, at, this.offset, this.#connection);
-      if (next?.connection !== this.#connection || next.offset < this.offset) continue;
+      const next = this.streams.locate(evidence, at, this.offset, this.connection);
+      if (next?.connection !== this.connection || next.offset < this.offset) continue;
       return next.offset < place.offset ? "reordered" : "lost";
     }
     return "lost";
