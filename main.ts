@@ -18,6 +18,9 @@ async function runThread(): Promise<void> {
   } else if (workerData.role === "load") {
     const { runLoad } = await import("./lib/stress/run_load.ts");
     await runLoad(workerData.data, post);
+  } else if (workerData.role === "profile") {
+    const { runProfiles } = await import("./lib/stress/profiles/run.ts");
+    await runProfiles(workerData.data, post);
   } else if (workerData.role === "handler") {
     const { runHandlerWorker } = await import("./lib/serve/handler_worker.ts");
     await runHandlerWorker(workerData.data, post);

@@ -42,6 +42,9 @@ export async function run(flags: StressFlags, spawn: Spawn & SpawnLoad): Promise
   if (flags.merge !== undefined) {
     return await (await import("./stress_merge.ts")).runMerge(flags, flags.merge);
   }
+  if (flags.profile !== undefined) {
+    return await (await import("./stress_profile.ts")).runProfile(flags, flags.profile, spawn);
+  }
   const startAt = readStartAt(flags);
   await checkSettings(settings);
   if (flags.findRate !== undefined) {

@@ -129,7 +129,8 @@ export async function runSession(
   }
 }
 
-function planOf(settings: RunSettings, target: Target): Plan {
+/** The plan of a run, for its threads. */
+export function planOf(settings: RunSettings, target: Target): Plan {
   const { duration, ramp, warmup, timeout, seed, tls, ...same } = settings;
   const { target: _target, unix: _unix, processes: _processes, ...more } = same;
   const { selector: _selector, service: _service, serverWorkers: _workers, ...plan } = more;
@@ -145,7 +146,8 @@ function planOf(settings: RunSettings, target: Target): Plan {
   };
 }
 
-async function resolveTarget(target: string, timeoutMs: number): Promise<Target> {
+/** Where a target is. @throws UsageError, ResolveError */
+export async function resolveTarget(target: string, timeoutMs: number): Promise<Target> {
   let parsed: { host: string; port: number };
   try {
     parsed = parseHostPort(target);

@@ -10,6 +10,7 @@ import {
   type LoadResult,
   type Plan,
 } from "./plan.ts";
+import type { ProfileData } from "./profiles/plan.ts";
 import type { Recorder } from "./recorder.ts";
 import type { TimelineRow } from "./result.ts";
 import { rateProfile } from "./schedule.ts";
@@ -17,7 +18,10 @@ import { RECORDERS, RECORDERS_BYTES } from "./tally.ts";
 import { Intervals, type Progress, progressOf, recorded, type Shared } from "./watch.ts";
 
 /** Starts a thread of a role; main.ts provides it, because Workers can only be started there. */
-export type SpawnLoad = (role: "load", data: LoadData) => Thread;
+export interface SpawnLoad {
+  (role: "load", data: LoadData): Thread;
+  (role: "profile", data: ProfileData): Thread;
+}
 
 /** When threads that have connected may begin. */
 export interface StartOptions {
