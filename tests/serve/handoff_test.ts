@@ -96,9 +96,9 @@ describe("serve --handler", () => {
   });
 
   it("when all workers are busy, connections wait in order, unread", async () => {
-    await using server = await startHandling(["--handler-workers", "1"]);
+    await using server = await startHandling(["--handler-workers", "1", "--trace"]);
     using first = Peer.dial(server);
-    await first.send("block 300\n");
+    await first.send("block 600\n");
     await server.statsWhen(({ leases_active }) => leases_active === 1);
     const peers = [5, 1, 4, 2, 3].map((n) => ({ n, peer: Peer.dial(server) }));
     for (const { peer } of peers) {
@@ -107,12 +107,12 @@ describe("serve --handler", () => {
     }
     const waiting = await server.stats();
     expect([waiting.active, waiting.leases_active, waiting.handoffs]).toEqual([6, 1, 1]);
-    const order: number[] = [];
-    await Promise.all(peers.map(async ({ n, peer }) => {
-      await peer.text(6);
-      order.push(n);
-    }));
-    expect(order).toEqual([5, 1, 4, 2, 3]);
+    for (const { n, peer } of peers) expect(`${n} ${(await peer.text(6)).length}`).toBe(`${n} 6`);
+    const ports = peers.map(({ peer }) => (peer.socket.localAddress as { port: number }).port);
+    await server.says(new RegExp(`handing 127\\.0\\.0\\.1:${ports.at(-1)} to`));
+    const handed = [...server.stderr().matchAll(/handing 127\.0\.0\.1:(\d+) to/g)];
+    const order = [...new Set(handed.map(([, port]) => Number(port)))].slice(1);
+    expect(order).toEqual(ports);
     for (const { peer } of peers) peer.reset();
   });
 
