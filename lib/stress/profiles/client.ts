@@ -30,6 +30,8 @@ export class Client {
   readonly #traffic: Traffic;
   #connection!: Connection<Client>;
   #given = 0;
+  /** The last message is sent to its end. */
+  #whole = true;
   #left = 0;
 
   constructor(number: number, traffic: Traffic) {
@@ -68,8 +70,9 @@ export class Client {
 
   /** Sends a part of it; the first part makes it count as sent, as a target may answer byte by byte. */
   sayPart(message: Uint8Array, from: number, to: number): void {
-    if (from >= to) return;
+    if (from >= to || this.over) return;
     if (from === 0) this.sent++;
+    this.#whole = to === message.length;
     this.#give(message.subarray(from, to));
   }
 
@@ -102,9 +105,9 @@ export class Client {
     return this.replies.broken ? this.replies.mismatch(this.sent) : null;
   }
 
-  /** The target has ended its stream in the middle of a reply. */
+  /** The target has ended its stream in the middle of the reply to a whole message. */
   get truncation(): Mismatch | null {
-    const cut = this.ended && !this.replies.broken && this.replies.partial;
+    const cut = this.#whole && this.ended && !this.replies.broken && this.replies.partial;
     return cut ? this.replies.truncation(this.sent) : null;
   }
 
