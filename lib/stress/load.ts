@@ -100,7 +100,7 @@ export class Load implements Handler<Flow> {
     const left = this.slots.left(slot);
     const replies = this.#traffic.replies(this.#firstNumber + slot, first);
     this.#busy++;
-    this.peers.add(this.#dial(this, new Flow(slot, replies, first, left, now)));
+    this.peers.add(this.#dial(this, new Flow(slot, replies, left, now)));
   }
 
   open(peer: Peer): void {
@@ -150,11 +150,8 @@ export class Load implements Handler<Flow> {
 
   send(peer: Peer, count: number, now: number, due: number): void {
     const flow = peer.state;
-    const bytes = this.#traffic.messages(
-      this.numberOf(flow),
-      flow.first + flow.sentMessages,
-      count,
-    );
+    const first = this.slots.first(flow.slot) + flow.sentMessages;
+    const bytes = this.#traffic.messages(this.numberOf(flow), first, count);
     for (let i = 0; i < count; i++) flow.sent(now, due);
     if (due >= this.countFrom) this.tally.sent(count);
     if (!this.paced) this.lastReply = now;

@@ -7,7 +7,7 @@ import { Oracle } from "./oracle.ts";
 import type { Plan } from "./plan.ts";
 import { Regex } from "./regex.ts";
 import { RegexReplies } from "./regex_replies.ts";
-import { StreamReplies } from "./stream_replies.ts";
+import { GreetedReplies, StreamReplies } from "./stream_replies.ts";
 import type { Replies, Traffic } from "./traffic.ts";
 
 /** Makes the traffic of a plan. As many `connections` have numbers, over all threads and processes. */
@@ -35,7 +35,8 @@ type Followers = Traffic["replies"];
 /** Replies of which every byte is known. */
 function known(reply: Message, connections: number, greetings: 0 | 1): Followers {
   const streams = new MessageStreams(reply, connections);
-  return (connection, first) => new StreamReplies(streams, connection, first, greetings);
+  const Replies = greetings === 0 ? StreamReplies : GreetedReplies;
+  return (connection, first) => new Replies(streams, connection, first);
 }
 
 /** What follows replies that do not depend on the message; undefined where they do. */

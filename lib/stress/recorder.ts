@@ -129,9 +129,11 @@ export class Recorder {
     return copy;
   }
 
-  /** What was recorded after `earlier`, a copy of this one. Its extremes are those of its buckets. */
-  since(earlier: Recorder): Recorder {
-    const interval = new Recorder();
+  /**
+   * What was recorded after `earlier`, a copy of this one. Its extremes are those of its buckets. It is
+   * written to `interval`, whatever that held.
+   */
+  since(earlier: Recorder, interval: Recorder = new Recorder()): Recorder {
     const slots = interval.#slots;
     for (let i = 0; i < slots.length; i++) slots[i] = this.#slots[i]! - earlier.#slots[i]!;
     slots[3] = slots[4] = 0;

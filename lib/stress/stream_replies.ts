@@ -5,20 +5,22 @@ import type { Replies } from "./traffic.ts";
 import { type Streams, Verifier } from "./verifier.ts";
 
 /**
- * One connection. It is held for each of many idle ones, so it has no buffer of its own, and is a
- * verifier rather than having one.
+ * One connection. It is held for each of many idle ones, so it has no buffer of its own, is a verifier
+ * rather than having one, and has no more than eight fields: one more would take 32 bytes on Bun.
  */
 export class StreamReplies extends Verifier implements Replies {
   readonly #first: number;
-  /** Replies that may come before the first message, as a server's greeting does. */
-  readonly #greetings: number;
   #done: number;
 
   /** Of a connection whose next message is number `first`. */
-  constructor(streams: Streams, connection: number, first: number, greetings: 0 | 1 = 0) {
+  constructor(streams: Streams, connection: number, first: number) {
     super(streams, connection, sameBytes, streams.lengthOf(connection, first));
     this.#first = this.#done = first;
-    this.#greetings = greetings;
+  }
+
+  /** Replies that may come before the first message, as a server's greeting does. */
+  protected get greetings(): number {
+    return 0;
   }
 
   /** See {@linkcode Replies.take}. */
@@ -35,7 +37,7 @@ export class StreamReplies extends Verifier implements Replies {
   }
 
   #allowed(sent: number): number {
-    return this.streams.lengthOf(this.connection, this.#first + (sent || this.#greetings));
+    return this.streams.lengthOf(this.connection, this.#first + (sent || this.greetings));
   }
 
   get early(): boolean {
@@ -54,5 +56,12 @@ export class StreamReplies extends Verifier implements Replies {
 
   override truncation(sent: number): Mismatch {
     return super.truncation(this.#allowed(sent));
+  }
+}
+
+/** Replies that do not depend on the messages: one may come before the first of them. */
+export class GreetedReplies extends StreamReplies {
+  protected override get greetings(): number {
+    return 1;
   }
 }

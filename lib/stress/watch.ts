@@ -34,9 +34,13 @@ export interface Watched {
 const sum = (threads: readonly Shared[], slot: number) =>
   threads.reduce((total, { counters }) => total + counters.slots[slot]!, 0);
 
-/** The sum of a recorder of each thread. */
-export function recorded(threads: readonly Shared[], which: number): Recorder {
-  const total = new Recorder();
+/** The sum of a recorder of each thread, written to `total`. */
+export function recorded(
+  threads: readonly Shared[],
+  which: number,
+  total: Recorder = new Recorder(),
+): Recorder {
+  total.reset();
   for (const { recorders } of threads) total.add(new Recorder(recorders, which));
   return total;
 }
@@ -69,6 +73,9 @@ export class Intervals {
   readonly #open: boolean;
   #startedAt = 0;
   #last: Moment | undefined;
+  /** A moment of the past, whose recorders are used again: each has 185 kB. */
+  #past: Moment | undefined;
+  readonly #interval = new Recorder();
 
   /** `open` says whether there is a schedule, and so corrected latencies. */
   constructor(threads: readonly Shared[], open: boolean) {
@@ -92,8 +99,14 @@ export class Intervals {
   next(now: number): TimelineRow {
     const before = this.#last!;
     const moment = this.#last = this.#look(now);
-    const latency = moment.latency.since(before.latency);
-    const corrected = moment.corrected.since(before.corrected);
+    this.#past = before;
+    const latency = moment.latency.since(before.latency, this.#interval);
+    const percentiles = {
+      p50: latency.percentile(50),
+      p90: latency.percentile(90),
+      p99: latency.percentile(99),
+      max: latency.percentile(100),
+    };
     const { progress } = moment;
     const risen = (key: keyof Progress) => progress[key] - before.progress[key];
     return {
@@ -105,11 +118,10 @@ export class Intervals {
       bytes_received: risen("bytes"),
       errors: risen("errors"),
       active: progress.connections,
-      p50: latency.percentile(50),
-      p90: latency.percentile(90),
-      p99: latency.percentile(99),
-      max: latency.percentile(100),
-      p99_corrected: this.#open ? corrected.percentile(99) : null,
+      ...percentiles,
+      p99_corrected: this.#open
+        ? moment.corrected.since(before.corrected, this.#interval).percentile(99)
+        : null,
     };
   }
 
@@ -118,8 +130,8 @@ export class Intervals {
       at,
       progress: progressOf(this.#threads),
       bytesOut: sum(this.#threads, COUNTER.bytesOut),
-      latency: recorded(this.#threads, RECORDERS.latency),
-      corrected: recorded(this.#threads, RECORDERS.corrected),
+      latency: recorded(this.#threads, RECORDERS.latency, this.#past?.latency),
+      corrected: recorded(this.#threads, RECORDERS.corrected, this.#past?.corrected),
     };
   }
 }
