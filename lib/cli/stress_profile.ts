@@ -2,7 +2,9 @@
 import { writeFileSync } from "node:fs";
 import { parseHostPort } from "../net/mod.ts";
 import { wake } from "../selectors/mod.ts";
+import { SERVE_DEFAULTS } from "../serve/options.ts";
 import type { Spawn } from "../serve/server.ts";
+import type { Stats } from "../serve/stats.ts";
 import { didYouMean } from "../stress/nearest.ts";
 import { formatMatrix } from "../stress/profiles/matrix.ts";
 import {
@@ -23,7 +25,7 @@ import { checkWritable } from "./stress_reports.ts";
 import { checkSettings, interruptible, type StressFlags } from "./stress_run.ts";
 import { isEmbedded, planOf, resolveTarget, startEmbedded } from "./stress_session.ts";
 import { withAdvice } from "./tls_options.ts";
-import { formatDuration } from "./units.ts";
+import { formatDuration, formatSize } from "./units.ts";
 import { VERSION } from "./version.ts";
 
 /** A multiple of the three ways to reset. */
@@ -93,6 +95,7 @@ export async function runProfile(
         { plan, profiles, misbehaving, limit: LIMIT },
         interruption,
         spawn,
+        (row) => server && row.name === "never-read" ? audit(row, server.stats()) : row,
       );
       endLive();
       report(name, outcome, profiles, interruption.aborted, flags.json);
@@ -108,6 +111,7 @@ function perform(
   settings: ProfileSettings,
   interruption: AbortSignal,
   spawn: SpawnLoad,
+  completed: (row: ProfileRow) => ProfileRow,
 ): Promise<Outcome> {
   const control = new SharedArrayBuffer(4);
   const rows: ProfileRow[] = [];
@@ -132,7 +136,7 @@ function perform(
       if (message.type === "ready") {
         wakeFd = message.wakeFd;
         if (interruption.aborted) wake({ wakeFd });
-      } else if (message.type === "row") rows.push(message.row);
+      } else if (message.type === "row") rows.push(completed(message.row));
       else if (message.type === "end") {
         refusal = message.refusal;
         ended = true;
@@ -142,6 +146,23 @@ function perform(
     interruption.removeEventListener("abort", interrupt);
     if (wakeFd !== undefined) closeFd(wakeFd);
   });
+}
+
+/** What to do about a target that does not serve anybody. */
+const ADVICE = {
+  silent: "; --message and --expect say what it is asked and what it answers",
+  gone: "; --message and --expect say what it is asked and what it answers",
+  wrong: "", // the verdict of the oracle, or a target that speaks first
+} as const;
+
+/** Of the embedded server it is known what it has queued for whoever did not read. */
+function audit(row: ProfileRow, { max_buffered: queued }: Stats): ProfileRow {
+  const limit = SERVE_DEFAULTS.maxBuffer;
+  const observed = `${row.observed}; queued ${formatSize(queued)} for one of them`;
+  if (queued <= limit) return { ...row, observed };
+  const reason = `queued ${formatSize(queued)} for one connection, and may no more than ` +
+    formatSize(limit);
+  return { ...row, ok: false, observed, reasons: [...row.reasons, reason] };
 }
 
 function report(
@@ -154,7 +175,7 @@ function report(
   if (refusal) {
     const what = refusal.kind === "unreachable"
       ? withAdvice(refusal.code ?? "", refusal.reason)
-      : `${target} ${refusal.reason}: profiles need a target that serves somebody`;
+      : `${target} ${refusal.reason}${ADVICE[refusal.kind]}`;
     err(`iomux: ${what}\n`);
   }
   const ok = refusal === null && rows.every((row) => row.ok);

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "bun:test";
 import type { Socket } from "node:net";
 import { spawnCli, startServe } from "../support/cli.ts";
-import { sleep } from "../support/waiting.ts";
+import { until } from "../support/waiting.ts";
 import { type Target, target, type Victim } from "./misbehaving.ts";
 
 const ALL = ["half-close", "fin-first", "silent", "drip", "unread-close", "reset", "never-read"];
@@ -17,7 +17,7 @@ interface Row {
 
 /** Runs profiles and returns the exit code and the rows. */
 async function profile(args: string[]) {
-  await using cli = spawnCli(["stress", ...args, "--timeout", "1s", "--json"]);
+  await using cli = spawnCli(["stress", "--timeout", "1s", ...args, "--json"]);
   const { code } = await cli.exit;
   if (cli.stdout() === "") throw new Error(`exit ${code}: ${cli.stderr()}`);
   const result = JSON.parse(cli.stdout());
@@ -42,7 +42,7 @@ const echo = (spoil: (victim: Victim) => void): Promise<Target> =>
 
 describe("stress --profile all", () => {
   it("passes with the embedded server, in a matrix", async () => {
-    await using cli = spawnCli(["stress", "--profile", "all", "--timeout", "1s"]);
+    await using cli = spawnCli(["stress", "--profile", "all", "--timeout", "4s"]);
     const { code } = await cli.exit;
     expect([code, cli.stderr()]).toEqual([0, ""]);
     for (const name of ALL) expect(cli.stdout()).toMatch(new RegExp(`^${name} +pass `, "m"));
@@ -51,7 +51,8 @@ describe("stress --profile all", () => {
 
   it("passes with upper case, a line at a time", async () => {
     await using serve = await startServe(["--service", "upper"]);
-    const args = [serve.name, "--profile", "all", "--expect", "line", "-m", "hello {seq}\\n"];
+    const args = [serve.name, "--timeout", "4s", "--profile", "all"];
+    args.push("--expect", "line", "-m", "hello {seq}\\n");
     const { code, rows } = await profile(args);
     expect(rows.filter(({ ok }) => !ok)).toEqual([]);
     expect(code).toBe(0);
@@ -70,8 +71,12 @@ describe("stress --profile all", () => {
   });
 
   it("ends on a signal with what it has: 130", async () => {
-    await using cli = spawnCli(["stress", "--profile", "silent,drip", "--timeout", "100s"]);
-    await sleep(1200); // within the silence of 20 s
+    let taken = 0;
+    await using server = await echo(() => taken++);
+    const args = ["--profile", "silent,drip", "--timeout", "100s", "-c", "3"];
+    await using cli = spawnCli(["stress", server.name, ...args]);
+    // One that is tried first, two witnesses, and three that are silent for 20 s.
+    expect(await until(() => taken === 6, 20_000)).toBe(true);
     cli.kill("SIGINT");
     expect((await cli.exit).code).toBe(130);
     expect(cli.stdout()).toMatch(/2 not run \(interrupted\)/);
@@ -99,19 +104,24 @@ describe("stress --profile finds the server that", () => {
     );
   });
 
-  it("never ends when the client has", async () => {
+  it("does not end when the client has, before it was asked anything", async () => {
     const keep = ({ socket }: Victim) => {
-      socket.removeAllListeners("end");
+      const [end] = socket.listeners("end").splice(-1) as [() => void];
+      socket.off("end", end);
+      socket.once("data", () => socket.on("end", end));
     };
     expect(await failing("fin-first", echo(keep))).toMatch(/did not end \d connections within 1 s/);
   });
 
   it("breaks off who says nothing for a moment", async () => {
     const impatient = ({ socket }: Victim) => {
-      const timer = setTimeout(() => socket.resetAndDestroy(), 120);
+      const timer = setTimeout(() => socket.resetAndDestroy(), 600);
       socket.once("data", () => clearTimeout(timer));
     };
-    expect(await failing("silent", echo(impatient))).toMatch(/broke off \d silent connection/);
+    // Silent for 0.8 s: others have half a second for their first message.
+    expect(await failing("silent", echo(impatient), ["--timeout", "4s"])).toMatch(
+      /broke off \d silent connection/,
+    );
   });
 
   it("wants whole messages", async () => {
@@ -153,6 +163,18 @@ describe("stress --profile finds the server that", () => {
     expect(await failing("never-read", blocking)).toMatch(/did not answer a witness for 1 s/);
   });
 
+  it("never stops reading from one that does not read", async () => {
+    const careless = target(({ socket }) => {
+      // What can't be sent at once is dropped, as with `Bun.listen` and no `drain`: so it reads for ever.
+      socket.on("data", (bytes) => {
+        if (socket.writable && !socket.writableNeedDrain) socket.write(bytes);
+      });
+    });
+    expect(await failing("never-read", careless)).toMatch(
+      /was still reading after 1 s and|from clients that read nothing, and went on/,
+    );
+  });
+
   it("mixes up bytes: exit 6", async () => {
     await using bad = await target(({ socket }) => {
       let seen = 0;
@@ -170,9 +192,9 @@ describe("stress --profile finds the server that", () => {
   it("serves nobody at all, or is not there: that is no matter of profiles", async () => {
     let taken = 0;
     await using mute = await target(() => taken++);
-    const silent = await profile([mute.name, "--profile", "all"]);
+    const silent = await profile([mute.name, "--profile", "all", "--timeout", "500ms"]);
     expect([silent.code, silent.rows.length, taken]).toEqual([4, 0, 1]);
-    expect(silent.stderr).toMatch(/does not answer a well-behaved client within 1 s/);
+    expect(silent.stderr).toMatch(/does not answer a well-behaved client within 500 ms/);
     const { name } = mute;
     await mute[Symbol.asyncDispose]();
     const gone = await profile([name, "--profile", "all"]);

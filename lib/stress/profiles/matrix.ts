@@ -15,7 +15,9 @@ export function formatMatrix(
     row.observed || "-",
     row.witnesses.latency_us.count > 0
       ? `p99 ${duration(row.witnesses.latency_us.p99 / 1000)}`
-      : `${row.witnesses.answered} answered`,
+      : row.ok
+      ? "-" // nothing is expected to be answered
+      : "not answered",
     row.recovery_us === null ? "no" : duration(row.recovery_us / 1000),
     duration(row.duration_s * 1000),
   ]);

@@ -7,6 +7,8 @@ import { count } from "./words.ts";
 const ON_THE_WAY_MS = 50;
 /** Messages whose replies nobody reads, at most. */
 const MESSAGES = 200;
+/** And their bytes, unless one message has more. */
+const BYTES = 1 << 20;
 
 /**
  * RST after half a message, with a reply under way, and right after the connect, in turn. Nobody is left
@@ -44,8 +46,9 @@ export const unreadClose: Profile = {
   expected: () => "goes on serving others",
 
   *run(scene): Loop<Finding> {
-    const messages = Math.max(1, Math.min(scene.burst(MESSAGES), MESSAGES));
     const clients = yield* scene.connect(true);
+    const fit = Math.floor(BYTES / Math.max(1, clients[0]?.compose().length ?? 1));
+    const messages = Math.max(1, Math.min(scene.burst(MESSAGES), MESSAGES, fit));
     for (const client of clients) client.say(messages);
     for (const [i, client] of clients.entries()) if (i % 2 === 0) client.close();
     yield* scene.pass(ON_THE_WAY_MS);

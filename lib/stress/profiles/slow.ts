@@ -8,6 +8,8 @@ import { count, time } from "./words.ts";
 const BYTES = 200;
 /** Between two of them. */
 const DRIP_MS = 5;
+/** Messages of a connection: more would take longer than the timeout. */
+const MESSAGES = 2;
 /** Which part of the timeout is said nothing. */
 const SILENCE = 1 / 5;
 
@@ -19,7 +21,7 @@ export const drip: Profile = {
     const clients = yield* scene.connect();
     const messages = clients.map((client) => client.compose());
     // A single message of many bytes, or several of few, which are told apart by bytes only.
-    const rounds = messages[0] === undefined ? 0 : scene.burst(2);
+    const rounds = messages[0] === undefined ? 0 : Math.min(MESSAGES, scene.burst(MESSAGES));
     const bytes = Math.min(BYTES, Math.max(0, ...messages.map(({ length }) => length)));
     const everyMs = Math.max(1, Math.min(DRIP_MS, scene.timeoutMs / (2 * bytes * rounds)));
     for (let round = 0; round < rounds; round++) {
