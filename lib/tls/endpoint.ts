@@ -4,20 +4,9 @@ import { openSslClient, openSslMissing, openSslServer } from "./openssl.ts";
 import { nodeTlsClient, nodeTlsServer } from "./node_tls.ts";
 import type { TlsClientOptions, TlsEndpoint, TlsServerOptions } from "./session.ts";
 
-/**
- * For accepted connections: OpenSSL 3, or node:tls where that is missing. Not Bun's: with a peer's
- * close_notify it drops the answers to what came before, and says nothing of it (1.4).
- *
- * @throws TlsConfigError; Error when there is nothing that can serve
- */
-export function tlsServer(options: TlsServerOptions): TlsEndpoint {
-  const missing = openSslMissing();
-  if (missing === undefined) return openSslServer(options);
-  if (runtime !== "bun") return nodeTlsServer(options);
-  throw new Error(
-    `Cannot serve TLS: ${missing}: install OpenSSL 3, as Bun's own is not fit for it`,
-  );
-}
+/** For accepted connections: OpenSSL 3, or node:tls where that is missing. @throws TlsConfigError */
+export const tlsServer = (options: TlsServerOptions): TlsEndpoint =>
+  openSslMissing() === undefined ? openSslServer(options) : nodeTlsServer(options);
 
 /** For connections that we make. @throws TlsConfigError */
 export const tlsClient = (options: TlsClientOptions): TlsEndpoint =>
@@ -29,6 +18,7 @@ export function tlsFallback(): string | undefined {
   if (why === undefined) return undefined;
   return `TLS goes through node:tls, which is slower, as OpenSSL 3 is missing: ${why}` +
     (runtime === "bun"
-      ? "; Bun's can't end one direction alone, so client ends after a second of silence"
+      ? "; with TLS 1.2, Bun's can't end one direction alone: a peer that half-closes may lose " +
+        "answers, and client ends after a second of silence"
       : "");
 }

@@ -8,6 +8,7 @@ import type { Duplex as DuplexStream } from "node:stream";
 import type { SecureContext, TLSSocket } from "node:tls";
 import { runtime } from "../sys/ffi.ts";
 import { checkFile } from "./files.ts";
+import { HalfClose } from "./half_close.ts";
 import { handshakeError, TlsConfigError, TlsError } from "./errors.ts";
 import {
   isIpAddress,
@@ -44,6 +45,8 @@ class NodeTlsSession implements TlsSession {
   /** Of what was given to the sink: how many pieces, and the length of the last one. */
   #written = 0;
   #lastLength = 0;
+  /** Where node:tls can't end one direction alone. */
+  readonly #halves: HalfClose | undefined;
 
   constructor(endpoint: NodeTlsEndpoint, sink: TlsSink, serverName: string | undefined) {
     const { Duplex } = process.getBuiltinModule("node:stream");
@@ -56,10 +59,18 @@ class NodeTlsSession implements TlsSession {
         endpoint.busy();
         this.#written++;
         this.#lastLength = chunk.length;
-        if (!this.#over) sink.ciphertext(chunk);
+        if (this.#halves) this.#halves.send(chunk);
+        else if (!this.#over) sink.ciphertext(chunk);
         done();
       },
     });
+    if (endpoint.bothWays) {
+      this.#halves = new HalfClose(endpoint.server, {
+        received: (bytes) => void this.#wire.push(bytes.slice()),
+        send: (bytes) => this.#over || sink.ciphertext(bytes),
+        ended: () => void this.#peerEnded(),
+      });
+    }
     this.#wire.on("error", () => {}); // the other side says it
     this.#socket = endpoint.socket(this.#wire, serverName);
     this.#socket.on(endpoint.server ? "secure" : "secureConnect", () => this.#opened());
@@ -71,6 +82,7 @@ class NodeTlsSession implements TlsSession {
       endpoint.busy();
       if (!this.#over) sink.ended();
     });
+    this.#socket.on("keylog", (line: Uint8Array) => this.#halves?.keyLog(String(line)));
     // A server's socket outside of a tls.Server says most errors by this event only.
     for (const event of ["error", "_tlsError"]) {
       this.#socket.on(event, (error: NodeTlsFailure) => this.#failed(error));
@@ -100,12 +112,24 @@ class NodeTlsSession implements TlsSession {
     return isCertificate ? new TlsError("TLS_CERTIFICATE", reason) : handshakeError(reason);
   }
 
+  /** The peer's close_notify, of which node:tls knows nothing: when it is done with what came before. */
+  async #peerEnded(): Promise<void> {
+    await this.#endpoint.settled();
+    this.#endpoint.busy();
+    if (!this.#over) this.#sink.ended();
+  }
+
+  get halfClose(): boolean {
+    return this.#halves?.possible ?? true;
+  }
   start(): void {
     this.#endpoint.busy();
   }
   receive(ciphertext: Uint8Array): void {
     this.#endpoint.busy();
-    if (!this.#over) this.#wire.push(ciphertext.slice()); // lent: it is read later
+    if (this.#over) return;
+    if (this.#halves) this.#halves.receive(ciphertext);
+    else this.#wire.push(ciphertext.slice()); // lent: it is read later
   }
   send(plaintext: Uint8Array): void {
     this.#endpoint.busy();
@@ -114,8 +138,17 @@ class NodeTlsSession implements TlsSession {
   end(): void {
     this.#endpoint.busy();
     if (this.#over) return;
+    if (this.#halves?.possible) return void this.#endOurs(this.#halves);
     this.#socket.end();
     void this.#goodbye();
+  }
+  /** close_notify, when all that was sent has been encrypted. */
+  async #endOurs(halves: HalfClose): Promise<void> {
+    do await this.#endpoint.settled(); while (!this.#over && this.#socket.writableLength > 0);
+    this.#endpoint.busy();
+    if (this.#over) return;
+    halves.end();
+    this.#sink.sent();
   }
   /**
    * When node:tls has said close_notify it does not tell. It is the last thing and a short one, and may
@@ -138,8 +171,8 @@ class NodeTlsSession implements TlsSession {
 
 class NodeTlsEndpoint implements TlsEndpoint {
   readonly asynchronous = true;
-  /** Bun's node:tls drops what comes after its own close_notify (1.4). */
-  readonly halfClose: boolean = runtime !== "bun";
+  /** Bun's node:tls ends both ways with one close_notify, whoever says it (1.4). */
+  readonly bothWays: boolean = runtime === "bun";
   readonly server: boolean;
   readonly socket: (wire: DuplexStream, serverName: string | undefined) => TLSSocket;
   /** Counts what happens, to see whether anything still does. */

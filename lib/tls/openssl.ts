@@ -37,7 +37,6 @@ const CIPHER_BYTES = (64 + 1) * 1024;
  */
 export class OpenSslEndpoint implements TlsEndpoint {
   readonly asynchronous = false;
-  readonly halfClose = true;
   readonly ssl: OpenSsl;
   readonly context: Pointer;
   readonly input: Pointer;

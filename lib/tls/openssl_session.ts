@@ -27,6 +27,7 @@ export class OpenSslSession implements TlsSession {
   readonly #sink: TlsSink;
   readonly #handle: Pointer;
   #handshaking = true;
+  readonly halfClose = true;
   #over = false;
   #freed = false;
 

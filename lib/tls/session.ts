@@ -26,6 +26,8 @@ export interface TlsSink {
 
 /** One end of a TLS connection. */
 export interface TlsSession {
+  /** Once secured: each direction ends by itself. */
+  readonly halfClose: boolean;
   /** Begins the handshake: a client has something to say at once. */
   start(): void;
   /** Takes what arrived from the peer. */
@@ -42,8 +44,6 @@ export interface TlsSession {
 export interface TlsEndpoint {
   /** The sink is called in turns of the event loop, so its thread has to let it turn. */
   readonly asynchronous: boolean;
-  /** A session goes on receiving after its own `end`. */
-  readonly halfClose: boolean;
   /** A new session; a client's is for a server of this name or IP address. */
   session(sink: TlsSink, serverName?: string): TlsSession;
   /** For an asynchronous one: resolves when nothing is under way any more. */

@@ -154,7 +154,7 @@ export class TlsSocket implements TlsSink {
 
   /** Says close_notify, and FIN as soon as all before it is sent. */
   shutdown(_how: "write"): void {
-    if (!this.#endpoint.halfClose && !this.#ended) return this.#endWhenSilent();
+    if (!this.#session.halfClose && !this.#ended) return this.#endWhenSilent();
     this.#session.end();
     if (!this.#endpoint.asynchronous) this.flush();
   }

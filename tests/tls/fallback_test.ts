@@ -18,9 +18,6 @@ const files = () => ["--tls-cert", identity!.cert, "--tls-key", identity!.key];
 const trust = () => ["--tls", "--tls-ca", certificates!.ca];
 const NOTICE = /TLS goes through node:tls, which is slower, as OpenSSL 3 is missing: /;
 
-/** Where it is not fit for a server. */
-const NO_SERVER = runtime === "bun" ? "Bun's node:tls loses answers, and is refused" : undefined;
-
 describe("node:tls instead of OpenSSL", () => {
   it("serves, and says so", async () => {
     await using server = await startServe(files(), { env });
@@ -30,14 +27,7 @@ describe("node:tls instead of OpenSSL", () => {
     const { code } = await cli.exit;
     expect(code).toBe(0);
     expect(JSON.parse(cli.stdout()).messages.verified).toBe(2000);
-  }, NO_SERVER);
-
-  it("refuses to serve on Bun: exit 1", async () => {
-    await using cli = spawnCli(["serve", "-H", "127.0.0.1", "-p", "0", ...files()], { env });
-    expect((await cli.exit).code).toBe(1);
-    expect(cli.stderr()).toMatch(/^iomux: Cannot serve TLS: .*: install OpenSSL 3.*\n$/);
-    expect(cli.stdout()).toBe("");
-  }, NO_SERVER ? undefined : "only Bun's node:tls is refused");
+  });
 
   it("makes a load", async () => {
     await using server = await startServe(files());
@@ -73,5 +63,5 @@ describe("node:tls instead of OpenSSL", () => {
     expect(stats.errors).toEqual({ TLS_HANDSHAKE: 1 });
     await using cli = spawnCli(["client", server.name, ...trust()], { stdin: "hello\n" });
     await cli.says(/hello/, "stdout");
-  }, NO_SERVER);
+  });
 });
