@@ -2,6 +2,8 @@
 import { describe, expect, it } from "bun:test";
 import type { Socket } from "node:net";
 import { spawnCli, startServe } from "../support/cli.ts";
+import { TempDir } from "../support/files.ts";
+import { itUnless, NO_UNIX_SOCKETS } from "../support/systems.ts";
 import { until } from "../support/waiting.ts";
 import { type Target, target, type Victim } from "./misbehaving.ts";
 
@@ -68,6 +70,17 @@ describe("stress --profile all", () => {
     await using load = spawnCli(["stress", "--profile", "all", "--rate", "5"]);
     expect((await load.exit).code).toBe(2);
     expect(load.stderr()).toMatch(/'--rate' is for loads/);
+  });
+
+  itUnless(NO_UNIX_SOCKETS, "goes to a Unix socket", async () => {
+    using dir = new TempDir();
+    await using serve = await startServe(["--unix", dir.file("s")]);
+    const args = ["--unix", dir.file("s"), "--profile", "half-close,fin-first,reset,unread-close"];
+    const { code, result, rows } = await profile([...args, "-c", "3", "--timeout", "4s"]);
+    expect(rows.filter(({ ok }) => !ok)).toEqual([]);
+    expect([code, result.target]).toEqual([0, serve.name]);
+    // The first client, and of each profile three that misbehave, two witnesses and a new one.
+    expect((await serve.statsWhen(({ active }) => active === 0)).accepted).toBe(1 + 4 * 6);
   });
 
   it("ends on a signal with what it has: 130", async () => {

@@ -53,6 +53,14 @@ describe("stress with TLS", () => {
     });
   }
 
+  it("misbehaves by --profile, within TLS", async () => {
+    await using server = await serveTls();
+    const args = ["--profile", "half-close,fin-first,reset,unread-close", "--timeout", "4s"];
+    const { code, result } = await trusted(server, ...args);
+    expect(result.profiles.flatMap(({ reasons }: { reasons: string[] }) => reasons)).toEqual([]);
+    expect([code, result.profiles.length]).toEqual([0, 4]);
+  });
+
   it("verifies upper case, with --tls-insecure and an unknown certificate", async () => {
     await using server = await serveTls(certificates!.selfSigned(), "--service", "upper");
     const load = ["--expect", "upper", "-c", "3", "-n", "300"];

@@ -57,12 +57,13 @@ export const neverRead: Profile = {
 
 /** Reads what has waited, until everything is answered. */
 function* readAfterAll(scene: Scene, clients: readonly Client[]): Loop<string[]> {
-  for (const client of clients) {
-    client.end();
-    client.listen();
-  }
+  for (const client of clients) client.listen();
   const received = () => clients.reduce((total, { bytesReceived }) => total + bytesReceived, 0);
-  const done = () => clients.every(({ over, replies }) => over || replies.broken);
+  // No FIN before: how a target takes that is for another profile to say.
+  const done = () =>
+    clients.every(({ over, ended, replies, sent, answered }) =>
+      over || ended || replies.broken || answered >= sent
+    );
   yield* scene.untilStuck(done, received);
   const missing = clients.reduce((total, { sent, answered }) => total + sent - answered, 0);
   return missing > 0
