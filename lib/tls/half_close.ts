@@ -4,9 +4,10 @@
  * Bun's ends both ways with the first close_notify, whoever says it: what is sent after the peer's is
  * dropped, and so is what comes after its own. So it is never shown either of them. Traffic goes through
  * here, the peer's close_notify is recognised and kept back, and our own is made here. The secrets for
- * that come from the "keylog" event. With TLS 1.2 there are none, and all goes through as it is.
+ * that come from the "keylog" event. With TLS 1.2 there are none, and for ChaCha20-Poly1305 Bun has no
+ * function: then all goes through as it is.
  */
-import { RecordKeys } from "./record_keys.ts";
+import { canFollow, RecordKeys } from "./record_keys.ts";
 import { Records } from "./records.ts";
 
 const HANDSHAKE = 22;
@@ -130,7 +131,9 @@ export class HalfClose {
     if (this.possible || record[0] !== HANDSHAKE || record[5] !== SERVER_HELLO) return;
     const at = SESSION_ID_AT + 1 + (record[SESSION_ID_AT] ?? 0);
     const code = (record[at] ?? 0) << 8 | (record[at + 1] ?? 0);
-    this.#suite = SUITES[code];
+    const suite = SUITES[code];
+    if (suite === undefined || !canFollow(suite)) return;
+    this.#suite = suite;
     this.#arm();
   }
   #arm(): void {

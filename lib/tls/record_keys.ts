@@ -21,7 +21,7 @@ const SHORT = HEADER + 64;
 /** Level "warning", close_notify. */
 const CLOSE_NOTIFY = [1, 0];
 
-/** The names are node:crypto's; ChaCha20-Poly1305 is called like the others, and is no GCM. */
+/** How node:crypto calls them; ChaCha20-Poly1305 is called like the others, and is no GCM. */
 const AEADS: Readonly<
   Record<string, { readonly name: CipherGCMTypes; readonly keyBytes: number }>
 > = {
@@ -31,6 +31,12 @@ const AEADS: Readonly<
 };
 
 const crypto = () => process.getBuiltinModule("node:crypto");
+
+/** False for what this runtime's node:crypto lacks: ChaCha20-Poly1305 on Bun. */
+export const canFollow = (suite: string): boolean => {
+  const aead = AEADS[suite];
+  return aead !== undefined && crypto().getCiphers().includes(aead.name);
+};
 
 /** The keys of one direction. */
 export class RecordKeys {
@@ -42,7 +48,7 @@ export class RecordKeys {
   /** The first record under this secret has passed. */
   #begun = false;
 
-  /** @param suite a name as in RFC 8446, B.4 */
+  /** @param suite one that `canFollow` */
   constructor(suite: string, secret: Uint8Array) {
     this.#suite = suite;
     this.#secret = secret;
