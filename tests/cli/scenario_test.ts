@@ -374,7 +374,8 @@ thresholds: [errors==0, "p99_corrected<1us"]
     const late = (result.duration_s - 0.4) * 1000; // until the end was seen, at 1000/s
     expect(result.generator.scheduled).toBeGreaterThanOrEqual(248);
     expect(result.generator.scheduled).toBeLessThanOrEqual(252 + Math.max(0, late));
-    expect(result.messages.verified).toBe(result.generator.scheduled);
+    const { scheduled, unsent } = result.generator; // on a busy machine the end comes before the last
+    expect(result.messages.verified).toBe(scheduled - unsent);
     expect(result.connections.established).toBe(3);
   });
 });
