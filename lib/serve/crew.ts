@@ -164,7 +164,7 @@ export class Crew {
       `${place.name} died: ${death.message}; its connections are lost (${this.lost} so far by ` +
         "deaths of workers), another takes its place",
     );
-    void this.#launch(place);
+    this.#launch(place).catch((error) => this.#fail(error)); // no descriptor, or no thread, to be had
   }
 
   /** The others can only end themselves. */

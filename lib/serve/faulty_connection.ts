@@ -17,11 +17,13 @@ const CATCH_UP_MS = 100;
 /** Between slices, so that the peer can take one before the next is there. */
 const SLICE_PAUSE_MS = 1;
 /**
- * How long a reset waits for the bytes before it to arrive, which it would destroy on their way; and
- * how long what still comes after our FIN is read, since closing with unread input is a reset.
+ * How long a reset waits for the next of the bytes before it to arrive, which it would destroy on their
+ * way; and how long what still comes after our FIN is read, since closing with unread input is a reset.
  */
 const LINGER_MS = 1000;
 const LOOK_MS = 1;
+/** How long the FIN of `closeAfter` waits for a peer that takes nothing. */
+const STUCK_MS = 30_000;
 
 /**
  * What a service sees instead of the connection itself. What is held back counts as queued, so the
@@ -191,17 +193,31 @@ export class FaultyConnection<S> implements Connection<S> {
     this.#forget();
     this.#cut = true;
     raw.resume(); // else the peer's end would not be seen
-    const giveUp = performance.now() + LINGER_MS;
-    if (resetAfter <= closeAfter) return this.#resetAt(giveUp);
+    if (resetAfter <= closeAfter) return this.#resetWhenTaken();
     raw.end();
-    this.#timer = this.#engine.after(LINGER_MS, () => raw.close());
+    this.#closeWhenTaken();
   }
 
-  #resetAt(giveUp: number): void {
-    const raw = this.#raw;
-    const arrived = raw.queued === 0 && raw.unacknowledged === 0;
-    if (arrived || performance.now() >= giveUp) raw.reset();
-    else this.#timer = this.#engine.after(LOOK_MS, () => this.#resetAt(giveUp));
+  /** So many bytes of the answer the peer does not have yet. */
+  get #untaken(): number {
+    return this.#raw.queued + this.#raw.unacknowledged;
+  }
+
+  #resetWhenTaken(before = Infinity, since = 0): void {
+    const untaken = this.#untaken;
+    const now = performance.now();
+    if (untaken < before) since = now;
+    if (untaken === 0 || now - since >= LINGER_MS) return this.#raw.reset();
+    this.#timer = this.#engine.after(LOOK_MS, () => this.#resetWhenTaken(untaken, since));
+  }
+
+  #closeWhenTaken(before = Infinity, stuckMs = 0): void {
+    this.#timer = this.#engine.after(LINGER_MS, () => {
+      const untaken = this.#untaken;
+      const stuck = untaken < before ? 0 : stuckMs + LINGER_MS;
+      if (untaken === 0 || stuck >= STUCK_MS) this.#raw.close();
+      else this.#closeWhenTaken(untaken, stuck);
+    });
   }
 
   #forget(): void {

@@ -35,6 +35,9 @@ export class HandlerDesk implements Workplace {
     this.#help = help;
     this.#roster.setWakeFd(loop, duplicate(wakeFd));
     this.#clear();
+    // A loop that has died may still be said to wait, and the others for it.
+    this.#roster.setTicket(loop, 0);
+    if (this.#anyIdle()) this.#roster.offer();
   }
 
   /** A loop that has died may have left workers behind whose outcome nobody waits for. */

@@ -135,8 +135,8 @@ export class HandlerPool {
   async request({ type, worker, generation }: WorkerRequest): Promise<void> {
     if (this.#ending) return;
     if (type === "vacant") return this.#replace(worker);
-    if (this.#roster.generation(worker) !== generation) return;
-    if (this.#roster.state(worker) !== STATE.orphaned) return;
+    // Not only a look: it may end just now, and be given the next connection, which would be lost.
+    if (!this.#roster.move(worker, STATE.orphaned, STATE.vacant, generation)) return;
     this.#tell(`Handler worker ${worker + 1} does not end; another takes its place`);
     const thread = this.#threads[worker];
     this.#threads[worker] = undefined;

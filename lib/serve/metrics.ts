@@ -75,7 +75,8 @@ export async function serveMetrics(
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => {
       const number = ERRNO[(error as { code?: string }).code ?? ""];
-      const where = `serve metrics on ${formatAddress({ family: "ipv4", ...at })}`;
+      const family = at.host.includes(":") ? "ipv6" : "ipv4";
+      const where = `serve metrics on ${formatAddress({ family, ...at })}`;
       reject(number === undefined ? error : new OSError(number, "bind", where));
     });
     server.listen({ host: host!, port: at.port }, resolve);

@@ -142,4 +142,13 @@ describe("serve --metrics", () => {
     );
     expect(dialError({ port })).toBe("connected");
   });
+
+  it("an IPv6 address that can't be bound is named in brackets", async () => {
+    const args = ["serve", "-p", "0", "-H", "127.0.0.1", "--metrics", "[2001:db8::1]:1"];
+    await using cli = spawnCli(args); // that network is for documentation only (RFC 3849)
+    expect((await cli.exit).code).toBe(3);
+    expect(cli.stderr()).toMatch(
+      /^iomux: Cannot serve metrics on \[2001:db8::1\]:1: (EADDRNOTAVAIL|EAFNOSUPPORT|EINVAL) .*\n$/,
+    );
+  });
 });

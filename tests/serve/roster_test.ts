@@ -124,6 +124,16 @@ describe("HandlerDesk", () => {
     expect(desk.claim()).toBe(0);
   });
 
+  on("of a loop that takes over from a dead one lets nobody wait for that", () => {
+    const { roster, memory, wakeFd } = setUp();
+    roster.setTicket(1, 5); // the dead one's
+    const help = { after() {}, moved() {}, vacant() {}, stuck() {} };
+    expect(roster.longestWaiting()).toBe(1);
+    new HandlerDesk(memory, 1, wakeFd, help);
+    expect(roster.longestWaiting()).toBe(-1);
+    expect(new HandlerDesk(memory, 0, wakeFd, help).claim()).toBe(0);
+  });
+
   const deaths: [when: string, from: number, to: number, outcome: string][] = [
     ["before it takes it", STATE.given, STATE.untouched, "untouched"],
     ["while it has it", STATE.busy, STATE.crashed, "failed"],
