@@ -35,7 +35,7 @@ suite() {
   (
     cd "$root" || exit
     export IOMUX_TEST_EXECUTABLE=$scratch/$runner
-    exec timeout -k 5 300 "${run[@]}" "$@" </dev/null 2>&1
+    exec timeout -k 5 500 "${run[@]}" "$@" </dev/null 2>&1
   )
   status=$?
   echo

@@ -46,7 +46,7 @@ suite() {
   local name=$1 status
   shift
   echo "$name"
-  (cd "$root" && exec timeout -k 5 200 "$wine" "$@" </dev/null) >test.log 2>&1
+  (cd "$root" && exec timeout -k 5 400 "$wine" "$@" </dev/null) >test.log 2>&1
   status=$?
   tr -d '\r' <test.log | grep -av '^Internal error: directory mismatch'
   if [ "$status" = 0 ]; then ok "$name"; else failed "$name" "exit $status"; fi
