@@ -18,7 +18,7 @@ export function tlsFallback(): string | undefined {
   if (why === undefined) return undefined;
   return `TLS goes through node:tls, which is slower, as OpenSSL 3 is missing: ${why}` +
     (runtime === "bun"
-      ? "; with TLS 1.2 or ChaCha20, Bun's can't end one direction alone: a peer that half-closes " +
-        "loses what is not answered yet, and client ends after a second of silence"
+      ? "; Bun's can't end one direction alone: client ends after a second of silence with TLS 1.2, " +
+        "and with ChaCha20, where serve loses answers that a half-close overtakes"
       : "");
 }

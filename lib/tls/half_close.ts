@@ -4,12 +4,18 @@
  * Bun's ends both ways with the first close_notify, whoever says it: what is sent after the peer's is
  * dropped, and so is what comes after its own. So it is never shown either of them. Traffic goes through
  * here, the peer's close_notify is recognised and kept back, and our own is made here. The secrets for
- * that come from the "keylog" event. With TLS 1.2 there are none, and for ChaCha20-Poly1305 Bun has no
- * function: then all goes through as it is.
+ * that come from the "keylog" event. For ChaCha20-Poly1305 Bun has no function: with it all goes through
+ * as it is.
+ *
+ * TLS 1.2 has other keys, but there an alert can be seen to be one. A server's is kept back until our side
+ * ends as well (`release`). Forged, it would end a request early, and be found out only then; so a client,
+ * which reports what it got as complete, does not do that.
  */
 import { canFollow, RecordKeys } from "./record_keys.ts";
 import { Records } from "./records.ts";
 
+const CHANGE_CIPHER_SPEC = 20;
+const ALERT = 21;
 const HANDSHAKE = 22;
 const APPLICATION_DATA = 23;
 const SERVER_HELLO = 2;
@@ -22,6 +28,8 @@ const SUITES: Readonly<Record<number, string>> = {
   0x1303: "TLS_CHACHA20_POLY1305_SHA256",
 };
 const SECRET = /^(CLIENT|SERVER)_TRAFFIC_SECRET_0 \S+ ([0-9a-f]+)\s*$/i;
+/** Level and description, in the clear. */
+const PLAIN_ALERT = 5 + 2;
 /** A client is told the secrets after the server's first records: so many are kept to be counted. */
 const MAX_KEPT = 256;
 
@@ -74,6 +82,9 @@ export class HalfClose {
   #suite: string | undefined;
   #peerEnded = false;
   #ended = false;
+  /** The peer encrypts. */
+  #encrypted = false;
+  #withheld: Uint8Array | undefined;
 
   constructor(server: boolean, events: HalfCloseEvents) {
     this.#server = server;
@@ -105,6 +116,16 @@ export class HalfClose {
     this.#arm();
   }
 
+  /** Something was kept back that only node:tls can answer. */
+  get isWithholding(): boolean {
+    return this.#withheld !== undefined;
+  }
+  /** Shows it to node:tls, which then ends both ways. */
+  release(): void {
+    if (this.#withheld) this.#events.received(this.#withheld);
+    this.#withheld = undefined;
+  }
+
   /** Says close_notify. Nothing that node:tls says after it goes out. */
   end(): void {
     const { keys } = this.#out;
@@ -116,9 +137,16 @@ export class HalfClose {
   #received(record: Uint8Array): void {
     if (this.#peerEnded) return; // RFC 8446, 6.1: what comes after it is ignored
     if (!this.#server) this.#look(record);
-    this.#peerEnded = this.#in.follow(record);
+    if (record[0] === CHANGE_CIPHER_SPEC) this.#encrypted = true;
+    this.#peerEnded = this.#in.follow(record) || this.#withhold(record);
     if (this.#peerEnded) this.#events.ended();
     else this.#events.received(record);
+  }
+  #withhold(record: Uint8Array): boolean {
+    const isAlert = record[0] === ALERT && record.length > PLAIN_ALERT;
+    if (!isAlert || !this.#encrypted || !this.#server || this.possible) return false;
+    this.#withheld = record;
+    return true;
   }
   #sent(record: Uint8Array): void {
     if (this.#ended) return;

@@ -116,7 +116,9 @@ class NodeTlsSession implements TlsSession {
   async #peerEnded(): Promise<void> {
     await this.#endpoint.settled();
     this.#endpoint.busy();
-    if (!this.#over) this.#sink.ended();
+    if (this.#over) return;
+    if (this.#secured) this.#sink.ended();
+    else this.#halves?.release(); // it speaks of the handshake
   }
 
   get halfClose(): boolean {
@@ -139,13 +141,24 @@ class NodeTlsSession implements TlsSession {
     this.#endpoint.busy();
     if (this.#over) return;
     if (this.#halves?.possible) return void this.#endOurs(this.#halves);
+    if (this.#halves?.isWithholding) return void this.#endBoth(this.#halves);
     this.#socket.end();
     void this.#goodbye();
   }
-  /** close_notify, when all that was sent has been encrypted. */
-  async #endOurs(halves: HalfClose): Promise<void> {
+  /** When all that was sent has been encrypted. */
+  async #encrypted(): Promise<void> {
     do await this.#endpoint.settled(); while (!this.#over && this.#socket.writableLength > 0);
     this.#endpoint.busy();
+  }
+  async #endBoth(halves: HalfClose): Promise<void> {
+    await this.#encrypted();
+    if (this.#over) return;
+    halves.release();
+    this.#socket.end();
+    await this.#goodbye();
+  }
+  async #endOurs(halves: HalfClose): Promise<void> {
+    await this.#encrypted();
     if (this.#over) return;
     halves.end();
     this.#sink.sent();

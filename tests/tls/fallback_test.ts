@@ -6,6 +6,7 @@ import { itUnless } from "../support/systems.ts";
 import { sleep } from "../support/waiting.ts";
 import { Certificates, NO_OPENSSL } from "./certificates.ts";
 import { Tool } from "./tools.ts";
+import { writeFileSync } from "node:fs";
 
 const certificates = NO_OPENSSL === undefined ? new Certificates() : undefined;
 const identity = certificates?.identity();
@@ -17,6 +18,9 @@ const it = (name: string, body: () => Promise<void>, reason?: string) =>
 const env = { IOMUX_TEST_NO_OPENSSL: "1" };
 const files = () => ["--tls-cert", identity!.cert, "--tls-key", identity!.key];
 const trust = () => ["--tls", "--tls-ca", certificates!.ca];
+const config = (version: string) =>
+  "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n" +
+  `MinProtocol = ${version}\nMaxProtocol = ${version}\n`;
 const NOTICE = /TLS goes through node:tls, which is slower, as OpenSSL 3 is missing: /;
 
 describe("node:tls instead of OpenSSL", () => {
@@ -30,15 +34,20 @@ describe("node:tls instead of OpenSSL", () => {
     expect(JSON.parse(cli.stdout()).messages.verified).toBe(2000);
   });
 
-  it("answers after the peer's half-close, also what takes long", async () => {
-    await using server = await startServe([...files(), "--delay", "300ms"], { env });
-    const bytes = pattern(300_000, 6);
-    await using cli = spawnCli(["client", server.name, ...trust()], { stdin: bytes });
-    expect((await cli.exit).code).toBe(0);
-    expectSameBytes(cli.stdoutBytes(), bytes);
-    const stats = await server.statsWhen(({ active }) => active === 0);
-    expect(stats.errors).toEqual({});
-  });
+  for (const version of ["TLSv1.3", "TLSv1.2"]) {
+    it(`answers after the peer's half-close, also what takes long, with ${version}`, async () => {
+      await using server = await startServe([...files(), "--delay", "300ms"], { env });
+      const bytes = pattern(300_000, 6);
+      const OPENSSL_CONF = certificates!.file(`${version}.cnf`);
+      writeFileSync(OPENSSL_CONF, config(version)); // of the client, which has OpenSSL
+      const options = { env: { OPENSSL_CONF }, stdin: bytes };
+      await using cli = spawnCli(["client", server.name, ...trust()], options);
+      expect((await cli.exit).code).toBe(0);
+      expectSameBytes(cli.stdoutBytes(), bytes);
+      const stats = await server.statsWhen(({ active }) => active === 0);
+      expect(stats.errors).toEqual({});
+    });
+  }
 
   it("serves TLS 1.2 as well", async () => {
     await using server = await startServe(files(), { env });
