@@ -86,6 +86,7 @@ export class HalfClose {
   #encrypted = false;
   #withheld: Uint8Array | undefined;
 
+  /** For one end; `server` tells which. */
   constructor(server: boolean, events: HalfCloseEvents) {
     this.#server = server;
     this.#events = events;

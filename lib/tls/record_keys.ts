@@ -48,7 +48,7 @@ export class RecordKeys {
   /** The first record under this secret has passed. */
   #begun = false;
 
-  /** @param suite one that `canFollow` */
+  /** The first keys of a secret. `suite` is one that `canFollow`. */
   constructor(suite: string, secret: Uint8Array) {
     this.#suite = suite;
     this.#secret = secret;

@@ -13,11 +13,12 @@ export class Records {
   #rest: Uint8Array = new Uint8Array(0);
   #isTls = true;
 
-  /** @param take gets whole records, which are its own */
+  /** `take` gets whole records, which are its own. */
   constructor(take: (record: Uint8Array) => void) {
     this.#take = take;
   }
 
+  /** The next piece of the stream; it is copied. */
   push(bytes: Uint8Array): void {
     let all: Uint8Array = new Uint8Array(this.#rest.length + bytes.length);
     all.set(this.#rest);
