@@ -5,7 +5,7 @@ import { baseline, iomux, targeted, whyMissing } from "../support/entries.ts";
 import { clientCpu, run } from "../support/process.ts";
 import { median, notRunLines, type Report, spread, table, verdict } from "../support/report.ts";
 
-const target = 0.85;
+const target = 0.95;
 
 /** Runs the section. */
 export async function generator(context: Context): Promise<Report> {
