@@ -5,6 +5,7 @@ import { ERRNO, errno } from "../sys/errno.ts";
 import { MSG_NOSIGNAL, MSG_PEEK } from "../sys/constants.ts";
 import { c, retry } from "../sys/posix.ts";
 import { bytesInTransit } from "../sys/sockets.ts";
+import { receive, transmit } from "../sys/transfer.ts";
 import { tcpInfo, type TransportInfo } from "../sys/tcp_info.ts";
 import { COUNTER } from "./counters.ts";
 import type { Connection, Handler, Released } from "./engine.ts";
@@ -49,9 +50,8 @@ export class Stream<S> implements Connection<S>, Source {
   ) {
     this.#engine = engine;
     this.#socket = socket;
-    const closed = socket.fileno() < 0; // an attempt to connect that failed at once
-    this.#is = (closed ? CLOSED : 0) | (connecting ? CONNECTING : 0);
-    this.#fd = socket.fileno();
+    this.#fd = socket.fileno(); // below 0: an attempt to connect that failed at once
+    this.#is = (this.#fd < 0 ? CLOSED : 0) | (connecting ? CONNECTING : 0);
     this.#handler = handler;
     this.state = state;
   }
@@ -134,7 +134,7 @@ export class Stream<S> implements Connection<S>, Source {
 
   #receive(): void {
     const engine = this.#engine;
-    const received = c.recv(this.#fd, engine.buffer.pointer, engine.receiveBytes, 0);
+    const received = receive(this.#fd, engine.buffer.pointer, engine.receiveBytes, 0);
     if (received > 0) {
       engine.slots[COUNTER.bytesIn]! += received;
       const bytes = engine.lend(received);
@@ -156,7 +156,7 @@ export class Stream<S> implements Connection<S>, Source {
 
   /** Says that something can be received, without receiving it. */
   #announce(): void {
-    const waiting = c.recv(this.#fd, this.#engine.buffer.pointer, 1, MSG_PEEK);
+    const waiting = receive(this.#fd, this.#engine.buffer.pointer, 1, MSG_PEEK);
     if (waiting >= 0) this.#handler.ready!(this, waiting === 0);
     else this.#missed(errno());
   }
@@ -187,7 +187,7 @@ export class Stream<S> implements Connection<S>, Source {
 
   /** How many bytes the kernel took; -1 after a failure. */
   #transmit(bytes: Uint8Array): number {
-    const sent = c.sendBytes(this.#fd, bytes, bytes.length, MSG_NOSIGNAL);
+    const sent = transmit(this.#fd, bytes, bytes.length, MSG_NOSIGNAL);
     if (sent >= 0) {
       this.#engine.slots[COUNTER.bytesOut]! += sent;
       return sent;

@@ -1,0 +1,47 @@
+/** recv(2) and send(2) as the engine calls them, for every message. */
+import { type Functions, NULL, open, type Pointer, type Signature } from "./ffi.ts";
+import { c } from "./posix.ts";
+import { LIBC, system } from "./system.ts";
+
+/**
+ * syscall(2), with the arguments of recvfrom(2) and sendto(2) but the last, which the kernel does not look
+ * at when there is no address. The C library's own functions first prepare for a thread that is cancelled
+ * while it waits (pthreads(7)): two atomic operations a call as soon as the process has threads.
+ */
+const RECVFROM = {
+  recvfrom: {
+    args: ["i32", "i32", "pointer", "i32", "i32", "pointer"],
+    result: "i32",
+    symbol: "syscall",
+  },
+} as const satisfies Record<string, Signature>;
+const SENDTO = {
+  sendto: {
+    args: ["i32", "i32", "buffer", "i32", "i32", "pointer"],
+    result: "i32",
+    symbol: "syscall",
+  },
+} as const satisfies Record<string, Signature>;
+
+/** Their numbers: x64, and those of asm-generic. */
+const NUMBERS: Readonly<Record<string, readonly [recvfrom: number, sendto: number]>> = {
+  x64: [45, 44],
+  arm64: [207, 206],
+};
+
+const numbers = system === "linux" ? NUMBERS[process.arch] : undefined;
+const [SYS_recvfrom, SYS_sendto] = numbers ?? [0, 0];
+// A symbol has one signature in a library that is opened once.
+const receiving: Functions<typeof RECVFROM> | undefined = numbers && open(LIBC, RECVFROM);
+const sending: Functions<typeof SENDTO> | undefined = numbers && open(LIBC, SENDTO);
+
+/** recv(2): bytes, or -1 with errno. */
+export const receive: (fd: number, to: Pointer, length: number, flags: number) => number = receiving
+  ? (fd, to, length, flags) => receiving.recvfrom(SYS_recvfrom, fd, to, length, flags, NULL)
+  : c.recv;
+
+/** send(2): bytes, or -1 with errno. */
+export const transmit: (fd: number, bytes: Uint8Array, length: number, flags: number) => number =
+  sending
+    ? (fd, bytes, length, flags) => sending.sendto(SYS_sendto, fd, bytes, length, flags, NULL)
+    : c.sendBytes;
