@@ -23,17 +23,14 @@ const SENDTO = {
   },
 } as const satisfies Record<string, Signature>;
 
-/** Their numbers: x64, and those of asm-generic. */
-const NUMBERS: Readonly<Record<string, readonly [recvfrom: number, sendto: number]>> = {
-  x64: [45, 44],
-  arm64: [207, 206],
-};
+/** Of x64. On arm64 qemu-user wants the last argument, too, and refuses what happens to be there. */
+const SYS_recvfrom = 45;
+const SYS_sendto = 44;
 
-const numbers = system === "linux" ? NUMBERS[process.arch] : undefined;
-const [SYS_recvfrom, SYS_sendto] = numbers ?? [0, 0];
+const direct = system === "linux" && process.arch === "x64";
 // A symbol has one signature in a library that is opened once.
-const receiving: Functions<typeof RECVFROM> | undefined = numbers && open(LIBC, RECVFROM);
-const sending: Functions<typeof SENDTO> | undefined = numbers && open(LIBC, SENDTO);
+const receiving: Functions<typeof RECVFROM> | false = direct && open(LIBC, RECVFROM);
+const sending: Functions<typeof SENDTO> | false = direct && open(LIBC, SENDTO);
 
 /** recv(2): bytes, or -1 with errno. */
 export const receive: (fd: number, to: Pointer, length: number, flags: number) => number = receiving
