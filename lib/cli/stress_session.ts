@@ -3,10 +3,9 @@ import { parseHostPort, resolveHost, Socket } from "../net/mod.ts";
 import type { SelectorName } from "../selectors/mod.ts";
 import { SERVE_DEFAULTS } from "../serve/options.ts";
 import { Server, type Spawn } from "../serve/server.ts";
-import type { Expectation } from "../stress/expectation.ts";
 import { describeMachine } from "../stress/machine.ts";
 import { MachineWatch } from "../stress/machine_watch.ts";
-import type { LoadResult, Plan, ProcessPart, Stage, Target } from "../stress/plan.ts";
+import type { LoadResult, Plan, Target } from "../stress/plan.ts";
 import type { StressResult } from "../stress/result.ts";
 import { Run, type SpawnLoad } from "../stress/stress.ts";
 import { summarize } from "../stress/summary.ts";
@@ -17,35 +16,36 @@ import type { ClientTls } from "./tls_options.ts";
 import { VERSION } from "./version.ts";
 
 /** What a run is to do: the options in parsed form. Durations are in milliseconds, rates per second. */
-export interface RunSettings {
+export interface RunSettings extends
+  Pick<
+    Plan,
+    | "connections"
+    | "messages"
+    | "size"
+    | "message"
+    | "expect"
+    | "pipeline"
+    | "rate"
+    | "stages"
+    | "connectRate"
+    | "hold"
+    | "messagesPerConnection"
+    | "reconnect"
+    | "sources"
+    | "workers"
+    | "clientSelector"
+    | "part"
+  > {
   /** HOST:PORT; without it and without `unix` a server is started for the run. */
   readonly target?: string | undefined;
   readonly unix?: string | undefined;
-  readonly connections: number;
   /** Null for no limit of time. */
   readonly duration: number | null;
-  readonly messages: number | null;
-  readonly size: number;
-  readonly message: string | null;
-  readonly expect: Expectation;
-  /** Null: one in a closed loop, any number in an open one. */
-  readonly pipeline: number | null;
-  readonly rate: number | null;
-  readonly stages: readonly Stage[];
-  readonly connectRate: number | null;
   readonly ramp: number;
-  readonly hold: boolean;
-  readonly messagesPerConnection: number | null;
-  readonly reconnect: boolean;
   readonly warmup: number;
-  readonly sources: readonly string[];
-  readonly workers: number;
   /** Processes that share the load, each with its workers; one is this process. */
   readonly processes?: number | undefined;
-  /** In one of them: what the others do. */
-  readonly part?: ProcessPart;
   readonly timeout: number;
-  readonly clientSelector: SelectorName | "auto";
   /** Null for a random one. */
   readonly seed: number | null;
   readonly tls?: ClientTls | undefined;

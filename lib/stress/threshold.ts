@@ -75,9 +75,6 @@ export function parseThreshold(text: string): Threshold {
   };
 }
 
-/** Conditions with commas between them: `p99<5ms,errors==0`. @throws ThresholdError */
-export const parseThresholds = (text: string): Threshold[] => text.split(",").map(parseThreshold);
-
 const isOperator = (text: string): text is Operator =>
   ["<", "<=", ">", ">=", "==", "!="].includes(text);
 

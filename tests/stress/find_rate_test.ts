@@ -10,7 +10,7 @@ import {
 } from "../../lib/stress/find_rate.ts";
 import { probesTable, searchRows } from "../../lib/stress/find_rate_text.ts";
 import type { StressResult } from "../../lib/stress/result.ts";
-import { parseThresholds } from "../../lib/stress/threshold.ts";
+import { parseThreshold } from "../../lib/stress/threshold.ts";
 import { FORMAT } from "../../lib/cli/stress_reports.ts";
 import { sampleResult } from "./sample_results.ts";
 
@@ -55,7 +55,7 @@ async function search(
 ): Promise<SearchOutcome & { asked: number[] }> {
   const asked: number[] = [];
   const outcome = await findRate({
-    thresholds: parseThresholds(conditions),
+    thresholds: conditions.split(",").map(parseThreshold),
     start,
     seconds: 1,
     runOnce: (rate) => {
@@ -196,7 +196,7 @@ describe("the search for a rate", () => {
     );
     expect(found.rate).toBe(null);
     const idle = await findRate({
-      thresholds: parseThresholds("errors==0"),
+      thresholds: [parseThreshold("errors==0")],
       start: 1,
       seconds: 0.1,
       runOnce: (rate) => {

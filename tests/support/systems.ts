@@ -32,6 +32,7 @@ export function itUnless(
   body: () => void | Promise<void>,
 ): void {
   if (reason === undefined) return void it(name, body);
+  // Skipped for `reason`, which is printed: CI lists it under "not run", with what could not run.
   console.log(`not run: ${name}: ${reason}`);
   it.skip(name, body);
 }
