@@ -36,11 +36,12 @@ export function mergeTimelines(
     }
   }
   const begin = Math.min(...results.map(({ started_at }) => Date.parse(started_at)));
-  return [...seconds].sort(([a], [b]) => a - b).map(([, { row, start, end }]) => ({
-    ...row,
-    t: (end - begin) / 1000,
-    seconds: (end - start) / 1000,
-  }));
+  return [...seconds].sort(([a], [b]) => a - b).map(([second, { row, start, end }]) => {
+    // One run's sliver may reach into a second that another run has a row of: rows never overlap.
+    const from = seconds.has(second - 1) ? Math.max(start, second * SECOND) : start;
+    const to = seconds.has(second + 1) ? Math.min(end, (second + 1) * SECOND) : end;
+    return { ...row, t: (to - begin) / 1000, seconds: (to - from) / 1000 };
+  });
 }
 
 /** One run's rows, cut at the seconds of the clock. */
@@ -49,7 +50,8 @@ function bySecond(begin: number, timeline: readonly TimelineRow[]): Map<number, 
   for (const row of timeline) {
     const end = begin + Math.round(row.t * 1000);
     for (const piece of cut({ row, start: end - Math.round(row.seconds * 1000), end })) {
-      const second = Math.floor((piece.start + piece.end) / 2 / SECOND);
+      // What ends with a second is of that second.
+      const second = Math.ceil((piece.start + piece.end) / 2 / SECOND) - 1;
       const before = seconds.get(second);
       // Connections are those at the end of the interval.
       seconds.set(second, before ? joined(before, piece, piece.row.active) : piece);

@@ -239,11 +239,21 @@ describe("mergeTimelines", () => {
           expect(total(merged, key)).toBe(sum);
         }
         for (const [i, row] of merged.entries()) {
-          expect(row.seconds >= 0 && row.t > (merged[i - 1]?.t ?? -1)).toBe(true);
+          const before = merged[i - 1]?.t ?? -1;
+          expect(row.seconds >= 0 && row.t > before).toBe(true);
+          expect(row.t - row.seconds >= before - 1e-9).toBe(true);
         }
       }),
       { numRuns: 50 },
     );
+  });
+
+  it("has no two rows of one time, when a run ends in a sliver of another's second", () => {
+    const long = resultOf([], 3630, [2497]);
+    const short = resultOf([], 4958, [915, 300]);
+    const rows = mergeTimelines([long, short]);
+    expect(rows.map(({ t, seconds }) => [t, seconds]))
+      .toEqual([[0.37, 0.37], [1.37, 1], [2.37, 1], [2.543, 0.173]]);
   });
 
   it("has the seconds of the clock as rows", () => {
@@ -261,7 +271,7 @@ describe("mergeTimelines", () => {
       resultOf([], 990, [1000, 1000]),
       resultOf([], 1010, [1000, 1000]),
     ]);
-    expect(rows.map(({ t, seconds }) => [t, seconds])).toEqual([[1.02, 1.02], [2.02, 1.02]]);
+    expect(rows.map(({ t, seconds }) => [t, seconds])).toEqual([[1.01, 1.01], [2.02, 1.01]]);
     expect(rows.map(({ sent }) => sent)).toEqual([6, 20]);
   });
 });
