@@ -98,6 +98,23 @@ export class OutputQueue {
     this.#start = 0;
   }
 
+  /**
+   * Sends until nothing waits, `budget` bytes are sent, or `send` takes less than it is given. Returns false
+   * when that fails, by a number below 0.
+   */
+  drain(budget: number, send: (bytes: Uint8Array) => number): boolean {
+    while (this.length > 0 && budget > 0) {
+      let bytes = this.peek();
+      if (bytes.length > budget) bytes = bytes.subarray(0, budget);
+      const sent = send(bytes);
+      if (sent < 0) return false;
+      this.consume(sent);
+      budget -= sent;
+      if (sent < bytes.length) break;
+    }
+    return true;
+  }
+
   /** Drops everything. */
   clear(): void {
     for (const chunk of this.#chunks.splice(0)) give(chunk);

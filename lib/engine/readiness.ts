@@ -8,6 +8,7 @@ import {
   type SelectorKey,
   type SelectorName,
   type WakeHandle,
+  type WatchOptions,
 } from "../selectors/mod.ts";
 import { Native } from "../sys/ffi.ts";
 import { Bag } from "./bag.ts";
@@ -32,7 +33,8 @@ const KEPT_VIEWS = 4096;
 
 /** Something registered with the selector, as the key's data. */
 export interface Source {
-  ready(events: number): void;
+  /** With the portable bits, and with the system's own. */
+  ready(events: number, raw: number): void;
 }
 
 /** The loop over a selector. Members that are not in `Engine` are for its streams and listeners. */
@@ -43,6 +45,8 @@ export class ReadinessEngine implements Engine {
   readonly receiveBytes: number;
   readonly buffer: Native;
   readonly observer: Observer | undefined;
+  /** How connections are watched that are told of once. */
+  readonly edge: WatchOptions | undefined;
   readonly wakeHandle: WakeHandle;
 
   /** 0 until somebody asks in this turn. */
@@ -64,6 +68,8 @@ export class ReadinessEngine implements Engine {
     this.receiveBytes = options.receiveBytes ?? RECEIVE_BYTES;
     this.buffer = new Native(this.receiveBytes);
     this.observer = options.observer;
+    const edge = options.edge && !this.observer && this.poller.name === "epoll";
+    this.edge = edge ? { edge } : undefined;
     this.wakeHandle = this.poller.wakeHandle();
   }
 
@@ -184,7 +190,8 @@ export class ReadinessEngine implements Engine {
     if (this.#farewells.length > 0) this.#sayFarewells();
   }
 
-  readonly #ready = (key: SelectorKey<Source>, events: number): void => key.data.ready(events);
+  readonly #ready = (key: SelectorKey<Source>, events: number, raw: number): void =>
+    key.data.ready(events, raw);
 
   #observedTurn(observer: Observer, timeout: number | undefined): number {
     observer.waiting(this.poller.getMap().size);
@@ -192,7 +199,7 @@ export class ReadinessEngine implements Engine {
     observer.ready(ready.length);
     const map = this.poller.getMap();
     for (const [key, events] of ready) {
-      if (map.get(key.fd)?.data === key.data) key.data.ready(events);
+      if (map.get(key.fd)?.data === key.data) key.data.ready(events, 0);
     }
     return ready.length;
   }

@@ -1,21 +1,19 @@
 /** One connection of the readiness engine: recv and send, as long as the selector says so. */
-import { formatAddress, OSError, type Socket } from "../net/mod.ts";
+import { OSError, type Socket } from "../net/mod.ts";
 import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
 import { ERRNO, errno } from "../sys/errno.ts";
-import { MSG_NOSIGNAL, MSG_PEEK } from "../sys/constants.ts";
+import { MSG_NOSIGNAL, MSG_PEEK, POLLIN } from "../sys/constants.ts";
 import { c, retry } from "../sys/posix.ts";
 import { bytesInTransit } from "../sys/sockets.ts";
 import { receive, transmit } from "../sys/transfer.ts";
 import { tcpInfo, type TransportInfo } from "../sys/tcp_info.ts";
 import { COUNTER } from "./counters.ts";
 import type { Connection, Handler, Released } from "./engine.ts";
+import { changeInterest } from "./interest.ts";
+import { peerNameOf } from "./peer_name.ts";
 import { OutputQueue } from "./queue.ts";
 import type { ReadinessEngine, Source } from "./readiness.ts";
-import { asOSError } from "./unwatchable.ts";
-
-/** What a connection is, as bits: idle ones should be small. ENDING: FIN goes out when the queue is empty. */
-const CONNECTING = 1, PAUSED = 2, PEER_ENDED = 4, ENDING = 8, CLOSED = 16;
-const OVER: number = PEER_ENDED | ENDING;
+import { CLOSED, CONNECTING, ENDING, LEVEL, OVER, PAUSED, PEER_ENDED } from "./state.ts";
 
 /** The most that one connection sends from its queue in a turn. */
 const SEND_BUDGET = 256 * 1024;
@@ -51,7 +49,8 @@ export class Stream<S> implements Connection<S>, Source {
     this.#engine = engine;
     this.#socket = socket;
     this.#fd = socket.fileno(); // below 0: an attempt to connect that failed at once
-    this.#is = (this.#fd < 0 ? CLOSED : 0) | (connecting ? CONNECTING : 0);
+    this.#is = (this.#fd < 0 ? CLOSED : 0) | (connecting ? CONNECTING : 0) |
+      (engine.edge && !handler.ready ? 0 : LEVEL);
     this.#handler = handler;
     this.state = state;
   }
@@ -69,11 +68,7 @@ export class Stream<S> implements Connection<S>, Source {
   }
 
   get peerName(): string {
-    try {
-      return formatAddress(this.#socket.remoteAddress);
-    } catch {
-      return "unknown"; // reset before anybody asked
-    }
+    return peerNameOf(this.#socket);
   }
 
   transportInfo(): TransportInfo | null {
@@ -90,6 +85,7 @@ export class Stream<S> implements Connection<S>, Source {
   /** As `start`, for a connection that has been open for a while, with bytes that it brings along. */
   startWith(bytes: Uint8Array, waits = false): void {
     if (bytes.length > 0) this.#ahead = bytes;
+    this.#is |= LEVEL;
     if (!this.#watch() && this.#ahead && !waits) this.#engine.defer(() => this.#deliverAhead());
   }
 
@@ -100,12 +96,11 @@ export class Stream<S> implements Connection<S>, Source {
       throw new Error("Cannot release a connection that is still connecting or sending");
     }
     this.#is |= CLOSED;
-    if (this.#interest !== 0) this.#engine.poller.unregister(this.#fd);
-    this.#interest = 0;
+    this.#unwatch();
     return { fd: this.#socket.detach(), bytes: this.#ahead ?? NO_BYTES };
   }
 
-  ready(events: number): void {
+  ready(events: number, raw: number): void {
     if (this.#is & CLOSED) return;
     if (this.#is & CONNECTING) {
       if (!this.#finishConnect()) return;
@@ -113,7 +108,7 @@ export class Stream<S> implements Connection<S>, Source {
       // Read first: an error or a hang-up comes together with data that has not been read yet.
       if (this.#ahead) this.#deliverAhead();
       else if (this.#handler.ready) this.#announce();
-      else this.#receive();
+      else this.#receive(raw);
     }
     if (events & EVENT_WRITE && this.#queue && !(this.#is & CLOSED)) this.#flush();
   }
@@ -132,11 +127,15 @@ export class Stream<S> implements Connection<S>, Source {
     return true;
   }
 
-  #receive(): void {
+  #receive(raw: number): void {
     const engine = this.#engine;
     const received = receive(this.#fd, engine.buffer.pointer, engine.receiveBytes, 0);
     if (received > 0) {
       engine.slots[COUNTER.bytesIn]! += received;
+      // An edge is told of once, and there may be more than there was room for, or an end.
+      if (!(this.#is & LEVEL) && (received === engine.receiveBytes || raw !== POLLIN)) {
+        this.#watch(LEVEL);
+      }
       const bytes = engine.lend(received);
       engine.observer?.received(this, bytes);
       this.#handler.data(this, bytes);
@@ -200,16 +199,12 @@ export class Stream<S> implements Connection<S>, Source {
 
   #flush(): void {
     const queue = this.#queue!;
-    for (let budget = SEND_BUDGET; queue.length > 0 && budget > 0;) {
-      let bytes = queue.peek();
-      if (bytes.length > budget) bytes = bytes.subarray(0, budget);
+    const alive = queue.drain(SEND_BUDGET, (bytes) => {
       const sent = this.#transmit(bytes);
-      if (sent < 0) return;
       if (sent > 0) this.#engine.observer?.sent(this, bytes.subarray(0, sent));
-      queue.consume(sent);
-      budget -= sent;
-      if (sent < bytes.length) break;
-    }
+      return sent;
+    });
+    if (!alive) return;
     if (queue.length === 0) {
       this.#queue = undefined;
       this.#engine.observer?.drained(this);
@@ -271,30 +266,34 @@ export class Stream<S> implements Connection<S>, Source {
     this.#is |= CLOSED;
     this.#queue?.clear();
     this.#queue = undefined;
-    if (this.#interest !== 0) this.#engine.poller.unregister(this.#fd);
-    this.#interest = 0;
+    this.#unwatch();
     this.#socket.close();
     this.#engine.retired(this, () => this.#handler.close(this, error));
   }
 
   /** Brings the selector's interest in line with what this connection can do now. */
-  #watch(): OSError | undefined {
+  #watch(level = 0): OSError | undefined {
     if (this.#is & CLOSED) return;
+    const { poller, edge } = this.#engine;
     const wanted = (this.#is & (PAUSED | PEER_ENDED | CONNECTING) ? 0 : EVENT_READ) |
       (this.#queue || this.#is & CONNECTING ? EVENT_WRITE : 0);
-    if (wanted === this.#interest) return;
-    const { poller } = this.#engine;
-    const before = this.#interest;
-    this.#interest = wanted;
-    try {
-      if (wanted === 0) poller.unregister(this.#fd);
-      else if (before === 0) poller.register(this.#fd, wanted, this);
-      else poller.modify(this.#fd, wanted, this);
-    } catch (error) {
-      this.#interest = 0;
-      const failure = asOSError(error, poller.name);
-      this.#fail(failure);
-      return failure;
+    if (!(this.#is & LEVEL) && (level || this.#queue && !(this.#is & CONNECTING))) {
+      this.#is |= LEVEL;
+      this.#unwatch(); // how it is watched is said when it is registered
     }
+    const before = this.#interest;
+    if (wanted === before) return;
+    this.#interest = wanted;
+    const options = this.#is & LEVEL ? undefined : edge;
+    const failure = changeInterest(poller, this.#fd, before, wanted, this, options);
+    if (!failure) return;
+    this.#interest = 0;
+    this.#fail(failure);
+    return failure;
+  }
+
+  #unwatch(): void {
+    if (this.#interest !== 0) this.#engine.poller.unregister(this.#fd);
+    this.#interest = 0;
   }
 }

@@ -19,6 +19,7 @@ import {
   EPOLLONESHOT,
   EPOLLOUT,
   EPOLLPRI,
+  EPOLLRDHUP,
   epollWaitPrecise,
   replaceFd,
 } from "../sys/linux.ts";
@@ -129,6 +130,9 @@ export class EpollSelector<T = unknown> extends BaseSelector<T> {
     const { modes } = registration;
     event[0] = (events & EVENT_READ ? EPOLLIN : 0) | (events & EVENT_WRITE ? EPOLLOUT : 0) |
       (modes === 0 ? 0 : modeBits(modes));
+    // Data and an end that come together are one edge, and only this bit tells of the end.
+    const tell = modes & EDGE && events & EVENT_READ && !(modes & EXCLUSIVE); // which does not allow it
+    if (tell) event[0] |= EPOLLRDHUP;
     event[FD] = registration.fd;
     event[GENERATION] = registration.generation;
     return epoll_ctl(epfd, operation, registration.fd, this.#change.pointer);

@@ -1,4 +1,5 @@
 /** A closed loop: each reply makes room for the next message. */
+import { now as clock } from "../sys/clock.ts";
 import type { Peer } from "./flow.ts";
 import type { Outlet, Pump } from "./pump.ts";
 
@@ -10,6 +11,8 @@ export class ClosedLoop implements Pump {
   readonly #outlet: Outlet;
   readonly #pipeline: number;
   readonly #paced: boolean;
+  #waiting: Peer[] = [];
+  #spare: Peer[] = [];
   #running = false;
   #stopping = false;
 
@@ -31,13 +34,28 @@ export class ClosedLoop implements Pump {
   }
 
   /** Keeps the pipeline full, with one system call for all messages that there is room for. */
-  ready(peer: Peer, now: number): void {
+  ready(peer: Peer): void {
     if (!this.#running || !peer.state.opened || peer.closed) return;
     if (!this.#paced) return this.#fillUnpaced(peer);
+    if (this.#waiting.push(peer) === 1) this.#outlet.engine.defer(this.#sendAll);
+  }
+
+  readonly #sendAll = (): void => {
+    const peers = this.#waiting;
+    this.#waiting = this.#spare;
+    this.#spare = peers;
+    for (let i = 0; i < peers.length; i++) this.#fill(peers[i]!);
+    peers.length = 0;
+  };
+
+  #fill(peer: Peer): void {
+    if (peer.closed) return;
     const flow = peer.state;
     const room = this.#stopping ? 0 : Math.min(this.#pipeline - flow.inFlight, flow.left);
-    if (room > 0) this.#outlet.send(peer, room, now, now);
-    else if (flow.inFlight === 0) this.#outlet.exhausted(peer);
+    if (room > 0) {
+      const now = clock();
+      this.#outlet.send(peer, room, now, now);
+    } else if (flow.inFlight === 0) this.#outlet.exhausted(peer);
   }
 
   #fillUnpaced(peer: Peer): void {
@@ -45,10 +63,10 @@ export class ClosedLoop implements Pump {
     for (let budget = UNPACED_BUDGET; budget > 0; budget--) {
       if (peer.closed || flow.finished || peer.queued > 0) return; // `writable` goes on
       if (this.#stopping || flow.left <= 0) return this.#outlet.exhausted(peer);
-      const now = performance.now();
+      const now = clock();
       this.#outlet.send(peer, 1, now, now);
     }
-    this.#outlet.after(0, () => this.#fillUnpaced(peer));
+    this.#outlet.engine.after(0, () => this.#fillUnpaced(peer));
   }
 
   gone(): void {}

@@ -1,6 +1,7 @@
 /** The load of a generator thread: connections driven on an engine, in a closed or an open loop. */
 import { Bag, type Engine, type Handler } from "../engine/mod.ts";
 import type { OSError } from "../net/mod.ts";
+import { now as clock } from "../sys/clock.ts";
 import type { Loop, TlsEndpoint } from "../tls/mod.ts";
 import { type Dial, dialer } from "./dial.ts";
 import { Fleet } from "./fleet.ts";
@@ -95,7 +96,7 @@ export class Load implements Handler<Flow> {
   }
 
   #connect(slot: number): void {
-    const now = performance.now();
+    const now = clock();
     const first = this.slots.first(slot);
     const left = this.slots.left(slot);
     const replies = this.#traffic.replies(this.#firstNumber + slot, first);
@@ -105,7 +106,7 @@ export class Load implements Handler<Flow> {
 
   open(peer: Peer): void {
     const flow = peer.state;
-    const now = performance.now();
+    const now = clock();
     flow.opened = true;
     this.#exhausted = 0;
     this.tally.connect.record(now - flow.startedAt);
@@ -118,7 +119,7 @@ export class Load implements Handler<Flow> {
   data(peer: Peer, bytes: Uint8Array): void {
     if (!this.paced) return;
     const flow = peer.state;
-    const now = performance.now();
+    const now = clock();
     const { replies } = flow;
     const wasBroken = replies.broken;
     const complete = replies.take(bytes, flow.sentMessages);
@@ -161,12 +162,8 @@ export class Load implements Handler<Flow> {
   }
 
   writable(peer: Peer): void {
-    const now = peer.state.progressAt = performance.now();
+    const now = peer.state.progressAt = clock();
     if (!this.paced || this.#open) this.pump.ready(peer, now);
-  }
-
-  after(ms: number, callback: () => void): void {
-    this.engine.after(ms, callback);
   }
 
   exhausted(peer: Peer): void {
@@ -188,7 +185,7 @@ export class Load implements Handler<Flow> {
   #leave(peer: Peer): void {
     const flow = peer.state;
     flow.leaving = true;
-    flow.progressAt = performance.now();
+    flow.progressAt = clock();
     this.pump.gone(peer);
     this.slow.ask();
     peer.end();

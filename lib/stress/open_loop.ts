@@ -3,6 +3,7 @@
  * leaves as soon as it can, and its latency counts from when it was due; so a target that stalls can't
  * hide it ("coordinated omission", Gil Tene).
  */
+import { now as clock } from "../sys/clock.ts";
 import type { Peer } from "./flow.ts";
 import type { Outlet, Pump } from "./pump.ts";
 import type { Recorder } from "./recorder.ts";
@@ -115,7 +116,7 @@ export class OpenLoop implements Pump {
       const { length } = this.#open;
       if (length === 0 || this.#startedAt === Infinity) return; // `ready` goes on
       const due = this.#startedAt + this.#schedule.timeOf(this.#next);
-      const now = performance.now();
+      const now = clock();
       if (due > now) return this.#wait(due - now);
       this.#next++;
       this.#lags.lag.record(now - due);
@@ -130,7 +131,7 @@ export class OpenLoop implements Pump {
   #wait(ms: number): void {
     if (this.#timed || ms === Infinity) return;
     this.#timed = true;
-    this.#outlet.after(ms, () => {
+    this.#outlet.engine.after(ms, () => {
       this.#timed = false;
       this.#send();
     });

@@ -17,6 +17,19 @@ function mix(x: number): number {
   return x ^ (x >>> 16);
 }
 
+/**
+ * Writes `mix` of `count` numbers in a row to `words`, from `at` on. It is written out, as a call for each
+ * word is more than compilers inline where this is called from.
+ */
+function mixAll(words: Int32Array, at: number, count: number, first: number, mask: number): void {
+  for (let i = 0; i < count; i++) {
+    let x = (first + i) | 0;
+    x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
+    x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
+    words[at + i] = x ^ (x >>> 16) ^ mask;
+  }
+}
+
 /** The inverse of `mix`. */
 function unmix(x: number): number {
   x = Math.imul(x ^ (x >>> 16), 0x43021123);
@@ -56,6 +69,7 @@ export class Oracle {
   readonly #stride: number;
   #sent = new Scratch(4000);
   #expected = new Scratch(4000);
+  readonly #recent = new RecentlySent();
 
   constructor(seed: number, connections: number, transform: Transform = "echo", size = 1) {
     this.size = size;
@@ -77,30 +91,52 @@ export class Oracle {
 
   /** Bytes that a connection sends. The view is valid until the next call. */
   sent(connection: number, offset: number, length: number): Uint8Array {
+    const recent = this.#recent;
+    if (length <= KEPT_BYTES) {
+      const place = recent.place(connection, offset, length);
+      this.#fill(recent.words, place, connection, offset, length, false);
+      return recent.view(connection);
+    }
     if (!this.#sent.holds(length)) this.#sent = new Scratch(length);
-    return this.#fill(this.#sent, connection, offset, length, false);
+    this.#fill(this.#sent.words, 0, connection, offset, length, false);
+    return this.#sent.view(offset & 3, length);
   }
 
   /** Bytes that it must receive. The view is valid until the next call. */
   expected(connection: number, offset: number, length: number): Uint8Array {
+    const upper = this.transform === "upper";
+    if (!upper && this.#recent.has(connection, offset, length)) {
+      return this.#recent.view(connection);
+    }
     if (!this.#expected.holds(length)) this.#expected = new Scratch(length);
-    return this.#fill(this.#expected, connection, offset, length, this.transform === "upper");
+    this.#fill(this.#expected.words, 0, connection, offset, length, upper);
+    return this.#expected.view(offset & 3, length);
   }
 
-  #fill(out: Scratch, connection: number, offset: number, length: number, upper: boolean) {
+  /** Makes the words that hold the bytes, from `words[at]` on. */
+  #fill(
+    words: Int32Array,
+    at: number,
+    connection: number,
+    offset: number,
+    length: number,
+    upper: boolean,
+  ): void {
     const first = Math.floor(offset / 4);
-    const count = Math.floor((offset + length + 3) / 4) - first;
-    const { words } = out;
-    for (let done = 0; done < count;) {
-      const epoch = Math.floor((first + done) / this.#stride);
-      const within = (first + done) - epoch * this.#stride;
-      const run = Math.min(count - done, this.#stride - within);
-      const mask = epoch === 0 ? 0 : mix(epoch);
-      let counter = (this.#seed + connection * this.#stride + within) | 0;
-      for (const end = done + run; done < end; done++) words[done] = mix(counter++) ^ mask;
+    const count = (Math.floor((offset + length + 3) / 4) - first) | 0;
+    const start = (this.#seed + Math.imul(connection, this.#stride)) | 0;
+    if (first + count <= this.#stride) mixAll(words, at, count, (start + first) | 0, 0);
+    else {
+      for (let done = 0; done < count;) {
+        const epoch = Math.floor((first + done) / this.#stride);
+        const within = (first + done) - epoch * this.#stride;
+        const run = Math.min(count - done, this.#stride - within);
+        mixAll(words, at + done, run, (start + within) | 0, epoch === 0 ? 0 : mix(epoch));
+        done += run;
+      }
     }
-    if (upper) { for (let i = 0; i < count; i++) words[i] = upperWord(words[i]!); }
-    return out.view(offset - first * 4, length);
+    if (!upper) return;
+    for (let i = at; i < at + count; i++) words[i] = upperWord(words[i]!);
   }
 
   /**
@@ -172,6 +208,46 @@ class Scratch {
   /** Messages have few lengths, so the views of short ones are kept: making one costs more than its use. */
   view(start: number, length: number): Uint8Array {
     if (length > 1024) return new Uint8Array(this.#buffer, start, length);
-    return this.#views[length * 4 + start] ??= new Uint8Array(this.#buffer, start, length);
+    // As whole numbers: with others, which they may have been made of, the access is a slow one.
+    return this.#views[(length * 4 + start) | 0] ??= new Uint8Array(this.#buffer, start, length);
+  }
+}
+
+/** The longest message that is kept until its reply is here, and how many are kept: a power of 2. */
+const KEPT_BYTES = 120;
+const LINES = 256;
+/** Words for each, with room for any alignment. */
+const LINE_WORDS = 32;
+
+/** The latest messages of some connections: what was made to be sent need not be made again to be expected. */
+class RecentlySent {
+  readonly words: Int32Array = new Int32Array(LINES * LINE_WORDS);
+  readonly #connections: Int32Array = new Int32Array(LINES).fill(-1);
+  readonly #offsets: Float64Array = new Float64Array(LINES);
+  readonly #views: Uint8Array[] = Array.from({ length: LINES }, () => new Uint8Array(0));
+
+  /** Where to make a message, as an index of `words`. It is kept until another one needs the place. */
+  place(connection: number, offset: number, length: number): number {
+    const line = connection & (LINES - 1);
+    this.#connections[line] = connection;
+    this.#offsets[line] = offset;
+    const start = line * LINE_WORDS * 4 + (offset & 3);
+    const view = this.#views[line]!;
+    if (view.length !== length || view.byteOffset !== start) {
+      this.#views[line] = new Uint8Array(this.words.buffer, start, length);
+    }
+    return line * LINE_WORDS;
+  }
+
+  /** Whether these very bytes are kept. */
+  has(connection: number, offset: number, length: number): boolean {
+    const line = connection & (LINES - 1);
+    return this.#connections[line] === connection && this.#offsets[line] === offset &&
+      this.#views[line]!.length === length;
+  }
+
+  /** The bytes of the connection's message. */
+  view(connection: number): Uint8Array {
+    return this.#views[connection & (LINES - 1)]!;
   }
 }

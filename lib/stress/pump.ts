@@ -1,14 +1,15 @@
 /** When messages are sent: what a closed and an open loop have in common. */
+import type { Engine } from "../engine/mod.ts";
 import type { Peer } from "./flow.ts";
 
 /** What a pump may do with a connection. */
 export interface Outlet {
+  /** The loop that it is part of. */
+  readonly engine: Pick<Engine, "after" | "defer">;
   /** Sends messages now that were due at `due`. */
   send(peer: Peer, count: number, now: number, due: number): void;
   /** Nothing more is to be sent on a connection, and all replies are here. */
   exhausted(peer: Peer): void;
-  /** Calls back in `ms` milliseconds or later. */
-  after(ms: number, callback: () => void): void;
 }
 
 /** Decides when messages are sent. */

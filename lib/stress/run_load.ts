@@ -13,7 +13,7 @@ export async function runLoad(
   warmUp(data.plan, (warming, engine, ignore) => new Load(warming, engine).run(ignore));
   const { clientSelector: selector, tls: options } = data.plan;
   const tls = options && tlsClient(options);
-  const engine = createEngine({ selector, counters: new Counters(data.counters) });
+  const engine = createEngine({ selector, counters: new Counters(data.counters), edge: true });
   const result = await alternate(new Load(data, engine, tls).run(post), engine, tls);
   tls?.free();
   post({ type: "result", result });

@@ -15,7 +15,7 @@ import type { Recorder } from "./recorder.ts";
 import type { TimelineRow } from "./result.ts";
 import { rateProfile } from "./schedule.ts";
 import { RECORDERS, RECORDERS_BYTES } from "./tally.ts";
-import { Intervals, type Progress, progressOf, recorded, type Shared } from "./watch.ts";
+import { Intervals, type Progress, progressOf, recorded, Rehearsal, type Shared } from "./watch.ts";
 
 /** Starts a thread of a role; main.ts provides it, because Workers can only be started there. */
 export interface SpawnLoad {
@@ -46,6 +46,8 @@ export class Run {
   readonly #intervals: Intervals;
   #interrupted = false;
   #countingSince = 0;
+  #rehearsal: Rehearsal | undefined = new Rehearsal();
+  #watching: ReturnType<typeof setTimeout> | undefined;
 
   constructor(plan: Plan) {
     this.plan = plan;
@@ -66,7 +68,7 @@ export class Run {
         if (!this.#interrupted) this.#command(LOAD_COMMAND.go);
       });
     });
-    const watching = this.#watch();
+    this.#watch();
     try {
       const ended = await Promise.allSettled(threads);
       return ended.map((thread) => {
@@ -74,7 +76,7 @@ export class Run {
         return thread.value;
       });
     } finally {
-      clearInterval(watching);
+      clearTimeout(this.#watching);
       this.#lastInterval();
       for (const wakeFd of this.#wakeFds.splice(0)) closeFd(wakeFd);
     }
@@ -126,23 +128,28 @@ export class Run {
   }
 
   /** Adds a row to the timeline for each second in which messages count. */
-  #watch(): ReturnType<typeof setInterval> {
-    return setInterval(() => {
-      const now = performance.now();
-      if (this.#countingSince === 0) {
-        if (!this.#intervals.counting) return;
-        this.#countingSince = now;
-        this.#intervals.begin(now);
-      } else if (now - this.#countingSince >= (this.timeline.length + 1) * INTERVAL_MS) {
-        this.timeline.push(this.#intervals.next(now));
-      }
-    }, LOOK_MS);
+  #watch(): void {
+    const now = performance.now();
+    if (this.#countingSince > 0) this.timeline.push(this.#intervals.next(now));
+    else if (this.#intervals.counting) {
+      this.#countingSince = now;
+      this.#intervals.begin(now);
+      this.#rehearsal = undefined;
+    } else this.#rehearsal?.next();
+    // No more often than there is something to do: the generator may have the same CPU.
+    const wait = this.#countingSince === 0 ? LOOK_MS : Math.max(0, this.#intervalEnd - now);
+    this.#watching = setTimeout(() => this.#watch(), wait);
+  }
+
+  /** When the next interval is over. */
+  get #intervalEnd(): number {
+    return this.#countingSince + (this.timeline.length + 1) * INTERVAL_MS;
   }
 
   #lastInterval(): void {
     if (this.#countingSince === 0) return;
     const now = performance.now();
-    const rest = now - this.#countingSince - this.timeline.length * INTERVAL_MS;
+    const rest = now - this.#intervalEnd + INTERVAL_MS;
     if (rest >= SHORTEST_MS) this.timeline.push(this.#intervals.next(now));
   }
 

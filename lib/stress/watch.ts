@@ -1,9 +1,9 @@
 /** Looking at a run while it goes on: what its threads count in shared memory, an interval at a time. */
-import { COUNTER, type Counters } from "../engine/mod.ts";
+import { COUNTER, Counters } from "../engine/mod.ts";
 import type { Plan } from "./plan.ts";
 import { Recorder } from "./recorder.ts";
 import type { TimelineRow } from "./result.ts";
-import { PROGRESS, RECORDERS } from "./tally.ts";
+import { PROGRESS, RECORDERS, RECORDERS_BYTES } from "./tally.ts";
 
 /** What a thread shares. */
 export interface Shared {
@@ -133,6 +133,30 @@ export class Intervals {
       latency: recorded(this.#threads, RECORDERS.latency, this.#past?.latency),
       corrected: recorded(this.#threads, RECORDERS.corrected, this.#past?.corrected),
     };
+  }
+}
+
+/**
+ * Makes rows of invented figures, to be called now and then before a run: when its first row is due, the code
+ * is compiled, and takes no time from a generator that has the same CPU.
+ */
+export class Rehearsal {
+  readonly #intervals: Intervals;
+  readonly #recorders: Recorder[];
+  #now = 0;
+
+  constructor() {
+    const recorders = new SharedArrayBuffer(RECORDERS_BYTES);
+    this.#recorders = Object.values(RECORDERS).map((which) => new Recorder(recorders, which));
+    this.#intervals = new Intervals([{ counters: new Counters(), recorders }], true);
+    this.#intervals.begin(0);
+  }
+
+  next(): void {
+    for (const recorder of this.#recorders) {
+      for (let ms = 0.01; ms < 1000; ms *= 1.1) recorder.record(ms);
+    }
+    this.#intervals.next(this.#now += 1000);
   }
 }
 

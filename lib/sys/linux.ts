@@ -12,6 +12,7 @@ import { absent, LIBC, system } from "./system.ts";
 export const EPOLLIN = 0x001;
 export const EPOLLPRI = 0x002;
 export const EPOLLOUT = 0x004;
+export const EPOLLRDHUP = 0x2000;
 export const EPOLLEXCLUSIVE: number = 1 << 28;
 export const EPOLLONESHOT: number = 1 << 30;
 export const EPOLLET: number = 1 << 31;

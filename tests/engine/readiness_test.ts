@@ -5,7 +5,13 @@ import { availableSelectors } from "../../lib/selectors/mod.ts";
 import { engineContract } from "../contracts/engine.ts";
 
 for (const { name, available } of availableSelectors()) {
-  if (available) engineContract(name, (options) => createEngine({ ...options, selector: name }));
+  if (!available) continue;
+  engineContract(name, (options) => createEngine({ ...options, selector: name }));
+  if (name !== "epoll") continue;
+  engineContract(
+    "epoll, edge-triggered",
+    (options) => createEngine({ ...options, selector: name, edge: true }),
+  );
 }
 
 describe("createEngine", () => {

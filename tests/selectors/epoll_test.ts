@@ -8,8 +8,10 @@ import {
   NotRegisteredError,
   PollSelector,
 } from "../../lib/selectors/mod.ts";
+import { EPOLLRDHUP } from "../../lib/sys/linux.ts";
 import { c } from "../../lib/sys/posix.ts";
-import { Descriptor, duplicate, encode, ownership, thrownBy } from "../support/sockets.ts";
+import { Descriptor, duplicate, encode, ownership, tcpPair, thrownBy } from "../support/sockets.ts";
+import { settles } from "../support/waiting.ts";
 
 const F_GETFD = 1, FD_CLOEXEC = 1;
 
@@ -33,6 +35,28 @@ describe("EpollSelector", () => {
     own(new Descriptor(c.dup2(other.fileno(), fd)));
     expect(thrownBy(() => selector.modify(fd, EVENT_WRITE)).code).toBe("ENOENT");
     expect(selector.getMap().size).toBe(0);
+  });
+
+  it("edge: the raw bits tell of an end that came together with data, EPOLLRDHUP", () => {
+    const [selector, a, b] = own(new EpollSelector(), ...tcpPair());
+    const bitsOf = (modes: { edge?: boolean; exclusive?: boolean }) => {
+      let bits = 0;
+      selector.register(a, EVENT_READ, undefined, modes);
+      expect(selector.dispatch(1000, (_, events, raw) => {
+        expect(events).toBe(EVENT_READ);
+        bits = raw;
+      })).toBe(1);
+      selector.unregister(a);
+      return bits;
+    };
+    b.send(encode("the last words"));
+    expect(bitsOf({ edge: true }) & EPOLLRDHUP).toBe(0);
+    b.shutdown("write");
+    settles(() => bitsOf({ edge: true }) & EPOLLRDHUP, EPOLLRDHUP);
+    expect(bitsOf({ edge: true }) & EPOLLRDHUP).toBe(EPOLLRDHUP);
+    // The kernel refuses it together with EPOLLEXCLUSIVE (epoll_ctl(2)).
+    expect(bitsOf({ edge: true, exclusive: true }) & EPOLLRDHUP).toBe(0);
+    expect(bitsOf({}) & EPOLLRDHUP).toBe(0);
   });
 
   it("fileno() is readable for another selector when something is ready", () => {

@@ -1,0 +1,14 @@
+/** What a connection of the readiness engine is, as bits: a field for each would be 8 bytes. */
+
+export const CONNECTING = 1;
+/** By its handler: it receives nothing. */
+export const PAUSED = 2;
+/** The peer has sent FIN. */
+export const PEER_ENDED = 4;
+/** FIN goes out when the queue is empty. */
+export const ENDING = 8;
+export const CLOSED = 16;
+/** It is not, or no longer, watched edge-triggered: something may have been left undone. */
+export const LEVEL = 32;
+/** With both, nothing more can happen to it. */
+export const OVER: number = PEER_ENDED | ENDING;

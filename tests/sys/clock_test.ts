@@ -1,0 +1,32 @@
+// The generator's clock: it must be the runtime's own, as times of both are compared.
+import { describe, expect, it } from "bun:test";
+import { now } from "../../lib/sys/clock.ts";
+
+describe("now()", () => {
+  it("is between two readings of performance.now(), within a hundredth of a millisecond", () => {
+    let closest = Infinity;
+    for (let i = 0; i < 10_000; i++) {
+      const before = performance.now();
+      const time = now();
+      const after = performance.now();
+      // A preemption in between makes one reading useless, so the best of many counts.
+      closest = Math.min(closest, Math.max(before - time, time - after));
+    }
+    expect(closest).toBeLessThan(0.01);
+  });
+
+  it("never goes back, and goes on as fast", async () => {
+    const [start, reference] = [now(), performance.now()];
+    let last = start;
+    for (let i = 0; i < 100_000; i++) {
+      const time = now();
+      if (time < last) expect(time).toBeGreaterThanOrEqual(last);
+      last = time;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const [end, until] = [now(), performance.now()];
+    expect(end - start).toBeGreaterThan(49);
+    expect(until - reference - (end - start)).toBeLessThan(25); // a preemption between the readings
+    expect(until - reference - (end - start)).toBeGreaterThan(-25);
+  });
+});
