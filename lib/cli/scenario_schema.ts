@@ -118,6 +118,7 @@ const scenario = {
   expect: v.optional(checked("what must come back, such as echo or /regex/", parseExpectation)),
   pipeline: v.optional(count),
   rate: v.optional(rate),
+  tick: v.optional(duration),
   "connect-rate": v.optional(rate),
   ramp: v.optional(duration),
   hold: v.optional(yes),

@@ -86,6 +86,10 @@ export function stressCommand(spawn: Spawn & SpawnLoad, done: (code: number) => 
       option("-r, --rate <rate>", "open loop: messages a second, on schedule whatever comes back")
         .argParser(rate),
     )
+    .addOption(
+      option("--tick <dur>", "with --rate: messages are due together, this often (for less CPU)")
+        .argParser(duration).default(0, "off"),
+    )
     .addOption(option("--connect-rate <rate>", "connects a second").argParser(rate))
     .addOption(
       option("--ramp <dur>", "begin connections, and raise --rate, over this time")

@@ -42,6 +42,7 @@ export interface RunSettings extends
   /** Null for no limit of time. */
   readonly duration: number | null;
   readonly ramp: number;
+  readonly tick: number;
   readonly warmup: number;
   /** Processes that share the load, each with its workers; one is this process. */
   readonly processes?: number | undefined;
@@ -131,7 +132,7 @@ export async function runSession(
 
 /** The plan of a run, for its threads. */
 export function planOf(settings: RunSettings, target: Target): Plan {
-  const { duration, ramp, warmup, timeout, seed, tls, ...same } = settings;
+  const { duration, ramp, tick, warmup, timeout, seed, tls, ...same } = settings;
   const { target: _target, unix: _unix, processes: _processes, ...more } = same;
   const { selector: _selector, service: _service, serverWorkers: _workers, ...plan } = more;
   return {
@@ -139,6 +140,7 @@ export function planOf(settings: RunSettings, target: Target): Plan {
     target,
     durationMs: duration,
     rampMs: ramp,
+    tickMs: tick,
     warmupMs: warmup,
     timeoutMs: timeout,
     seed: seed ?? Math.floor(Math.random() * 2 ** 32),

@@ -21,6 +21,7 @@ export interface RunOptions {
   readonly expect: string;
   readonly pipeline?: number | undefined;
   readonly rate?: number | undefined;
+  readonly tick: number;
   readonly connectRate?: number | undefined;
   readonly ramp: number;
   readonly hold?: true | undefined;
@@ -61,6 +62,9 @@ export function readSettings(options: RunOptions, given: ReadonlySet<string>): R
     if (options[name] <= 0) throw new UsageError(`option '--${name}' must be more than 0`);
   }
   if (options.size < 1) throw new UsageError("option '--size' must be at least 1 byte");
+  if (given.has("tick") && !["rate", "findRate", "scenario"].some((name) => given.has(name))) {
+    throw new UsageError("'--tick' is for a schedule, as '--rate' makes one");
+  }
   // A count is not cut short by a time that nobody asked for.
   const untimed = options.messages !== undefined && !given.has("duration");
   const settings: RunSettings = {
@@ -73,6 +77,7 @@ export function readSettings(options: RunOptions, given: ReadonlySet<string>): R
     expect: asUsage("--expect", () => parseExpectation(options.expect)),
     pipeline: options.pipeline ?? null,
     rate: options.rate ?? null,
+    tick: options.tick,
     stages: [],
     connectRate: options.connectRate ?? null,
     ramp: options.ramp,

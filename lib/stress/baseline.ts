@@ -51,6 +51,7 @@ const SAME: readonly [key: string, option: string][] = [
   ["expect", "--expect"],
   ["pipeline", "--pipeline"],
   ["rate", "--rate"],
+  ["tickMs", "--tick"],
   ["stages", "stages of --scenario"],
   ["connectRate", "--connect-rate"],
   ["rampMs", "--ramp"],
@@ -61,7 +62,15 @@ const SAME: readonly [key: string, option: string][] = [
 
 /** What a setting is when a result says nothing of it. */
 const ABSENT: Readonly<Record<string, unknown>> = {
-  ...{ message: null, pipeline: null, rate: null, stages: [], connectRate: null, rampMs: 0 },
+  ...{
+    message: null,
+    pipeline: null,
+    rate: null,
+    tickMs: 0,
+    stages: [],
+    connectRate: null,
+    rampMs: 0,
+  },
   ...{ hold: false, messagesPerConnection: null, tls: false },
 };
 

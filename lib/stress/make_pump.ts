@@ -19,6 +19,6 @@ export function createPump(outlet: Outlet, data: LoadData, lags: Lags): Pump {
   }
   const most = messages === null ? Infinity : shareOf(messages, connections, first, first + count);
   const phase = (part.index + worker / workers) / part.of;
-  const schedule = new Schedule(profile, count / connections, phase);
+  const schedule = new Schedule(profile, count / connections, phase, plan.tickMs);
   return new OpenLoop(outlet, schedule, lags, pipeline ?? Infinity, most);
 }

@@ -45,6 +45,8 @@ export interface Plan {
   readonly pipeline: number | null;
   /** Open loop: messages a second over all connections; null in a closed loop. */
   readonly rate: number | null;
+  /** Messages of an open loop are due together, at multiples of this time; 0 for each at its own. */
+  readonly tickMs: number;
   /** How the rate or the number of connections changes; empty for a run that is always the same. */
   readonly stages: readonly Stage[];
   /** Connects a second over all threads; null for as fast as they come. */

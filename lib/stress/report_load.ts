@@ -52,6 +52,7 @@ export function describeLoad(result: StressResult, { count, size, duration }: Fo
   if (plan.messagesPerConnection) {
     words.push(`connected anew after every ${plural(plan.messagesPerConnection, "message")}`);
   }
+  if (plan.tickMs) words.push(`due together every ${duration(plan.tickMs)}`);
   if (plan.connectRate) words.push(`${count(plan.connectRate)} connects/s`);
   if (plan.rampMs) words.push(`begun within ${duration(plan.rampMs)}`);
   words.push(`${result.duration_s.toFixed(2)} s`);

@@ -46,6 +46,9 @@ export function valueAt(profile: readonly Segment[], ms: number): number {
   return profile.at(-1)?.to ?? 0;
 }
 
+/** Of a tick, or of a message: what a computed time may be off by, and still be meant to be on it. */
+const FUZZ = 1e-6;
+
 /** A segment in milliseconds, with how many messages of all threads are due before and after it. */
 interface Piece {
   readonly start: number;
@@ -61,12 +64,16 @@ export class Schedule {
   readonly #pieces: Piece[] = [];
   readonly #share: number;
   readonly #phase: number;
+  /** Messages are due together, at multiples of this time; 0 for each at its own. */
+  readonly tickMs: number;
 
   /**
    * Of a rate of messages a second. `share` of all messages are this thread's; `phase`, from 0 to below
-   * 1, shifts them, so that threads do not send at the same moments.
+   * 1, shifts them, so that threads do not send at the same moments. With a tick, in milliseconds,
+   * they wait for the next one.
    */
-  constructor(profile: readonly Segment[], share: number, phase: number) {
+  constructor(profile: readonly Segment[], share: number, phase: number, tickMs = 0) {
+    this.tickMs = tickMs;
     this.#share = share;
     this.#phase = phase;
     let start = 0;
@@ -82,6 +89,11 @@ export class Schedule {
 
   /** When message `index` is due, in milliseconds from the start; Infinity when it never is. */
   timeOf(index: number): number {
+    const time = this.#ownTimeOf(index);
+    return this.tickMs > 0 ? Math.ceil(time / this.tickMs - FUZZ) * this.tickMs : time;
+  }
+
+  #ownTimeOf(index: number): number {
     const number = (index + this.#phase) / this.#share;
     for (const { start, before, after, from, slope } of this.#pieces) {
       if (number >= after) continue;
@@ -95,13 +107,24 @@ export class Schedule {
 
   /** How many messages are due before a time. */
   dueBefore(ms: number): number {
+    if (this.tickMs === 0) return Math.max(0, Math.ceil(this.#numberAt(ms)));
+    // The last tick before it has taken all messages whose own time is not later.
+    const tick = Math.ceil(ms / this.tickMs - FUZZ) - 1;
+    if (tick < 0) return 0;
+    const due = Math.floor(this.#numberAt(tick * this.tickMs) + FUZZ) + 1;
+    const all = Math.ceil((this.#pieces.at(-1)?.after ?? 0) * this.#share - this.#phase);
+    return Math.max(0, Math.min(due, all)); // a message on the very end of the profile is not part of it
+  }
+
+  /** The message, with a fraction, whose own time this is. */
+  #numberAt(ms: number): number {
     let due = 0;
     for (const { start, before, length, from, slope } of this.#pieces) {
       if (ms < start) break;
       const x = Math.min(ms - start, length);
       due = before + from * x + slope * x * x / 2;
     }
-    return Math.max(0, Math.ceil(due * this.#share - this.#phase));
+    return due * this.#share - this.#phase;
   }
 }
 

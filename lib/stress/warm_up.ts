@@ -4,6 +4,7 @@ import { Socket } from "../net/mod.ts";
 import { closeFd } from "../sys/posix.ts";
 import type { Loop } from "../tls/mod.ts";
 import { LOAD_COMMAND, type LoadData, type LoadMessage, type Plan } from "./plan.ts";
+import { rateProfile } from "./schedule.ts";
 import { RECORDERS_BYTES } from "./tally.ts";
 
 /**
@@ -13,6 +14,8 @@ import { RECORDERS_BYTES } from "./tally.ts";
  */
 const ROUNDS = 5;
 const ROUND_MS = 120;
+/** The same for a schedule, which leaves time to compile. */
+const OPEN_ROUND_MS = 40;
 /** A short run has a shorter one: in all this share of its time. */
 const SHARE = 0.6;
 /** Where no time is given, as with `-n`. */
@@ -93,7 +96,8 @@ type RunLoad = (
  */
 export function warmUp(plan: Plan, run: RunLoad): void {
   if ((plan.messages !== null && plan.messages < WORTH_IT) || plan.size > MAX_SIZE) return;
-  const ms = Math.min(ROUND_MS, (plan.durationMs ?? UNTIMED_MS) * SHARE / ROUNDS);
+  const most = rateProfile(plan).length > 0 ? OPEN_ROUND_MS : ROUND_MS;
+  const ms = Math.min(most, (plan.durationMs ?? UNTIMED_MS) * SHARE / ROUNDS);
   for (let round = 0; round < ROUNDS; round++) warmUpFor(ms, plan, run);
 }
 
@@ -118,7 +122,14 @@ function warmUpFor(ms: number, plan: Plan, run: RunLoad): void {
         ...plain,
         ...{ target: address, expect: { kind }, connections: CONNECTIONS, message: null },
         ...{ messages: null, durationMs: ms, timeoutMs: 1000, warmupMs: 0, rampMs: 0 },
-        ...{ rate: null, stages: [], hold: false, messagesPerConnection: null, sources: [] },
+        ...{
+          rate: null,
+          tickMs: 0,
+          stages: [],
+          hold: false,
+          messagesPerConnection: null,
+          sources: [],
+        },
         ...{ connectRate: null, reconnect: false },
       },
       ...{ first: 0, count: CONNECTIONS, worker: 0, workers: 1 },

@@ -12,7 +12,7 @@ import { TempDir } from "../support/files.ts";
 import { target } from "../stress/misbehaving.ts";
 
 const DEFAULTS: RunOptions = {
-  ...{ connections: 50, duration: 10_000, size: 64, expect: "echo", ramp: 0, warmup: 0 },
+  ...{ connections: 50, duration: 10_000, size: 64, expect: "echo", ramp: 0, tick: 0, warmup: 0 },
   ...{ timeout: 5000, workers: 1, clientSelector: "auto", selector: "auto", service: "echo" },
   serverWorkers: 1,
 };

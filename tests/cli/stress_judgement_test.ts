@@ -35,7 +35,7 @@ const few = ["-c", "2", "-n", "200"];
 
 /** The settings of a run without options. */
 const settings = readSettings({
-  ...{ connections: 50, duration: 10_000, size: 64, expect: "echo", ramp: 0, warmup: 0 },
+  ...{ connections: 50, duration: 10_000, size: 64, expect: "echo", ramp: 0, tick: 0, warmup: 0 },
   ...{ timeout: 5000, workers: 1, clientSelector: "auto", selector: "auto", service: "echo" },
   serverWorkers: 1,
 }, new Set());

@@ -70,6 +70,7 @@ describe("iomux refuses", () => {
       ["stress --expect bytes:x", /--expect.*number of bytes/],
       ["stress --expect /(/", /--expect.*cannot use \/\(\//],
       ["stress --rate 0", /--rate.*above 0/],
+      ["stress --tick 1ms", /'--tick' is for a schedule, as '--rate' makes one/],
       ["stress --rate 5q", /--rate.*not a rate/],
       ["stress --processes 0", /--processes.*between 1 and 256/],
       ["stress --workers 0", /--workers.*between 1 and 256/],

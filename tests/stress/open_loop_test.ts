@@ -2,7 +2,7 @@
 import { describe, expect, it } from "bun:test";
 import { startServe } from "../support/cli.ts";
 import { sleep } from "../support/waiting.ts";
-import { allAccountedFor, answering, stress } from "./misbehaving.ts";
+import { allAccountedFor, answering, stress, target } from "./misbehaving.ts";
 
 const few = ["-c", "4"];
 
@@ -73,6 +73,37 @@ describe("stress --rate", () => {
     // The area under the ramp: half of what the full rate would be.
     expect(Math.abs(result.generator.scheduled! - 1000) <= 40).toBe(true);
     expect(result.connections.established).toBe(4);
+  });
+
+  it("sends what is due together with --tick, in one write on each connection", async () => {
+    const chunks: number[] = [];
+    await using echo = await target(({ socket }) => {
+      socket.on("data", (chunk: Buffer) => {
+        chunks.push(chunk.length);
+        socket.write(chunk);
+      });
+    });
+    const args = ["-c", "2", "--rate", "1k", "--tick", "100ms", "-d", "1s"];
+    const { code, result } = await stress([echo.name, ...args]);
+    expect(code).toBe(0);
+    expect(Math.abs(result.generator.scheduled! - 1000) <= 110).toBe(true);
+    expect(result.messages.verified).toBe(result.messages.sent);
+    expect(result.messages.sent >= 800).toBe(true);
+    expect(result.config.tickMs).toBe(100);
+    // Ten ticks of fifty messages on each of two connections; a write may arrive in two pieces.
+    expect(chunks.filter((bytes) => bytes === 50 * 64).length >= 12).toBe(true);
+    expect(chunks.length <= 60).toBe(true);
+    // Nobody waits for a tick: messages are due at it.
+    expect(result.latency_corrected_us!.p50 < 50_000).toBe(true);
+  });
+
+  it("does not let --tick go beyond --pipeline, or beyond the number of messages", async () => {
+    const args = ["-c", "4", "--rate", "2k", "--tick", "50ms", "--pipeline", "3", "-n", "500"];
+    const { code, result } = await stress(args);
+    expect(code).toBe(0);
+    expect(result.messages).toMatchObject({ sent: 500, verified: 500 });
+    // A hundred are due at once, and only twelve have room: the others are late, and say so.
+    expect(result.latency_corrected_us!.p99 > result.latency_us.p50).toBe(true);
   });
 
   it("does not count what is due during --warmup", async () => {

@@ -12,6 +12,7 @@ import { allAccountedFor, stress, target } from "./misbehaving.ts";
 const settings = (change: Partial<RunSettings>): RunSettings => ({
   ...{ connections: 7, duration: 1000, messages: 100, size: 64, message: null },
   ...{ expect: { kind: "echo" }, pipeline: null, rate: 1000, stages: [], connectRate: 10, ramp: 0 },
+  ...{ tick: 0 },
   ...{ hold: false, messagesPerConnection: null, reconnect: false, warmup: 0, sources: [] },
   ...{ workers: 1, processes: 3, timeout: 1000, clientSelector: "auto", seed: null },
   ...{ selector: "auto", service: "echo", serverWorkers: 1 },

@@ -147,6 +147,7 @@ describe("the rows of a report", () => {
   const loads: [config: Record<string, unknown>, words: string][] = [
     [{ hold: true }, "one message each and then idle"],
     [{ messagesPerConnection: 1 }, "connected anew after every 1 message,"],
+    [{ tickMs: 1 }, "due together every 1.00 ms"],
     [{ connectRate: 2000, rampMs: 1500 }, "2,000 connects/s, begun within 1.50 s"],
     [{ warmupMs: 2000 }, "not counting 2.00 s of warm-up"],
     [{ message: "PING\\r\\n" }, 'message "PING\\r\\n"'],

@@ -65,6 +65,7 @@ export function sampleResult(
     config: {
       ...{ connections: 50, durationMs: seconds * 1000, messages: null, size: 64, message: null },
       ...{ expect: "echo", pipeline: open ? null : 1, rate: open ? 4200 : null },
+      tickMs: 0,
       ...{ stages: [], connectRate: null, rampMs: 0, hold: false, messagesPerConnection: null },
       ...{ reconnect: false, warmupMs: 0, sources: [], workers: 1, clientSelector: "auto" },
       ...{ timeoutMs: 5000, seed: 42 },

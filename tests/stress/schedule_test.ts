@@ -62,6 +62,29 @@ describe("Schedule", () => {
     }));
   });
 
+  it("has messages due at the next tick, and counted from then on", () => {
+    const ticks = fc.constantFrom(0.5, 1, 10, 33);
+    fc.assert(fc.property(profiles, shares, ticks, (profile, [share, phase], tickMs) => {
+      const exact = new Schedule(profile, share!, phase!);
+      const schedule = new Schedule(profile, share!, phase!, tickMs);
+      const times: number[] = [];
+      for (let i = 0; i < 300; i++) {
+        const [own, at] = [exact.timeOf(i), schedule.timeOf(i)];
+        if (own === Infinity) expect(at).toBe(Infinity);
+        if (own === Infinity) break;
+        expect(Math.abs(at / tickMs - Math.round(at / tickMs)) < 1e-9).toBe(true);
+        expect(at >= own - 1e-3 * tickMs && at < own + tickMs).toBe(true);
+        times.push(at);
+      }
+      // Between two ticks all of the last one are due, and none of the next.
+      const last = times.length === 300 ? times.at(-1)! : Infinity;
+      for (const at of new Set(times)) {
+        if (at >= last) break;
+        expect(schedule.dueBefore(at + tickMs / 2)).toBe(times.filter((time) => time <= at).length);
+      }
+    }));
+  });
+
   it("rises from nothing, rests, and never comes after an end at 0", () => {
     const schedule = new Schedule(
       [{ durationMs: 1000, from: 0, to: 10 }, { durationMs: 1000, from: 0, to: 0 }],
