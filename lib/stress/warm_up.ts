@@ -14,8 +14,8 @@ import { RECORDERS_BYTES } from "./tally.ts";
  */
 const ROUNDS = 5;
 const ROUND_MS = 120;
-/** The same for a schedule, which leaves time to compile. */
-const OPEN_ROUND_MS = 40;
+/** Messages a second in the rounds of an open loop: more than can be sent, and fewer. */
+const RATES = [100_000, 20_000];
 /** A short run has a shorter one: in all this share of its time. */
 const SHARE = 0.6;
 /** Where no time is given, as with `-n`. */
@@ -96,9 +96,11 @@ type RunLoad = (
  */
 export function warmUp(plan: Plan, run: RunLoad): void {
   if ((plan.messages !== null && plan.messages < WORTH_IT) || plan.size > MAX_SIZE) return;
-  const most = rateProfile(plan).length > 0 ? OPEN_ROUND_MS : ROUND_MS;
-  const ms = Math.min(most, (plan.durationMs ?? UNTIMED_MS) * SHARE / ROUNDS);
-  for (let round = 0; round < ROUNDS; round++) warmUpFor(ms, plan, run);
+  const open = rateProfile(plan).length > 0;
+  const ms = Math.min(ROUND_MS, (plan.durationMs ?? UNTIMED_MS) * SHARE / ROUNDS);
+  for (let round = 0; round < ROUNDS; round++) {
+    warmUpFor(ms, { ...plan, rate: open ? RATES[round % RATES.length]! : null }, run);
+  }
 }
 
 function warmUpFor(ms: number, plan: Plan, run: RunLoad): void {
@@ -122,14 +124,7 @@ function warmUpFor(ms: number, plan: Plan, run: RunLoad): void {
         ...plain,
         ...{ target: address, expect: { kind }, connections: CONNECTIONS, message: null },
         ...{ messages: null, durationMs: ms, timeoutMs: 1000, warmupMs: 0, rampMs: 0 },
-        ...{
-          rate: null,
-          tickMs: 0,
-          stages: [],
-          hold: false,
-          messagesPerConnection: null,
-          sources: [],
-        },
+        ...{ stages: [], hold: false, messagesPerConnection: null, sources: [] },
         ...{ connectRate: null, reconnect: false },
       },
       ...{ first: 0, count: CONNECTIONS, worker: 0, workers: 1 },
