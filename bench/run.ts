@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { generator } from "./sections/generator.ts";
 import { memory } from "./sections/memory.ts";
 import { scale } from "./sections/scale.ts";
+import { schedule } from "./sections/schedule.ts";
 import { selectors } from "./sections/selectors.ts";
 import { server } from "./sections/server.ts";
 import { startup } from "./sections/startup.ts";
@@ -31,6 +32,7 @@ Sections (all when none is named):
               10 to 10,000 idle descriptors, against C and Python
   scale       19,000 connections held by iomux stress, 60,000 over four processes,
               and 60,000 connects to one port: time, errors, memory of each
+  schedule    CPU time of iomux stress --rate for one message, against tcpkali
 
 Options:
   --rounds N          rounds of the server and generator sections (5); of the
@@ -59,6 +61,7 @@ const sections: Record<string, (context: Context) => Promise<Report>> = {
   tls,
   selectors,
   scale,
+  schedule,
 };
 
 class UsageError extends Error {}

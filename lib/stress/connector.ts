@@ -1,4 +1,5 @@
 /** The pace at which a thread connects, for the first time and anew. */
+import { now as clock } from "../sys/clock.ts";
 import type { Engine } from "../engine/mod.ts";
 
 /** Attempts that go on at the same time, at most. */
@@ -76,7 +77,7 @@ export class Connector {
 
   #onTime(): void {
     if (this.#waiting || this.#taken === this.#queue.length) return;
-    const now = performance.now();
+    const now = clock();
     // Time without anybody to connect is not made up for.
     this.#nextAt = Math.max(this.#nextAt, now - this.#everyMs);
     while (this.#nextAt <= now && this.#taken < this.#queue.length) {

@@ -1,4 +1,5 @@
 /** The connections of a thread: which are wanted, and what becomes of one that is gone. */
+import { now as clock } from "../sys/clock.ts";
 import type { Engine } from "../engine/mod.ts";
 import { Connector } from "./connector.ts";
 import type { Plan } from "./plan.ts";
@@ -120,7 +121,7 @@ export class Fleet {
 
   #follow(): void {
     if (this.#over) return;
-    this.#want(this.#at(performance.now() - this.#startedAt));
+    this.#want(this.#at(clock() - this.#startedAt));
     this.#engine.after(FOLLOW_MS, () => this.#follow());
   }
 }

@@ -1,4 +1,5 @@
 /** The connections that waited longest for a reply, and what the kernel knows of them. */
+import { now as clock } from "../sys/clock.ts";
 import type { TransportInfo } from "../engine/mod.ts";
 import type { SlowConnection } from "./result.ts";
 
@@ -47,7 +48,7 @@ export class SlowConnections {
   }
 
   #enter(peer: Observable, connection: number, ms: number): void {
-    const now = performance.now();
+    const now = clock();
     const entry = this.#place(connection);
     if (entry.connection === connection && entry.ms >= ms) return;
     const fresh = entry.peer === peer && entry.connection === connection &&
@@ -84,7 +85,7 @@ export class SlowConnections {
   ask(): void {
     if (!this.#pending) return;
     this.#pending = false;
-    this.#askedAt = performance.now();
+    this.#askedAt = clock();
     for (const entry of this.#entries) {
       if (entry.askedAt !== -Infinity || entry.peer === null || entry.peer.closed) continue;
       entry.info = entry.peer.transportInfo();

@@ -1,4 +1,5 @@
 /** Looking for what takes too long: connects, replies, and peers that do not say goodbye. */
+import { now as clock } from "../sys/clock.ts";
 import { ERRNO } from "../sys/errno.ts";
 import type { Flow, Peer } from "./flow.ts";
 import type { Load } from "./load.ts";
@@ -11,7 +12,7 @@ const MAX_SWEEP_MS = 250;
 /** Looks at all connections of a load, a few times per timeout, from now on. */
 export function sweep(load: Load): void {
   const { timeoutMs } = load.part.plan;
-  const now = performance.now();
+  const now = clock();
   load.peers.each((peer) => {
     const flow = peer.state;
     if (flow.leaving && now - flow.progressAt > PATIENCE_MS) peer.close();

@@ -1,4 +1,5 @@
 /** The phases of a generator thread: connect, wait for the word, warm up, count, say goodbye. */
+import { now as clock } from "../sys/clock.ts";
 import { check } from "../sys/errno.ts";
 import { collectGarbage } from "../sys/ffi.ts";
 import { threadCpu } from "../sys/limits.ts";
@@ -26,10 +27,10 @@ export function* runPhases(load: Load, post: (message: LoadMessage) => void): Lo
   }
   sweep(load);
   const heartbeat = new Heartbeat(engine);
-  let startedAt = performance.now();
+  let startedAt = clock();
   let cpuBefore = threadCpu();
   const count = () => {
-    startedAt = load.countFrom = performance.now();
+    startedAt = load.countFrom = clock();
     cpuBefore = threadCpu();
     if (plan.warmupMs > 0) load.slots.count(load.peers);
     pump.count(startedAt);
@@ -53,13 +54,13 @@ export function* runPhases(load: Load, post: (message: LoadMessage) => void): Lo
     if (plan.warmupMs === 0) count();
     else engine.after(plan.warmupMs, count);
     // Before the messages of a warm-up there is nothing to count from.
-    const now = plan.warmupMs === 0 ? startedAt : performance.now();
+    const now = plan.warmupMs === 0 ? startedAt : clock();
     load.start(now);
     fleet.follow(now);
   }
   let stoppedAt = 0;
   const stop = () => {
-    if (stoppedAt === 0) stoppedAt = performance.now();
+    if (stoppedAt === 0) stoppedAt = clock();
     load.stop();
   };
   if (plan.durationMs !== null) engine.after(plan.warmupMs + plan.durationMs, stop);

@@ -3,16 +3,15 @@ import { describe, expect, it } from "bun:test";
 import { now } from "../../lib/sys/clock.ts";
 
 describe("now()", () => {
-  it("is between two readings of performance.now(), within a hundredth of a millisecond", () => {
-    let closest = Infinity;
-    for (let i = 0; i < 10_000; i++) {
+  it("is between two readings of performance.now() around it, always", () => {
+    let off = 0;
+    for (let i = 0; i < 20_000; i++) {
       const before = performance.now();
       const time = now();
       const after = performance.now();
-      // A preemption in between makes one reading useless, so the best of many counts.
-      closest = Math.min(closest, Math.max(before - time, time - after));
+      off = Math.max(off, before - time, time - after);
     }
-    expect(closest).toBeLessThan(0.01);
+    expect(off).toBeLessThan(0.005); // 5 us: some runtimes' clocks have coarse steps
   });
 
   it("never goes back, and goes on as fast", async () => {
