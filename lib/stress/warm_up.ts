@@ -125,7 +125,8 @@ function warmUpFor(ms: number, plan: Plan, run: RunLoad): void {
         ...{ target: address, expect: { kind }, connections: CONNECTIONS, message: null },
         ...{ messages: null, durationMs: ms, timeoutMs: 1000, warmupMs: 0, rampMs: 0 },
         ...{ stages: [], hold: false, messagesPerConnection: null, sources: [] },
-        ...{ connectRate: null, reconnect: false },
+        // A long tick would leave nothing to do in a round.
+        ...{ connectRate: null, reconnect: false, tickMs: Math.min(plan.tickMs, 1) },
       },
       ...{ first: 0, count: CONNECTIONS, worker: 0, workers: 1 },
       control,
