@@ -16,13 +16,13 @@ async function runThread(): Promise<void> {
     const { runServeWorker } = await import("./lib/serve/worker.ts");
     await runServeWorker(workerData.data, post);
   } else if (workerData.role === "load") {
-    const { runLoad } = await import("./lib/stress/run_load.ts");
+    const { runLoad } = await import("./lib/stress/generator/body.ts");
     await runLoad(workerData.data, post);
   } else if (workerData.role === "profile") {
-    const { runProfiles } = await import("./lib/stress/profiles/run.ts");
+    const { runProfiles } = await import("./lib/probe/run.ts");
     await runProfiles(workerData.data, post);
   } else if (workerData.role === "handler") {
-    const { runHandlerWorker } = await import("./lib/serve/handler_worker.ts");
+    const { runHandlerWorker } = await import("./lib/serve/handoff/handler_worker.ts");
     await runHandlerWorker(workerData.data, post);
   } else throw new Error(`Unknown role of a thread: ${workerData.role}`);
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
-import type { StressResult } from "../lib/stress/result.ts";
+import type { StressResult } from "../lib/result/result.ts";
 import { root, spawnCli, startServe } from "./support/cli.ts";
 import { TempDir } from "./support/files.ts";
 import { manifestProblems } from "./support/kubernetes/schema.ts";

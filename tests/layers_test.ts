@@ -66,7 +66,7 @@ describe("the checker of the layers", () => {
     ["lib/serve/a.ts", "export enum Color { Red }", /has an enum/],
     ["lib/serve/a.ts", "const enum Color { Red }", /has an enum/],
     ["lib/engine/queue.ts", 'import { a } from "./a.ts";', /this file imports nothing/],
-    ["lib/cli/units.ts", 'import { readFileSync } from "node:fs";', /this file imports nothing/],
+    ["lib/text/units.ts", 'import { readFileSync } from "node:fs";', /this file imports nothing/],
     ["lib/net/a.ts", "const a = 1;\n".repeat(301), /has 301 lines/],
   ];
   for (const [path, text, problem] of bad) {
@@ -110,15 +110,15 @@ describe("the checker of the layers", () => {
     new Map([
       ["main.ts", 'const { main } = await import("./lib/cli/program.ts");'],
       ["lib/cli/program.ts", 'import { Command } from "commander";\nimport "./stress.ts";'],
-      ["lib/cli/stress.ts", run],
-      ["lib/stress/stress.ts", 'import { Recorder } from "./recorder.ts";'],
-      ["lib/stress/recorder.ts", recorder],
+      ["lib/cli/stress/command.ts", run],
+      ["lib/stress/run/run.ts", 'import { Recorder } from "./recorder.ts";'],
+      ["lib/result/recorder.ts", recorder],
     ]);
   const atTheTop = 'import * as hdr from "hdr-histogram-js";';
 
   it("finds a package that every start loads, however far down", () => {
     expect(eagerPackages(program('import "../stress/stress.ts";', atTheTop))).toEqual([
-      "lib/stress/recorder.ts imports the package hdr-histogram-js, and every start loads it",
+      "lib/result/recorder.ts imports the package hdr-histogram-js, and every start loads it",
     ]);
   });
 

@@ -1,5 +1,5 @@
 // The four kinds of load. Each runs for so many seconds and blocks its process.
-import { isAffected } from "../../lib/serve/fault_options.ts";
+import { isAffected } from "../../lib/serve/faults/options.ts";
 import type { OSError } from "../../lib/net/mod.ts";
 import type { Driver, Peer, Role, Seen } from "./driver.ts";
 

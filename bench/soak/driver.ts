@@ -7,9 +7,9 @@ import {
   type Handler,
 } from "../../lib/engine/mod.ts";
 import type { OSError } from "../../lib/net/mod.ts";
-import { Random } from "../../lib/serve/fault_options.ts";
-import { Oracle } from "../../lib/stress/oracle.ts";
-import { Verifier } from "../../lib/stress/verifier.ts";
+import { Random } from "../../lib/serve/faults/options.ts";
+import { Oracle } from "../../lib/stress/traffic/oracle.ts";
+import { Verifier } from "../../lib/stress/traffic/verifier.ts";
 import { sameBytes } from "../../lib/sys/posix.ts";
 
 /** How a scenario's clients behave. What a role does not have, it does not care about. */

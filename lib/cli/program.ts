@@ -1,15 +1,15 @@
 /** The command line: which command, and what becomes of errors. */
 import { Command, CommanderError } from "@commander-js/extra-typings";
-import type { SpawnHandler } from "../serve/handler_pool.ts";
+import type { SpawnHandler } from "../serve/handoff/handler_pool.ts";
 import type { Spawn } from "../serve/server.ts";
-import type { SpawnLoad } from "../stress/stress.ts";
-import { clientCommand } from "./client.ts";
+import type { SpawnLoad } from "../stress/run/run.ts";
+import { clientCommand } from "./client/command.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
-import { infoCommand } from "./info.ts";
+import { infoCommand } from "./info/command.ts";
 import { err, out } from "./output.ts";
 import { PART_COMMAND } from "./self.ts";
-import { serveCommand } from "./serve.ts";
-import { stressCommand } from "./stress.ts";
+import { serveCommand } from "./serve/command.ts";
+import { stressCommand } from "./stress/command.ts";
 import { VERSION } from "./version.ts";
 
 /** Starts a thread of any role. */
@@ -43,7 +43,7 @@ export async function main(args: readonly string[], spawn: SpawnThread): Promise
       throw new CommanderError(EXIT.usage, "iomux.missing", "error: missing command (see --help)");
     }
     if (args[0] === PART_COMMAND) {
-      return await (await import("./stress_part.ts")).runPart(spawn);
+      return await (await import("./stress/part.ts")).runPart(spawn);
     }
     await buildProgram(spawn, (c) => code = c).parseAsync(args, { from: "user" });
     return code;

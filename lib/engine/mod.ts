@@ -12,7 +12,7 @@ export type {
   Released,
 } from "./engine.ts";
 export { OutputQueue } from "./queue.ts";
-export { createEngine } from "./readiness.ts";
+export { createEngine } from "./readiness/readiness.ts";
 export type { Timer } from "./timers.ts";
 export type { Thread } from "./thread.ts";
 export type { TransportInfo } from "../sys/tcp_info.ts";

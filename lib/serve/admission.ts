@@ -1,6 +1,6 @@
 /** Who may connect: networks, connections per address, and connections in all. */
 import type { Address } from "../net/mod.ts";
-import { canonicalBytes, contains, type Network, parseCidr } from "./cidr.ts";
+import { canonicalBytes, contains, type Network, parseCidr } from "../net/cidr.ts";
 import { AddressCounts, type AddressKey, addressKey } from "./address_counts.ts";
 import type { ServeOptions } from "./options.ts";
 import { Population } from "./stats.ts";

@@ -1,7 +1,7 @@
 /** What a server is asked to do: plain data, so that it can be handed to a Worker. */
 import type { SelectorName } from "../selectors/mod.ts";
 import type { TlsServerOptions } from "../tls/mod.ts";
-import type { FaultOptions } from "./fault_options.ts";
+import type { FaultOptions } from "./faults/options.ts";
 
 /** Who answers instead of a service: a handler module or a program. */
 export interface HandoffOptions {

@@ -1,15 +1,15 @@
 /** A server as its owner sees it: where it listens, what it counts, and how it ends. */
 import { formatAddress } from "../net/mod.ts";
 import { admissionMemory } from "./admission.ts";
-import { Crew, type CrewEvents, type Spawn } from "./crew.ts";
-import { HandlerPool, type SpawnHandler, type WorkerRequest } from "./handler_pool.ts";
+import { Crew, type CrewEvents, type Spawn } from "./worker_pool.ts";
+import { HandlerPool, type SpawnHandler, type WorkerRequest } from "./handoff/handler_pool.ts";
 import { openListeners } from "./listeners.ts";
 import type { ServeOptions } from "./options.ts";
-import { rosterMemory } from "./roster.ts";
+import { rosterMemory } from "./handoff/roster.ts";
 import { collectStats, Population, type Stats } from "./stats.ts";
 import { COMMAND } from "./worker.ts";
 
-export type { Spawn } from "./crew.ts";
+export type { Spawn } from "./worker_pool.ts";
 
 /** What a server tells its owner while it runs. */
 export type ServerEvents = CrewEvents;

@@ -15,12 +15,12 @@ import { duplicate } from "../sys/posix.ts";
 import { alternate, type Loop, tlsListener, tlsObserver, tlsServer } from "../tls/mod.ts";
 import { Admission, type AdmissionMemory } from "./admission.ts";
 import { ServiceHandler, Session } from "./connection.ts";
-import { Faults } from "./faults.ts";
-import type { Handoff } from "./handoff.ts";
-import { type HandoffMessage, startHandoff } from "./handoff_start.ts";
+import { Faults } from "./faults/faults.ts";
+import type { Handoff } from "./handoff/handoff.ts";
+import { type HandoffMessage, startHandoff } from "./handoff/start.ts";
 import type { ServeOptions } from "./options.ts";
 import { poisonable } from "./poison.ts";
-import type { RosterMemory } from "./roster.ts";
+import type { RosterMemory } from "./handoff/roster.ts";
 import { Trace } from "./trace.ts";
 
 /** What a server thread is given; everything in it can be cloned or is shared. */

@@ -1,10 +1,10 @@
 // Threads that are replaced at the worst moment: with threads that are made up, step by step.
 import { describe, expect, it } from "bun:test";
 import { EventEmitter } from "node:events";
-import { Crew, type SharedData } from "../../lib/serve/crew.ts";
-import { HandlerPool } from "../../lib/serve/handler_pool.ts";
-import type { HandlerWorkerData } from "../../lib/serve/handler_worker.ts";
-import { Roster, STATE } from "../../lib/serve/roster.ts";
+import { Crew, type SharedData } from "../../lib/serve/worker_pool.ts";
+import { HandlerPool } from "../../lib/serve/handoff/handler_pool.ts";
+import type { HandlerWorkerData } from "../../lib/serve/handoff/handler_worker.ts";
+import { Roster, STATE } from "../../lib/serve/handoff/roster.ts";
 import { until } from "../support/waiting.ts";
 
 /** A thread that does what a test says. */

@@ -1,8 +1,8 @@
 // Deliberately broken servers, one per kind of mismatch, under loads of every shape: stress names the kind
 // and the first wrong byte. faults_test.ts has more of them, for one message in flight.
 import { describe, expect, it } from "bun:test";
-import type { MismatchKind } from "../../lib/stress/result.ts";
-import { SIZE, stress, type Target, target, type Victim } from "./misbehaving.ts";
+import type { MismatchKind } from "../../lib/result/result.ts";
+import { SIZE, stress, type Target, target, type Victim } from "../support/misbehaving.ts";
 
 /** The message that is spoilt. */
 const AT = 3;

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "bun:test";
 import { Socket } from "../../lib/net/mod.ts";
 import { spawnCli } from "../support/cli.ts";
-import { allAccountedFor, answering, SIZE, stress, target } from "./misbehaving.ts";
+import { allAccountedFor, answering, SIZE, stress, target } from "../support/misbehaving.ts";
 
 const stillness = ["--timeout", "300ms"];
 

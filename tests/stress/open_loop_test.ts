@@ -2,7 +2,7 @@
 import { describe, expect, it } from "bun:test";
 import { startServe } from "../support/cli.ts";
 import { sleep } from "../support/waiting.ts";
-import { allAccountedFor, answering, stress, target } from "./misbehaving.ts";
+import { allAccountedFor, answering, stress, target } from "../support/misbehaving.ts";
 
 const few = ["-c", "4"];
 

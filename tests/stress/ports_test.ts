@@ -1,7 +1,7 @@
 // When the local ports run out: in a network namespace whose range of ports is small.
 import { describe, expect } from "bun:test";
 import { spawnSync } from "node:child_process";
-import type { StressResult } from "../../lib/stress/result.ts";
+import type { StressResult } from "../../lib/result/result.ts";
 import { cliCommand, spawnCli } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
 import { itUnless } from "../support/systems.ts";

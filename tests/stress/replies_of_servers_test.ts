@@ -1,8 +1,8 @@
 // Servers that we did not write, in small: their replies are verified however they come, without a false
 // alarm; and what is no reply is found.
 import { describe, expect, it } from "bun:test";
-import { allAccountedFor, stress } from "./misbehaving.ts";
-import { byteServer, lineServer } from "./pieces.ts";
+import { allAccountedFor, stress } from "../support/misbehaving.ts";
+import { byteServer, lineServer } from "../support/pieces.ts";
 
 /** Three connections, each of which gets its replies in pieces of another kind. */
 async function verifies(name: string, args: string[], messages = 60): Promise<void> {

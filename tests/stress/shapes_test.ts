@@ -3,7 +3,7 @@ import { describe, expect, it } from "bun:test";
 import { Socket } from "../../lib/net/mod.ts";
 import { startServe } from "../support/cli.ts";
 import { until } from "../support/waiting.ts";
-import { allAccountedFor, answering, stress, target } from "./misbehaving.ts";
+import { allAccountedFor, answering, stress, target } from "../support/misbehaving.ts";
 
 describe("stress --messages-per-connection", () => {
   it("connects anew, and verifies each stream from where the last one ended", async () => {

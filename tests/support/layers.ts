@@ -25,9 +25,9 @@ const EAGER_PACKAGES: ReadonlySet<string> = new Set(["commander", "@commander-js
 const IMPORT_NOTHING: ReadonlySet<string> = new Set([
   "lib/engine/queue.ts",
   "lib/engine/timers.ts",
-  "lib/cli/units.ts",
+  "lib/text/units.ts",
   "lib/serve/services.ts",
-  "lib/stress/oracle.ts",
+  "lib/stress/traffic/oracle.ts",
 ]);
 
 /** Who starts threads: a file's name in lib/ means nothing in a binary, a program given as text does. */

@@ -1,0 +1,83 @@
+/** `--scenario FILE`: options from a file, over which those of the command line win. */
+import { readFileSync } from "node:fs";
+import { dirname, isAbsolute, join } from "node:path";
+import type { Stage } from "../../stress/plan/plan.ts";
+import { UsageError } from "../exit.ts";
+import { err } from "../output.ts";
+import { parseScenario, type Scenario, ScenarioError } from "./file.ts";
+import { lengthOf, mostConnections, without } from "./stages.ts";
+import { EXCLUSIVE, type RunOptions } from "../stress/settings.ts";
+
+/** The options of a run, with those of a scenario among them. */
+export interface Applied<O> {
+  readonly options: O;
+  /** Names of the options that were given, here or there. */
+  readonly given: ReadonlySet<string>;
+  readonly stages: readonly Stage[];
+  /** Undefined when the scenario has none, or the command line has its own. */
+  readonly thresholds: readonly string[] | undefined;
+}
+
+/** Reads a scenario. @throws UsageError, after a line on stderr for each mistake but the last */
+export function readScenario(file: string): Scenario {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    throw new UsageError(`Cannot read the scenario ${file}: ${(error as { code: string }).code}`);
+  }
+  try {
+    const scenario = parseScenario(text, file);
+    const { messageFile } = scenario.options as { messageFile?: string };
+    if (messageFile === undefined || isAbsolute(messageFile)) return scenario;
+    // Beside the scenario, wherever that is read from.
+    return {
+      ...scenario,
+      options: { ...scenario.options, messageFile: join(dirname(file), messageFile) },
+    };
+  } catch (error) {
+    if (!(error instanceof ScenarioError)) throw error;
+    for (const line of error.lines.slice(0, -1)) err(`iomux: ${line}\n`);
+    throw new UsageError(error.lines.at(-1)!);
+  }
+}
+
+/** Puts a scenario below the options that were given on the command line or by the environment. */
+export function applyScenario<O extends RunOptions>(
+  scenario: Scenario,
+  options: O,
+  given: ReadonlySet<string>,
+): Applied<O> {
+  const added = Object.entries(scenario.options).filter(([name]) =>
+    !given.has(name) &&
+    !EXCLUSIVE.some(([one, other]) =>
+      (name === one && given.has(other)) || (name === other && given.has(one))
+    )
+  ).filter(([name]) => {
+    const hasTarget = options.target !== undefined || options.unix !== undefined;
+    return !(hasTarget && (name === "target" || name === "unix"));
+  });
+  let { stages } = scenario;
+  const values: Record<string, unknown> = Object.fromEntries(added);
+  if (stages.length > 0 && !given.has("duration")) values.duration = lengthOf(stages);
+  for (const key of ["rate", "connections"] as const) {
+    if (given.has(key)) stages = without(stages, key);
+  }
+  if (given.has("hold")) stages = without(stages, "rate");
+  if (stages.some(({ connections }) => connections)) {
+    values.connections = Math.max(1, mostConnections(stages));
+  }
+  return {
+    options: { ...options, ...values },
+    given: new Set([...given, ...Object.keys(values)]),
+    stages,
+    thresholds: given.has("threshold") ? undefined : scenario.thresholds,
+  };
+}
+
+/** Both in one. @throws UsageError as `readScenario` */
+export const withScenario = <O extends RunOptions>(
+  file: string,
+  options: O,
+  given: ReadonlySet<string>,
+): Applied<O> => applyScenario(readScenario(file), options, given);

@@ -1,0 +1,59 @@
+/** The stages of a scenario as the plan of a run has them: each with where it begins and ends. */
+import type { Stage } from "../../stress/plan/plan.ts";
+import type { StageEntry } from "./schema.ts";
+
+/** What a quantity is before the first stage, if that is said. */
+export interface Beginning {
+  readonly rate?: number | undefined;
+  readonly connections?: number | undefined;
+}
+
+/**
+ * A quantity that a stage does not name goes on as before. `ramp` goes to it in a line from where the stage
+ * before has ended: for the first stage that is the value before the stages, or else 0.
+ */
+export function stagesOf(entries: readonly StageEntry[], before: Beginning): Stage[] {
+  const rates = changes(entries, "rate", before.rate);
+  const connections = changes(entries, "connections", before.connections);
+  return entries.map(({ duration: durationMs }, i) => ({
+    durationMs,
+    ...(rates ? { rate: rates[i]! } : {}),
+    ...(connections ? { connections: connections[i]! } : {}),
+  }));
+}
+
+/** How a quantity goes through the stages; null when none names it. */
+function changes(
+  entries: readonly StageEntry[],
+  key: "rate" | "connections",
+  before: number | undefined,
+): { from: number; to: number }[] | null {
+  if (entries.every((entry) => entry[key] === undefined)) return null;
+  let last = before;
+  return entries.map((entry) => {
+    const to = entry[key] ?? last ?? 0;
+    const from = entry.ramp ? last ?? 0 : to;
+    last = to;
+    return { from, to };
+  });
+}
+
+/** How long all stages take, in milliseconds. */
+export const lengthOf = (stages: readonly Stage[]): number =>
+  stages.reduce((total, { durationMs }) => total + durationMs, 0);
+
+/** The most connections that any stage has. */
+export const mostConnections = (stages: readonly Stage[]): number =>
+  Math.max(
+    0,
+    ...stages.flatMap(({ connections: n }) => n ? [Math.ceil(n.from), Math.ceil(n.to)] : []),
+  );
+
+/** The stages without what the command line has decided; none when nothing is left. */
+export function without(stages: readonly Stage[], key: "rate" | "connections"): Stage[] {
+  const left = stages.map((stage) => {
+    const { [key]: _, ...rest } = stage;
+    return rest as Stage;
+  });
+  return left.some(({ rate, connections }) => rate || connections) ? left : [];
+}

@@ -1,0 +1,172 @@
+/** `--compare A,B,…`: selectors of the embedded server against each other, in interleaved rounds. */
+import type { SelectorName } from "../../selectors/mod.ts";
+import type { Spawn } from "../../serve/server.ts";
+import { compare, type Comparison, interleave, type Round } from "../../report/judge/compare.ts";
+import { pool } from "../../result/merge/pool.ts";
+import { comparisonSentences, comparisonTable, drawTable } from "../../report/text/compare.ts";
+import { didYouMean } from "../../text/nearest.ts";
+import { describeLoad, plural } from "../../report/load.ts";
+import type { StressResult } from "../../result/result.ts";
+import type { SpawnLoad } from "../../stress/run/run.ts";
+import type { Threshold } from "../../report/judge/threshold.ts";
+import { judged } from "../../report/judge/judge.ts";
+import { UsageError } from "../exit.ts";
+import { SELECTOR_NAMES } from "../options/options.ts";
+import { checkSelector } from "../options/selector.ts";
+import { checkWritable, FORMAT, publishOutcome } from "./reports.ts";
+import { gravest, interruptible, type StressFlags } from "./run.ts";
+import { isEmbedded, runOnce, type RunSettings } from "./session.ts";
+import { isOpen } from "./thresholds.ts";
+import { VERSION } from "../version.ts";
+
+/** Rounds, if there is time for as many. Ten are enough for intervals, and three the fewest. */
+const ROUNDS = 10;
+const FEWEST = 3;
+/** A round is not shorter than this, nor has it fewer messages, if there can be three. */
+const ROUND_MS = 100;
+const ROUND_MESSAGES = 1000;
+/** Every round has a fresh server, whose code has to be compiled first. */
+const WARM_UP_MS = 200;
+
+/** The selectors to compare. @throws UsageError before anything starts */
+export function readSelectors(text: string): (SelectorName | "auto")[] {
+  const names = text.split(",").map((name) => name.trim());
+  for (const name of names) {
+    if ((SELECTOR_NAMES as readonly string[]).includes(name)) continue;
+    throw new UsageError(
+      `option '--compare': there is no selector "${name}"${didYouMean(name, SELECTOR_NAMES)}; ` +
+        `there are ${SELECTOR_NAMES.join(", ")}`,
+    );
+  }
+  if (names.length < 2) throw new UsageError("option '--compare' needs two selectors or more: A,B");
+  return names as (SelectorName | "auto")[];
+}
+
+/** How a run is cut into rounds: the time of `--duration` is what each selector has in all. */
+export function roundsOf(settings: RunSettings): { rounds: number; each: RunSettings } {
+  const { duration, messages, warmup } = settings;
+  const most = Math.min(
+    duration === null ? Infinity : duration / ROUND_MS,
+    messages === null ? Infinity : messages / ROUND_MESSAGES,
+    ROUNDS,
+  );
+  const rounds = Math.max(FEWEST, Math.floor(most));
+  return {
+    rounds,
+    each: {
+      ...settings,
+      duration: duration === null ? null : duration / rounds,
+      messages: messages === null ? null : Math.ceil(messages / rounds),
+      warmup: warmup > 0 ? warmup : WARM_UP_MS,
+    },
+  };
+}
+
+/** Runs the rounds, and reports what they have led to; returns the exit code. */
+export async function runCompare(
+  flags: StressFlags,
+  thresholds: readonly Threshold[],
+  spawn: Spawn & SpawnLoad,
+): Promise<number> {
+  const { settings, given } = flags;
+  const names = readSelectors(flags.compare!);
+  if (!isEmbedded(settings)) {
+    throw new UsageError("option '--compare' is for the embedded server; there is a target");
+  }
+  if (given.has("selector")) {
+    throw new UsageError("'--compare' and '--selector' exclude each other: name it in '--compare'");
+  }
+  if (settings.stages.length > 0) throw new UsageError("'--compare' has no stages");
+  if (given.has("startAt")) {
+    throw new UsageError("'--compare' and '--start-at': rounds can't all begin at one time");
+  }
+  for (const name of names) checkSelector(name);
+  checkWritable(flags);
+  const { rounds: wanted, each } = roundsOf(settings);
+  return await interruptible(spawn, async (context) => {
+    const seed = settings.seed ?? Math.floor(Math.random() * 2 ** 32);
+    const { rounds, interrupted } = await interleave(
+      names.length,
+      wanted,
+      (index, round) =>
+        runOnce({ ...each, selector: names[index]!, seed: (seed + round) >>> 0 }, context),
+    );
+    context.endLive();
+    const results = names.flatMap((name, i) => {
+      const own = rounds.flatMap((round) => round[i] ?? []);
+      return own.length > 0 ? [{ name, result: judged(pool(own), thresholds) }] : [];
+    });
+    const comparison = compare(names, rounds, seed);
+    await publishComparison(flags, { comparison, results, rounds, interrupted, each });
+    return gravest(results.map(({ result }) => result), flags.strict);
+  });
+}
+
+interface Findings {
+  readonly comparison: Comparison;
+  readonly results: readonly { name: string; result: StressResult }[];
+  readonly rounds: readonly Round[];
+  readonly interrupted: boolean;
+  readonly each: RunSettings;
+}
+
+async function publishComparison(flags: StressFlags, found: Findings): Promise<void> {
+  const { comparison, results, rounds, interrupted, each } = found;
+  const open = isOpen(each);
+  const title = `iomux stress --compare ${flags.compare}`;
+  const table = comparisonTable(comparison, FORMAT, { title: "Comparison", open });
+  const verdicts = results.map(({ result }) => result.verdict);
+  const verdict = verdicts.includes("fail")
+    ? "fail"
+    : verdicts.includes("invalid")
+    ? "invalid"
+    : "pass";
+  const sample = rounds.flat().find((result) => result !== undefined);
+  const rows: [string, string][] = [
+    ["target", `embedded servers, ${each.service}, ${plural(each.serverWorkers, "worker")}`],
+    ...(sample ? [["load", describeLoad(sample, FORMAT)] as [string, string]] : []),
+    ["rounds", `${comparison.rounds} whole ones, interleaved; each after a warm-up`],
+    ...comparisonSentences(comparison, open).map((text) => ["result", text] as [string, string]),
+    ...results.flatMap(({ name, result }) => cautions(name, result)),
+    ["verdict", interrupted ? `${verdict} (interrupted)` : verdict],
+  ];
+  const head = rows.slice(0, 3);
+  const write = (some: [string, string][]) =>
+    some.map(([name, text]) => `${name.padEnd(12)}${text}\n`).join("");
+  await publishOutcome({
+    title,
+    results,
+    tables: [table],
+    verdict,
+    text: `${write(head)}\n${drawTable(table)}\n${table.note}\n\n${write(rows.slice(head.length))}`,
+    json: {
+      iomux: VERSION,
+      target: "embedded",
+      interrupted,
+      compare: comparison,
+      results: results.map(({ name, result }) => ({ name, result })),
+      verdict,
+    },
+  }, flags);
+}
+
+/** What makes one of the results doubtful. */
+function cautions(name: string, result: StressResult): [string, string][] {
+  const rows: [string, string][] = [];
+  const { messages, connections, generator, thresholds } = result;
+  const wrong = messages.mismatched + messages.lost + messages.timed_out + connections.failed +
+    connections.lost;
+  if (wrong > 0) {
+    rows.push([
+      "errors",
+      `${name}: ${messages.mismatched} mismatched, ${messages.lost} lost, ` +
+      `${messages.timed_out} timed out, ${connections.failed} connects failed, ` +
+      `${connections.lost} connections lost`,
+    ]);
+  }
+  if (generator.bottleneck) rows.push(["caution", `${name}: ${generator.reason}`]);
+  for (const { expression, ok } of thresholds) {
+    rows.push(["threshold", `${ok ? "ok    " : "FAILED"}  ${name}: ${expression}`]);
+  }
+  return rows;
+}

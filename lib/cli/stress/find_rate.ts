@@ -1,0 +1,116 @@
+/** `--find-rate p99<5ms`: the highest rate that holds it. */
+import type { Spawn } from "../../serve/server.ts";
+import { drawTable } from "../../report/text/compare.ts";
+import { corrected, findRate, type Search } from "../../stress/run/find_rate.ts";
+import { probesTable, searchRows } from "../../report/text/find_rate.ts";
+import { describeTarget } from "../../report/text/report.ts";
+import { describeLoad } from "../../report/load.ts";
+import type { StressResult } from "../../result/result.ts";
+import type { SpawnLoad } from "../../stress/run/run.ts";
+import type { Threshold } from "../../report/judge/threshold.ts";
+import { judged } from "../../report/judge/judge.ts";
+import { EXIT, UsageError } from "../exit.ts";
+import { err } from "../output.ts";
+import { checkWritable, FORMAT, publishOutcome } from "./reports.ts";
+import { exitCode, interruptible, type StressFlags } from "./run.ts";
+import { runOnce } from "./session.ts";
+import { readThresholds } from "./thresholds.ts";
+
+/** How long a probe counts, unless `--duration` says otherwise, and the warm-up before it. */
+const PROBE_MS = 1000;
+const WARM_UP_MS = 200;
+/** The first rate, unless `--rate` says otherwise, in messages a second. */
+const START = 1000;
+
+/** What can't be had together with a search. */
+const EXCLUDED: readonly [option: string, why: string][] = [
+  ["messages", "a probe has a time, '--duration'"],
+  ["hold", "idle connections have no rate"],
+  ["ramp", "each probe has one rate throughout"],
+  ["startAt", "a search is many runs, which can't begin at one time"],
+];
+
+const optionOf = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** Searches, and reports what was found; returns the exit code. */
+export async function runFindRate(flags: StressFlags, spawn: Spawn & SpawnLoad): Promise<number> {
+  const { settings, given } = flags;
+  for (const [option, why] of EXCLUDED) {
+    if (given.has(option)) {
+      throw new UsageError(`'--find-rate' and '--${optionOf(option)}': ${why}`);
+    }
+  }
+  if (settings.stages.length > 0) throw new UsageError("'--find-rate' has no stages");
+  const texts = [...flags.findRate!.split(","), ...flags.threshold];
+  const thresholds = readThresholds(texts, settings, true);
+  if (settings.expect.kind === "none") {
+    throw new UsageError("'--find-rate' needs replies, and --expect none awaits none");
+  }
+  checkWritable(flags);
+  const duration = given.has("duration") ? settings.duration! : PROBE_MS;
+  const warmup = given.has("warmup") ? settings.warmup : WARM_UP_MS;
+  return await interruptible(spawn, async (context) => {
+    const { search, best } = await findRate({
+      thresholds,
+      start: settings.rate ?? START,
+      seconds: duration / 1000,
+      runOnce: (rate) => runOnce({ ...settings, rate, duration, warmup }, context),
+    });
+    context.endLive();
+    const result = { ...judged(best, thresholds.map(corrected)), verdict: verdictOf(search, best) };
+    const unreachable = best.connections.established === 0 && !best.interrupted;
+    if (unreachable) {
+      err(`iomux: Cannot connect to ${best.target}: ${Object.keys(best.errors).join(", ")}\n`);
+    }
+    await publishSearch(flags, search, result, { thresholds, unreachable });
+    return codeOf(search, result, flags.strict);
+  });
+}
+
+function verdictOf({ rate, limit }: Search, best: StressResult): StressResult["verdict"] {
+  if (best.messages.mismatched > 0 || rate === null) return "fail";
+  return limit === "generator" ? "invalid" : "pass";
+}
+
+/** Which code says that: wrong bytes and unreachable targets as ever; 7 when no rate holds. */
+function codeOf({ rate, limit }: Search, result: StressResult, strict: boolean): number {
+  if (limit === "broken") return exitCode({ ...result, thresholds: [] }, strict);
+  if (strict && limit === "generator") return EXIT.invalid;
+  return rate === null ? EXIT.threshold : EXIT.ok;
+}
+
+async function publishSearch(
+  flags: StressFlags,
+  search: Search,
+  result: StressResult,
+  { thresholds, unreachable }: { thresholds: readonly Threshold[]; unreachable: boolean },
+): Promise<void> {
+  const table = probesTable(search, FORMAT);
+  const load = describeLoad(result, FORMAT).replace(
+    /open loop at [\d,.]+ messages\/s/,
+    "open loop",
+  );
+  const latencies = thresholds.some(({ metric }) => metric.kind === "latency");
+  const head: [string, string][] = [
+    ["target", describeTarget(result)],
+    ["load", `${load} for each probe`],
+    [
+      "condition",
+      search.conditions.join(", ") + (latencies ? " (latencies from the scheduled send)" : ""),
+    ],
+  ];
+  const rows: [string, string][] = [...searchRows(search, FORMAT), [
+    "verdict",
+    search.limit === "interrupted" ? `${result.verdict} (interrupted)` : result.verdict,
+  ]];
+  const write = (some: [string, string][]) =>
+    some.map(([name, text]) => `${name.padEnd(12)}${text}\n`).join("");
+  await publishOutcome({
+    title: `iomux stress --find-rate ${flags.findRate}`,
+    results: [{ name: search.rate === null ? "the last probe" : "the rate found", result }],
+    tables: [table],
+    verdict: result.verdict,
+    text: unreachable ? null : `${write(head)}\n${drawTable(table)}\n${write(rows)}`,
+    json: { ...result, find_rate: search },
+  }, flags);
+}

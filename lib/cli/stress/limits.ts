@@ -1,0 +1,34 @@
+/** Limits of the system that a load could run into, told before it starts. */
+import { connectionsBelow } from "../../serve/options.ts";
+import { raiseOpenFileLimit } from "../../sys/limits.ts";
+import { readNumbers } from "../../sys/proc.ts";
+import { UsageError } from "../exit.ts";
+
+/** Files that a process has open besides its connections, about. */
+const OTHERS = 100;
+
+/**
+ * One line on stderr, instead of EMFILE for some of the connections: which limit it is, how far it goes,
+ * and how to raise it or do without.
+ *
+ * @throws UsageError
+ */
+export function checkDescriptors(connections: number, embedded: boolean, processes = 1): void {
+  const { soft } = raiseOpenFileLimit();
+  const most = connectionsBelow(soft);
+  // With several processes this one has the embedded server's side, and each of them its share.
+  const share = Math.ceil(connections / processes);
+  const needed = processes === 1 && embedded ? 2 * connections : embedded ? connections : share;
+  if (needed <= most) return;
+  const [ceiling] = readNumbers("/proc/sys/fs/nr_open");
+  const wanted = needed + OTHERS;
+  const within = ceiling === undefined ? "" : ` (up to ${ceiling}, /proc/sys/fs/nr_open)`;
+  const alternative = embedded
+    ? "run the server apart (iomux serve)"
+    : `use --processes ${Math.ceil(connections / most)}`;
+  throw new UsageError(
+    `${connections} connections need about ${wanted} open files in one process, and its limit is ` +
+      `${soft} (RLIMIT_NOFILE): raise it with ulimit -n ${wanted} or systemd's ` +
+      `LimitNOFILE=${wanted}${within}, or ${alternative}`,
+  );
+}

@@ -1,0 +1,201 @@
+/** One run of a load: a server of its own if there is no target, the threads, and the result. */
+import { parseHostPort, resolveHost, Socket } from "../../net/mod.ts";
+import type { SelectorName } from "../../selectors/mod.ts";
+import { SERVE_DEFAULTS } from "../../serve/options.ts";
+import { Server, type Spawn } from "../../serve/server.ts";
+import { describeMachine } from "../../stress/run/machine.ts";
+import { MachineWatch } from "../../stress/run/machine_watch.ts";
+import type { LoadResult, Plan, Target } from "../../stress/plan/plan.ts";
+import type { StressResult } from "../../result/result.ts";
+import { Run, type SpawnLoad } from "../../stress/run/run.ts";
+import { summarize } from "../../stress/run/summary.ts";
+import type { Watched } from "../../stress/run/watch.ts";
+import { openFileLimit } from "../../sys/limits.ts";
+import { UsageError } from "../exit.ts";
+import type { ClientTls } from "../options/tls.ts";
+import { VERSION } from "../version.ts";
+
+/** What a run is to do: the options in parsed form. Durations are in milliseconds, rates per second. */
+export interface RunSettings extends
+  Pick<
+    Plan,
+    | "connections"
+    | "messages"
+    | "size"
+    | "message"
+    | "expect"
+    | "pipeline"
+    | "rate"
+    | "stages"
+    | "connectRate"
+    | "hold"
+    | "messagesPerConnection"
+    | "reconnect"
+    | "sources"
+    | "workers"
+    | "clientSelector"
+    | "part"
+  > {
+  /** HOST:PORT; without it and without `unix` a server is started for the run. */
+  readonly target?: string | undefined;
+  readonly unix?: string | undefined;
+  /** Null for no limit of time. */
+  readonly duration: number | null;
+  readonly ramp: number;
+  readonly tick: number;
+  readonly warmup: number;
+  /** Processes that share the load, each with its workers; one is this process. */
+  readonly processes?: number | undefined;
+  readonly timeout: number;
+  /** Null for a random one. */
+  readonly seed: number | null;
+  readonly tls?: ClientTls | undefined;
+  /** Of the server that is started when there is no target. */
+  readonly selector: SelectorName | "auto";
+  readonly service: string;
+  readonly serverWorkers: number;
+}
+
+/** What a run needs from those who want it. */
+export interface RunContext {
+  readonly spawn: Spawn & SpawnLoad;
+  /** Ends the run early, with a result of what was done. */
+  readonly interruption: AbortSignal;
+  /** Called with the run as soon as it begins, for a live view. */
+  readonly began?: (run: Watched) => void;
+  /** Called when all have connected; they begin when it resolves. */
+  readonly connected?: () => Promise<void> | undefined;
+}
+
+/** A result, and why nothing could be reached by TLS, if so. */
+export interface RunOutcome {
+  readonly result: StressResult;
+  readonly tlsFailure: LoadResult["tlsFailure"];
+}
+
+/** Whether the run has a server of its own. */
+export const isEmbedded = ({ target, unix }: Pick<RunSettings, "target" | "unix">): boolean =>
+  target === undefined && unix === undefined;
+
+/** Runs a load and returns its result. */
+export async function runOnce(settings: RunSettings, context: RunContext): Promise<StressResult> {
+  return (await runSession(settings, context)).result;
+}
+
+/** The same, with what explains a failure. */
+export async function runSession(
+  settings: RunSettings,
+  context: RunContext,
+): Promise<RunOutcome> {
+  if ((settings.processes ?? 1) > 1) {
+    const { runInProcesses } = await import("./processes.ts");
+    return await runInProcesses(settings, context);
+  }
+  const { spawn, interruption } = context;
+  const { target, unix, timeout } = settings;
+  const destination = target !== undefined && unix === undefined
+    ? await resolveTarget(target, timeout)
+    : undefined;
+  const server = isEmbedded(settings) ? await startEmbedded(settings, spawn) : undefined;
+  const load = new Run(planOf(
+    settings,
+    unix !== undefined ? { path: unix } : destination ?? parseHostPort(server!.name),
+  ));
+  const interrupt = () => load.interrupt();
+  try {
+    interruption.addEventListener("abort", interrupt);
+    if (interruption.aborted) interrupt();
+    context.began?.(load);
+    const watch = new MachineWatch();
+    const results = await load.start(spawn, {
+      connected: async () => {
+        await context.connected?.();
+        watch.begin();
+      },
+    });
+    const cpu = watch.cpu();
+    const result = summarize(load, results, {
+      version: VERSION,
+      target: server?.name ?? target ?? `unix:${unix}`,
+      machine: describeMachine(),
+      kernel: watch.kernel(),
+      cpu,
+      openFiles: openFileLimit().soft,
+      server: server ? { stats: await statsAtRest(server), workers: settings.serverWorkers } : null,
+    });
+    return { result, tlsFailure: results.find((r) => r.tlsFailure)?.tlsFailure ?? null };
+  } finally {
+    interruption.removeEventListener("abort", interrupt);
+    await server?.stop();
+  }
+}
+
+/** The plan of a run, for its threads. */
+export function planOf(settings: RunSettings, target: Target): Plan {
+  const { duration, ramp, tick, warmup, timeout, seed, tls, ...same } = settings;
+  const { target: _target, unix: _unix, processes: _processes, ...more } = same;
+  const { selector: _selector, service: _service, serverWorkers: _workers, ...plan } = more;
+  return {
+    ...plan,
+    target,
+    durationMs: duration,
+    rampMs: ramp,
+    tickMs: tick,
+    warmupMs: warmup,
+    timeoutMs: timeout,
+    seed: seed ?? Math.floor(Math.random() * 2 ** 32),
+    ...(tls ? { tls } : {}),
+  };
+}
+
+/** Where a target is. @throws UsageError, ResolveError */
+export async function resolveTarget(target: string, timeoutMs: number): Promise<Target> {
+  let parsed: { host: string; port: number };
+  try {
+    parsed = parseHostPort(target);
+    if (parsed.port === 0) throw new RangeError(`Invalid target "${target}": port 0`);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  const { port } = parsed;
+  const addresses = await resolveHost(parsed.host);
+  const host = addresses.length === 1
+    ? addresses[0]!
+    : firstThatAnswers(addresses, port, timeoutMs);
+  return { host, port };
+}
+
+/** One address for all connections of the run: a name such as localhost can have several. */
+function firstThatAnswers(addresses: string[], port: number, timeoutMs: number): string {
+  const answers = (host: string) => {
+    try {
+      Socket.connect({ host, port, timeoutMs }).close();
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  return addresses.find(answers) ?? addresses[0]!;
+}
+
+/** The server that a run without a target has. */
+export function startEmbedded(settings: RunSettings, spawn: Spawn): Promise<Server> {
+  const { service, selector, serverWorkers: workers, connections, messagesPerConnection } =
+    settings;
+  return Server.start({
+    ...SERVE_DEFAULTS,
+    host: "127.0.0.1",
+    port: 0,
+    ...{ service, selector, workers },
+    // One that closes and its successor meet for a moment.
+    maxConnections: messagesPerConnection === null ? connections : 2 * connections,
+  }, spawn);
+}
+
+/** The server's last word, once it has noticed that the load is gone. */
+export async function statsAtRest(server: Server): Promise<unknown> {
+  for (let i = 0; i < 20 && server.stats().active > 0; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return server.stats();
+}

@@ -1,0 +1,24 @@
+/** What the selector watches of a descriptor, and why it can't, in the terms of a connection's error. */
+import { OSError } from "../../net/mod.ts";
+import type { Selector, WatchOptions } from "../../selectors/mod.ts";
+import { ERRNO } from "../../sys/errno.ts";
+
+/** Brings it from events that are watched (0: none) to others; returns why that failed, if it did. */
+export function changeInterest<T>(
+  poller: Selector<T>,
+  fd: number,
+  from: number,
+  to: number,
+  data: T,
+  options: WatchOptions | undefined,
+): OSError | undefined {
+  try {
+    if (to === 0) poller.unregister(fd);
+    else if (from === 0) poller.register(fd, to, data, options);
+    else poller.modify(fd, to, data);
+  } catch (error) {
+    // A descriptor above FD_SETSIZE is one too many, as under a lower limit.
+    if (!(error instanceof RangeError)) return error as OSError;
+    return new OSError(ERRNO.EMFILE!, poller.name, error.message.replace(/^Cannot /, ""));
+  }
+}

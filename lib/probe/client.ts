@@ -1,0 +1,172 @@
+/** One connection of a profile, well-behaved or not: what it has said and heard. */
+import type { Connection, Handler } from "../engine/mod.ts";
+import type { OSError } from "../net/mod.ts";
+import type { Dial } from "../stress/generator/dial.ts";
+import type { Mismatch } from "../result/result.ts";
+import type { Replies, Traffic } from "../stress/traffic/traffic.ts";
+
+/** A client of the target. */
+export class Client {
+  readonly number: number;
+  readonly startedAt: number = performance.now();
+  opened = false;
+  /** The connection is gone. */
+  over = false;
+  /** The target has sent FIN. */
+  ended = false;
+  /** Why the connection is gone; null when it was closed in order, or by us. */
+  error: OSError | null = null;
+  /** Messages of which at least a part is sent. */
+  sent = 0;
+  answered = 0;
+  bytesReceived = 0;
+  /** Bytes that came before anything was said. */
+  unasked = 0;
+  /** Does not read. */
+  deaf = false;
+  /** Called when replies are complete or wrong, at the end, and when the kernel has taken something. */
+  onNews: (() => void) | undefined;
+  readonly replies: Replies;
+  readonly #traffic: Traffic;
+  #connection!: Connection<Client>;
+  #given = 0;
+  /** The last message is sent to its end. */
+  #whole = true;
+  #left = 0;
+
+  constructor(number: number, traffic: Traffic) {
+    this.number = number;
+    this.#traffic = traffic;
+    this.replies = traffic.replies(number, 0);
+  }
+
+  /** Set as soon as the engine has made it. */
+  set connection(connection: Connection<Client>) {
+    this.#connection = connection;
+  }
+
+  /** Bytes that this system's kernel has not taken. */
+  get queued(): number {
+    return this.over ? 0 : this.#connection.queued;
+  }
+
+  /** Bytes that it has taken. */
+  get bytesSent(): number {
+    if (!this.over) this.#left = Math.max(0, this.#given - this.#connection.queued);
+    return this.#left;
+  }
+
+  /** Sends the next messages. */
+  say(count: number): void {
+    const bytes = this.#traffic.messages(this.number, this.sent, count);
+    this.sent += count;
+    this.#give(bytes);
+  }
+
+  /** The next message, to be sent in parts. */
+  compose(): Uint8Array {
+    return this.#traffic.messages(this.number, this.sent, 1).slice();
+  }
+
+  /** Sends a part of it; the first part makes it count as sent, as a target may answer byte by byte. */
+  sayPart(message: Uint8Array, from: number, to: number): void {
+    if (from >= to || this.over) return;
+    if (from === 0) this.sent++;
+    this.#whole = to === message.length;
+    this.#give(message.subarray(from, to));
+  }
+
+  #give(bytes: Uint8Array): void {
+    if (this.over) return;
+    this.#given += bytes.length;
+    this.#connection.send(bytes);
+  }
+
+  /** FIN once everything is sent. */
+  end(): void {
+    this.#connection.end();
+  }
+  reset(): void {
+    void this.bytesSent;
+    this.#connection.reset();
+  }
+  close(): void {
+    void this.bytesSent;
+    this.#connection.close();
+  }
+  /** Reads from now on. */
+  listen(): void {
+    this.deaf = false;
+    this.#connection.resume();
+  }
+
+  /** The first wrong bytes; null for none so far. */
+  get mismatch(): Mismatch | null {
+    return this.replies.broken ? this.replies.mismatch(this.sent) : null;
+  }
+
+  /** The target has ended its stream in the middle of the reply to a whole message. */
+  get truncation(): Mismatch | null {
+    const cut = this.#whole && this.ended && !this.replies.broken && this.replies.partial;
+    return cut ? this.replies.truncation(this.sent) : null;
+  }
+
+  /** Gone without FIN: by RST, or by what TLS calls an error. */
+  get broken(): boolean {
+    return this.error !== null && !this.ended;
+  }
+}
+
+/** Makes clients, and tells them what happens. */
+export class Clients implements Handler<Client> {
+  readonly #traffic: Traffic;
+  readonly #dial: Dial;
+  readonly #listens: boolean;
+  #next = 0;
+
+  /** With `listens` false what arrives is counted and not looked at. */
+  constructor(traffic: Traffic, dial: Dial, listens: boolean) {
+    this.#traffic = traffic;
+    this.#dial = dial;
+    this.#listens = listens;
+  }
+
+  /** Begins to connect; `deaf` ones do not read. */
+  connect(deaf = false): Client {
+    const client = new Client(this.#next++, this.#traffic);
+    client.deaf = deaf;
+    client.connection = this.#dial(this, client);
+    return client;
+  }
+
+  open(connection: Connection<Client>): void {
+    const client = connection.state;
+    client.connection = connection;
+    client.opened = true;
+    if (client.deaf) connection.pause();
+  }
+
+  data({ state: client }: Connection<Client>, bytes: Uint8Array): void {
+    client.bytesReceived += bytes.length;
+    if (client.sent === 0) client.unasked += bytes.length;
+    if (!this.#listens) return;
+    const complete = client.replies.take(bytes, client.sent);
+    client.answered += complete;
+    if (complete > 0 || client.replies.broken) client.onNews?.();
+  }
+
+  writable({ state: client }: Connection<Client>): void {
+    client.onNews?.();
+  }
+
+  end({ state: client }: Connection<Client>): void {
+    client.ended = true;
+    client.onNews?.();
+  }
+
+  close({ state: client }: Connection<Client>, error: OSError | null): void {
+    client.over = true;
+    client.error = error;
+    client.onNews?.();
+  }
+}

@@ -1,0 +1,83 @@
+/** Clients that end first: after their requests, or before they have said anything. */
+import type { Loop } from "../tls/mod.ts";
+import type { Client } from "./client.ts";
+import type { Finding, Profile, Scene } from "./scene.ts";
+import { count, time } from "./words.ts";
+
+/** Messages before the FIN. */
+const MESSAGES = 4;
+
+/** shutdown(2) of the sending side after the requests: all replies are due, then FIN (RFC 9293, 3.6). */
+export const halfClose: Profile = {
+  expected: ({ listens }) => listens ? "every reply, then FIN" : "FIN",
+
+  *run(scene): Loop<Finding> {
+    const messages = scene.burst(MESSAGES);
+    const clients = yield* scene.connect();
+    for (const client of clients) {
+      client.say(messages);
+      client.end();
+    }
+    yield* scene.until(() => clients.every(({ over }) => over));
+    const due = messages * clients.length;
+    const answered = clients.reduce((total, client) => total + client.answered, 0);
+    const missing = scene.listens && answered < due
+      ? [`left ${due - answered} of ${due} replies out`]
+      : [];
+    return {
+      did: `${count(clients.length, "connection")}, ${count(messages, "message")} each, then FIN`,
+      observed: (scene.listens ? `${answered} of ${due} replies, ` : "") + describeEnds(clients),
+      reasons: [...scene.connectReasons(), ...missing, ...endReasons(scene, clients)],
+    };
+  },
+};
+
+/** FIN as the first thing: nothing was asked, so there is nothing to say but FIN. */
+export const finFirst: Profile = {
+  expected: () => "FIN, nothing else",
+
+  *run(scene): Loop<Finding> {
+    const clients = yield* scene.connect();
+    for (const client of clients) client.end();
+    yield* scene.until(() => clients.every(({ over }) => over));
+    return {
+      did: `${count(clients.length, "connection")}, FIN at once`,
+      observed: describeEnds(clients),
+      reasons: [
+        ...scene.connectReasons(),
+        ...unaskedReasons(scene, clients),
+        ...endReasons(scene, clients),
+      ],
+    };
+  },
+};
+
+/** How connections were ended that have sent FIN. */
+function endReasons({ timeoutMs }: Scene, clients: readonly Client[]): string[] {
+  const reasons: string[] = [];
+  const reset = clients.filter(({ broken }) => broken);
+  const open = clients.filter(({ ended, over }) => !ended && !over);
+  if (reset.length > 0) {
+    reasons.push(`broke off ${count(reset.length, "connection")} (${codes(reset)}) instead of FIN`);
+  }
+  if (open.length > 0) {
+    reasons.push(`did not end ${count(open.length, "connection")} within ${time(timeoutMs)}`);
+  }
+  return reasons;
+}
+
+/** What somebody has sent who was not asked. */
+export function unaskedReasons({ listens }: Scene, clients: readonly Client[]): string[] {
+  const bytes = clients.reduce((total, { unasked }) => total + unasked, 0);
+  return listens && bytes > 0
+    ? [`sent ${count(bytes, "byte")} to clients that had said nothing`]
+    : [];
+}
+
+/** "FIN from 4 of 4". */
+const describeEnds = (clients: readonly Client[]) =>
+  `FIN on ${clients.filter(({ ended }) => ended).length} of ${clients.length}`;
+
+/** The codes of errors, each once. */
+export const codes = (clients: readonly Client[]): string =>
+  [...new Set(clients.map(({ error }) => error!.code))].join(", ");

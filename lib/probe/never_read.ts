@@ -1,0 +1,131 @@
+/** Clients that send and never read: the target has to stop reading them, or to send them away. */
+import type { Loop } from "../tls/mod.ts";
+import type { Client } from "./client.ts";
+import type { Finding, Profile, Scene } from "./scene.ts";
+import type { Witnesses } from "./witnesses.ts";
+import { count, size, time } from "./words.ts";
+
+/** Bytes that are sent together, about. */
+const CHUNK = 64 * 1024;
+/** Nothing was taken for so long, and others were served meanwhile: the target has stopped reading. */
+const CALM_MS = 300;
+const CALM_ROUNDS = 3;
+/** Of a target that does not answer, and so can read for ever. */
+const SINK_BYTES = 16 * 2 ** 20;
+
+/**
+ * Back-pressure: whoever reads requests and can't get rid of the replies must stop reading, or its memory
+ * is the sender's to fill. Then the clients read after all, and every reply has to be there.
+ */
+export const neverRead: Profile = {
+  expected: ({ listens, settings }) =>
+    listens ? `stops reading below ${size(settings.limit)}, or closes` : "goes on serving others",
+
+  *run(scene, witnesses): Loop<Finding> {
+    const { listens, settings, timeoutMs } = scene;
+    const clients = yield* scene.connect(true);
+    const flood = new Flood(scene, clients, listens ? settings.limit : SINK_BYTES);
+    const calmMs = Math.min(CALM_MS, timeoutMs / 4);
+    flood.begin();
+    yield* scene.until(() => flood.over || witnesses.failed || flood.calm(calmMs, witnesses));
+    const stopped = flood.calm(calmMs, witnesses) || witnesses.failed;
+    const closed = clients.filter(({ over }) => over);
+    const taken = flood.taken;
+    const did = `${count(clients.length, "connection")}, messages without an end, nothing read`;
+    const reasons = scene.connectReasons();
+    if (!listens) return { did, observed: `took ${size(taken)}`, reasons };
+    if (taken > settings.limit) {
+      reasons.push(`took ${size(taken)} from clients that read nothing, and went on`);
+    } else if (!stopped && closed.length < clients.length) {
+      reasons.push(`was still reading after ${time(timeoutMs)} and ${size(taken)}`);
+    }
+    flood.end();
+    const stuck = clients.filter(({ over }) => !over);
+    let observed = `took ${size(taken)}`;
+    if (closed.length > 0) observed += `, closed ${closed.length} of ${clients.length}`;
+    if (reasons.length > 0 || stuck.length === 0 || witnesses.failed) {
+      return { did, observed, reasons };
+    }
+    observed += ", stopped";
+    yield* witnesses.more(CALM_ROUNDS);
+    reasons.push(...yield* readAfterAll(scene, stuck));
+    const sum = (of: (client: Client) => number) => stuck.reduce((n, client) => n + of(client), 0);
+    observed += `; later ${sum((c) => c.answered)} of ${sum((c) => c.sent)} replies`;
+    return { did, observed, reasons };
+  },
+};
+
+/** Reads what has waited, until everything is answered. */
+function* readAfterAll(scene: Scene, clients: readonly Client[]): Loop<string[]> {
+  for (const client of clients) client.listen();
+  const received = () => clients.reduce((total, { bytesReceived }) => total + bytesReceived, 0);
+  // No FIN before: how a target takes that is for another profile to say.
+  const done = () =>
+    clients.every(({ over, ended, replies, sent, answered }) =>
+      over || ended || replies.broken || answered >= sent
+    );
+  yield* scene.untilStuck(done, received);
+  const missing = clients.reduce((total, { sent, answered }) => total + sent - answered, 0);
+  return missing > 0
+    ? [`left ${count(missing, "message")} without a reply when it was read again`]
+    : [];
+}
+
+/** Sends on all connections as much as is taken. */
+class Flood {
+  readonly #scene: Scene;
+  readonly #clients: readonly Client[];
+  readonly #limit: number;
+  readonly #messages: number;
+  #ended = false;
+  /** When bytes were last taken, and how far the witnesses were. */
+  #taken = 0;
+  #since = performance.now();
+  #rounds = 0;
+
+  constructor(scene: Scene, clients: readonly Client[], limit: number) {
+    this.#scene = scene;
+    this.#clients = clients;
+    this.#limit = limit;
+    const length = clients[0]?.compose().length ?? 1;
+    this.#messages = Math.max(1, Math.floor(CHUNK / Math.max(1, length)));
+  }
+
+  begin(): void {
+    for (const client of this.#clients) {
+      client.onNews = () => this.#push(client);
+      this.#push(client);
+    }
+  }
+
+  end(): void {
+    this.#ended = true;
+  }
+
+  /** One chunk a turn of the loop; what is queued waits in this process, once for each connection. */
+  #push(client: Client): void {
+    if (this.#ended || client.over || client.queued > 0 || this.taken > this.#limit) return;
+    client.say(this.#messages);
+    if (client.queued === 0) this.#scene.engine.after(0, () => this.#push(client));
+  }
+
+  /** Bytes that the system has taken from all of them. */
+  get taken(): number {
+    return this.#clients.reduce((total, { bytesSent }) => total + bytesSent, 0);
+  }
+
+  /** There is no more to see: too much was taken, or everybody was sent away. */
+  get over(): boolean {
+    return this.taken > this.#limit || this.#clients.every(({ over }) => over);
+  }
+
+  /** Nothing was taken for `ms`, while witnesses were served: it is not only that nobody had time. */
+  calm(ms: number, witnesses: Witnesses): boolean {
+    if (this.taken !== this.#taken) {
+      this.#taken = this.taken;
+      this.#since = performance.now();
+      this.#rounds = witnesses.rounds;
+    }
+    return performance.now() - this.#since >= ms && witnesses.rounds >= this.#rounds + CALM_ROUNDS;
+  }
+}

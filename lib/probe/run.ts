@@ -1,0 +1,174 @@
+/** The body of the profiles' thread: a well-behaved client first, then one profile after the other. */
+import { createEngine } from "../engine/mod.ts";
+import { check } from "../sys/errno.ts";
+import { c } from "../sys/posix.ts";
+import { alternate, type Loop, tlsClient } from "../tls/mod.ts";
+import { dialer } from "../stress/generator/dial.ts";
+import { createTraffic } from "../stress/traffic/create.ts";
+import { Sources } from "../stress/plan/sources.ts";
+import type { Client } from "./client.ts";
+import { finFirst, halfClose } from "./endings.ts";
+import { neverRead } from "./never_read.ts";
+import type { ProfileData, ProfileMessage, ProfileName, ProfileRow, Refusal } from "./plan.ts";
+import { reset, unreadClose } from "./resets.ts";
+import { type Finding, Interrupted, type Profile, Scene } from "./scene.ts";
+import { drip, silent } from "./slow.ts";
+import { Witnesses } from "./witnesses.ts";
+import { count, time } from "./words.ts";
+
+const PROFILES: Readonly<Record<ProfileName, Profile>> = {
+  "half-close": halfClose,
+  "fin-first": finFirst,
+  silent,
+  drip,
+  "unread-close": unreadClose,
+  reset,
+  "never-read": neverRead,
+};
+
+/** Messages of each witness after the misbehaviour, before the new connection. */
+const ROUNDS_AFTER = 3;
+/** A target that speaks first does so within this time. */
+const GREETING_MS = 50;
+
+/** Runs the profiles. Blocks its thread. */
+export async function runProfiles(
+  { settings, control }: ProfileData,
+  post: (message: ProfileMessage) => void,
+): Promise<void> {
+  const { plan } = settings;
+  const command = new Int32Array(control);
+  const endpoint = plan.tls && tlsClient(plan.tls);
+  const engine = createEngine({ selector: plan.clientSelector });
+  post({ type: "ready", wakeFd: check(c.dup(engine.wakeHandle.wakeFd), "dup") });
+  const dial = dialer(engine, plan, new Sources(plan), endpoint);
+  const stopped = () => Atomics.load(command, 0) !== 0;
+  const scene = new Scene(engine, settings, createTraffic(plan), dial, stopped);
+  const refusal = await alternate(perform(scene, post), engine, endpoint);
+  engine.close();
+  endpoint?.free();
+  post({ type: "end", refusal });
+}
+
+function* perform(scene: Scene, post: (message: ProfileMessage) => void): Loop<Refusal | null> {
+  try {
+    const refusal = yield* tryTarget(scene);
+    if (refusal) return refusal;
+    for (const name of scene.settings.profiles) {
+      post({ type: "begin", name });
+      post({ type: "row", row: yield* performOne(scene, name) });
+    }
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+  }
+  return null;
+}
+
+/** Whether a well-behaved client is served: who serves nobody fails no profile in particular. */
+function* tryTarget(scene: Scene): Loop<Refusal | null> {
+  const client = scene.dial();
+  yield* scene.until(() => client.opened || client.over);
+  if (!client.opened) {
+    const code = client.error?.code ?? "ETIMEDOUT";
+    client.close();
+    return { kind: "unreachable", code, reason: client.error?.message ?? `no answer: ${code}` };
+  }
+  yield* scene.until(() => client.over || client.ended, GREETING_MS);
+  if (scene.listens && client.unasked > 0) {
+    const reason = `speaks first (${count(client.unasked, "byte")}); profiles need one that waits`;
+    client.close();
+    return { kind: "wrong", code: null, reason };
+  }
+  yield* exchange(scene, client);
+  const refusal = refusalOf(scene, client);
+  yield* scene.release([client]);
+  return refusal;
+}
+
+/** Sends a message, and waits until it is answered or will not be. */
+function* exchange(scene: Scene, client: Client): Loop<boolean> {
+  client.say(1);
+  const done = () => scene.listens ? client.answered > 0 : client.queued === 0;
+  yield* scene.until(() => done() || client.over || client.ended || client.replies.broken);
+  return done() && !client.replies.broken;
+}
+
+function refusalOf({ listens, timeoutMs }: Scene, client: Client): Refusal | null {
+  const { error, over, ended, answered, replies } = client;
+  const code = error?.code ?? null;
+  if (replies.broken || client.truncation) {
+    return { kind: "wrong", code, reason: "answers wrong bytes to a well-behaved client" };
+  }
+  if (listens && answered > 0) return null;
+  if (over || ended) {
+    const how = code === null ? "closes" : `breaks off (${code})`;
+    return { kind: "gone", code, reason: `${how} instead of an answer to a well-behaved client` };
+  }
+  if (!listens) return null;
+  const reason = `does not answer a well-behaved client within ${time(timeoutMs)}`;
+  return { kind: "silent", code, reason };
+}
+
+function* performOne(scene: Scene, name: ProfileName): Loop<ProfileRow> {
+  const profile = PROFILES[name];
+  const startedAt = performance.now();
+  const witnesses = new Witnesses(scene);
+  scene.cast = [];
+  const ready = yield* witnesses.start();
+  const finding: Finding = ready
+    ? yield* profile.run(scene, witnesses)
+    : { did: "nothing, as the witnesses were not served", observed: "", reasons: [] };
+  if (ready && !witnesses.failed) yield* witnesses.more(ROUNDS_AFTER);
+  yield* scene.release(scene.cast);
+  const newcomer = yield* recover(scene);
+  if (!witnesses.failed) yield* witnesses.more(1);
+  yield* witnesses.dismiss();
+  const reasons = [
+    ...finding.reasons,
+    ...scene.cast.some(({ mismatch, truncation }) => mismatch ?? truncation)
+      ? ["sent wrong bytes, or cut a reply short"]
+      : [],
+    ...witnesses.reasons(),
+    ...newcomer.reason === null ? [] : [newcomer.reason],
+  ];
+  const sum = (of: (client: Client) => number) =>
+    scene.cast.reduce((n, client) => n + of(client), 0);
+  const mismatches = scene.cast.map(({ mismatch, truncation }) => mismatch ?? truncation);
+  return {
+    name,
+    ok: reasons.length === 0,
+    did: finding.did,
+    expected: profile.expected(scene),
+    observed: finding.observed,
+    reasons,
+    duration_s: Math.round(performance.now() - startedAt) / 1000,
+    connections: scene.cast.length,
+    messages: { sent: sum((client) => client.sent), answered: sum((client) => client.answered) },
+    bytes: { sent: sum((c) => c.bytesSent), received: sum((client) => client.bytesReceived) },
+    first_mismatch: mismatches.find((mismatch) => mismatch !== null) ?? witnesses.mismatch ??
+      newcomer.client.mismatch,
+    witnesses: witnesses.report(),
+    recovery_us: newcomer.reason === null ? newcomer.us : null,
+  };
+}
+
+/** A new connection after all that: it has to be taken and served. */
+function* recover(
+  scene: Scene,
+): Loop<{ client: Client; us: number; reason: string | null }> {
+  const client = scene.dial();
+  yield* scene.until(() => client.opened || client.over);
+  let served = false;
+  if (client.opened) served = yield* exchange(scene, client);
+  const us = Math.round((performance.now() - client.startedAt) * 1000);
+  const code = client.error?.code ?? (client.opened ? "no answer" : "ETIMEDOUT");
+  const reason = served
+    ? null
+    : client.replies.broken
+    ? "sent wrong bytes to a new connection afterwards"
+    : client.opened
+    ? `did not serve a new connection afterwards: ${client.ended ? "closed" : code}`
+    : `took no new connection afterwards: ${code}`;
+  yield* scene.release([client]);
+  return { client, us, reason };
+}

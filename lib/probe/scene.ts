@@ -1,0 +1,138 @@
+/** What a profile acts on: clients of a target, time, and the witnesses who look on. */
+import type { Engine } from "../engine/mod.ts";
+import type { Loop } from "../tls/mod.ts";
+import type { Dial } from "../stress/generator/dial.ts";
+import type { Plan } from "../stress/plan/plan.ts";
+import type { Traffic } from "../stress/traffic/traffic.ts";
+import { type Client, Clients } from "./client.ts";
+import type { ProfileSettings } from "./plan.ts";
+import type { Witnesses } from "./witnesses.ts";
+
+/** The longest between looks at a condition. */
+const LOOK_MS = 20;
+
+/** How long a farewell is waited for that nobody judges. */
+const PATIENCE_MS = 500;
+
+/** Thrown out of a profile when the user has had enough. */
+export class Interrupted extends Error {}
+
+/** A profile says what it expects, misbehaves, and judges. */
+export interface Profile {
+  /** What the target has to do, in a few words. */
+  expected(scene: Scene): string;
+  /** Misbehaves; clients that it leaves open are closed afterwards. */
+  run(scene: Scene, witnesses: Witnesses): Loop<Finding>;
+}
+
+/** What a profile did and saw. */
+export interface Finding {
+  readonly did: string;
+  readonly observed: string;
+  /** Why the target has failed: sentences without a subject, which is the target. */
+  readonly reasons: readonly string[];
+}
+
+/** The means of all profiles. */
+export class Scene {
+  readonly engine: Engine;
+  readonly plan: Plan;
+  readonly settings: ProfileSettings;
+  /** The misbehaving clients of the current profile. */
+  cast: Client[] = [];
+  readonly #clients: Clients;
+  readonly #stopped: () => boolean;
+
+  constructor(
+    engine: Engine,
+    settings: ProfileSettings,
+    traffic: Traffic,
+    dial: Dial,
+    stopped: () => boolean,
+  ) {
+    this.engine = engine;
+    this.plan = settings.plan;
+    this.settings = settings;
+    this.#clients = new Clients(traffic, dial, this.listens);
+    this.#stopped = stopped;
+  }
+
+  /** For a connect, for a reply, and for each reaction. */
+  get timeoutMs(): number {
+    return this.plan.timeoutMs;
+  }
+
+  /** Replies are expected. */
+  get listens(): boolean {
+    return this.plan.expect.kind !== "none";
+  }
+
+  /** Messages that may be sent at once: any number where replies are the bytes themselves. */
+  burst(most: number): number {
+    const { kind } = this.plan.expect;
+    return this.plan.pipeline ?? (kind === "echo" || kind === "upper" ? most : 1);
+  }
+
+  /** A client of its own. */
+  dial(): Client {
+    return this.#clients.connect();
+  }
+
+  /** Runs the loop until the condition holds (true) or the time has passed. @throws Interrupted */
+  *until(done: () => boolean, ms: number = this.timeoutMs): Loop<boolean> {
+    const deadline = performance.now() + ms;
+    while (!done()) {
+      if (this.#stopped()) throw new Interrupted();
+      const left = deadline - performance.now();
+      if (left <= 0) return false;
+      const look = this.engine.after(Math.min(LOOK_MS, left), () => {});
+      this.engine.turn();
+      look.cancel();
+      yield;
+    }
+    return true;
+  }
+
+  /** As `until`, but the time begins anew whenever `progress` changes; three times as long at most. */
+  *untilStuck(done: () => boolean, progress: () => number): Loop<boolean> {
+    let last = progress();
+    let since = performance.now();
+    yield* this.until(() => {
+      if (progress() !== last) since = performance.now();
+      last = progress();
+      return done() || performance.now() - since > this.timeoutMs;
+    }, 3 * this.timeoutMs);
+    return done();
+  }
+
+  /** Lets time pass. */
+  *pass(ms: number): Loop<void> {
+    yield* this.until(() => false, ms);
+  }
+
+  /** Connects the misbehaving clients. Those that fail are `over` and have an `error`. */
+  *connect(deaf = false): Loop<Client[]> {
+    const { misbehaving } = this.settings;
+    this.cast = Array.from({ length: misbehaving }, () => this.#clients.connect(deaf));
+    yield* this.until(() => this.cast.every(({ opened, over }) => opened || over));
+    return this.cast.filter(({ opened }) => opened);
+  }
+
+  /** Lets clients go in order, as far as the target lets them. */
+  *release(clients: readonly Client[]): Loop<void> {
+    const open = clients.filter(({ over }) => !over);
+    for (const client of open) client.end();
+    yield* this.until(() => open.every(({ over, ended }) => over || ended), PATIENCE_MS);
+    for (const client of open) client.close();
+  }
+
+  /** What is wrong with the connects of the cast. */
+  connectReasons(): string[] {
+    const failed = this.cast.filter(({ opened }) => !opened);
+    if (failed.length === 0) return [];
+    const codes = new Set(failed.map(({ error }) => error?.code ?? "ETIMEDOUT"));
+    return [
+      `did not take ${failed.length} of ${this.cast.length} connections: ${[...codes].join(", ")}`,
+    ];
+  }
+}

@@ -1,0 +1,97 @@
+/** Clients that take their time: a byte now and then, or nothing at all. */
+import type { Loop } from "../tls/mod.ts";
+import { codes, unaskedReasons } from "./endings.ts";
+import type { Finding, Profile } from "./scene.ts";
+import { count, time } from "./words.ts";
+
+/** Single bytes of a connection; the rest of its message follows at once. */
+const BYTES = 200;
+/** Between two of them. */
+const DRIP_MS = 5;
+/** Messages of a connection: more would take longer than the timeout. */
+const MESSAGES = 2;
+/** Which part of the timeout is said nothing. */
+const SILENCE = 1 / 5;
+
+/** A byte at a time, as from a bad line or a slowloris: requests are whole only in the end. */
+export const drip: Profile = {
+  expected: ({ listens }) => listens ? "every reply" : "reads all of it",
+
+  *run(scene): Loop<Finding> {
+    const clients = yield* scene.connect();
+    const messages = clients.map((client) => client.compose());
+    // A single message of many bytes, or several of few, which are told apart by bytes only.
+    const rounds = messages[0] === undefined ? 0 : Math.min(MESSAGES, scene.burst(MESSAGES));
+    const bytes = Math.min(BYTES, Math.max(0, ...messages.map(({ length }) => length)));
+    const everyMs = Math.max(1, Math.min(DRIP_MS, scene.timeoutMs / (2 * bytes * rounds)));
+    for (let round = 0; round < rounds; round++) {
+      if (round > 0) clients.forEach((client, i) => messages[i] = client.compose());
+      for (let at = 0; at < bytes; at++) {
+        for (const [i, client] of clients.entries()) {
+          client.sayPart(messages[i]!, at, Math.min(at + 1, messages[i]!.length));
+        }
+        yield* scene.pass(everyMs);
+      }
+      for (const [i, client] of clients.entries()) {
+        client.sayPart(messages[i]!, bytes, messages[i]!.length);
+      }
+    }
+    const due = rounds * clients.length;
+    const answered = () => clients.reduce((total, client) => total + client.answered, 0);
+    const done = () =>
+      scene.listens ? answered() >= due : clients.every(({ queued }) => queued === 0);
+    const wrong = () => clients.some((client) => client.over || client.replies.broken);
+    yield* scene.until(() => done() || wrong());
+    const lost = clients.filter(({ over, ended }) => over || ended);
+    const reasons = scene.connectReasons();
+    if (lost.length > 0) {
+      const broken = lost.filter(({ error }) => error !== null);
+      const how = broken.length > 0 ? ` (${codes(broken)})` : "";
+      reasons.push(`closed ${lost.length} of ${count(clients.length, "connection")}${how}`);
+    }
+    if (!done()) {
+      reasons.push(
+        scene.listens
+          ? `left ${due - answered()} of ${count(due, "message")} without a reply`
+          : `did not read within ${time(scene.timeoutMs)}`,
+      );
+    }
+    return {
+      did: `${count(clients.length, "connection")}, a byte every ${time(everyMs)}, ` +
+        `${count(rounds, "message")} each`,
+      observed: scene.listens ? `${answered()} of ${due} replies` : `${lost.length} closed`,
+      reasons,
+    };
+  },
+};
+
+/** Nothing at all. Whoever has an idle timeout may close in order; else a late message is answered. */
+export const silent: Profile = {
+  expected: ({ listens }) => listens ? "nothing or FIN; a late reply" : "stays open, or FIN",
+
+  *run(scene): Loop<Finding> {
+    const quietMs = scene.timeoutMs * SILENCE;
+    const clients = yield* scene.connect();
+    yield* scene.until(() => clients.every(({ over, ended }) => over || ended), quietMs);
+    const early = clients.filter(({ broken }) => broken);
+    const open = clients.filter(({ over, ended }) => !over && !ended);
+    const unasked = unaskedReasons(scene, clients);
+    for (const client of open) client.say(1);
+    const served = () => open.filter(({ answered, ended }) => answered > 0 || ended).length;
+    const done = () => open.every(({ answered, ended, over }) => answered > 0 || ended || over);
+    if (scene.listens) yield* scene.until(done);
+    const reasons = [...scene.connectReasons(), ...unasked];
+    if (early.length > 0) {
+      reasons.push(`broke off ${count(early.length, "silent connection")} (${codes(early)})`);
+    }
+    if (scene.listens && served() < open.length) {
+      reasons.push(`did not answer ${open.length - served()} of ${open.length} late messages`);
+    }
+    return {
+      did: `${count(clients.length, "connection")}, nothing for ${time(quietMs)}, then a message`,
+      observed: `${count(clients.length - open.length, "close")}` +
+        (scene.listens ? `, ${served()} of ${open.length} late replies` : ""),
+      reasons,
+    };
+  },
+};

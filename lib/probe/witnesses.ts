@@ -1,0 +1,160 @@
+/** Well-behaved clients beside the misbehaving ones: they must be served as if nothing happened. */
+import type { Timer } from "../engine/mod.ts";
+import type { Loop } from "../tls/mod.ts";
+import { Recorder } from "../result/recorder.ts";
+import type { Mismatch } from "../result/result.ts";
+import type { Client } from "./client.ts";
+import { type ProfileRow, WITNESSES } from "./plan.ts";
+import type { Scene } from "./scene.ts";
+import { time } from "./words.ts";
+
+/** Between a reply and the next message: enough of them to notice, too few to be a load. */
+const PACE_MS = 5;
+
+/** The witnesses of one profile. */
+export class Witnesses {
+  readonly latency: Recorder = new Recorder();
+  readonly #scene: Scene;
+  readonly #all: Witness[] = [];
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+  }
+
+  /** Connects them, and lets each exchange one message. True when all are served. */
+  *start(): Loop<boolean> {
+    for (let i = 0; i < WITNESSES; i++) {
+      this.#all.push(new Witness(this.#scene, this.latency));
+    }
+    yield* this.#scene.until(() => this.#all.every(({ client }) => client.opened || client.over));
+    for (const witness of this.#all) witness.begin();
+    return yield* this.more(1);
+  }
+
+  /** Waits until each has exchanged so many more messages; false as soon as one is not served. */
+  *more(rounds: number): Loop<boolean> {
+    const goals = this.#all.map((witness) => witness.rounds + rounds);
+    const done = () => this.#all.every((witness, i) => witness.rounds >= goals[i]!);
+    // Each message has the timeout as its limit, so that this ends by itself; the rest is a safeguard.
+    yield* this.#scene.until(() => this.failed || done(), (rounds + 1) * this.#scene.timeoutMs);
+    return !this.failed && done();
+  }
+
+  /** Messages that all of them have exchanged since the profile began: the one with the fewest. */
+  get rounds(): number {
+    return Math.min(...this.#all.map(({ rounds }) => rounds));
+  }
+
+  get answered(): number {
+    return this.#all.reduce((total, { client }) => total + client.answered, 0);
+  }
+
+  get failed(): boolean {
+    return this.#all.some(({ reason }) => reason !== null);
+  }
+
+  /** What was done to them. */
+  reasons(): string[] {
+    const reasons = this.#all.flatMap(({ reason }) => reason === null ? [] : [reason]);
+    return [...new Set(reasons)];
+  }
+
+  /** The first wrong bytes that one has received. */
+  get mismatch(): Mismatch | null {
+    const all = this.#all.map(({ client }) => client.mismatch ?? client.truncation);
+    return all.find((mismatch) => mismatch !== null) ?? null;
+  }
+
+  /** For the row of the profile. */
+  report(): ProfileRow["witnesses"] {
+    return {
+      connections: this.#all.length,
+      answered: this.answered,
+      latency_us: this.latency.summary(),
+    };
+  }
+
+  /** They have seen enough: they wait for their last replies, and end in order. */
+  *dismiss(): Loop<void> {
+    for (const witness of this.#all) witness.leave();
+    yield* this.#scene.until(() => this.#all.every(({ busy, reason }) => !busy || reason !== null));
+    yield* this.#scene.release(this.#all.map(({ client }) => client));
+  }
+}
+
+/** One of them: a message, its reply, a short pause, and so on. */
+class Witness {
+  readonly client: Client;
+  rounds = 0;
+  reason: string | null = null;
+  readonly #scene: Scene;
+  readonly #latency: Recorder;
+  #sentAt = 0;
+  #limit: Timer | undefined;
+  #next: Timer | undefined;
+  #leaving = false;
+
+  constructor(scene: Scene, latency: Recorder) {
+    this.#scene = scene;
+    this.#latency = latency;
+    this.client = scene.dial();
+    this.client.onNews = () => this.#look();
+  }
+
+  /** A reply is awaited; or, where there are none, room to send. */
+  get busy(): boolean {
+    const { client } = this;
+    return !client.over &&
+      (this.#scene.listens ? client.answered < client.sent : client.queued > 0);
+  }
+
+  begin(): void {
+    if (this.client.opened) this.#send();
+    else {this.#fail(
+        `did not take a witness's connection: ${this.client.error?.code ?? "ETIMEDOUT"}`,
+      );}
+  }
+
+  #send(): void {
+    const { client } = this;
+    this.#sentAt = performance.now();
+    const { engine, timeoutMs, listens } = this.#scene;
+    this.#limit = engine.after(timeoutMs, () => {
+      this.#fail(`did not ${listens ? "answer" : "read"} a witness for ${time(timeoutMs)}`);
+    });
+    client.say(1);
+    if (!listens) this.#look();
+  }
+
+  #look(): void {
+    const { client } = this;
+    if (this.reason !== null || (this.#leaving && !this.busy)) return;
+    if (client.replies.broken) return this.#fail("sent wrong bytes to a witness");
+    if (client.over) {
+      const how = client.error ? `was lost (${client.error.code})` : "was closed";
+      return this.#fail(`served a witness no more: its connection ${how}`);
+    }
+    if (client.ended) return this.#fail("ended a witness's connection");
+    if (this.busy) return;
+    this.#limit?.cancel();
+    this.#limit = undefined;
+    this.rounds++;
+    const now = performance.now();
+    if (this.#scene.listens) this.#latency.record(now - this.#sentAt);
+    this.#next?.cancel();
+    if (!this.#leaving) this.#next = this.#scene.engine.after(PACE_MS, () => this.#send());
+  }
+
+  #fail(reason: string): void {
+    this.reason ??= reason;
+    this.#limit?.cancel();
+    this.#next?.cancel();
+  }
+
+  /** Sends no more. */
+  leave(): void {
+    this.#leaving = true;
+    this.#next?.cancel();
+    if (!this.busy) this.#limit?.cancel();
+  }
+}

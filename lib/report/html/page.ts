@@ -1,0 +1,94 @@
+/** A report as one page that needs nothing else: no server, no network, no other file. */
+import type { NamedResult } from "../csv.ts";
+import { loadAssets } from "./assets.ts";
+import { chartData } from "./data.ts";
+import { dataScript, inlineScript, inlineStyle, type Markup, markup, NOTHING } from "./parts.ts";
+import { figures, findings, machine, numbers, settings, tables, tiles } from "./sections.ts";
+import type { Format } from "../load.ts";
+import { describeVerdict } from "../trust.ts";
+
+/** A table that a report has beside those of its results, such as that of a comparison. */
+export interface ReportTable {
+  readonly title: string;
+  readonly note?: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** What a page reports. */
+export interface Page {
+  readonly title: string;
+  /** One, or several that are drawn over each other. */
+  readonly results: readonly NamedResult[];
+  /** Shown above the charts. */
+  readonly tables?: readonly ReportTable[];
+  /** The judgement of all together; that of the only result unless it is given. */
+  readonly verdict?: string;
+}
+
+/** Nothing may be loaded, whatever the page says. */
+const POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; " +
+  "img-src data:";
+
+/** The page, in HTML. */
+export async function htmlReport(page: Page, format: Format): Promise<string> {
+  const assets = await loadAssets();
+  const data = chartData(page.results);
+  const { html: text } = markup`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<title>${page.title}</title>
+<link rel="icon" href="data:,">
+${inlineStyle(assets.uplotStyle)}
+${inlineStyle(assets.style)}
+</head>
+<body>
+${header(page)}
+<main>
+${tiles(page.results, format)}
+${tables(page.tables ?? [])}
+${findings(page.results, format)}
+${figures(page.results, data)}
+${numbers(page.results, format)}
+${settings(page.results, format)}
+${machine(page.results, format)}
+</main>
+<noscript><p class="note">The charts need JavaScript. All figures are in the tables.</p></noscript>
+${dataScript("data", data)}
+${inlineScript(assets.uplot)}
+${inlineScript(assets.script)}
+</body>
+</html>
+  `;
+  return text;
+}
+
+function header(page: Page): Markup {
+  const first = page.results[0]?.result;
+  const verdict = page.verdict ??
+    (first && page.results.length === 1 ? describeVerdict(first) : undefined);
+  const about = first
+    ? [
+      first.started_at.replace(/\.\d+Z$/, "Z"),
+      `${first.duration_s.toFixed(2)} s`,
+      `iomux ${first.iomux}`,
+    ]
+    : [];
+  return markup`<header>
+<div><h1>${page.title}</h1><p class="about">${about.join(" · ")}</p></div>
+${verdict === undefined ? NOTHING : badge(verdict)}
+<button type="button" id="theme" hidden></button>
+</header>`;
+}
+
+/** A word with a sign, so that it does not take a colour to tell them apart. */
+function badge(verdict: string): Markup {
+  const [, word = ""] = /^(\w*)/.exec(verdict)!;
+  const sign = word === "pass" ? "✓" : word === "invalid" ? "!" : "✗";
+  const kind = word === "pass" ? "pass" : word === "invalid" ? "invalid" : "fail";
+  return markup`<p class="verdict ${kind}"><span aria-hidden="true">${sign}</span> ${verdict}</p>`;
+}

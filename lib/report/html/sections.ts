@@ -1,0 +1,230 @@
+/** The sections of a report's page. */
+import type { NamedResult } from "../csv.ts";
+import type { ReportTable } from "./page.ts";
+import type { ChartData } from "./data.ts";
+import { definitions, type Markup, markup, NOTHING, table } from "./parts.ts";
+import { settingRows } from "./settings.ts";
+import type { Distribution } from "../../result/recorder.ts";
+import { figureRows } from "../text/report.ts";
+import { expectsNothing, type Format } from "../load.ts";
+import { describeValue, describeVerdict, trustRows } from "../trust.ts";
+import type { StressResult } from "../../result/result.ts";
+
+type Results = readonly NamedResult[];
+
+const section = (title: string, ...content: readonly Markup[]): Markup =>
+  markup`<section><h2>${title}</h2>${content}</section>`;
+
+const total = (errors: Record<string, number>) =>
+  Object.values(errors).reduce((sum, count) => sum + count, 0);
+
+/** The figures that one looks for first; of several results a table says more. */
+export function tiles(results: Results, { count, duration }: Format): Markup {
+  if (results.length !== 1) return NOTHING;
+  const { result } = results[0]!;
+  const us = (value: number) => duration(value / 1000);
+  const { latency_us: latency, latency_corrected_us: corrected, messages } = result;
+  const tile = (name: string, value: string) =>
+    markup`
+      <div>
+        <dt>${name}</dt>
+        <dd>${value}</dd>
+      </div>
+    `;
+  return markup`<dl class="tiles">
+${tile("messages/s", count(result.rate.messages_per_s))}
+${
+    expectsNothing(result) ? NOTHING : [
+      tile("verified", `${share(messages.verified, messages.sent)}`),
+      tile("p50", us(latency.p50)),
+      tile("p99", us(latency.p99)),
+      ...(corrected ? [tile("p99 corrected", us(corrected.p99))] : []),
+      tile(corrected ? "max corrected" : "max", us((corrected ?? latency).max)),
+    ]
+  }
+${tile("errors", count(total(result.errors) + messages.mismatched))}
+</dl>`;
+}
+
+/** Never "100 %" of less than all. */
+function share(part: number, whole: number): string {
+  if (part >= whole) return "100 %";
+  return `${(Math.floor(part / whole * 10_000) / 100).toFixed(2)} %`;
+}
+
+/** The rows of the text report, whose latencies have a table of their own here. */
+export function findings(results: Results, format: Format): Markup {
+  const blocks = results.map(({ name, result }) => {
+    const rows = [...figureRows(result, format), ...trustRows(result, format)].filter(([row]) =>
+      !["latency", "corrected", "connect", "threshold", "verdict"].includes(row)
+    );
+    const parts = [definitions(rows), mismatch(result, format), thresholds(result, format)];
+    if (results.length === 1) return markup`${parts}`;
+    return markup`<details><summary>${name}: ${
+      describeVerdict(result)
+    }</summary>${parts}</details>`;
+  });
+  return section("What was done, and how one knows", ...blocks);
+}
+
+function mismatch({ first_mismatch: first }: StressResult, { count }: Format): Markup {
+  if (first === null) return NOTHING;
+  return markup`<h3>First mismatch</h3>${
+    definitions([
+      ["kind", first.kind],
+      ["where", `byte ${count(first.offset)} of connection ${first.connection}`],
+      ["expected", first.expected || "nothing"],
+      ["actual", first.actual || "the end"],
+    ])
+  }`;
+}
+
+function thresholds(result: StressResult, format: Format): Markup {
+  if (result.thresholds.length === 0) return NOTHING;
+  const rows = result.thresholds.map(({ expression, value, ok }) => [
+    expression,
+    describeValue(expression, value, format),
+    ok ? "✓ ok" : "✗ FAILED",
+  ]);
+  return markup`<h3>Thresholds</h3>${table(["expression", "value", ""], rows)}`;
+}
+
+/** Tables from elsewhere. */
+export const tables = (all: readonly ReportTable[]): Markup =>
+  markup`${
+    all.map(({ title, note, head, rows }) =>
+      section(title, note ? markup`<p class="note">${note}</p>` : NOTHING, table(head, rows))
+    )
+  }`;
+
+/** Places for the charts that there is something to draw in; the page's script draws them. */
+export function figures(results: Results, data: ChartData): Markup {
+  const rows = data.timelines.flatMap(({ t }) => t).length;
+  const several = results.length > 1;
+  const steps = data.timelines.map(({ step }) => step);
+  const coarse = Math.max(1, ...steps) > 1.5
+    ? ` A point is ${Math.max(...steps).toFixed(0)} s, and the highest of their percentiles.`
+    : "";
+  const active = new Set(
+    data.timelines.flatMap(({ active }) => active.filter((count) => count !== null)),
+  );
+  const figure = (id: string, title: string, note: string) =>
+    markup`
+      <figure id="${id}">
+        <figcaption>
+          <h3>${title}</h3>
+          <p class="note">${note}</p>
+        </figcaption>
+        <div class="plot" role="img" aria-label="${title}"></div>
+      </figure>
+    `;
+  const all: Markup[] = [];
+  if (rows > 0) {
+    const what = results.every(({ result }) => expectsNothing(result))
+      ? "Messages that were sent"
+      : "Replies that were verified";
+    const asked = data.timelines.some((line) => line.asked)
+      ? " The dashed line is the schedule."
+      : "";
+    const errors = data.timelines.some((line) => line.errors.some((n) => n! > 0))
+      ? " Bars are errors, on the right axis."
+      : " There was no error.";
+    all.push(
+      figure("rate", "Rate and errors over time", `${what}.${asked}${errors}`),
+    );
+    all.push(figure(
+      "latency",
+      several ? "p99 of the latency over time" : "Latency over time",
+      "Each second's own percentiles, on a logarithmic axis." + coarse,
+    ));
+    if (active.size > 1) all.push(figure("active", "Connections over time", "Open ones."));
+  }
+  if (data.spectrum.lines.length > 0) {
+    all.push(figure(
+      "spectrum",
+      "Latency by percentile",
+      "How slow the slowest are: each step to the right is ten times rarer." +
+        (data.spectrum.lines.some(({ corrected }) => corrected)
+          ? " Dashed: from the scheduled send, which counts what a stall holds up."
+          : ""),
+    ));
+    all.push(figure(
+      "cdf",
+      "Share of replies within a latency",
+      several ? "The line farther to the left is faster." : "The cumulative distribution.",
+    ));
+  }
+  return all.length === 0 ? NOTHING : section("Charts", markup`<div class="charts">${all}</div>`);
+}
+
+const ROWS: [name: string, key: keyof Distribution][] = [
+  ["min", "min"],
+  ["mean", "mean"],
+  ["p50", "p50"],
+  ["p90", "p90"],
+  ["p99", "p99"],
+  ["p99.9", "p99_9"],
+  ["p99.99", "p99_99"],
+  ["max", "max"],
+];
+
+/** Every figure of every distribution; of several results also what else one compares. */
+export function numbers(results: Results, { count, duration }: Format): Markup {
+  const cell = (d: Distribution, key: keyof Distribution) => duration(d[key] / 1000);
+  const spread = (columns: readonly Distribution[]) => [
+    ...ROWS.map(([name, key]) => [name, ...columns.map((d) => cell(d, key))]),
+    ["count", ...columns.map((d) => count(d.count))],
+  ];
+  if (results.length !== 1) {
+    const all = results.map(({ result }) => result);
+    const rows = [
+      ["messages/s", ...all.map(({ rate }) => count(rate.messages_per_s))],
+      ...spread(all.map((result) => result.latency_us)),
+      ...(all.every((result) => result.latency_corrected_us)
+        ? [["p99 corrected", ...all.map((r) => cell(r.latency_corrected_us!, "p99"))]]
+        : []),
+      ["errors", ...all.map((r) => count(total(r.errors) + r.messages.mismatched))],
+      ["verdict", ...all.map(describeVerdict)],
+    ];
+    return section("Numbers", table(["", ...results.map(({ name }) => name)], rows));
+  }
+  const { latency_us: latency, latency_corrected_us: corrected, connect_us: connect } =
+    results[0]!.result;
+  const columns = [
+    { head: corrected ? "from the real send" : "latency", d: latency },
+    ...(corrected ? [{ head: "from the scheduled send", d: corrected }] : []),
+    { head: "connect", d: connect },
+  ].filter(({ d }) => d.count > 0);
+  if (columns.length === 0) return NOTHING;
+  const head = ["", ...columns.map(({ head }) => head)];
+  return section("Latencies", table(head, spread(columns.map(({ d }) => d))));
+}
+
+/** Settings of all results; those in which they differ first, in a column for each. */
+export function settings(results: Results, format: Format): Markup {
+  const all = results.map(({ result }) => new Map(settingRows(result.config, format)));
+  const names = [...new Set(all.flatMap((rows) => [...rows.keys()]))];
+  const rows = names.map((name) => [name, ...all.map((rows) => rows.get(name) ?? "")]);
+  const same = ([, first, ...others]: string[]) => others.every((value) => value === first);
+  const different = rows.filter((row) => !same(row));
+  return section(
+    "Settings",
+    different.length > 0 ? table(["", ...results.map(({ name }) => name)], different) : NOTHING,
+    definitions(rows.filter(same).map(([name = "", value = ""]) => [name, value]), "settings"),
+  );
+}
+
+/** Where the first result was made. */
+export function machine(results: Results, { size }: Format): Markup {
+  const machine = results[0]?.result.machine;
+  if (!machine) return NOTHING;
+  return section(
+    "Machine",
+    table([], [
+      ["system", `${machine.os} ${machine.kernel}, ${machine.arch}`],
+      ["CPUs", `${machine.cpus} × ${machine.cpu_model}`],
+      ["memory", size(machine.memory_bytes)],
+      ["runtime", machine.runtime],
+    ]),
+  );
+}

@@ -1,0 +1,204 @@
+/** A result against an earlier one: better, worse, or the same as far as one can tell. */
+import { CONFIDENCE, type Interval, METHOD, unpairedRatio } from "./interval.ts";
+import { latencyOf } from "./compare.ts";
+import type { StressResult, TimelineRow } from "../../result/result.ts";
+
+/** What became of a quantity. */
+export type Change = "better" | "worse" | "no significant difference";
+
+/** One quantity before and now: messages a second, or microseconds. */
+export interface BaselineMeasure {
+  readonly name: "rate" | "p50" | "p99";
+  readonly before: number;
+  readonly now: number;
+  /** Now to before, and its interval; null when one of them is 0. */
+  readonly ratio: number | null;
+  /** Null with too few seconds on one side: then a rate or p50 must change by a factor of three. */
+  readonly interval: Interval | null;
+  readonly change: Change;
+}
+
+/** The comparison, as `--json` prints it under `baseline`. */
+export interface BaselineReport {
+  readonly file: string;
+  readonly target: string;
+  readonly started_at: string;
+  readonly confidence: number;
+  readonly method: string;
+  /** A smaller change than this part is none, however sure it is. */
+  readonly min_effect: number;
+  /** Seconds of the timelines that were compared. */
+  readonly seconds: { readonly before: number; readonly now: number };
+  readonly measures: readonly BaselineMeasure[];
+  /** Names of the measures that are worse. */
+  readonly regressed: readonly string[];
+  /** What makes the comparison doubtful. */
+  readonly notes: readonly string[];
+}
+
+/** Changes below 5 % come and go with the machine. */
+export const MIN_EFFECT = 0.05;
+/** Without an interval only what no chance explains. */
+const PLAIN_FACTOR = 3;
+/** Shorter rows of a timeline, such as its last one, are no second. */
+const SHORTEST = 0.5;
+
+/** Settings that make another load, and how their options are called. */
+const SAME: readonly [key: string, option: string][] = [
+  ["connections", "--connections"],
+  ["size", "--size"],
+  ["message", "--message"],
+  ["expect", "--expect"],
+  ["pipeline", "--pipeline"],
+  ["rate", "--rate"],
+  ["tickMs", "--tick"],
+  ["stages", "stages of --scenario"],
+  ["connectRate", "--connect-rate"],
+  ["rampMs", "--ramp"],
+  ["hold", "--hold"],
+  ["messagesPerConnection", "--messages-per-connection"],
+  ["tls", "--tls"],
+];
+
+/** What a setting is when a result says nothing of it. */
+const ABSENT: Readonly<Record<string, unknown>> = {
+  ...{
+    message: null,
+    pipeline: null,
+    rate: null,
+    tickMs: 0,
+    stages: [],
+    connectRate: null,
+    rampMs: 0,
+  },
+  ...{ hold: false, messagesPerConnection: null, tls: false },
+};
+
+/** The settings by which results can be compared, of a result's `config`. */
+export function loadOf(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(SAME.map(([key]) => {
+    const value = key === "tls" ? Boolean(config.tls) : config[key] ?? ABSENT[key];
+    // A message of its own makes the size meaningless.
+    return [key, key === "size" && config.message ? undefined : value];
+  }));
+}
+
+/** How two loads differ, in the terms of the options: "--size was 64 and is 128". */
+export function differences(
+  before: Readonly<Record<string, unknown>>,
+  now: Readonly<Record<string, unknown>>,
+): string[] {
+  return SAME.flatMap(([key, option]) => {
+    const [was, is] = [show(before[key]), show(now[key])];
+    return was === is ? [] : [`${option} was ${was} and is ${is}`];
+  });
+}
+
+const show = (value: unknown): string =>
+  value === null || value === undefined
+    ? "not set"
+    : typeof value === "string"
+    ? value
+    : JSON.stringify(value);
+
+/** Compares. Both have the same load, see `differences`. */
+export function compareWithBaseline(
+  now: StressResult,
+  before: StressResult,
+  file: string,
+  seed = 1,
+): BaselineReport {
+  const [rowsNow, rowsBefore] = [now, before].map(({ timeline }) =>
+    timeline.filter(({ seconds }) => seconds >= SHORTEST)
+  ) as [TimelineRow[], TimelineRow[]];
+  const measure = (
+    name: BaselineMeasure["name"],
+    total: (result: StressResult) => number,
+    each: (row: TimelineRow) => number,
+  ): BaselineMeasure => {
+    const values = { before: total(before), now: total(now) };
+    const ratio = values.before > 0 && values.now > 0 ? values.now / values.before : null;
+    const spread = unpairedRatio(rowsNow.map(each), rowsBefore.map(each), seed);
+    // The totals know the ratio best; the seconds know by how much it may be wrong.
+    const interval = ratio === null || spread === null ? null : {
+      ratio,
+      low: ratio * spread.low / spread.ratio,
+      high: ratio * spread.high / spread.ratio,
+    };
+    const more = name === "rate" ? "better" : "worse";
+    // Without an interval a tail says nothing at all: a single pause of the machine makes it.
+    const judged = interval === null && name === "p99" ? null : ratio;
+    return { name, ...values, ratio, interval, change: changeOf(judged, interval, more) };
+  };
+  const replies = latencyOf(now).count > 0 && latencyOf(before).count > 0;
+  const measures = [
+    measure(
+      "rate",
+      (result) => result.rate.messages_per_s,
+      (row) => (replies ? row.received : row.sent) / row.seconds,
+    ),
+    ...(replies
+      ? [
+        measure("p50", (result) => latencyOf(result).p50, (row) => row.p50),
+        measure("p99", (result) => latencyOf(result).p99, (row) => row.p99_corrected ?? row.p99),
+      ]
+      : []),
+  ];
+  return {
+    file,
+    target: before.target,
+    started_at: before.started_at,
+    confidence: CONFIDENCE,
+    method: METHOD,
+    min_effect: MIN_EFFECT,
+    seconds: { before: rowsBefore.length, now: rowsNow.length },
+    measures,
+    regressed: measures.filter(({ change }) => change === "worse").map(({ name }) => name),
+    notes: notesOn(now, before, measures),
+  };
+}
+
+function changeOf(
+  ratio: number | null,
+  interval: Interval | null,
+  more: "better" | "worse",
+): Change {
+  const less = more === "better" ? "worse" : "better";
+  if (ratio === null) return "no significant difference";
+  const [low, high] = interval ? [interval.low, interval.high] : [ratio, ratio];
+  const [above, below] = interval
+    ? [1 + MIN_EFFECT, 1 - MIN_EFFECT]
+    : [PLAIN_FACTOR, 1 / PLAIN_FACTOR];
+  if (low > 1 && ratio > above) return more;
+  return high < 1 && ratio < below ? less : "no significant difference";
+}
+
+function notesOn(
+  now: StressResult,
+  before: StressResult,
+  measures: readonly BaselineMeasure[],
+): string[] {
+  const notes: string[] = [];
+  if (measures.some(({ interval, ratio }) => interval === null && ratio !== null)) {
+    notes.push(
+      "fewer than three whole seconds: only a rate or p50 that changes by a factor of three counts",
+    );
+  }
+  if (before.verdict !== "pass") notes.push(`the verdict of the baseline was ${before.verdict}`);
+  if (before.interrupted) notes.push("the baseline was interrupted");
+  const machine = ({ machine: m }: StressResult) => `${m.cpus} x ${m.cpu_model}, ${m.runtime}`;
+  if (machine(now) !== machine(before)) {
+    notes.push(`the baseline was made on another machine or runtime: ${machine(before)}`);
+  }
+  const server = ({ server: s }: StressResult) => (s as { selector?: string } | null)?.selector;
+  if (server(now) !== server(before)) {
+    notes.push(`the baseline's server waited on ${server(before) ?? "something unknown"}`);
+  }
+  return notes;
+}
+
+/** The result with its comparison, and a verdict that knows of it. */
+export function withBaseline(result: StressResult, report: BaselineReport): StressResult {
+  const verdict = report.regressed.length > 0 ? "fail" : result.verdict;
+  return { ...result, baseline: report, verdict };
+}

@@ -1,0 +1,99 @@
+/** Results side by side: ratios to the first of them, and whether they differ by more than chance. */
+import { CONFIDENCE, type Interval, mean, METHOD, pairedRatio } from "./interval.ts";
+import type { StressResult } from "../../result/result.ts";
+
+/** What a difference amounts to. */
+export type Word = "faster" | "slower" | "no significant difference";
+
+/** One quantity of one of those compared. */
+export interface Measure {
+  /** Its mean over all rounds: messages a second, or microseconds. */
+  readonly value: number;
+  /** Its ratio to that of the first; null for the first itself, or with too few rounds to tell. */
+  readonly ratio: Interval | null;
+  /** What the ratio says, if its interval leaves 1 out; null as above. */
+  readonly word: Word | null;
+}
+
+/** One of those compared. */
+export interface ComparisonRow {
+  readonly name: string;
+  readonly rate: Measure;
+  readonly p50: Measure;
+  /** From the scheduled send in an open loop. */
+  readonly p99: Measure;
+  /** The word of its rate; of its p99 in an open loop, where rates are given. null for the first. */
+  readonly word: Word | null;
+}
+
+/** All of them, as `--json` prints it under `compare`. The ratios are to `rows[0]`. */
+export interface Comparison {
+  readonly rounds: number;
+  readonly confidence: number;
+  readonly method: string;
+  readonly seed: number;
+  readonly rows: readonly ComparisonRow[];
+}
+
+/** The order of a round: who begins rotates, and every other cycle goes backwards. */
+export function orderOf(round: number, count: number): number[] {
+  const rotated = Array.from({ length: count }, (_, i) => (i + round) % count);
+  return Math.floor(round / count) % 2 === 0 ? rotated : rotated.reverse();
+}
+
+/** What a round gives: the results in the order of the names; fewer when it was interrupted. */
+export type Round = readonly (StressResult | undefined)[];
+
+/**
+ * Runs all names once a round, and returns the rounds. Ends early after a result that was interrupted,
+ * which is not among them: it is no measurement as long as the others.
+ */
+export async function interleave(
+  count: number,
+  rounds: number,
+  runOnce: (index: number, round: number) => Promise<StressResult>,
+): Promise<{ rounds: Round[]; interrupted: boolean }> {
+  const all: Round[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const results: (StressResult | undefined)[] = Array.from({ length: count });
+    all.push(results);
+    for (const index of orderOf(round, count)) {
+      const result = await runOnce(index, round);
+      if (result.interrupted) return { rounds: all, interrupted: true };
+      results[index] = result;
+    }
+  }
+  return { rounds: all, interrupted: false };
+}
+
+/** Compares the results of rounds. Those that an interrupt has left incomplete don't count. */
+export function compare(names: readonly string[], rounds: readonly Round[], seed = 1): Comparison {
+  const whole = rounds.filter((round) => round.every((r) => r !== undefined)) as StressResult[][];
+  const column = (index: number, pick: (result: StressResult) => number) =>
+    whole.map((round) => pick(round[index]!));
+  const rows = names.map((name, index): ComparisonRow => {
+    const measure = (pick: (result: StressResult) => number, more: Word, less: Word): Measure => {
+      const own = column(index, pick);
+      const ratio = index === 0 ? null : pairedRatio(own, column(0, pick), seed);
+      const value = own.length > 0 ? Math.round(mean(own) * 10) / 10 : 0;
+      return { value, ratio, word: wordOf(ratio, more, less) };
+    };
+    const rate = measure((r) => r.rate.messages_per_s, "faster", "slower");
+    const p50 = measure((r) => latencyOf(r).p50, "slower", "faster");
+    const p99 = measure((r) => latencyOf(r).p99, "slower", "faster");
+    const open = whole.some(([first]) => first!.latency_corrected_us !== null);
+    return { name, rate, p50, p99, word: open ? p99.word : rate.word };
+  });
+  return { rounds: whole.length, confidence: CONFIDENCE, method: METHOD, seed, rows };
+}
+
+/** The latencies that count: from the scheduled send where there is a schedule. */
+export const latencyOf = (result: StressResult): StressResult["latency_us"] =>
+  result.latency_corrected_us ?? result.latency_us;
+
+/** What an interval of ratios says. */
+export function wordOf(ratio: Interval | null, more: Word, less: Word): Word | null {
+  if (ratio === null) return null;
+  if (ratio.low > 1) return more;
+  return ratio.high < 1 ? less : "no significant difference";
+}

@@ -1,0 +1,71 @@
+/** What is known of a run, for the judgement of what has limited it. Plain data: tests make it up. */
+import type { CpuUse } from "../../stress/run/machine_watch.ts";
+import type { Distribution } from "../recorder.ts";
+
+/** A run that has ended. Distributions are in microseconds, CPU use in percent of one CPU. */
+export interface Evidence {
+  readonly seconds: number;
+  /** Messages left on a schedule. */
+  readonly open: boolean;
+  /** One message on each connection, and nothing more. */
+  readonly hold: boolean;
+  /** Replies were awaited. */
+  readonly paced: boolean;
+  /** Messages in flight at most, over all connections; null in an open loop without a limit. */
+  readonly inFlight: number | null;
+  readonly messagesPerConnection: number | null;
+
+  /** Of the generator: its busiest thread, and all of them. */
+  readonly busiest: number;
+  readonly generator: number;
+  /** The longest turn of a loop in milliseconds. */
+  readonly longestStallMs: number;
+  /** From 0 to 1: for how much of the time the worst-off thread was not let run. */
+  readonly away: number;
+  /** How late messages left, and how late by the generator's own fault. */
+  readonly lag: Distribution;
+  readonly ownLag: Distribution;
+  readonly scheduled: number;
+  readonly unsent: number;
+
+  readonly latency: Distribution;
+  /** Null in a closed loop. */
+  readonly corrected: Distribution | null;
+  readonly connect: Distribution;
+  readonly rate: number;
+  readonly sent: number;
+  readonly timedOut: number;
+  readonly failed: number;
+  readonly errors: Readonly<Record<string, number>>;
+
+  /** The target is on this machine. */
+  readonly local: boolean;
+  /** A server in this process: how many workers it has. */
+  readonly embedded: { readonly workers: number } | null;
+  readonly kernel: Readonly<Record<string, number>> | null;
+  /** Null for a part of a larger run, which would take the other parts for strangers. */
+  readonly cpu: CpuUse | null;
+  /** The limit of open files. */
+  readonly openFiles: number;
+}
+
+/** What an embedded server used, in percent of one CPU; 0 without one. */
+export const serverCpu = ({ embedded, cpu, generator }: Evidence): number =>
+  embedded && cpu ? Math.max(0, cpu.process - generator) : 0;
+
+/** From microseconds: "812 us", "12.3 ms", "1.25 s". */
+export function time(us: number): string {
+  const short = (value: number) => String(Number(value.toPrecision(3)));
+  if (us < 1000) return `${short(us)} us`;
+  return us < 1e6 ? `${short(us / 1000)} ms` : `${short(us / 1e6)} s`;
+}
+
+/** "1,234,567". */
+export const count = (n: number): string =>
+  Math.round(n).toString().replace(/\B(?=(\d{3})+$)/g, ",");
+
+/** "1 message", "37 messages". */
+export const some = (n: number, noun: string): string => `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
+
+/** "97 %". */
+export const percent = (value: number): string => `${Math.round(value)} %`;

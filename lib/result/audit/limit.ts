@@ -1,0 +1,124 @@
+/** What has limited a run when it was not the generator: one sentence, and what else is worth knowing. */
+import { count, type Evidence, percent, serverCpu, some, time } from "./evidence.ts";
+import { LATE_US, machineIsFull, MIN_SECONDS, UNSENT } from "./bottleneck.ts";
+
+/** Connects wait a second for SYN to be sent again (RFC 6298), once it was dropped. In microseconds. */
+const CONNECT_WAITED_US = 500_000;
+/** A server that used so much of its CPUs had no time left, in percent of each. */
+const BUSY = 90;
+/** A thread that uses less of a CPU would not use more of it if it could. */
+const WANTS_CPU = 20;
+/** A rate that is this close to what was asked is the one that was asked. */
+const REACHED = 0.98;
+/** Replies that take so many times as long as the fastest have waited behind others. */
+const QUEUED = 3;
+
+/** The sentence, for a run that its generator did not limit. */
+export function describeLimit(run: Evidence): string {
+  return unreachable(run) ?? acceptQueue(run) ?? noReplies(run) ?? shortRun(run) ?? held(run) ??
+    onSchedule(run) ??
+    fullMachine(run) ?? busyServer(run) ?? (run.open ? slowTarget(run) : closedLoop(run));
+}
+
+function unreachable({ failed, connect, errors }: Evidence): string | null {
+  if (failed === 0 || connect.count > 0) return null;
+  return `connecting: no connection was made (${Object.keys(errors).join(", ")})`;
+}
+
+function shortRun({ seconds, hold, open }: Evidence): string | null {
+  if (seconds >= MIN_SECONDS || hold || open) return null;
+  return `unknown: a run of ${time(seconds * 1e6)} says too little`;
+}
+
+function acceptQueue({ kernel, local, connect, errors }: Evidence): string | null {
+  const overflows = kernel?.ListenOverflows ?? 0;
+  const waited = connect.max >= CONNECT_WAITED_US || (errors.ETIMEDOUT ?? 0) > 0;
+  if (!waited) return null;
+  if (local && overflows > 0) {
+    return `the target's accept queue: it overflowed ${some(overflows, "time")}, and connects ` +
+      `waited for up to ${time(connect.max)}; it accepts too slowly, or its backlog is too small`;
+  }
+  const again = kernel?.TCPSynRetrans ?? 0;
+  if (again === 0) return null;
+  return `connecting: SYN had to be sent again ${
+    some(again, "time")
+  }, and connects waited for up ` +
+    `to ${time(connect.max)}; the target's accept queue was full, or the network lost packets`;
+}
+
+function noReplies({ timedOut }: Evidence): string | null {
+  if (timedOut === 0) return null;
+  return `the target: ${some(timedOut, "message")} had no reply within --timeout`;
+}
+
+function held({ hold, connect }: Evidence): string | null {
+  if (!hold) return null;
+  return `nothing: the connections were held; a connect took ${time(connect.mean)} on average`;
+}
+
+function onSchedule(run: Evidence): string | null {
+  const { open, scheduled, unsent, seconds, rate, lag, ownLag } = run;
+  if (!open) return null;
+  const asked = scheduled / seconds;
+  if (unsent > UNSENT * scheduled || rate < REACHED * asked) return null;
+  const held = lag.p99 > LATE_US && lag.p99 > 2 * ownLag.p99
+    ? `, though messages waited for up to ${time(lag.p99)} (p99) until the target had made room`
+    : "";
+  return `nothing: the asked rate was reached (${count(rate)}/s)${held}`;
+}
+
+function fullMachine(run: Evidence): string | null {
+  // Who hardly runs does not miss what others have taken.
+  if (!machineIsFull(run) || run.busiest < WANTS_CPU) return null;
+  const { cpu, embedded, generator } = run;
+  const { machine, cpus } = cpu!;
+  const server = embedded ? `, its server ${percent(serverCpu(run))}` : "";
+  return `the ${some(cpus, "CPU")} of this machine, which were in use to ` +
+    `${percent(machine! / cpus)}: the generator had ${percent(generator)} of one${server}`;
+}
+
+function busyServer(run: Evidence): string | null {
+  const { embedded } = run;
+  if (embedded === null || serverCpu(run) < BUSY * embedded.workers) return null;
+  return `the embedded server, which used ${percent(serverCpu(run))} of a CPU with ` +
+    `${some(embedded.workers, "worker")}: more --server-workers may be faster`;
+}
+
+function slowTarget({ rate, scheduled, seconds, latency, inFlight, paced }: Evidence): string {
+  const asked = count(scheduled / seconds);
+  if (!paced) return `the target, which took ${count(rate)} of ${asked} messages/s`;
+  const most = inFlight === null ? "" : `; with ${count(inFlight)} in flight at most ` +
+    "(connections times --pipeline), the others have waited for that";
+  return `the target, which answered ${count(rate)} of ${asked} messages/s, in ` +
+    `${time(latency.mean)} on average${most}`;
+}
+
+function closedLoop(run: Evidence): string {
+  const { paced, rate, latency, inFlight, messagesPerConnection } = run;
+  if (!paced) return `the target, which took ${count(rate)} messages/s: it reads no faster`;
+  if (latency.count === 0 || inFlight === null) return "the target: no reply has come";
+  if (messagesPerConnection !== null) return churn(run);
+  // Little's law: what is in flight is the rate times the latency.
+  const most = inFlight / latency.mean * 1e6;
+  const law = `${count(inFlight)} in flight at a mean latency of ${time(latency.mean)} make ` +
+    `${count(most)}/s at most`;
+  if (latency.mean >= QUEUED * latency.min && inFlight > 1) {
+    return `the target: replies took ${(latency.mean / latency.min).toFixed(1)} times as long as ` +
+      `the fastest (${time(latency.min)}), so they waited for each other there; ${law}`;
+  }
+  return `the target's time to reply, in a closed loop: ${law}; more connections or --pipeline ` +
+    "would load it more";
+}
+
+function churn({ latency, connect, inFlight, messagesPerConnection: per }: Evidence): string {
+  const us = latency.mean + connect.mean / per!;
+  return `connecting, in a closed loop: each connection takes ${
+    time(connect.mean)
+  } to be made and ` +
+    `then ${time(latency.mean)} for each of ${some(per!, "message")}, so ${
+      count(inFlight!)
+    } at a ` +
+    `time make ${
+      count(inFlight! / us * 1e6)
+    }/s at most; more connections would load the target more`;
+}

@@ -1,0 +1,26 @@
+/** All rounds of one of those compared, as one result. */
+import { mergeResults } from "./merge.ts";
+import type { StressResult } from "../result.ts";
+
+/**
+ * The sum of results that were made one after the other with the same settings: its rate is per second of
+ * the time in which they ran, and its percentiles are those of all their replies.
+ */
+export function pool(rounds: readonly StressResult[]): StressResult {
+  const first = rounds[0]!;
+  if (rounds.length === 1) return first;
+  const sum = mergeResults(rounds, { oneMachine: true });
+  return {
+    ...sum,
+    // They were not there at the same time, so that nothing of this adds up.
+    config: { ...first.config, rounds: rounds.length },
+    target: first.target.replace(/:\d+$/, ""),
+    selector: first.selector,
+    connections: {
+      ...sum.connections,
+      requested: first.connections.requested,
+      peak: Math.max(...rounds.map(({ connections }) => connections.peak)),
+    },
+    server: rounds.at(-1)!.server,
+  };
+}

@@ -1,0 +1,159 @@
+/** What comes out of a run: the JSON of `iomux stress --json`, one type for all reports. */
+import type { BaselineReport } from "../report/judge/baseline.ts";
+import type { Distribution } from "./recorder.ts";
+
+/** What happened to the bytes at a mismatch. */
+export type MismatchKind =
+  | "lost"
+  | "duplicated"
+  | "reordered"
+  | "corrupted"
+  | "foreign"
+  | "truncated";
+
+/** The first wrong byte of a connection. `expected` and `actual` are up to 16 bytes in hexadecimal. */
+export interface Mismatch {
+  readonly connection: number;
+  /** Position in what the connection received. */
+  readonly offset: number;
+  readonly kind: MismatchKind;
+  readonly expected: string;
+  readonly actual: string;
+}
+
+/** What happened in one interval of a run, mostly a second. Counts are of this interval only. */
+export interface TimelineRow {
+  /** The interval's end, in seconds since counting began. */
+  readonly t: number;
+  /** The interval's length in seconds. */
+  readonly seconds: number;
+  readonly sent: number;
+  readonly received: number;
+  readonly bytes_sent: number;
+  readonly bytes_received: number;
+  /** Failed connects, lost connections, timeouts and mismatches. */
+  readonly errors: number;
+  /** Open connections at the interval's end. */
+  readonly active: number;
+  /** Latencies of the replies of this interval, in microseconds; 0 where there were none. */
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly max: number;
+  /** From the scheduled send; null in a closed loop. */
+  readonly p99_corrected: number | null;
+}
+
+/** How a connection fared, by TCP_INFO (tcp(7)), taken while it waited longest. */
+export interface SlowConnection {
+  readonly connection: number;
+  /** Its slowest reply, or how long it waited in vain, in microseconds. */
+  readonly latency_us: number;
+  readonly rtt_us: number;
+  readonly rtt_variation_us: number;
+  /** Segments sent again over the life of the connection. */
+  readonly retransmits: number;
+  readonly lost_segments: number;
+  readonly congestion_window: number;
+  readonly unacknowledged: number;
+}
+
+/** Encoded histograms, which merge without loss. */
+export interface Histograms {
+  /** What one unit of a recorded value is, in nanoseconds. */
+  readonly unit_ns: number;
+  /** HdrHistogram's V2 encoding, compressed, in base64. */
+  readonly latency: string;
+  readonly latency_corrected: string | null;
+  readonly connect: string;
+  /** How late messages left. */
+  readonly schedule_lag?: string;
+  /** The sums of all values, in units, which buckets don't tell: means merge without loss, too. */
+  readonly sums?: { latency: number; latency_corrected: number; connect: number };
+  /** Values above the range. They count in the highest bucket, and `max` tells the true maximum. */
+  readonly overflow: number;
+}
+
+/** Where a run was made. */
+export interface Machine {
+  readonly os: string;
+  readonly arch: string;
+  readonly kernel: string;
+  readonly cpus: number;
+  readonly cpu_model: string;
+  readonly memory_bytes: number;
+  readonly runtime: string;
+}
+
+/** The generator about itself. */
+export interface GeneratorReport {
+  /** CPU use of the busiest generator thread, in percent of one CPU. */
+  cpu_percent: number;
+  /** How late messages left, against the schedule; zeros in a closed loop, which has none. */
+  schedule_lag_us: { p50: number; p99: number; max: number };
+  /** The target was not what limited the run. */
+  bottleneck: boolean;
+  /** Why, if it was the generator. */
+  reason: string | null;
+  /** A sentence on what limited the run, whoever it was. */
+  limited_by: string;
+  /** Turns of a generator's loop that took longer than 10 ms, and the longest. */
+  loop_stalls: { count: number; max_us: number };
+  /** CPU time of all generator threads, in seconds. */
+  cpu_s: { user: number; system: number };
+  /** Messages that the schedule had for the time of the run; null in a closed loop. */
+  scheduled: number | null;
+  /** Of those, the ones that were never sent. */
+  unsent: number;
+}
+
+/** The result of a run, as `--json` prints it. Latencies are in microseconds. */
+export interface StressResult {
+  iomux: string;
+  target: string;
+  selector: string;
+  config: Record<string, unknown>;
+  interrupted: boolean;
+  /** Results of other machines or processes are missing in this sum. */
+  partial: boolean;
+  /** When counting began, in ISO 8601. */
+  started_at: string;
+  duration_s: number;
+  connections: {
+    requested: number;
+    established: number;
+    failed: number;
+    lost: number;
+    reconnected: number;
+    peak: number;
+  };
+  messages: {
+    sent: number;
+    received: number;
+    verified: number;
+    mismatched: number;
+    timed_out: number;
+    lost: number;
+  };
+  bytes: { sent: number; received: number };
+  rate: { messages_per_s: number; bytes_per_s: number };
+  latency_us: Distribution;
+  /** From the scheduled send; null in a closed loop, which has no schedule. */
+  latency_corrected_us: Distribution | null;
+  connect_us: Distribution;
+  errors: Record<string, number>;
+  first_mismatch: Mismatch | null;
+  generator: GeneratorReport;
+  /** The system's counters: how much they rose during the run; null where there are none. */
+  kernel: Record<string, number> | null;
+  /** The connections with the slowest replies, worst first; empty where the system does not tell. */
+  slowest: SlowConnection[];
+  server: unknown;
+  thresholds: { expression: string; value: number; ok: boolean }[];
+  /** Against an earlier result, with `--baseline`. */
+  baseline?: BaselineReport;
+  verdict: "pass" | "fail" | "invalid";
+  timeline: TimelineRow[];
+  histograms: Histograms;
+  machine: Machine;
+}

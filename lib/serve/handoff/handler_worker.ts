@@ -1,0 +1,171 @@
+/** The body of a handler worker: a thread that runs a handler on one connection after the other. */
+import { type BlockingHandler, type OSError, Socket } from "../../net/mod.ts";
+import { AREA_BYTES, CELL, Roster, type RosterMemory, STATE, VERDICT } from "./roster.ts";
+
+/** What a handler worker is given. */
+export interface HandlerWorkerData {
+  readonly memory: RosterMemory;
+  readonly worker: number;
+  readonly generation: number;
+  /** The address of the handler module: "file:///…". */
+  readonly module: string;
+}
+
+/** What a handler worker says, once, before it works. */
+export type HandlerWorkerMessage =
+  | { readonly type: "loaded" }
+  | { readonly type: "unusable"; readonly message: string };
+
+/** Longest message of a failure. */
+const MESSAGE_BYTES = 4096;
+
+/** Runs until the place is given to another, or the thread is ended from outside. */
+export async function runHandlerWorker(
+  data: HandlerWorkerData,
+  post: (message: HandlerWorkerMessage) => void,
+): Promise<void> {
+  let handler: BlockingHandler;
+  try {
+    handler = (await import(data.module)).default;
+  } catch (error) {
+    return post({ type: "unusable", message: describe(error) });
+  }
+  if (typeof handler !== "function") {
+    return post({ type: "unusable", message: "its default export is no function" });
+  }
+  const { worker, generation } = data;
+  const roster = new Roster(data.memory);
+  if (!roster.move(worker, STATE.vacant, STATE.idle, generation)) return;
+  post({ type: "loaded" });
+  roster.offer();
+  const runs = new Runs(roster, worker, generation, handler);
+  const at = roster.at(worker, CELL.state);
+  // Waiting for memory does not keep a thread alive, and must not: this does.
+  const alive = setInterval(() => {}, 1 << 30);
+  for (;;) {
+    const now = Atomics.load(roster.cells, at);
+    const state = roster.state(worker);
+    if (roster.generation(worker) !== generation || state === STATE.vacant) break;
+    if (state === STATE.given) await runs.next();
+    else if (state === STATE.orphaned) runs.drop();
+    else {
+      // Not Atomics.wait: the event loop goes on, for whatever the handler has left running.
+      const change = Atomics.waitAsync(roster.cells, at, now);
+      if (change.async) await change.value;
+    }
+  }
+  clearInterval(alive);
+}
+
+/** One connection after the other. */
+class Runs {
+  readonly #roster: Roster;
+  readonly #worker: number;
+  readonly #generation: number;
+  readonly #handler: BlockingHandler;
+  /** Bytes of this connection, this time. */
+  #received = 0;
+  #sent = 0;
+
+  constructor(roster: Roster, worker: number, generation: number, handler: BlockingHandler) {
+    this.#roster = roster;
+    this.#worker = worker;
+    this.#generation = generation;
+    this.#handler = handler;
+  }
+
+  async next(): Promise<void> {
+    const roster = this.#roster;
+    if (!this.#move(STATE.given, STATE.busy)) return;
+    const socket = this.#socket();
+    let verdict: number = VERDICT.failed, errno = 0, bytes: Uint8Array;
+    try {
+      const answer = this.#handler(socket, {
+        connection: roster.get(this.#worker, CELL.connection),
+        handoff: roster.get(this.#worker, CELL.handoff),
+        worker: this.#worker + 1,
+      });
+      // Awaiting what is no promise would cost a turn of the event loop.
+      const settled = answer instanceof Promise ? await answer : answer;
+      const isClosed = socket.fileno() < 0; // by the handler itself
+      verdict = settled === "close" || isClosed ? VERDICT.close : VERDICT.keep;
+      bytes = socket.takeUnread();
+      if (bytes.length > AREA_BYTES) {
+        throw new RangeError(`Cannot unread ${bytes.length} bytes: ${AREA_BYTES} are the most`);
+      }
+    } catch (error) {
+      verdict = VERDICT.failed;
+      errno = (error as OSError)?.errno ?? 0;
+      bytes = new TextEncoder().encode(describe(error)).subarray(0, MESSAGE_BYTES);
+    }
+    socket.close();
+    if (!this.#move(STATE.busy, STATE.finishing)) return this.drop();
+    roster.write(this.#worker, bytes);
+    roster.setLarge(this.#worker, CELL.bytesIn, this.#received);
+    roster.setLarge(this.#worker, CELL.bytesOut, this.#sent);
+    roster.set(this.#worker, CELL.verdict, verdict);
+    roster.set(this.#worker, CELL.errno, errno);
+    const loop = roster.get(this.#worker, CELL.loop);
+    if (this.#move(STATE.finishing, STATE.done)) roster.wakeLoop(loop);
+    else this.drop();
+  }
+
+  /** Nobody waits for the outcome any more: the next one, please. */
+  drop(): void {
+    const fd = this.#roster.get(this.#worker, CELL.fd);
+    if (fd >= 0 && this.#roster.generation(this.#worker) === this.#generation) {
+      this.#socket().close(); // it was never taken
+    }
+    if (this.#move(STATE.orphaned, STATE.idle)) this.#roster.offer();
+  }
+
+  #move(from: number, to: number): boolean {
+    return this.#roster.move(this.#worker, from, to, this.#generation);
+  }
+
+  /** The connection as the handler sees it, with the bytes that it brings along. */
+  #socket(): Socket {
+    const roster = this.#roster;
+    const socket = Socket.fromFd(roster.get(this.#worker, CELL.fd));
+    const bytes = roster.read(this.#worker);
+    if (bytes.length > 0) socket.unread(bytes);
+    const detach = socket.detach.bind(socket);
+    // `close` comes by here, too. If this thread dies, it is known whether the descriptor is open.
+    socket.detach = () => {
+      if (socket.fileno() >= 0) roster.set(this.#worker, CELL.fd, -1);
+      return detach();
+    };
+    this.#count(socket);
+    return socket;
+  }
+
+  /** Counts for the statistics: everything that is received or sent comes by here. */
+  #count(socket: Socket): void {
+    const [recv, send] = [socket.recv.bind(socket), socket.send.bind(socket)];
+    const unread = socket.unread.bind(socket);
+    this.#received = this.#sent = 0;
+    socket.recv = (buffer) => {
+      const received = recv(buffer);
+      if (received > 0) this.#received += received;
+      return received;
+    };
+    socket.unread = (bytes) => {
+      unread(bytes);
+      this.#received -= bytes.length;
+    };
+    socket.send = (buffer, offset, length) => {
+      const sent = send(buffer, offset, length);
+      if (sent > 0) this.#sent += sent;
+      return sent;
+    };
+  }
+}
+
+/** The error, and the first place in the source that it names. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return `it threw ${String(error)}`;
+  const place = /\(?((?:file:\/\/|\/|[A-Z]:\\)[^\s()]*:\d+:\d+)\)?/.exec(error.stack ?? "")?.[1];
+  const isSystem = (error as OSError).errno !== undefined;
+  return `${error.name === "OSError" ? "" : `${error.name}: `}${error.message}` +
+    (place && !isSystem ? ` (${place})` : "");
+}

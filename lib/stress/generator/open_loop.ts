@@ -1,0 +1,165 @@
+/**
+ * An open loop: messages leave on a schedule, whatever the replies do. A message that can't leave in time
+ * leaves as soon as it can, and its latency counts from when it was due; so a target that stalls can't
+ * hide it ("coordinated omission", Gil Tene).
+ */
+import { now as clock } from "../../sys/clock.ts";
+import type { Peer } from "./flow.ts";
+import type { Outlet, Pump } from "./pump.ts";
+import type { Recorder } from "../../result/recorder.ts";
+import type { Schedule } from "../plan/schedule.ts";
+
+/** System calls between two looks at what has been received. */
+const MAX_SENDS = 512;
+/** A connection that has this much unsent gets no more until the peer takes it, in bytes. */
+const MAX_QUEUED = 1 << 20;
+
+/** How late messages leave: all in all, and after there was a connection with room for them. */
+export interface Lags {
+  readonly lag: Recorder;
+  /** What only the generator is to blame for. */
+  readonly ownLag: Recorder;
+}
+
+/** Sends on schedule, on the connections in turn. */
+export class OpenLoop implements Pump {
+  readonly #outlet: Outlet;
+  readonly #schedule: Schedule;
+  readonly #lags: Lags;
+  readonly #pipeline: number;
+  readonly #messages: number;
+  /** Messages of the schedule that are sent; those of the plan begin after the warm-up. */
+  #most = Infinity;
+  /** Connections that have room for a message. */
+  readonly #open: Peer[] = [];
+  /** Since when there is one: what was due before has waited for the target. */
+  #roomSince = 0;
+  #turn = 0;
+  #startedAt = Infinity;
+  #next = 0;
+  /** With ticks: the first message of a later one, and how many of this one's each connection takes. */
+  #batchEnd = 0;
+  #each = 1;
+  #timed = false;
+  #stopping = false;
+
+  /**
+   * `lags` record how late each message leaves. Messages in flight per connection are limited by
+   * `pipeline`, those of the thread that count by `messages`.
+   */
+  constructor(outlet: Outlet, schedule: Schedule, lags: Lags, pipeline: number, messages: number) {
+    this.#outlet = outlet;
+    this.#schedule = schedule;
+    this.#lags = lags;
+    this.#pipeline = pipeline;
+    this.#messages = messages;
+  }
+
+  count(now: number): void {
+    this.#most = this.dueBefore(now) + this.#messages;
+  }
+
+  start(now: number): void {
+    this.#startedAt = now;
+    this.#send();
+  }
+
+  stop(): void {
+    this.#stopping = true;
+  }
+
+  ready(peer: Peer, now: number): void {
+    const flow = peer.state;
+    if (this.#stopping || flow.left <= 0 || this.#next >= this.#most) {
+      if (flow.inFlight === 0 && this.#startedAt < Infinity) this.#outlet.exhausted(peer);
+      return;
+    }
+    const waiting = this.#open.length === 0;
+    this.#keep(peer);
+    if (!waiting || this.#open.length === 0) return;
+    this.#roomSince = now;
+    this.#send();
+  }
+
+  gone(peer: Peer): void {
+    this.#drop(peer);
+  }
+
+  dueBefore(now: number): number {
+    return Math.min(this.#schedule.dueBefore(now - this.#startedAt), this.#most);
+  }
+
+  unsent(now: number): number {
+    return Math.max(0, this.dueBefore(now) - this.#next);
+  }
+
+  /** Whether a connection can take another message; it is one of `#open` then, and else not. */
+  #keep(peer: Peer): void {
+    const flow = peer.state;
+    const room = !peer.closed && flow.opened && !flow.leaving && flow.left > 0 &&
+      flow.inFlight < this.#pipeline && peer.queued < MAX_QUEUED;
+    if (!room) this.#drop(peer);
+    else if (flow.position === -1) flow.position = this.#open.push(peer) - 1;
+  }
+
+  #drop(peer: Peer): void {
+    const { position } = peer.state;
+    if (position === -1) return;
+    peer.state.position = -1;
+    const last = this.#open.pop()!;
+    if (last === peer) return;
+    this.#open[position] = last;
+    last.state.position = position;
+  }
+
+  /** Sends all that is due, and comes back when the next message is. */
+  #send(): void {
+    for (let sends = 0; sends < MAX_SENDS; sends++) {
+      if (this.#stopping || this.#next >= this.#most) return this.#end();
+      const { length } = this.#open;
+      if (length === 0 || this.#startedAt === Infinity) return; // `ready` goes on
+      const due = this.#startedAt + this.#schedule.timeOf(this.#next);
+      const now = clock();
+      if (due > now) return this.#wait(due - now);
+      const peer = this.#open[this.#turn++ % length]!;
+      const count = this.#batch(due, peer);
+      this.#next += count;
+      for (let i = 0; i < count; i++) {
+        this.#lags.lag.record(now - due);
+        this.#lags.ownLag.record(now - Math.max(due, this.#roomSince));
+      }
+      this.#outlet.send(peer, count, now, due);
+      this.#keep(peer);
+    }
+    this.#wait(0);
+  }
+
+  /** How many of the messages that are due at the same time a connection takes, in one write. */
+  #batch(due: number, { state: flow }: Peer): number {
+    const { tickMs } = this.#schedule;
+    if (tickMs === 0) return 1;
+    if (this.#next >= this.#batchEnd) {
+      this.#batchEnd = this.dueBefore(due + tickMs / 2);
+      this.#each = Math.ceil((this.#batchEnd - this.#next) / this.#open.length);
+    }
+    const rest = this.#batchEnd - this.#next;
+    return Math.max(1, Math.min(this.#each, rest, flow.left, this.#pipeline - flow.inFlight));
+  }
+
+  #wait(ms: number): void {
+    if (this.#timed || ms === Infinity) return;
+    this.#timed = true;
+    this.#outlet.engine.after(ms, () => {
+      this.#timed = false;
+      this.#send();
+    });
+  }
+
+  /** No more messages: connections that wait for nothing are done. */
+  #end(): void {
+    for (const peer of this.#open.splice(0)) {
+      peer.state.position = -1;
+      if (peer.state.inFlight === 0) this.#outlet.exhausted(peer);
+    }
+  }
+}

@@ -1,0 +1,31 @@
+/** When messages are sent: what a closed and an open loop have in common. */
+import type { Engine } from "../../engine/mod.ts";
+import type { Peer } from "./flow.ts";
+
+/** What a pump may do with a connection. */
+export interface Outlet {
+  /** The loop that it is part of. */
+  readonly engine: Pick<Engine, "after" | "defer">;
+  /** Sends messages now that were due at `due`. */
+  send(peer: Peer, count: number, now: number, due: number): void;
+  /** Nothing more is to be sent on a connection, and all replies are here. */
+  exhausted(peer: Peer): void;
+}
+
+/** Decides when messages are sent. */
+export interface Pump {
+  /** The warm-up is over: from now on messages count, and those of the plan are used up. */
+  count(now: number): void;
+  /** Sending may begin; connections that are open are told of by `ready`. */
+  start(now: number): void;
+  /** A connection has become open, has room again, or has got a reply. */
+  ready(peer: Peer, now: number): void;
+  /** A connection is over. */
+  gone(peer: Peer): void;
+  /** Nothing new is sent from now on. */
+  stop(): void;
+  /** How many messages were due until a time; null without a schedule. */
+  dueBefore(now: number): number;
+  /** How many of those were never sent. */
+  unsent(now: number): number;
+}

@@ -1,0 +1,45 @@
+/** Looking for what takes too long: connects, replies, and peers that do not say goodbye. */
+import { now as clock } from "../../sys/clock.ts";
+import { ERRNO } from "../../sys/errno.ts";
+import type { Flow, Peer } from "./flow.ts";
+import type { Load } from "./load.ts";
+
+/** How long evidence of a mismatch is waited for, and a peer's FIN. */
+export const PATIENCE_MS = 500;
+/** The longest between looks at the command, as nobody can wake a thread that is still connecting. */
+const MAX_SWEEP_MS = 250;
+
+/** Looks at all connections of a load, a few times per timeout, from now on. */
+export function sweep(load: Load): void {
+  const { timeoutMs } = load.part.plan;
+  const now = clock();
+  load.peers.each((peer) => {
+    const flow = peer.state;
+    if (flow.leaving && now - flow.progressAt > PATIENCE_MS) peer.close();
+    const waiting = now - waitingSince(load, peer, flow);
+    noteSlow(load, peer, waiting);
+    if (flow.replies.broken || waiting < timeoutMs) return;
+    load.engine.counters.countError(ERRNO.ETIMEDOUT!);
+    load.tally.timeout(flow.inFlight);
+    flow.timedOut = true;
+    load.slow.ask();
+    peer.close();
+  });
+  load.slow.ask();
+  load.engine.after(Math.min(Math.max(timeoutMs / 8, 1), MAX_SWEEP_MS), () => sweep(load));
+}
+
+/** Who waits for a reply is slow before it is there, and also if it never comes. */
+function noteSlow(load: Load, peer: Peer, waiting: number): void {
+  const flow = peer.state;
+  if (!load.paced || !flow.opened || flow.inFlight === 0) return;
+  if (flow.oldestDueAt >= load.countFrom) load.slow.note(peer, load.numberOf(flow), waiting);
+}
+
+/** Since when a connection waits for the peer; Infinity when it does not. */
+function waitingSince({ paced }: Load, peer: Peer, flow: Flow): number {
+  if (!flow.opened) return flow.startedAt;
+  if (flow.finished) return Infinity;
+  if (paced) return flow.inFlight > 0 ? flow.oldestSentAt : Infinity;
+  return peer.queued > 0 ? flow.progressAt : Infinity;
+}

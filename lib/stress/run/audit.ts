@@ -1,0 +1,97 @@
+/** The generator about itself: how it fared, and whether it or something else has limited the run. */
+import { ownFault } from "../../result/audit/bottleneck.ts";
+import type { Evidence } from "../../result/audit/evidence.ts";
+import { describeLimit } from "../../result/audit/limit.ts";
+import { notes } from "../../result/audit/notes.ts";
+import type { CpuUse } from "./machine_watch.ts";
+import type { LoadResult } from "../plan/plan.ts";
+import type { GeneratorReport } from "../../result/result.ts";
+import { rateProfile } from "../plan/schedule.ts";
+import type { Run } from "./run.ts";
+
+/** What is known of the embedded server, if there is one. */
+export interface EmbeddedServer {
+  readonly stats: unknown;
+  readonly workers: number;
+}
+
+/** What a judgement needs from outside of the run. */
+export interface AuditSurroundings {
+  readonly server: EmbeddedServer | null;
+  readonly kernel: Record<string, number> | null;
+  readonly cpu: CpuUse | null;
+  /** The limit of open files. */
+  readonly openFiles: number;
+}
+
+type ThreadReport = Pick<LoadResult, "cpu" | "stalls" | "scheduled" | "unsent">;
+
+/** The verdict on a run, and the figures that it rests on. */
+export function audit(
+  evidence: Evidence,
+  threads: readonly ThreadReport[],
+): GeneratorReport {
+  const sum = (pick: (thread: ThreadReport) => number) =>
+    threads.reduce((total, thread) => total + pick(thread), 0);
+  const { lag, open } = evidence;
+  const reason = ownFault(evidence);
+  const limit = reason ?? describeLimit(evidence);
+  return {
+    cpu_percent: Math.round(evidence.busiest * 10) / 10,
+    schedule_lag_us: { p50: lag.p50, p99: lag.p99, max: lag.max },
+    bottleneck: reason !== null,
+    reason,
+    limited_by: [reason === null ? limit : `the generator: ${limit}`, ...notes(evidence, reason)]
+      .join("; "),
+    loop_stalls: {
+      count: sum(({ stalls }) => stalls.count),
+      max_us: Math.round(evidence.longestStallMs * 1000),
+    },
+    cpu_s: {
+      user: sum(({ cpu }) => cpu.user) / 1000,
+      system: sum(({ cpu }) => cpu.system) / 1000,
+    },
+    scheduled: open ? evidence.scheduled : null,
+    unsent: evidence.unsent,
+  };
+}
+
+/** What is known of a run that has ended after `seconds`, of which it did `rate` messages in each. */
+export function evidenceOf(
+  run: Run,
+  threads: readonly LoadResult[],
+  { seconds, rate, around }: { seconds: number; rate: number; around: AuditSurroundings },
+): Evidence {
+  const { plan } = run;
+  const sum = (pick: (thread: LoadResult) => number) =>
+    threads.reduce((total, thread) => total + pick(thread), 0);
+  const most = (pick: (thread: LoadResult) => number) => Math.max(...threads.map(pick));
+  const cpuOf = ({ cpu }: LoadResult) => (cpu.user + cpu.system) / 10 / seconds;
+  const open = rateProfile(plan).length > 0;
+  const peak = sum((r) => r.peak);
+  return {
+    ...{ seconds, rate, open, hold: plan.hold, paced: plan.expect.kind !== "none" },
+    inFlight: open && plan.pipeline === null ? null : peak * (plan.pipeline ?? 1),
+    messagesPerConnection: plan.messagesPerConnection,
+    busiest: most(cpuOf),
+    generator: sum(cpuOf),
+    longestStallMs: most((r) => r.stalls.maxMs),
+    away: most((r) => r.stalls.awayMs) / 1000 / seconds,
+    lag: run.recorder("lag").summary(),
+    ownLag: run.recorder("ownLag").summary(),
+    scheduled: sum((r) => r.scheduled),
+    unsent: sum((r) => r.unsent),
+    latency: run.recorder("latency").summary(),
+    corrected: open ? run.recorder("corrected").summary() : null,
+    connect: run.recorder("connect").summary(),
+    sent: sum((r) => r.sent),
+    timedOut: sum((r) => r.timedOut),
+    failed: sum((r) => r.failed),
+    errors: run.errors(),
+    local: !("host" in plan.target) || /^(127\.|::1$)/.test(plan.target.host),
+    embedded: around.server && { workers: around.server.workers },
+    kernel: around.kernel,
+    cpu: plan.part ? null : around.cpu,
+    openFiles: around.openFiles,
+  };
+}

@@ -1,0 +1,30 @@
+/** Where a run is made. */
+import { arch, availableParallelism, cpus, platform, release, totalmem } from "node:os";
+import type { Machine } from "../../result/result.ts";
+
+/** This machine. What nobody tells, as in a sandbox, is "unknown" or 0. */
+export function describeMachine(): Machine {
+  return {
+    os: platform(),
+    arch: arch(),
+    kernel: ask(release, "unknown"),
+    cpus: ask(availableParallelism, 0),
+    cpu_model: ask(() => cpus()[0]?.model.trim() || "unknown", "unknown"),
+    memory_bytes: ask(totalmem, 0),
+    runtime: runtimeName(),
+  };
+}
+
+function ask<V>(question: () => V, otherwise: V): V {
+  try {
+    return question();
+  } catch {
+    return otherwise;
+  }
+}
+
+/** "bun 1.4.5". The other two also have a version of Node. */
+function runtimeName(): string {
+  const { bun, deno, node } = process.versions as Record<string, string | undefined>;
+  return bun ? `bun ${bun}` : deno ? `deno ${deno}` : `node ${node}`;
+}

@@ -1,0 +1,119 @@
+/** Adds the results of a run's threads up. */
+import { audit, type AuditSurroundings, evidenceOf } from "./audit.ts";
+import type { Expectation } from "../plan/expectation.ts";
+import { encodeHistogram } from "../../result/hdr.ts";
+import type { LoadResult } from "../plan/plan.ts";
+import { UNIT_NS } from "../../result/recorder.ts";
+import type { Machine, StressResult } from "../../result/result.ts";
+import { rateProfile } from "../plan/schedule.ts";
+import type { Run } from "./run.ts";
+
+/** What a result has from outside of the run. */
+export interface Surroundings extends AuditSurroundings {
+  readonly version: string;
+  readonly target: string;
+  readonly machine: Machine;
+}
+
+/** As `--expect` has it. */
+export function showExpectation(expect: Expectation): string {
+  switch (expect.kind) {
+    case "bytes":
+      return `bytes:${expect.count}`;
+    case "regex":
+      return `/${expect.source}/${expect.flags}`;
+    case "literal":
+      return expect.text;
+    default:
+      return expect.kind;
+  }
+}
+
+/** The result of a run that has ended. */
+export function summarize(
+  run: Run,
+  results: readonly LoadResult[],
+  around: Surroundings,
+): StressResult {
+  const { plan } = run;
+  const sum = (pick: (result: LoadResult) => number) =>
+    results.reduce((total, result) => total + pick(result), 0);
+  const open = rateProfile(plan).length > 0;
+  const latency = run.recorder("latency");
+  const corrected = run.recorder("corrected");
+  const connect = run.recorder("connect");
+  const startedAt = Math.min(...results.map((result) => result.startedAt));
+  const endedAt = Math.max(...results.map((result) => result.endedAt));
+  const seconds = Math.max(endedAt - startedAt, 0.001) / 1000;
+  const received = sum((r) => r.received);
+  const messages = {
+    sent: sum((r) => r.sent),
+    received,
+    verified: received,
+    mismatched: sum((r) => r.mismatched),
+    timed_out: sum((r) => r.timedOut),
+    lost: sum((r) => r.unanswered),
+  };
+  const bytes = { sent: sum((r) => r.bytesOut), received: sum((r) => r.bytesIn) };
+  const paced = plan.expect.kind !== "none";
+  const done = paced ? messages.verified : messages.sent;
+  const connections = {
+    requested: plan.connections,
+    established: sum((r) => r.established),
+    failed: sum((r) => r.failed),
+    lost: sum((r) => r.lost),
+    reconnected: sum((r) => r.reconnected),
+    peak: sum((r) => r.peak),
+  };
+  const { target: _, ...config } = plan;
+  const rate = done / seconds;
+  const generator = audit(evidenceOf(run, results, { seconds, rate, around }), results);
+  const clean = messages.mismatched + messages.timed_out + messages.lost + connections.failed +
+      connections.lost === 0;
+  return {
+    iomux: around.version,
+    target: around.target,
+    selector: results[0]!.selector,
+    config: { ...config, expect: showExpectation(plan.expect) },
+    interrupted: run.interrupted,
+    partial: false,
+    started_at: new Date(startedAt).toISOString(),
+    duration_s: Math.round(seconds * 1e6) / 1e6,
+    connections,
+    messages,
+    bytes,
+    rate: {
+      messages_per_s: Math.round(rate * 10) / 10,
+      bytes_per_s: Math.round((paced ? bytes.received : bytes.sent) / seconds),
+    },
+    latency_us: latency.summary(),
+    latency_corrected_us: open ? corrected.summary() : null,
+    connect_us: connect.summary(),
+    errors: run.errors(),
+    first_mismatch: results.find((r) => r.firstMismatch)?.firstMismatch ?? null,
+    generator,
+    kernel: around.kernel,
+    slowest: results.flatMap((r) => r.slowest).sort((a, b) => b.latency_us - a.latency_us).slice(
+      0,
+      5,
+    ),
+    server: around.server?.stats ?? null,
+    thresholds: [],
+    verdict: !clean ? "fail" : generator.bottleneck ? "invalid" : "pass",
+    timeline: run.timeline,
+    histograms: {
+      unit_ns: UNIT_NS,
+      latency: encodeHistogram(latency),
+      latency_corrected: open ? encodeHistogram(corrected) : null,
+      connect: encodeHistogram(connect),
+      ...(open ? { schedule_lag: encodeHistogram(run.recorder("lag")) } : {}),
+      sums: {
+        latency: latency.exact.sum,
+        latency_corrected: open ? corrected.exact.sum : 0,
+        connect: connect.exact.sum,
+      },
+      overflow: latency.overflow + (open ? corrected.overflow : 0),
+    },
+    machine: around.machine,
+  };
+}

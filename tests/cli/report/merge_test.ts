@@ -1,0 +1,182 @@
+// `--merge` and `--start-at` on the command line: runs that begin together and become one result.
+import { beforeAll, describe, expect, it } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import type { StressResult } from "../../../lib/result/result.ts";
+import { type RunningServer, spawnCli, startServe } from "../../support/cli.ts";
+import { TempDir } from "../../support/files.ts";
+import { itUnless, NO_SIGNALS } from "../../support/systems.ts";
+import { until } from "../../support/waiting.ts";
+import { sampleResult } from "../../support/sample_results.ts";
+
+/** The monotonic clock, by which a run is timed, and the system's may run apart a little. */
+const SLACK_MS = 50;
+
+const dir = new TempDir();
+process.on("exit", () => dir[Symbol.dispose]());
+
+/** Runs `iomux stress ARGS` to its end. */
+async function run(...args: string[]) {
+  await using cli = spawnCli(["stress", ...args]);
+  const { code } = await cli.exit;
+  return { code, stdout: cli.stdout(), stderr: cli.stderr() };
+}
+
+const write = (name: string, result: StressResult): string => {
+  writeFileSync(dir.file(name), JSON.stringify(result));
+  return dir.file(name);
+};
+const read = (name: string): StressResult => JSON.parse(readFileSync(dir.file(name), "utf8"));
+
+describe("stress --start-at", () => {
+  let began = "";
+  beforeAll(async () => {
+    await using serve = await startServe();
+    const at = Math.ceil(Date.now() / 1000) + 2; // seconds, as date +%s prints them
+    began = new Date(at * 1000).toISOString();
+    const one = (name: string, count: string) =>
+      run(
+        ...[serve.name, "-c", count, "-n", "50", "-r", "200"],
+        "--start-at",
+        String(at),
+        "--json",
+        dir.file(name),
+      );
+    const runs = Promise.all([one("a.json", "2"), one("b.json", "3")]);
+    const seen = await serve.statsWhen(({ active }) => active === 5, 5000);
+    let late = false;
+    for (const { code, stdout, stderr } of await runs) {
+      expect(`${code} ${stderr}`).toMatch(
+        /^0 (iomux: begins .* late: it was still connecting\n)?$/,
+      );
+      expect(stdout).toMatch(/^verdict +(pass|invalid)$/m); // invalid: a loaded machine
+      late ||= stderr !== "";
+    }
+    // They connect first, unless the machine is too slow for that; and then they say so.
+    expect(late || (seen.active === 5 && seen.bytes_in === 0)).toBe(true);
+  });
+
+  it("begins at that moment, and not before", () => {
+    for (const name of ["a.json", "b.json"]) {
+      const { started_at, messages } = read(name);
+      expect(Date.parse(started_at) > Date.parse(began) - SLACK_MS).toBe(true);
+      expect(messages.verified).toBe(50);
+    }
+  });
+
+  it("makes runs that merge into one", async () => {
+    const files = [dir.file("a.json"), dir.file("b.json")];
+    const outputs = ["--json", dir.file("sum.json"), "--csv", dir.file("sum.csv")];
+    const { code, stdout } = await run(
+      "--merge",
+      ...files,
+      ...outputs,
+      "--hgrm",
+      dir.file("sum.hgrm"),
+    );
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^load +5 connections, .*open loop at 400 messages\/s/m);
+    expect(stdout).toMatch(/^verified +100 of 100 messages/m);
+    const sum = read("sum.json");
+    expect(sum.latency_corrected_us!.count).toBe(100);
+    expect(sum.partial).toBe(false);
+    expect(readFileSync(dir.file("sum.csv"), "utf8")).toMatch(/^t,seconds,sent,/);
+    expect(readFileSync(dir.file("sum.hgrm"), "utf8")).toContain("#[Mean");
+    const again = await run("--merge", dir.file("sum.json"), "--threshold", "max<1us", "--json");
+    expect(again.code).toBe(7);
+    expect(JSON.parse(again.stdout)).toMatchObject({ messages: sum.messages, verdict: "fail" });
+  });
+
+  itUnless(NO_SIGNALS, "ends at Ctrl-C while it waits, with nothing sent", async () => {
+    await using serve: RunningServer = await startServe();
+    await using cli = spawnCli(["stress", serve.name, "-c", "2", "--start-at", "+1h", "--json"]);
+    expect((await serve.statsWhen(({ active }) => active === 2, 10_000)).active).toBe(2);
+    cli.kill("SIGINT");
+    await until(() => cli.ended, 10_000);
+    expect((await cli.exit).code).toBe(130);
+    const result: StressResult = JSON.parse(cli.stdout());
+    expect(result.messages.sent).toBe(0);
+    expect(result.connections.established).toBe(2);
+  });
+
+  it("refuses a moment that is over, and one for many runs: exit 2", async () => {
+    for (
+      const [args, why] of [
+        [["--start-at", "2020-01-01T00:00:00Z"], /is in the past: it was [\d.]+ s ago\n$/],
+        [["--start-at", "soon"], /"soon" is not a time: /],
+        [["--start-at", "+1s", "--compare", "poll,epoll"], /--start-at.*for one run/],
+        [["--start-at", "+1s", "--merge", "x.json"], /makes no run: no '--start-at'/],
+      ] as const
+    ) {
+      const { code, stdout, stderr } = await run(...args);
+      expect(`${code} ${stdout}`).toBe("2 ");
+      expect(stderr).toMatch(why);
+      expect(stderr.split("\n").length).toBe(2);
+    }
+  });
+});
+
+describe("stress --merge", () => {
+  const one = write("one.json", sampleResult({ seconds: 1 }));
+
+  it("names what is missing, and says that the sum is partial: exit 1", async () => {
+    writeFileSync(dir.file("cut.json"), readFileSync(one, "utf8").slice(0, 900));
+    const missing = dir.file("missing.json");
+    const { code, stdout, stderr } = await run(
+      "--merge",
+      one,
+      dir.file("cut.json"),
+      missing,
+      "--json",
+    );
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      `iomux: ${dir.file("cut.json")} is missing in the sum: it is cut off, or no JSON\n` +
+        `iomux: ${missing} is missing in the sum: ENOENT\n`,
+    );
+    const { partial, verdict } = JSON.parse(stdout);
+    expect(partial).toBe(true);
+    expect(verdict).toMatch(/^(pass|invalid)$/);
+  });
+
+  it("fails when nothing can be read: exit 1, without a report", async () => {
+    const { code, stdout, stderr } = await run("--merge", dir.file("none.json"));
+    expect(`${code} ${stdout}`).toBe("1 ");
+    expect(stderr).toMatch(/Cannot merge: none of the files has a result\n$/);
+  });
+
+  it("refuses an open and a closed loop, and thresholds that they don't have: exit 2", async () => {
+    const open = write("open.json", sampleResult({ seconds: 1, open: true }));
+    const mixed = await run("--merge", one, open);
+    expect(mixed).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: "iomux: Cannot merge results whose loops are closed and open (--rate)\n",
+    });
+    const corrected = await run("--merge", one, "--threshold", "p99_corrected<1s");
+    expect(corrected.code).toBe(2);
+    expect(corrected.stderr).toMatch(/needs a schedule/);
+  });
+
+  it("says when the runs were not made together", async () => {
+    const later = sampleResult({ seconds: 1 });
+    const started_at = new Date(Date.parse(later.started_at) + 60_000).toISOString();
+    const { code, stderr } = await run(
+      "--merge",
+      one,
+      write("later.json", { ...later, started_at }),
+    );
+    expect(code).toBe(0);
+    expect(stderr).toMatch(
+      /^iomux: the 2 runs went on together for 0\.0 s of 2\.0 s, .*--start-at\n$/,
+    );
+  });
+
+  it("has the exit code of the run that it is: 6 after a mismatch", async () => {
+    const sample = sampleResult({ seconds: 1 });
+    const messages = { ...sample.messages, mismatched: 1 };
+    const bad = write("bad.json", { ...sample, messages, verdict: "fail" });
+    const { code, stdout } = await run("--merge", one, bad);
+    expect(code).toBe(6);
+    expect(stdout).toMatch(/^verdict +fail$/m);
+  });
+});

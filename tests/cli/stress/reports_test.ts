@@ -1,0 +1,154 @@
+// The files of iomux stress: all of one run, with the same figures, also after a signal; and those that
+// can't be written.
+import { describe, expect, it } from "bun:test";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { publishOutcome } from "../../../lib/cli/stress/reports.ts";
+import { spawnCli } from "../../support/cli.ts";
+import { TempDir } from "../../support/files.ts";
+import { answering } from "../../support/misbehaving.ts";
+import { sampleResult } from "../../support/sample_results.ts";
+
+const OPTIONS = ["json", "html", "csv", "hgrm"];
+
+/** The options for all files, and what is in the folder afterwards. */
+function filesIn(folder: TempDir) {
+  const args = OPTIONS.flatMap((name) => [`--${name}`, folder.file(`run.${name}`)]);
+  const read = (name: string) => readFileSync(folder.file(name), "utf8");
+  return { args, read };
+}
+
+const rowsOf = (csv: string) => {
+  const [header, ...rows] = csv.trimEnd().split("\r\n").map((line) => line.split(","));
+  return rows.map((row) => Object.fromEntries(row.map((field, i) => [header![i]!, Number(field)])));
+};
+const countOf = (hgrm: string) => Number(/Total count *= *(\d+)\]/.exec(hgrm)![1]);
+
+/** What all files say of the same run. */
+function checkFiles(read: (name: string) => string): { messages: { sent: number } } {
+  const result = JSON.parse(read("run.json"));
+  const rows = rowsOf(read("run.csv"));
+  expect(rows.length).toBe(result.timeline.length);
+  expect(rows.map(({ received }) => received!))
+    .toEqual(result.timeline.map((row: { received: number }) => row.received));
+  expect(countOf(read("run.hgrm"))).toBe(result.latency_us.count);
+  const html = read("run.html");
+  expect(html).toMatch(/^<!doctype html>/i);
+  expect(html).toContain(`iomux stress ${result.target}`);
+  const [, data] = /<script type="application\/json" id="data">(.*?)<\/script>/s.exec(html)!;
+  expect(JSON.parse(data!).timelines[0].t).toEqual(
+    result.timeline.map((row: { t: number }) => row.t),
+  );
+  expect(html).toContain("var uPlot=");
+  return result;
+}
+
+describe("the files of iomux stress", () => {
+  it("are all written, and the text is printed", async () => {
+    using folder = new TempDir();
+    const { args, read } = filesIn(folder);
+    await using cli = spawnCli(["stress", "-c", "4", "--rate", "2k", "-d", "1200ms", ...args]);
+    expect([(await cli.exit).code, cli.stderr()]).toEqual([0, ""]);
+    expect(cli.stdout()).toMatch(/^verdict +(pass|invalid)$/m); // invalid: on a busy machine
+    expect(cli.stdout()).toMatch(
+      /^ +up to +latency, from the real send +corrected, from the sche/m,
+    );
+    const { messages } = checkFiles(read);
+    expect(countOf(read("run-corrected.hgrm"))).toBe(messages.sent);
+    expect(readdirSync(folder.path).toSorted()).toEqual([
+      ...["run-corrected.hgrm", "run.csv", "run.hgrm", "run.html", "run.json"],
+    ]);
+  });
+
+  it("are written after a signal too, and --json alone prints JSON and nothing else", async () => {
+    using folder = new TempDir();
+    const { args, read } = filesIn(folder);
+    const seen = Promise.withResolvers<void>();
+    await using target = await answering((message, sequence) => {
+      if (sequence > 20) seen.resolve();
+      return message;
+    });
+    const others = args.slice(2);
+    await using cli = spawnCli(["stress", target.name, "-c", "2", "-d", "1h", ...others, "--json"]);
+    await seen.promise;
+    cli.kill("SIGINT");
+    expect([(await cli.exit).code, cli.stderr()]).toEqual([130, ""]);
+    writeFileSync(folder.file("run.json"), cli.stdout());
+    checkFiles(read);
+    expect(JSON.parse(cli.stdout()).interrupted).toBe(true);
+    expect(read("run.html")).toContain("pass (interrupted)");
+    expect(existsSync(folder.file("run-corrected.hgrm"))).toBe(false);
+  });
+});
+
+describe("the files of several runs", () => {
+  it("have the name of the run: in a column, in the names of percentile files, on the page", async () => {
+    using folder = new TempDir();
+    const results = ["poll", "an odd/name"].map((name, i) => ({
+      name,
+      result: sampleResult({ seed: i, seconds: 2, open: i === 1 }),
+    }));
+    const { read } = filesIn(folder);
+    await publishOutcome({ title: "two", results, json: { a: 1 }, text: null }, {
+      ...{ json: folder.file("run.json"), csv: folder.file("run.csv") },
+      ...{ hgrm: folder.file("run.hgrm"), html: folder.file("run.html") },
+    });
+    expect(JSON.parse(read("run.json"))).toEqual({ a: 1 });
+    expect(read("run.csv").trimEnd().split("\r\n").map((line) => line.split(",")[0])).toEqual([
+      ...["run", "poll", "poll", "an odd/name", "an odd/name"],
+    ]);
+    expect(countOf(read("run-poll.hgrm"))).toBe(results[0]!.result.latency_us.count);
+    expect(countOf(read("run-an_odd_name-corrected.hgrm")))
+      .toBe(results[1]!.result.latency_corrected_us!.count);
+    expect(read("run.html")).toMatch(/<th scope="col">poll<\/th>\s*<th scope="col">an odd\/name</);
+    expect(readdirSync(folder.path).length).toBe(6);
+  });
+
+  it("are written as far as they can be, when one can't any more", async () => {
+    using folder = new TempDir();
+    const results = [{ name: "x", result: sampleResult({ seconds: 1 }) }];
+    const published = publishOutcome({ title: "x", results, json: {}, text: null }, {
+      ...{ json: folder.file("nowhere/run.json"), csv: folder.file("run.csv") },
+    });
+    const error = await published.then(() => null, (error: Error) => error);
+    expect(error!.message).toMatch(/^Cannot write the result to .*nowhere\/run\.json: ENOENT$/);
+    expect(rowsOf(readFileSync(folder.file("run.csv"), "utf8")).length).toBe(1);
+  });
+});
+
+describe("a file of iomux stress that can't be written", () => {
+  for (const option of OPTIONS) {
+    it(`ends it before it begins: --${option}`, async () => {
+      using folder = new TempDir();
+      const there = folder.file("there");
+      writeFileSync(there, "as it was");
+      const [one, two] = OPTIONS.filter((name) => name !== option);
+      const bad = join(folder.path, "nowhere", "file");
+      const good = [`--${one}`, folder.file("new"), `--${two}`, there];
+      await using cli = spawnCli(["stress", "-d", "30s", ...good, `--${option}`, bad]);
+      expect((await cli.exit).code).toBe(1);
+      expect(cli.stdout()).toBe("");
+      expect(cli.stderr()).toBe(`iomux: Cannot write the result to ${bad}: ENOENT\n`);
+      // Trying has left nothing behind, and has changed nothing.
+      expect(readdirSync(folder.path)).toEqual(["there"]);
+      expect(readFileSync(there, "utf8")).toBe("as it was");
+    });
+  }
+
+  const wrong: [args: string[], says: RegExp][] = [
+    [["--csv", "x.y", "--html", "./x.y"], /^iomux: options '--html' and '--csv' would both write/],
+    [["--hgrm", "-"], /^iomux: option '--hgrm' takes the name of a file; only --json prints/],
+  ];
+  for (const [args, says] of wrong) {
+    it(`is a wrong use: ${args.join(" ")}`, async () => {
+      using folder = new TempDir();
+      await using cli = spawnCli(["stress", "-d", "30s", ...args], {
+        cwd: folder.path,
+        denoFlags: ["-q", "-A"],
+      });
+      expect([(await cli.exit).code, cli.stdout()]).toEqual([2, ""]);
+      expect(cli.stderr()).toMatch(says);
+      expect(readdirSync(folder.path)).toEqual([]);
+    });
+  }
+});

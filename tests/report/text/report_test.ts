@@ -1,0 +1,246 @@
+// The report for people: each row, when it is there, and what it says.
+import { describe, expect, it } from "bun:test";
+import { formatCount, formatDuration, formatSize } from "../../../lib/text/units.ts";
+import { logBuckets } from "../../../lib/report/text/distribution.ts";
+import { bar, drawDistributions } from "../../../lib/report/text/drawing.ts";
+import { encodeHistogram } from "../../../lib/result/hdr.ts";
+import { Recorder } from "../../../lib/result/recorder.ts";
+import { formatReport } from "../../../lib/report/text/report.ts";
+import type { StressResult } from "../../../lib/result/result.ts";
+import { sampleResult } from "../../support/sample_results.ts";
+
+const format = { count: formatCount, size: formatSize, duration: formatDuration };
+const report = (result: StressResult) => formatReport(result, format);
+
+/** The rows of a report by their names; the drawing is left out. */
+function rowsOf(text: string): Map<string, string> {
+  const rows = new Map<string, string>();
+  for (const line of text.split("\n")) {
+    const name = line.slice(0, 12).trim();
+    if (/^[a-z]/.test(line)) rows.set(name, line.slice(12));
+  }
+  return rows;
+}
+const row = (result: StressResult, name: string) => rowsOf(report(result)).get(name);
+const withConfig = (config: Record<string, unknown>, change: Partial<StressResult> = {}) => {
+  const sample = sampleResult({ seconds: 1 });
+  return { ...sample, ...change, config: { ...sample.config, ...config } };
+};
+
+describe("the rows of a report", () => {
+  it("are in this order: what was done, and then how far to trust it", () => {
+    expect([...rowsOf(report(sampleResult())).keys()]).toEqual([
+      ...["target", "load", "verified", "rate", "schedule", "latency", "connect", "connections"],
+      ...["errors", "kernel", "generator", "limited by", "verdict"],
+    ]);
+  });
+
+  it("have both latencies in an open loop, and say which is which", () => {
+    const rows = rowsOf(report(sampleResult({ open: true })));
+    expect(rows.get("latency")).toMatch(/max [34]\.\d+ ms +from the real send$/);
+    expect(rows.get("corrected")).toMatch(/max 9\d\d ms +from the scheduled send$/);
+    expect(rows.get("load")).toContain("open loop at 4,200 messages/s");
+    expect(rows.get("schedule")).toMatch(
+      /^[\d,]+ messages due, all sent, late by p50 12.0 us, p99 80.0 us, max 910 us$/,
+    );
+  });
+
+  it("say that a closed loop hides what it holds up", () => {
+    expect(row(sampleResult(), "schedule")).toMatch(/^none: .*coordinated omission/);
+  });
+
+  it("tell how much of the schedule was never sent", () => {
+    const sample = sampleResult({ open: true });
+    const generator = { ...sample.generator, scheduled: 5000, unsent: 1234 };
+    expect(row({ ...sample, generator }, "schedule")).toMatch(
+      /^5,000 messages due, 1,234 not sent, the others late by/,
+    );
+  });
+
+  it("name the first wrong byte", () => {
+    const sample = sampleResult();
+    const changed: StressResult = {
+      ...sample,
+      messages: { ...sample.messages, mismatched: 2, lost: 5 },
+      first_mismatch: {
+        ...{ connection: 3, offset: 12345, expected: "00ff", actual: "" },
+        kind: "duplicated",
+      },
+    };
+    expect(row(changed, "verified")).toMatch(
+      /; 2 mismatched, 5 lost; first: duplicated at byte 12,345 of connection 3, expected 00ff, got the end$/,
+    );
+  });
+
+  it("have the counters of the kernel that rose, and only these", () => {
+    expect(row(sampleResult({}, { kernel: { ListenDrops: 1200, RetransSegs: 0 } }), "kernel"))
+      .toBe("ListenDrops +1,200 (of the whole system)");
+    expect(row(sampleResult(), "kernel")).toMatch(/^none of 4 counters rose/);
+    expect(row(sampleResult({}, { kernel: null }), "kernel")).toBe(undefined);
+  });
+
+  it("have the slowest connections when TCP says something of them", () => {
+    const slow = {
+      ...{ connection: 7, latency_us: 400, rtt_us: 50, rtt_variation_us: 3, retransmits: 0 },
+      ...{ lost_segments: 0, congestion_window: 10, unacknowledged: 0 },
+    };
+    const slowest = (change: Partial<typeof slow>) =>
+      row(sampleResult({}, { slowest: [{ ...slow, ...change }] }), "slowest");
+    expect(slowest({})).toBe(undefined);
+    expect(slowest({ retransmits: 1 })).toMatch(
+      /^connection 7 400 us, round trip 50.0 us, 1 segment sent again.*: the network$/,
+    );
+    expect(slowest({ latency_us: 203_000 })).toMatch(/203 ms, .*: not the network$/);
+  });
+
+  it("have each threshold with the value that it was judged by", () => {
+    const thresholds = [
+      { expression: "p99<5ms", value: 1234.5, ok: true },
+      { expression: "rate>100k", value: 4164.25, ok: false },
+      { expression: "errors==0", value: 1000, ok: false },
+    ];
+    const lines = report(sampleResult({}, { thresholds, verdict: "fail" })).split("\n")
+      .filter((line) => line.startsWith("threshold"));
+    expect(lines.map((line) => line.slice(12))).toEqual([
+      "ok      p99<5ms: 1.23 ms",
+      "FAILED  rate>100k: 4164.3",
+      "FAILED  errors==0: 1,000",
+    ]);
+  });
+
+  it("caution when the generator was the limit, without saying it twice", () => {
+    const sample = sampleResult();
+    const reason = "a generator thread used 99 % of a CPU";
+    const generator = { ...sample.generator, bottleneck: true, reason, limited_by: reason };
+    const rows = rowsOf(report({ ...sample, generator, verdict: "invalid" }));
+    expect([rows.get("caution"), rows.get("limited by")]).toEqual([reason, undefined]);
+    expect(rows.get("verdict")).toBe("invalid");
+  });
+
+  it("mark a verdict on less than was asked for", () => {
+    expect(row(sampleResult({}, { interrupted: true }), "verdict")).toBe("pass (interrupted)");
+    expect(row(sampleResult({}, { interrupted: true, partial: true }), "verdict"))
+      .toBe("pass (interrupted, partial)");
+  });
+
+  it("tell of reconnects, of timeouts, and of values above the range", () => {
+    const sample = sampleResult();
+    const rows = rowsOf(report({
+      ...sample,
+      connections: { ...sample.connections, established: 1200, reconnected: 1150, lost: 2 },
+      messages: { ...sample.messages, timed_out: 1000 },
+      histograms: { ...sample.histograms, overflow: 3 },
+    }));
+    expect(rows.get("connections"))
+      .toBe("1,200 established, 1,150 of them again, at most 50 at once, 0 failed, 2 lost");
+    expect(rows.get("timed out")).toBe("1,000 messages");
+    expect(rows.get("overflow")).toMatch(/^3 latencies above 429 s/);
+  });
+
+  it("have no latency where no reply was awaited", () => {
+    const text = report(withConfig({ expect: "none" }));
+    expect([...rowsOf(text).keys()]).not.toContain("latency");
+    expect(text).not.toContain("up to");
+    expect(rowsOf(text).get("verified")).toMatch(/^nothing \(--expect none\); [\d,]+ messages/);
+  });
+
+  const loads: [config: Record<string, unknown>, words: string][] = [
+    [{ hold: true }, "one message each and then idle"],
+    [{ messagesPerConnection: 1 }, "connected anew after every 1 message,"],
+    [{ tickMs: 1 }, "due together every 1.00 ms"],
+    [{ connectRate: 2000, rampMs: 1500 }, "2,000 connects/s, begun within 1.50 s"],
+    [{ warmupMs: 2000 }, "not counting 2.00 s of warm-up"],
+    [{ message: "PING\\r\\n" }, 'message "PING\\r\\n"'],
+    [{ message: 'a\r\n"' }, 'message "a\\r\\n\\""'],
+    [{ message: "x".repeat(100) }, `message "${"x".repeat(60)}…", `],
+  ];
+  for (const [config, words] of loads) {
+    it(`describe the load: ${words}`, () => {
+      expect(row(withConfig(config), "load")).toContain(words);
+    });
+  }
+
+  const checks: [config: Record<string, unknown>, words: RegExp][] = [
+    [{}, / messages, every byte of [\d,]+$/],
+    [{ message: "x" }, / messages came back as sent, byte for byte$/],
+    [{ message: "x", expect: "upper" }, / messages came back as capitals$/],
+    [{ expect: "line" }, / replies are a line, whatever it says$/],
+    [{ expect: "bytes:5" }, / replies are 5 bytes, whatever they are$/],
+    [{ expect: "/a+/i" }, / replies are a match of \/a\+\/i$/],
+    [{ expect: "+PONG\r\n" }, / replies are "\+PONG\\r\\n"$/],
+  ];
+  for (const [config, words] of checks) {
+    it(`say what was verified: ${words.source}`, () => {
+      expect(row(withConfig(config), "verified")).toMatch(words);
+    });
+  }
+});
+
+describe("the drawing of latencies", () => {
+  const of = (...ms: number[]) => {
+    const recorder = new Recorder();
+    for (const value of ms) recorder.record(value);
+    return recorder;
+  };
+  const draw = (...recorders: Recorder[]) =>
+    drawDistributions(recorders.map((recorder, i) => ({ title: `no. ${i}`, recorder })), format);
+
+  it("has every value in one bucket, whose bound is not below it", () => {
+    const values = Array.from({ length: 300 }, (_, i) => 0.01 * 1.03 ** i);
+    const buckets = logBuckets([of(...values)]);
+    expect(buckets.length).toBeGreaterThan(4);
+    expect(buckets.length).toBeLessThan(17);
+    let below = 0;
+    for (const { upTo, counts } of buckets) {
+      const expected = values.filter((ms) => ms * 1000 <= upTo && ms * 1000 > below).length;
+      // A value at a bound may be of either side, as the recorder's own buckets are 0.1 % wide.
+      expect(Math.abs(counts[0]! - expected)).toBeLessThan(2);
+      below = upTo;
+    }
+    expect(buckets.reduce((sum, { counts }) => sum + counts[0]!, 0)).toBe(300);
+  });
+
+  it("stays fine when one value is far away", () => {
+    const near = Array.from({ length: 500 }, (_, i) => 0.02 + i * 0.0005);
+    const buckets = logBuckets([of(...near, 60_000)]);
+    expect(buckets.filter(({ counts }) => counts[0]! > 0).length).toBeGreaterThan(5);
+    expect(buckets.filter(({ counts }) => counts[0] === 0).length).toBe(1);
+  });
+
+  it("shows two on the same rows and scale, each with its own share", () => {
+    const lines = draw(of(1, 1, 1, 1), of(1, 900)).trimEnd().split("\n");
+    expect(lines[0]!.trim().split(/ {2,}/)).toEqual(["up to", "no. 0", "no. 1"]);
+    expect(lines[1]).toMatch(/1\.00 ms +█{18} 4 100\.00 % +█{9} +1 +50\.00 %$/);
+    expect(lines.at(-1)).toMatch(/^ +\d+ ms +0 +0\.00 % +█{9} +1 +50\.00 %$/);
+  });
+
+  it("never rounds something to nothing, nor less than all to all", () => {
+    const recorder = of(500);
+    recorder.recordUnits(10_000, 99_999);
+    const text = draw(recorder);
+    expect(text).toContain(" 99,999 >99.99 %");
+    expect(text).toMatch(/▏ +1 +<0\.01 %$/m);
+  });
+
+  it("is empty without values, and draws 0", () => {
+    expect(draw(new Recorder())).toBe("");
+    expect(draw(of(0))).toMatch(/█ 1 100\.00 %/);
+  });
+
+  it("is as wide as it says", () => {
+    expect([0, 0.001, 0.5, 1].map((share) => bar(share, 4))).toEqual([
+      ...["    ", "▏   ", "██  ", "████"],
+    ]);
+  });
+
+  it("of a result is that of its histograms", () => {
+    const sample = sampleResult({ seconds: 1 });
+    const recorder = new Recorder();
+    recorder.recordUnits(50_000, 77);
+    const text = report({
+      ...sample,
+      histograms: { ...sample.histograms, latency: encodeHistogram(recorder) },
+    });
+    expect(text).toMatch(/^ +5\.\d+ ms +█+ 77 100\.00 %$/m);
+  });
+});

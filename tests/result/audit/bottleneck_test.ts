@@ -1,0 +1,314 @@
+// Whose fault was it? Made-up runs, each with one thing wrong, and what must be said of them.
+import { describe, expect, it } from "bun:test";
+import { audit } from "../../../lib/stress/run/audit.ts";
+import type { Evidence } from "../../../lib/result/audit/evidence.ts";
+import type { CpuUse } from "../../../lib/stress/run/machine_watch.ts";
+import { type Distribution, Recorder } from "../../../lib/result/recorder.ts";
+
+/** A distribution in which every value is the same, in microseconds. */
+function all(us: number, count = 1000): Distribution {
+  return { min: us, mean: us, p50: us, p90: us, p99: us, p99_9: us, p99_99: us, max: us, count };
+}
+const none = new Recorder().summary();
+
+/** An idle machine with four CPUs, of which this process uses `process`. */
+const cpuUse = (process: number, more: Partial<CpuUse> = {}): CpuUse => ({
+  ...{ process, machine: process + 10, steal: 0, cpus: 4 },
+  ...more,
+});
+
+/** A closed loop of 50 against a server elsewhere, with nothing wrong. */
+const closed: Evidence = {
+  ...{ seconds: 10, open: false, hold: false, paced: true, inFlight: 50 },
+  messagesPerConnection: null,
+  ...{ busiest: 40, generator: 40, longestStallMs: 0, away: 0 },
+  ...{ lag: none, ownLag: none, scheduled: 0, unsent: 0 },
+  latency: { ...all(500), min: 400 },
+  corrected: null,
+  connect: all(200, 50),
+  ...{ rate: 100_000, sent: 1_000_000, timedOut: 0, failed: 0, errors: {} },
+  ...{ local: false, embedded: null, kernel: {}, cpu: cpuUse(40), openFiles: 20_000 },
+};
+
+/** An open loop of 10,000 messages a second that keeps its schedule. */
+const open: Evidence = {
+  ...closed,
+  ...{ open: true, inFlight: null, rate: 10_000, sent: 100_000, scheduled: 100_000 },
+  ...{ lag: all(80), ownLag: all(80), corrected: all(580) },
+};
+
+/** With a server in this process, which uses `percent` of a CPU. */
+const embedded = (run: Evidence, percent: number): Evidence => ({
+  ...run,
+  ...{ local: true, embedded: { workers: 1 }, cpu: cpuUse(run.generator + percent) },
+});
+
+const overloaded: Partial<Evidence> = {
+  ...{ rate: 4000, unsent: 60_000, lag: all(3e6), ownLag: all(3e6), corrected: all(3.1e6) },
+};
+
+describe("the generator was the bottleneck", () => {
+  const cases: [name: string, run: Evidence, reason: RegExp][] = [
+    [
+      "a thread of a closed loop used a whole CPU",
+      { ...closed, busiest: 99.4, generator: 99.4 },
+      /^a generator thread used 99 % of a CPU.*--workers/,
+    ],
+    [
+      "so did one against an embedded server that was less busy",
+      embedded({ ...closed, busiest: 99, generator: 99 }, 60),
+      /^a generator thread used 99 % of a CPU/,
+    ],
+    [
+      "an open loop was late because its thread used a whole CPU",
+      { ...open, ...overloaded, busiest: 98, generator: 98 },
+      /^messages left up to 3 s late \(p99\), and 60,000 of 100,000 did not leave at all: .*98 %.*--workers/,
+    ],
+    [
+      "an open loop was late, however busy an embedded server was",
+      embedded({ ...open, ...overloaded, busiest: 98, generator: 98 }, 98),
+      /late \(p99\).*98 % of a CPU/,
+    ],
+    [
+      "an open loop was late because no CPU was free",
+      { ...open, ...overloaded, cpu: cpuUse(60, { machine: 399 }) },
+      /late.*all CPUs of this machine were in use; the machine has to be less busy/,
+    ],
+    [
+      "an open loop was late because it was stopped for half a second",
+      { ...open, ownLag: all(480_000), corrected: all(485_000), longestStallMs: 500, away: 0.05 },
+      /late.*it stood still for up to 500 ms/,
+    ],
+    [
+      "a closed loop was stopped for a third of the time",
+      { ...closed, away: 0.33, longestStallMs: 3300 },
+      /^not let run for 33 % of 10 s: stopped, or other programs had the CPUs$/,
+    ],
+    [
+      "an open loop waited for room, and its thread used a whole CPU",
+      { ...open, ...overloaded, inFlight: 50, ownLag: all(50), busiest: 99, generator: 99 },
+      /^a generator thread used 99 %/,
+    ],
+    [
+      "ports ran out, be the run as short as it may",
+      { ...closed, seconds: 0.2, failed: 7, errors: { EADDRNOTAVAIL: 7 } },
+      /^7 connects found no free local port.*--source/,
+    ],
+    [
+      "descriptors ran out",
+      { ...closed, seconds: 0.2, failed: 1, errors: { EMFILE: 1 } },
+      /^1 connect found no free descriptor \(the limit is 20,000\): raise it with ulimit -n/,
+    ],
+    ["memory ran out", { ...closed, errors: { ENOBUFS: 3 } }, /^3 times the kernel had no memory/],
+  ];
+  for (const [name, run, reason] of cases) {
+    it(`when ${name}`, () => {
+      const report = audit(run, []);
+      expect(report.reason).toMatch(reason);
+      expect(report.bottleneck).toBe(true);
+      expect(report.limited_by.startsWith(`the generator: ${report.reason}`)).toBe(true);
+    });
+  }
+});
+
+describe("the generator was not the bottleneck", () => {
+  const cases: [name: string, run: Evidence, limit: RegExp][] = [
+    [
+      "when a reply takes the time that it takes, which Little's law turns into a rate",
+      { ...closed, inFlight: 4, latency: all(20_000) },
+      /^the target's time to reply, in a closed loop: 4 in flight at a mean latency of 20 ms make 200\/s at most; more connections or --pipeline would load it more$/,
+    ],
+    [
+      "when replies wait for each other at the target",
+      { ...closed, latency: { ...all(500), min: 25 } },
+      /^the target: replies took 20\.0 times as long as the fastest \(25 us\)/,
+    ],
+    [
+      "when the embedded server uses its CPU up",
+      embedded(closed, 97),
+      /^the embedded server, which used 97 % of a CPU with 1 worker.*--server-workers/,
+    ],
+    [
+      "when both use the machine up, as on two CPUs",
+      {
+        ...embedded({ ...closed, busiest: 96, generator: 96 }, 92),
+        cpu: cpuUse(188, { machine: 198, cpus: 2 }),
+      },
+      /^the 2 CPUs of this machine, which were in use to 99 %: the generator had 96 % of one, its server 92 %/,
+    ],
+    [
+      "when an open loop did what was asked",
+      open,
+      /^nothing: the asked rate was reached \(10,000\/s\)$/,
+    ],
+    [
+      "when others use the machine up, but the generator mostly waits",
+      { ...closed, busiest: 3, generator: 3, cpu: cpuUse(3, { machine: 400 }) },
+      /^the target's time to reply/,
+    ],
+    [
+      "when an open loop did so with its thread at 97 %",
+      { ...open, busiest: 97, generator: 97 },
+      /^nothing: the asked rate was reached/,
+    ],
+    [
+      "when the target stood still, and all replies were late",
+      { ...open, latency: all(900_000), corrected: all(950_000) },
+      /^nothing: the asked rate was reached/,
+    ],
+    [
+      "when the target answers less than it is asked",
+      { ...open, rate: 6000, latency: all(2e6), corrected: all(2e6) },
+      /^the target, which answered 6,000 of 10,000 messages\/s, in 2 s on average$/,
+    ],
+    [
+      "when messages waited for room on the connections",
+      {
+        ...open,
+        ...{ inFlight: 4, rate: 800, unsent: 92_000, lag: all(4e6), corrected: all(4e6) },
+      },
+      /^the target, which answered 800 of 10,000 messages\/s, .*with 4 in flight at most/,
+    ],
+    [
+      "when a lag is most of the latency, but small",
+      { ...open, ownLag: all(3000), lag: all(3000), corrected: all(3100) },
+      /^nothing: .*; messages left up to 3 ms late \(p99\), which is most of the corrected p99$/,
+    ],
+    [
+      "when a lag is large, but small beside the latency",
+      { ...open, ownLag: all(20_000), lag: all(20_000), corrected: all(80_000) },
+      /^nothing: the asked rate was reached \(10,000\/s\)$/,
+    ],
+    [
+      "when the target has stood still, and messages had to wait for room",
+      { ...open, inFlight: 50, lag: all(900_000), corrected: all(950_000) },
+      /^nothing: .* was reached .*, though messages waited for up to 900 ms \(p99\) until the target/,
+    ],
+    [
+      "when the run was too short to say",
+      { ...closed, seconds: 0.4, busiest: 100, generator: 100 },
+      /^unknown: a run of 400 ms says too little$/,
+    ],
+    [
+      "when connections are only held",
+      { ...closed, hold: true, busiest: 99, generator: 99 },
+      /^nothing: the connections were held; a connect took 200 us/,
+    ],
+    [
+      "when the accept queue of a target on this machine was full",
+      {
+        ...closed,
+        ...{ local: true, kernel: { ListenOverflows: 37 }, connect: { ...all(300), max: 1.02e6 } },
+      },
+      /^the target's accept queue: it overflowed 37 times, and connects waited for up to 1.02 s/,
+    ],
+    [
+      "when SYN was lost on the way to a target elsewhere",
+      { ...closed, kernel: { TCPSynRetrans: 3 }, connect: { ...all(300), max: 3e6 } },
+      /^connecting: SYN had to be sent again 3 times.*the target's accept queue.*or the network/,
+    ],
+    [
+      "when nobody was there",
+      {
+        ...closed,
+        failed: 50,
+        errors: { ECONNREFUSED: 50 },
+        connect: none,
+        latency: none,
+        rate: 0,
+      },
+      /^connecting: no connection was made \(ECONNREFUSED\)$/,
+    ],
+    [
+      "when replies did not come",
+      { ...closed, timedOut: 5, errors: { ETIMEDOUT: 5 } },
+      /^the target: 5 messages had no reply within --timeout$/,
+    ],
+    [
+      "when connections are made anew all the time",
+      { ...closed, messagesPerConnection: 1, latency: all(300), connect: all(700) },
+      /^connecting, in a closed loop: .*700 us to be made and then 300 us for each of 1 message, so 50 at a time make 50,000\/s/,
+    ],
+    [
+      "when no replies are awaited",
+      { ...closed, paced: false, latency: none },
+      /^the target, which took 100,000 messages\/s: it reads no faster$/,
+    ],
+  ];
+  for (const [name, run, limit] of cases) {
+    it(name, () => {
+      const report = audit(run, []);
+      expect(report.limited_by).toMatch(limit);
+      expect(report.bottleneck).toBe(false);
+      expect(report.reason).toBe(null);
+    });
+  }
+});
+
+describe("what else is said", () => {
+  const cases: [name: string, run: Evidence, note: RegExp | null][] = [
+    ["nothing, of a quiet machine", closed, null],
+    [
+      "what the host took away",
+      { ...closed, cpu: cpuUse(40, { steal: 48 }) },
+      /; its host took 12 % of this machine's CPU time \(steal\)$/,
+    ],
+    ["not what is normal of that", { ...closed, cpu: cpuUse(40, { steal: 4 }) }, null],
+    [
+      "what other programs used",
+      { ...closed, cpu: cpuUse(40, { machine: 240 }) },
+      /; other programs used 50 % of this machine's CPUs$/,
+    ],
+    [
+      "that the target is one of them",
+      { ...closed, local: true, cpu: cpuUse(40, { machine: 240 }) },
+      /; other programs used 50 % of this machine's CPUs, the target among them$/,
+    ],
+    [
+      "nothing of a machine that nobody could be reached from",
+      { ...closed, failed: 50, connect: none, local: true, cpu: cpuUse(40, { machine: 240 }) },
+      /^connecting: no connection was made \(\)$/,
+    ],
+    ["nothing where nobody tells", { ...closed, cpu: null, kernel: null }, null],
+    [
+      "that the generator stood still",
+      { ...closed, longestStallMs: 120 },
+      /; the generator stood still for up to 120 ms, which its highest latencies include$/,
+    ],
+    [
+      "that an accept queue overflowed, though no connect waited",
+      { ...closed, local: true, kernel: { ListenOverflows: 1 } },
+      /; an accept queue of this machine overflowed 1 time$/,
+    ],
+    ["not one of another machine's", { ...closed, kernel: { ListenOverflows: 1 } }, null],
+    [
+      "what was sent again",
+      { ...closed, kernel: { RetransSegs: 2000, TCPTimeouts: 30 } },
+      /; 2,000 segments were sent again, 30 of them after a timeout of 200 ms or more$/,
+    ],
+    ["not a few of a million", { ...closed, kernel: { RetransSegs: 20 } }, null],
+  ];
+  for (const [name, run, note] of cases) {
+    it(name, () => {
+      const { limited_by: limit } = audit(run, []);
+      if (note === null) expect(limit).toBe(audit(closed, []).limited_by);
+      else expect(limit).toMatch(note);
+    });
+  }
+});
+
+describe("the report of the generator", () => {
+  it("adds its threads up", () => {
+    const thread = (ms: number, count: number) => ({
+      cpu: { user: ms, system: 2 * ms },
+      stalls: { count, maxMs: 12, awayMs: 3 },
+      ...{ scheduled: 5, unsent: 0 },
+    });
+    const report = audit({ ...open, longestStallMs: 12.3 }, [thread(100, 2), thread(50, 1)]);
+    expect(report.cpu_s).toEqual({ user: 0.15, system: 0.3 });
+    expect(report.loop_stalls).toEqual({ count: 3, max_us: 12_300 });
+    expect(report.schedule_lag_us).toEqual({ p50: 80, p99: 80, max: 80 });
+    expect([report.scheduled, report.unsent]).toEqual([100_000, 0]);
+    expect(audit(closed, [thread(1, 0)]).scheduled).toBe(null);
+  });
+});

@@ -1,0 +1,311 @@
+// Results added up: nothing is lost, and neither the order nor the steps matter.
+import { describe, expect, it } from "bun:test";
+import fc from "fast-check";
+import { decodeHistogram, encodeHistogram } from "../../../lib/result/hdr.ts";
+import { mergeResults } from "../../../lib/result/merge/merge.ts";
+import { timesOf } from "../../../lib/result/merge/config.ts";
+import { parseResult } from "../../../lib/result/read.ts";
+import { mergeTimelines } from "../../../lib/result/merge/timeline.ts";
+import { Recorder } from "../../../lib/result/recorder.ts";
+import type { StressResult, TimelineRow } from "../../../lib/result/result.ts";
+import { sampleResult } from "../../support/sample_results.ts";
+
+const BEGIN = Date.UTC(2026, 0, 31, 12, 0, 0);
+
+/** A result whose latencies are these, in milliseconds. */
+function resultOf(
+  latencies: readonly number[],
+  startMs: number,
+  lengths: readonly number[],
+  change: Partial<StressResult> = {},
+): StressResult {
+  const base = sampleResult({ seconds: 1 }, {});
+  const recorder = new Recorder();
+  for (const ms of latencies) recorder.record(ms);
+  let t = 0;
+  const timeline = lengths.map((length, i): TimelineRow => ({
+    ...base.timeline[0]!,
+    ...{ t: Math.round(t += length) / 1000, seconds: length / 1000 },
+    ...{ sent: 7 * i + 3, received: 7 * i + 2, bytes_sent: 448 * i, bytes_received: 5 * i },
+    ...{ errors: i % 3, active: i + 1, p50: i, p90: 2 * i, p99: 3 * i, max: 4 * i },
+  }));
+  const summary = recorder.summary();
+  return {
+    ...base,
+    started_at: new Date(BEGIN + startMs).toISOString(),
+    duration_s: t / 1000,
+    messages: { ...base.messages, sent: latencies.length, verified: latencies.length },
+    latency_us: summary,
+    histograms: {
+      ...base.histograms,
+      latency: encodeHistogram(recorder),
+      sums: { latency: recorder.exact.sum, latency_corrected: 0, connect: 12_345 },
+    },
+    timeline,
+    ...change,
+  };
+}
+
+const mismatch = fc.record({
+  connection: fc.nat(3),
+  offset: fc.nat(2),
+  kind: fc.constantFrom("lost" as const, "foreign" as const),
+  expected: fc.constantFrom("00", "01"),
+  actual: fc.constant("ff"),
+});
+
+const anyResult = fc.record({
+  latencies: fc.array(fc.double({ min: 0, max: 600_000, noNaN: true }), { maxLength: 20 }),
+  startMs: fc.nat(5000),
+  lengths: fc.array(fc.integer({ min: 1, max: 2500 }), { maxLength: 5 }),
+  interrupted: fc.boolean(),
+  partial: fc.boolean(),
+  target: fc.constantFrom("127.0.0.1:1", "127.0.0.1:2"),
+  errors: fc.dictionary(fc.constantFrom("EPIPE", "ETIMEDOUT", "ECONNRESET"), fc.nat(9)),
+  first_mismatch: fc.option(mismatch),
+  seed: fc.nat(1),
+  mismatched: fc.nat(1),
+  peak: fc.nat(9),
+  bottleneck: fc.boolean(),
+  threshold: fc.constantFrom("p99<5ms", "errors==0", "rate>1", null),
+  workers: fc.integer({ min: 1, max: 4 }),
+}).map((r) => {
+  const made = resultOf(r.latencies, r.startMs, r.lengths, {
+    ...{ interrupted: r.interrupted, partial: r.partial, target: r.target, errors: r.errors },
+    first_mismatch: r.first_mismatch,
+  });
+  const failed = { ...made.messages, mismatched: r.mismatched };
+  return {
+    ...made,
+    messages: failed,
+    connections: { ...made.connections, peak: r.peak },
+    config: { ...made.config, seed: r.seed, workers: r.workers },
+    generator: {
+      ...made.generator,
+      bottleneck: r.bottleneck,
+      cpu_s: { user: 0.1 * r.workers, system: 0.3 },
+    },
+    thresholds: r.threshold ? [{ expression: r.threshold, value: 0, ok: true }] : [],
+    verdict: r.mismatched > 0
+      ? "fail" as const
+      : r.bottleneck
+      ? "invalid" as const
+      : "pass" as const,
+  };
+});
+
+/** Histograms as what they count: the same counts can have several encodings. */
+function plain(result: StressResult): unknown {
+  const { histograms } = result;
+  return {
+    ...result,
+    histograms: {
+      ...histograms,
+      latency: [...decodeHistogram(histograms.latency).units()],
+      connect: [...decodeHistogram(histograms.connect).units()],
+    },
+  };
+}
+
+describe("mergeResults", () => {
+  it("gives the same whatever the order", () => {
+    fc.assert(
+      fc.property(fc.array(anyResult, { minLength: 2, maxLength: 4 }), (results) => {
+        const reversed = mergeResults(results.toReversed());
+        expect(plain(reversed)).toEqual(plain(mergeResults(results)));
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it("gives the same in whatever steps", () => {
+    fc.assert(
+      fc.property(anyResult, anyResult, anyResult, (a, b, c) => {
+        const all = plain(mergeResults([a, b, c]));
+        expect(plain(mergeResults([mergeResults([a, b]), c]))).toEqual(all);
+        expect(plain(mergeResults([a, mergeResults([b, c])]))).toEqual(all);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it("has the percentiles of all latencies together, to the digit", () => {
+    const latencies = fc.array(fc.double({ min: 0, max: 50_000, noNaN: true }), { maxLength: 60 });
+    fc.assert(
+      fc.property(latencies, latencies, (one, other) => {
+        const both = resultOf([...one, ...other], 0, [1000]);
+        const sum = mergeResults([resultOf(one, 0, [1000]), resultOf(other, 0, [1000])]);
+        expect(sum.latency_us).toEqual(both.latency_us);
+        expect(sum.histograms.sums!.latency).toBe(both.histograms.sums!.latency);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("counts values above the range, and keeps the true maximum", () => {
+    const one = resultOf([1, 500_000], 0, [1000]);
+    const sum = mergeResults([one, resultOf([2], 0, [1000])]);
+    expect(sum.latency_us).toMatchObject({ count: 3, max: 500_000_000, min: 1000 });
+  });
+
+  it("adds counts, rates and settings up, over the time in which any run went on", () => {
+    const one = resultOf(Array(100).fill(1), 0, [1000, 1000]);
+    const other = resultOf(Array(50).fill(1), 1000, [1000, 1000]);
+    const sum = mergeResults([one, other]);
+    expect(sum.messages.verified).toBe(150);
+    expect(sum.duration_s).toBe(3);
+    expect(sum.rate.messages_per_s).toBe(50);
+    expect(sum.connections).toMatchObject({ requested: 100, established: 100, peak: 100 });
+    expect(sum.config).toMatchObject({ connections: 100, workers: 2, size: 64, seed: 42 });
+    expect(sum.started_at).toBe(one.started_at);
+    expect(sum.timeline.map((row) => row.sent)).toEqual([3, 10 + 3, 10]);
+    expect(timesOf(sum.config.parts as never)).toEqual({ any: 3, all: 1 });
+  });
+
+  it("does not count a pause between runs as time, nor connections of runs that never met", () => {
+    const sum = mergeResults([resultOf([1], 0, [1000]), resultOf([1], 60_000, [1000])]);
+    expect(sum.duration_s).toBe(2);
+    expect(sum.connections.peak).toBe(50);
+    expect(timesOf(sum.config.parts as never).all).toBe(0);
+  });
+
+  it("leaves out a setting on which the runs differ", () => {
+    const other = resultOf([1], 0, [1000]);
+    const sum = mergeResults([resultOf([1], 0, [1000]), {
+      ...other,
+      config: { ...other.config, size: 32 },
+    }]);
+    expect("size" in sum.config).toBe(false);
+  });
+
+  it("has the worst verdict, and judges thresholds anew", () => {
+    const good = resultOf(Array(99).fill(1), 0, [1000]);
+    const slow = resultOf([80], 0, [1000], {
+      thresholds: [{ expression: "p50<5ms", value: 80_000, ok: false }],
+      verdict: "fail",
+    });
+    expect(mergeResults([good, slow]).verdict).toBe("pass");
+    const [judged] = mergeResults([good, slow]).thresholds;
+    expect(judged).toMatchObject({ expression: "p50<5ms", ok: true });
+    expect(judged!.value >= 1000 && judged!.value < 1002).toBe(true);
+    const strict = mergeResults([good, slow], { thresholds: ["max<5ms"] });
+    expect(strict.verdict).toBe("fail");
+    expect(mergeResults([good, { ...good, verdict: "fail" }]).verdict).toBe("fail");
+    const busy = { ...good, generator: { ...good.generator, bottleneck: true } };
+    expect(mergeResults([good, { ...busy, verdict: "invalid" }]).verdict).toBe("invalid");
+    const lossy = { ...good, messages: { ...good.messages, lost: 1 }, verdict: "fail" as const };
+    expect(mergeResults([{ ...busy, verdict: "invalid" }, lossy]).verdict).toBe("fail");
+  });
+
+  it("says that it is partial when something is missing or is partial itself", () => {
+    const one = resultOf([1], 0, [1000]);
+    expect(mergeResults([one, one]).partial).toBe(false);
+    expect(mergeResults([one], { missing: true }).partial).toBe(true);
+    expect(mergeResults([one, { ...one, partial: true }]).partial).toBe(true);
+  });
+
+  it("takes the counters of one machine as they are, and adds those of several up", () => {
+    const at = (target: string, kernel: Record<string, number> | null) =>
+      resultOf([1], 0, [1000], { target, kernel });
+    const local = [at("127.0.0.1:1", { ListenDrops: 3, a: 1 }), at("127.0.0.1:1", null)];
+    expect(mergeResults([...local, at("127.0.0.1:1", { ListenDrops: 2 })]).kernel)
+      .toEqual({ ListenDrops: 3, a: 1 });
+    const remote = [at("10.0.0.1:1", { ListenDrops: 3 }), at("10.0.0.1:1", { ListenDrops: 2 })];
+    expect(mergeResults(remote).kernel).toEqual({ ListenDrops: 5 });
+    expect(mergeResults(remote, { oneMachine: true }).kernel).toEqual({ ListenDrops: 3 });
+  });
+
+  it("refuses an open and a closed loop", () => {
+    const open = sampleResult({ open: true, seconds: 1 });
+    expect(() => mergeResults([open, sampleResult({ seconds: 1 })])).toThrow(
+      /^Cannot merge results whose loops are closed and open \(--rate\)$/,
+    );
+    const corrected = mergeResults([open, open]).latency_corrected_us!;
+    expect(corrected.count).toBe(2 * open.latency_corrected_us!.count);
+    expect(corrected.p99).toBe(open.latency_corrected_us!.p99);
+  });
+});
+
+describe("mergeTimelines", () => {
+  const total = (rows: readonly TimelineRow[], key: "sent" | "errors" | "bytes_sent") =>
+    rows.reduce((sum, row) => sum + row[key], 0);
+
+  it("loses no count", () => {
+    fc.assert(
+      fc.property(fc.array(anyResult, { minLength: 1, maxLength: 3 }), (results) => {
+        const merged = mergeTimelines(results);
+        for (const key of ["sent", "errors", "bytes_sent"] as const) {
+          const sum = results.reduce((all, { timeline }) => all + total(timeline, key), 0);
+          expect(total(merged, key)).toBe(sum);
+        }
+        for (const [i, row] of merged.entries()) {
+          const before = merged[i - 1]?.t ?? -1;
+          expect(row.seconds >= 0 && row.t > before).toBe(true);
+          expect(row.t - row.seconds >= before - 1e-9).toBe(true);
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("has no two rows of one time, when a run ends in a sliver of another's second", () => {
+    const long = resultOf([], 3630, [2497]);
+    const short = resultOf([], 4958, [915, 300]);
+    const rows = mergeTimelines([long, short]);
+    expect(rows.map(({ t, seconds }) => [t, seconds]))
+      .toEqual([[0.37, 0.37], [1.37, 1], [2.37, 1], [2.543, 0.173]]);
+  });
+
+  it("has the seconds of the clock as rows", () => {
+    const one = resultOf([], 250, [1000, 1000, 1000]);
+    const other = resultOf([], 500, [1000, 1000, 1000]);
+    const rows = mergeTimelines([one, other]);
+    expect(rows.map(({ t }) => t)).toEqual([0.75, 1.75, 2.75, 3.25]);
+    expect(rows.map(({ seconds }) => seconds)).toEqual([0.75, 1, 1, 0.5]);
+    expect(rows.map(({ active }) => active)).toEqual([2, 4, 6, 6]);
+    expect(rows.map(({ max }) => max)).toEqual([0, 4, 8, 8]);
+  });
+
+  it("leaves no sliver of a second at the ends", () => {
+    const rows = mergeTimelines([
+      resultOf([], 990, [1000, 1000]),
+      resultOf([], 1010, [1000, 1000]),
+    ]);
+    expect(rows.map(({ t, seconds }) => [t, seconds])).toEqual([[1.01, 1.01], [2.02, 1.01]]);
+    expect(rows.map(({ sent }) => sent)).toEqual([6, 20]);
+  });
+});
+
+describe("parseResult", () => {
+  const text = JSON.stringify(sampleResult({ seconds: 1 }));
+  const whole = JSON.parse(text);
+
+  it("reads what --json writes", () => expect(parseResult(text)).toEqual(whole));
+
+  const bad: [what: string, text: string, why: RegExp][] = [
+    ["an empty file", "", /it is empty/],
+    ["a file that is cut off", text.slice(0, -100), /it is cut off/],
+    ["something else", "{]}", /it is no JSON/],
+    ["a number", "1", /no result of iomux stress: it has no iomux/],
+    [
+      "an object without histograms",
+      JSON.stringify({ ...whole, histograms: {} }),
+      /no histograms\.l/,
+    ],
+    ["a comparison", JSON.stringify({ ...whole, compare: {} }), /a report of --compare/],
+    ["a moment that is none", JSON.stringify({ ...whole, started_at: "x" }), /started_at is "x"/],
+    [
+      "a damaged histogram",
+      JSON.stringify({ ...whole, histograms: { ...whole.histograms, latency: "SElTVEZB" } }),
+      /the histogram of latency can't be decoded/,
+    ],
+    [
+      "a histogram of another run",
+      JSON.stringify({ ...whole, latency_us: { ...whole.latency_us, count: 7 } }),
+      /the histogram of latency has \d+ values, not 7/,
+    ],
+  ];
+  for (const [what, text, why] of bad) {
+    it(`refuses ${what}`, () => expect(() => parseResult(text)).toThrow(why));
+  }
+});

@@ -1,0 +1,106 @@
+// The recorder against sorted values, and through the encoding of the HdrHistogram tools.
+import { describe, expect, it } from "bun:test";
+import fc from "fast-check";
+import { decodeHistogram, encodeHistogram } from "../../lib/result/hdr.ts";
+import {
+  bucketOf,
+  HIGHEST,
+  lowestOf,
+  Recorder,
+  RECORDER_BYTES,
+} from "../../lib/result/recorder.ts";
+
+const recorded = (values: readonly number[]): Recorder => {
+  const recorder = new Recorder();
+  for (const ms of values) recorder.record(ms);
+  return recorder;
+};
+/** From 100 ns to above an hour, every order of magnitude alike. */
+const durations = fc.array(fc.double({ min: -4, max: 6.6, noNaN: true }).map((e) => 10 ** e), {
+  minLength: 1,
+  maxLength: 300,
+});
+const inRange = (ms: number): boolean => ms * 1e4 <= HIGHEST;
+
+describe("Recorder", () => {
+  it("has buckets without a gap, each a 1024th wide or finer", () => {
+    fc.assert(fc.property(fc.integer({ min: 0, max: HIGHEST }), (units) => {
+      const bucket = bucketOf(units);
+      const [low, next] = [lowestOf(bucket), lowestOf(bucket + 1)];
+      expect(low <= units && units < next).toBe(true);
+      expect(next - low <= Math.max(1, units / 1024)).toBe(true);
+    }));
+    expect(bucketOf(HIGHEST)).toBe(21 * 1024 + 2047);
+  });
+
+  it("tells percentiles as sorting does, to three digits", () => {
+    fc.assert(fc.property(durations, fc.double({ min: 0, max: 100, noNaN: true }), (all, p) => {
+      const values = all.filter(inRange);
+      if (values.length === 0) return;
+      const sorted = values.map((ms) => Math.round(ms * 1e4) / 10).sort((a, b) => a - b);
+      const right = sorted[Math.max(1, Math.ceil(sorted.length * p / 100 - 1e-9)) - 1]!;
+      const told = recorded(values).percentile(p);
+      expect(told >= right && told <= right * (1 + 1 / 1023) + 0.1).toBe(true);
+    }));
+  });
+
+  it("tells count, mean and extremes exactly", () => {
+    const summary = recorded([0.001, 0.002, 0.003, 1000]).summary();
+    expect(summary).toEqual({
+      ...{ min: 1, mean: 250001.5, p50: 2, p90: 1e6, p99: 1e6, p99_9: 1e6, p99_99: 1e6 },
+      ...{ max: 1e6, count: 4 },
+    });
+    const none = { min: 0, mean: 0, p50: 0, p90: 0, p99: 0, p99_9: 0, p99_99: 0, max: 0, count: 0 };
+    expect(new Recorder().summary()).toEqual(none);
+  });
+
+  it("counts a value above its range, in all of its figures", () => {
+    const recorder = recorded([1, 600_000, 3_600_000]);
+    expect([recorder.count, recorder.overflow]).toEqual([3, 2]);
+    expect(recorder.summary().max).toBe(3.6e9);
+    expect(recorder.percentile(50) >= HIGHEST / 10 * 0.999).toBe(true);
+    expect([...recorder.buckets()].reduce((sum, [, count]) => sum + count, 0)).toBe(3);
+  });
+
+  it("counts a duration below zero as zero", () => {
+    expect(recorded([-5]).summary().max).toBe(0);
+    expect(recorded([-5]).count).toBe(1);
+  });
+
+  it("adds up, and tells what came after a copy", () => {
+    fc.assert(fc.property(durations, durations, (first, then) => {
+      const both = recorded([...first, ...then]).summary();
+      const sum = recorded(first);
+      const before = sum.copy();
+      sum.add(recorded(then));
+      expect({ ...sum.summary(), mean: 0 }).toEqual({ ...both, mean: 0 });
+      const interval = sum.since(before);
+      expect(interval.count).toBe(then.length);
+      const alone = recorded(then).percentile(50); // clipped at its maximum, which the interval's is not
+      const told = interval.percentile(50);
+      expect(told >= alone && told <= alone * (1 + 1 / 1023) + 0.1).toBe(true);
+    }));
+  });
+
+  it("is seen from another view of its memory", () => {
+    const memory = new SharedArrayBuffer(2 * RECORDER_BYTES);
+    new Recorder(memory, 1).record(2);
+    expect(new Recorder(memory, 1).summary().p50).toBe(2000);
+    expect(new Recorder(memory, 0).count).toBe(0);
+  });
+
+  it("loses nothing in the encoding of the HdrHistogram tools", () => {
+    fc.assert(
+      fc.property(durations, (values) => {
+        const recorder = recorded(values);
+        const decoded = decodeHistogram(encodeHistogram(recorder));
+        decoded.refine(recorder.exact);
+        expect([...decoded.units()].map(([, count]) => count)).toEqual(
+          [...recorder.units()].map(([, count]) => count),
+        );
+        expect(decoded.summary()).toEqual(recorder.summary());
+      }),
+      { numRuns: 30 },
+    );
+  });
+});

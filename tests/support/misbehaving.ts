@@ -1,0 +1,106 @@
+// A target that does what a test wants with each message, and a stress run against it.
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { expect } from "bun:test";
+import type { StressResult } from "../../lib/result/result.ts";
+import { spawnCli } from "./cli.ts";
+
+/** Bytes of a message in the runs of this file. */
+export const SIZE = 64;
+
+/** One connection of the target. Connections are numbered in the order in which they are accepted. */
+export interface Victim {
+  readonly number: number;
+  readonly socket: Socket;
+}
+
+/** What the target does with a message: the whole reply, or null for none. */
+export type Reply = (message: Buffer, sequence: number, victim: Victim) => Uint8Array | null;
+
+/** A server in this process. `await using` closes it with all its connections. */
+export class Target implements AsyncDisposable {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  constructor(connected: (victim: Victim) => void) {
+    let number = 0;
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => {
+      this.#sockets.add(socket);
+      socket.on("error", () => {}); // the other side may reset
+      socket.on("end", () => socket.end());
+      connected({ number: number++, socket });
+    });
+  }
+
+  async listen(): Promise<this> {
+    this.#server.listen(0, "127.0.0.1");
+    await once(this.#server, "listening");
+    return this;
+  }
+
+  get name(): string {
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
+
+/** A target that treats whole connections. */
+export const target = (connected: (victim: Victim) => void): Promise<Target> =>
+  new Target(connected).listen();
+
+/** A target that answers message by message, however they arrive. */
+export const answering = (reply: Reply, size: number = SIZE): Promise<Target> =>
+  target((victim) => {
+    let pending: Buffer = Buffer.alloc(0);
+    let sequence = 0;
+    victim.socket.on("data", (chunk: Buffer) => {
+      pending = Buffer.concat([pending, chunk]);
+      while (pending.length >= size) {
+        const answer = reply(pending.subarray(0, size), sequence++, victim);
+        if (answer !== null && victim.socket.writable) victim.socket.write(answer);
+        pending = pending.subarray(size);
+      }
+    });
+  });
+
+/** The end of a run, and what it printed. */
+export interface Outcome {
+  code: number | null;
+  result: StressResult;
+  stderr: string;
+  ms: number;
+}
+
+/** Runs `iomux stress ARGS --json` and checks what is true of every run, however it ended. */
+export async function stress(args: string[], withinMs = 10_000): Promise<Outcome> {
+  const start = performance.now();
+  await using cli = spawnCli(["stress", ...args, "--json"]);
+  const guard = setTimeout(() => cli.kill("SIGKILL"), withinMs);
+  const { code, signal } = await cli.exit;
+  clearTimeout(guard);
+  const ms = performance.now() - start;
+  const stderr = cli.stderr();
+  if (signal !== null) throw new Error(`ended by ${signal} after ${ms} ms\n${stderr}`);
+  if (cli.stdout() === "") throw new Error(`exit ${code} without a result\n${stderr}`);
+  const result: StressResult = JSON.parse(cli.stdout());
+  const { messages, connections } = result;
+  if (connections.established > 0) expect(stderr).toBe("");
+  else expect(stderr).toMatch(/^iomux: Cannot connect to .*\n$/);
+  const good = code === 0 || result.interrupted;
+  const { bottleneck } = result.generator; // a loaded machine, of which these runs are no tests
+  expect(result.verdict).toBe(good ? bottleneck ? "invalid" : "pass" : "fail");
+  expect(messages.received).toBe(messages.verified);
+  const { requested, established, failed, reconnected } = connections;
+  expect(established - reconnected + failed <= requested || failed > 0).toBe(true);
+  return { code, result, stderr, ms };
+}
+
+/** Every message that was sent is somewhere in the result. */
+export function allAccountedFor({ messages }: StressResult): boolean {
+  const { sent, verified, mismatched, timed_out, lost } = messages;
+  return sent === verified + mismatched + timed_out + lost;
+}
