@@ -3,18 +3,40 @@
  * that another thread can look at while the run goes on.
  */
 
-/** A distribution, in microseconds. */
+/**
+ * A distribution, in microseconds. Percentiles and `max` are of the values and of those that never came
+ * together: one that falls among the latter is the time that was waited in vain, and `isOver` says so.
+ */
 export interface Distribution {
   readonly min: number;
+  /** Mean and standard deviation are of the values only. */
   readonly mean: number;
+  readonly stddev: number;
   readonly p50: number;
   readonly p90: number;
   readonly p99: number;
   readonly p99_9: number;
   readonly p99_99: number;
+  readonly p99_999: number;
   readonly max: number;
+  /** Values; and values that were due and never came. */
   readonly count: number;
+  readonly unanswered: number;
 }
+
+/** Values that were due and never came: how many, and for how long they were waited for. */
+export interface Unanswered {
+  readonly count: number;
+  readonly us: number;
+}
+
+/** Whether `percent` percent of a distribution include some that never came: it is above all that is known. */
+export const isOver = ({ count, unanswered }: Distribution, percent: number): boolean =>
+  unanswered > 0 && rankOf(count + unanswered, percent) > count;
+
+/** Which of `count` ascending values `percent` percent of them do not exceed, from 1. */
+const rankOf = (count: number, percent: number): number =>
+  Math.max(1, Math.ceil(count * Math.min(percent, 100) / 100 - 1e-9));
 
 /** Nanoseconds of one unit, the finest step that is kept. */
 export const UNIT_NS = 100;
@@ -160,37 +182,54 @@ export class Recorder {
     }
   }
 
-  /** What `percent` percent of all values do not exceed, in microseconds; 0 without values. */
-  percentile(percent: number): number {
-    const wanted = Math.max(1, Math.ceil(this.count * Math.min(percent, 100) / 100 - 1e-9));
-    let seen = 0;
-    for (const [units, count] of this.units()) {
-      seen += count;
-      if (seen >= wanted) return round(units);
-    }
-    return 0;
+  /**
+   * What `percent` percent of all values do not exceed, in microseconds; 0 without values. Among those that
+   * never came it is the time for which they were waited for, or the highest value if that is more.
+   */
+  percentile(percent: number, unanswered: Unanswered = NONE): number {
+    return this.#percentiles([percent], unanswered)[0]!;
   }
 
-  /** All of the usual figures, in one pass. */
-  summary(): Distribution {
-    const { count } = this;
-    const marks = [50, 90, 99, 99.9, 99.99].map((p) => Math.ceil(count * p / 100 - 1e-9));
-    const at: number[] = [];
+  #percentiles(percents: readonly number[], unanswered: Unanswered): number[] {
+    const all = this.count + unanswered.count;
+    if (all === 0) return percents.map(() => 0);
+    const ranks = percents.map((percent) => rankOf(all, percent));
+    const found: number[] = [];
     let seen = 0;
     for (const [units, n] of this.units()) {
       seen += n;
-      while (at.length < marks.length && seen >= marks[at.length]!) at.push(round(units));
-      if (at.length === marks.length) break;
+      while (found.length < ranks.length && seen >= ranks[found.length]!) found.push(round(units));
+      if (found.length === ranks.length) return found;
     }
-    const [p50 = 0, p90 = 0, p99 = 0, p99_9 = 0, p99_99 = 0] = at;
+    const over = Math.max(unanswered.us, round(this.#max));
+    return percents.map((_, i) => found[i] ?? over);
+  }
+
+  /** All of the usual figures. */
+  summary(unanswered: Unanswered = NONE): Distribution {
+    const { count } = this;
     const empty = count === 0;
+    const [p50, p90, p99, p99_9, p99_99, p99_999, max] = this.#percentiles(
+      [50, 90, 99, 99.9, 99.99, 99.999, 100],
+      unanswered,
+    ) as [number, number, number, number, number, number, number];
     return {
       min: empty ? 0 : round(this.#min),
       mean: empty ? 0 : round(this.#sum / count),
-      ...{ p50, p90, p99, p99_9, p99_99 },
-      max: round(this.#max),
+      stddev: empty ? 0 : round(this.#deviation()),
+      ...{ p50, p90, p99, p99_9, p99_99, p99_999 },
+      max: unanswered.count > 0 ? max : round(this.#max),
       count,
+      unanswered: unanswered.count,
     };
+  }
+
+  /** The standard deviation, in units: as exact as buckets are. */
+  #deviation(): number {
+    const mean = this.#sum / this.count;
+    let squares = 0;
+    for (const [units, n] of this.units()) squares += n * (units - mean) ** 2;
+    return Math.sqrt(squares / this.count);
   }
 
   /** What the buckets do not tell, for an encoder; in units. */
@@ -199,6 +238,7 @@ export class Recorder {
   }
 }
 
+const NONE: Unanswered = { count: 0, us: 0 };
 const highestOf = (bucket: number) => bucket < EXACT ? bucket : lowestOf(bucket + 1) - 1;
 /** Microseconds, to a tenth. */
 const round = (units: number) => Math.round(units) / UNITS_PER_US;

@@ -1,5 +1,5 @@
 /** What comes out of a run: the JSON of `iomux stress --json`, one type for all reports. */
-import type { BaselineReport } from "../report/judge/baseline.ts";
+import type { BaselineReport, ConfidenceReport, Judged } from "./judgement.ts";
 import type { Distribution } from "./recorder.ts";
 
 /** What happened to the bytes at a mismatch. */
@@ -107,6 +107,18 @@ export interface GeneratorReport {
   unsent: number;
 }
 
+/**
+ * Whether a closed loop closes: by Little's law the messages in flight on average are the rate times the mean
+ * latency. What is missing to those asked for was spent outside of any latency.
+ */
+export interface InFlight {
+  /** Connections times `--pipeline`. */
+  asked: number;
+  average: number;
+  /** `average / asked`, from 0 to 1. */
+  accounted: number;
+}
+
 /** The result of a run, as `--json` prints it. Latencies are in microseconds. */
 export interface StressResult {
   iomux: string;
@@ -118,7 +130,10 @@ export interface StressResult {
   partial: boolean;
   /** When counting began, in ISO 8601. */
   started_at: string;
+  /** From the first counted message to the stop. */
   duration_s: number;
+  /** From the stop to the last reply: no part of `duration_s`, nor of the rate. */
+  drain_s: number;
   connections: {
     requested: number;
     established: number;
@@ -141,6 +156,8 @@ export interface StressResult {
   /** From the scheduled send; null in a closed loop, which has no schedule. */
   latency_corrected_us: Distribution | null;
   connect_us: Distribution;
+  /** Null without a closed loop that awaits replies: nothing is asked to be in flight then. */
+  in_flight: InFlight | null;
   errors: Record<string, number>;
   first_mismatch: Mismatch | null;
   generator: GeneratorReport;
@@ -149,9 +166,11 @@ export interface StressResult {
   /** The connections with the slowest replies, worst first; empty where the system does not tell. */
   slowest: SlowConnection[];
   server: unknown;
-  thresholds: { expression: string; value: number; ok: boolean }[];
+  thresholds: Judged[];
   /** Against an earlier result, with `--baseline`. */
   baseline?: BaselineReport;
+  /** Of several rounds, with `--confidence`. */
+  confidence?: ConfidenceReport;
   verdict: "pass" | "fail" | "invalid";
   timeline: TimelineRow[];
   histograms: Histograms;

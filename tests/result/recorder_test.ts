@@ -5,6 +5,7 @@ import { decodeHistogram, encodeHistogram } from "../../lib/result/hdr.ts";
 import {
   bucketOf,
   HIGHEST,
+  isOver,
   lowestOf,
   Recorder,
   RECORDER_BYTES,
@@ -48,10 +49,22 @@ describe("Recorder", () => {
     const summary = recorded([0.001, 0.002, 0.003, 1000]).summary();
     expect(summary).toEqual({
       ...{ min: 1, mean: 250001.5, p50: 2, p90: 1e6, p99: 1e6, p99_9: 1e6, p99_99: 1e6 },
-      ...{ max: 1e6, count: 4 },
+      ...{ p99_999: 1e6, max: 1e6, count: 4, unanswered: 0, stddev: summary.stddev },
     });
+    expect(summary.stddev / 433_011.8).toBeCloseTo(1, 3);
     const none = { min: 0, mean: 0, p50: 0, p90: 0, p99: 0, p99_9: 0, p99_99: 0, max: 0, count: 0 };
-    expect(new Recorder().summary()).toEqual(none);
+    expect(new Recorder().summary()).toEqual({ ...none, stddev: 0, p99_999: 0, unanswered: 0 });
+  });
+
+  it("counts what never came among the slowest: percentiles there are the time waited in vain", () => {
+    const summary = recorded(Array.from({ length: 95 }, () => 1)).summary({ count: 5, us: 2e6 });
+    expect(summary).toMatchObject({ count: 95, unanswered: 5, mean: 1000, stddev: 0, min: 1000 });
+    expect([summary.p90, summary.p99, summary.max]).toEqual([1000, 2e6, 2e6]);
+    const over = [50, 90, 95, 95.1, 99, 100].map((percent) => isOver(summary, percent));
+    expect(over).toEqual([false, false, false, true, true, true]);
+    // A corrected latency can be longer than a time-out: percentiles never fall.
+    expect(recorded([1, 9000]).summary({ count: 2, us: 5e6 }).p99).toBe(9e6);
+    expect(new Recorder().summary({ count: 1, us: 5e6 })).toMatchObject({ p50: 5e6, count: 0 });
   });
 
   it("counts a value above its range, in all of its figures", () => {

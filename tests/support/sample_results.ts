@@ -73,7 +73,7 @@ export function sampleResult(
     interrupted: false,
     partial: false,
     started_at: "2026-01-02T03:04:05.678Z",
-    duration_s: seconds,
+    ...{ duration_s: seconds, drain_s: 0 },
     connections: {
       ...{ requested: 50, established: 50, failed: 0, lost: 0, reconnected: 0, peak: 50 },
     },
@@ -85,6 +85,7 @@ export function sampleResult(
     latency_us: all.summary(),
     latency_corrected_us: open ? allCorrected.summary() : null,
     connect_us: connect.summary(),
+    in_flight: open ? null : { asked: 50, average: 49.1, accounted: 0.982 },
     errors: open ? { ETIMEDOUT: 3 } : {},
     first_mismatch: null,
     generator: {

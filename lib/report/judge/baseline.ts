@@ -1,40 +1,8 @@
 /** A result against an earlier one: better, worse, or the same as far as one can tell. */
-import { CONFIDENCE, type Interval, METHOD, unpairedRatio } from "./interval.ts";
+import { CONFIDENCE, METHOD, unpairedRatio } from "./interval.ts";
 import { latencyOf } from "./compare.ts";
+import type { BaselineMeasure, BaselineReport, Change, Interval } from "../../result/judgement.ts";
 import type { StressResult, TimelineRow } from "../../result/result.ts";
-
-/** What became of a quantity. */
-export type Change = "better" | "worse" | "no significant difference";
-
-/** One quantity before and now: messages a second, or microseconds. */
-export interface BaselineMeasure {
-  readonly name: "rate" | "p50" | "p99";
-  readonly before: number;
-  readonly now: number;
-  /** Now to before, and its interval; null when one of them is 0. */
-  readonly ratio: number | null;
-  /** Null with too few seconds on one side: then a rate or p50 must change by a factor of three. */
-  readonly interval: Interval | null;
-  readonly change: Change;
-}
-
-/** The comparison, as `--json` prints it under `baseline`. */
-export interface BaselineReport {
-  readonly file: string;
-  readonly target: string;
-  readonly started_at: string;
-  readonly confidence: number;
-  readonly method: string;
-  /** A smaller change than this part is none, however sure it is. */
-  readonly min_effect: number;
-  /** Seconds of the timelines that were compared. */
-  readonly seconds: { readonly before: number; readonly now: number };
-  readonly measures: readonly BaselineMeasure[];
-  /** Names of the measures that are worse. */
-  readonly regressed: readonly string[];
-  /** What makes the comparison doubtful. */
-  readonly notes: readonly string[];
-}
 
 /** Changes below 5 % come and go with the machine. */
 export const MIN_EFFECT = 0.05;

@@ -1,5 +1,6 @@
 /** Results side by side: ratios to the first of them, and whether they differ by more than chance. */
-import { CONFIDENCE, type Interval, mean, METHOD, pairedRatio } from "./interval.ts";
+import { CONFIDENCE, mean, METHOD, pairedRatio } from "./interval.ts";
+import type { Interval } from "../../result/judgement.ts";
 import type { StressResult } from "../../result/result.ts";
 
 /** What a difference amounts to. */

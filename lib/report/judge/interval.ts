@@ -1,11 +1,5 @@
 /** Confidence intervals of a ratio from repeated measurements, by the bootstrap (Efron). */
-
-/** A ratio of two means, and what it lies between with 95 % confidence. */
-export interface Interval {
-  readonly ratio: number;
-  readonly low: number;
-  readonly high: number;
-}
+import type { Interval } from "../../result/judgement.ts";
 
 /** How sure an interval is. */
 export const CONFIDENCE = 0.95;

@@ -1,15 +1,9 @@
 /** Whether a result holds its thresholds. Apart from their parser, which needs no package. */
 import { recorderOf } from "../../result/merge/parts.ts";
+import type { Judged } from "../../result/judgement.ts";
 import type { Distribution } from "../../result/recorder.ts";
 import type { StressResult } from "../../result/result.ts";
 import type { CountName, LatencyKind, Metric, Operator, Threshold } from "./threshold.ts";
-
-/** A threshold's outcome. The value is in microseconds for latencies; 0 where nothing was measured. */
-export interface Judged {
-  readonly expression: string;
-  readonly value: number;
-  readonly ok: boolean;
-}
 
 /** Judges a result. A latency of which nothing was measured holds nothing. */
 export function judge(result: StressResult, thresholds: readonly Threshold[]): Judged[] {

@@ -1,5 +1,5 @@
 /** The comparison with a baseline as rows of a report and as a table. */
-import type { BaselineMeasure, BaselineReport } from "../judge/baseline.ts";
+import type { BaselineMeasure, BaselineReport } from "../../result/judgement.ts";
 import { formatRatio } from "./compare.ts";
 import type { ReportTable } from "../html/page.ts";
 import type { Format } from "../load.ts";

@@ -1,5 +1,5 @@
 /** A comparison as a table and as sentences. */
-import type { Interval } from "../judge/interval.ts";
+import type { Interval } from "../../result/judgement.ts";
 import type { Comparison, ComparisonRow, Word } from "../judge/compare.ts";
 import type { ReportTable } from "../html/page.ts";
 import type { Format } from "../load.ts";

@@ -66,9 +66,13 @@ export function mergeLatencies(
     latency_corrected: corrected?.exact.sum ?? 0,
     connect: connect.exact.sum,
   };
+  const unanswered = {
+    count: results.reduce((total, { latency_us }) => total + latency_us.unanswered, 0),
+    us: Math.max(...results.map(({ config }) => Number(config.timeoutMs ?? 0) * 1000)),
+  };
   return {
-    latency_us: latency.summary(),
-    latency_corrected_us: corrected?.summary() ?? null,
+    latency_us: latency.summary(unanswered),
+    latency_corrected_us: corrected?.summary(unanswered) ?? null,
     connect_us: connect.summary(),
     histograms: {
       unit_ns: UNIT_NS,

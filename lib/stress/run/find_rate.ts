@@ -1,7 +1,8 @@
 /** The search for the highest rate that holds: first in powers of two, then between the last two. */
 import type { StressResult } from "../../result/result.ts";
 import type { Metric, Threshold } from "../../report/judge/threshold.ts";
-import { judge, type Judged } from "../../report/judge/judge.ts";
+import { judge } from "../../report/judge/judge.ts";
+import type { Judged } from "../../result/judgement.ts";
 
 /** One run at one rate. */
 export interface Probe {

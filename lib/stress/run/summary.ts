@@ -1,6 +1,7 @@
 /** Adds the results of a run's threads up. */
 import { audit, type AuditSurroundings, evidenceOf } from "./audit.ts";
 import type { Expectation } from "../plan/expectation.ts";
+import { inFlightOf, unansweredOf } from "../../result/figures.ts";
 import { encodeHistogram } from "../../result/hdr.ts";
 import type { LoadResult } from "../plan/plan.ts";
 import { UNIT_NS } from "../../result/recorder.ts";
@@ -65,6 +66,8 @@ export function summarize(
     reconnected: sum((r) => r.reconnected),
     peak: sum((r) => r.peak),
   };
+  const unanswered = unansweredOf(messages, plan.timeoutMs);
+  const latencies = latency.summary(unanswered);
   const { target: _, ...config } = plan;
   const rate = done / seconds;
   const generator = audit(evidenceOf(run, results, { seconds, rate, around }), results);
@@ -79,6 +82,7 @@ export function summarize(
     partial: false,
     started_at: new Date(startedAt).toISOString(),
     duration_s: Math.round(seconds * 1e6) / 1e6,
+    drain_s: 0,
     connections,
     messages,
     bytes,
@@ -86,9 +90,12 @@ export function summarize(
       messages_per_s: Math.round(rate * 10) / 10,
       bytes_per_s: Math.round((paced ? bytes.received : bytes.sent) / seconds),
     },
-    latency_us: latency.summary(),
-    latency_corrected_us: open ? corrected.summary() : null,
+    latency_us: latencies,
+    latency_corrected_us: open ? corrected.summary(unanswered) : null,
     connect_us: connect.summary(),
+    in_flight: open || !paced || plan.hold
+      ? null
+      : inFlightOf(plan.connections * (plan.pipeline ?? 1), rate, latencies),
     errors: run.errors(),
     first_mismatch: results.find((r) => r.firstMismatch)?.firstMismatch ?? null,
     generator,

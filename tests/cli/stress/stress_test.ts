@@ -8,7 +8,8 @@ import { sleep } from "../../support/waiting.ts";
 import { answering } from "../../support/misbehaving.ts";
 
 const DISTRIBUTION = {
-  ...{ min: 0, mean: 0, p50: 0, p90: 0, p99: 0, p99_9: 0, p99_99: 0, max: 0, count: 0 },
+  ...{ min: 0, mean: 0, stddev: 0, p50: 0, p90: 0, p99: 0, p99_9: 0, p99_99: 0, p99_999: 0 },
+  ...{ max: 0, count: 0, unanswered: 0 },
 };
 
 /** The contract's schema, by example. `null` stands for what this version leaves empty. */
@@ -21,6 +22,7 @@ const SCHEMA = {
   partial: false,
   started_at: "",
   duration_s: 0,
+  drain_s: 0,
   connections: { requested: 0, established: 0, failed: 0, lost: 0, reconnected: 0, peak: 0 },
   messages: { sent: 0, received: 0, verified: 0, mismatched: 0, timed_out: 0, lost: 0 },
   bytes: { sent: 0, received: 0 },
@@ -28,6 +30,7 @@ const SCHEMA = {
   latency_us: DISTRIBUTION,
   latency_corrected_us: null,
   connect_us: DISTRIBUTION,
+  in_flight: { asked: 0, average: 0, accounted: 0 },
   errors: {},
   first_mismatch: null,
   generator: {

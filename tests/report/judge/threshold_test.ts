@@ -3,6 +3,7 @@ import { describe, expect, it } from "bun:test";
 import { editDistance, nearest } from "../../../lib/text/nearest.ts";
 import { parseThreshold, ThresholdError, unfit } from "../../../lib/report/judge/threshold.ts";
 import { judge, judged, valueOf } from "../../../lib/report/judge/judge.ts";
+import { Recorder } from "../../../lib/result/recorder.ts";
 import { sampleResult } from "../../support/sample_results.ts";
 
 const closed = sampleResult({ seconds: 2 });
@@ -132,17 +133,7 @@ describe("a result", () => {
 
   it("holds no latency when nothing came back", () => {
     const silent = sampleResult({ seconds: 1 }, {
-      latency_us: {
-        min: 0,
-        mean: 0,
-        p50: 0,
-        p90: 0,
-        p99: 0,
-        p99_9: 0,
-        p99_99: 0,
-        max: 0,
-        count: 0,
-      },
+      latency_us: new Recorder().summary(),
     });
     expect(judgeOne("p99<5ms", silent)).toEqual({ expression: "p99<5ms", value: 0, ok: false });
     expect(valueOf(closed, parseThreshold("p99_corrected<1s").metric)).toBe(null);

@@ -7,7 +7,10 @@ import { type Distribution, Recorder } from "../../../lib/result/recorder.ts";
 
 /** A distribution in which every value is the same, in microseconds. */
 function all(us: number, count = 1000): Distribution {
-  return { min: us, mean: us, p50: us, p90: us, p99: us, p99_9: us, p99_99: us, max: us, count };
+  return {
+    ...{ min: us, mean: us, stddev: 0, p50: us, p90: us, p99: us, p99_9: us, p99_99: us },
+    ...{ p99_999: us, max: us, count, unanswered: 0 },
+  };
 }
 const none = new Recorder().summary();
 

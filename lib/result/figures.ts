@@ -1,0 +1,27 @@
+/** Figures that are made of others, each in one place: every report has the same. */
+import type { Distribution, Unanswered } from "./recorder.ts";
+import type { InFlight, StressResult } from "./result.ts";
+
+/**
+ * How many errors a run has had, each counted once: failed connects, lost connections, timed-out and mismatched
+ * messages. A connection that was closed because of a time-out or a mismatch is not lost as well.
+ */
+export const errorCount = (
+  { connections, messages }: Pick<StressResult, "connections" | "messages">,
+): number => connections.failed + connections.lost + messages.timed_out + messages.mismatched;
+
+/** Messages whose reply never came, which take part in percentiles. */
+export const unansweredOf = (
+  { timed_out, lost }: Pick<StressResult["messages"], "timed_out" | "lost">,
+  timeoutMs: number,
+): Unanswered => ({ count: timed_out + lost, us: timeoutMs * 1000 });
+
+/** The closure of a closed loop, by Little's law: `asked` messages were to be in flight all the time. */
+export function inFlightOf(asked: number, rate: number, latency: Distribution): InFlight {
+  const average = rate * latency.mean / 1e6;
+  return {
+    asked,
+    average: Math.round(average * 1000) / 1000,
+    accounted: asked > 0 ? Math.round(average / asked * 10_000) / 10_000 : 0,
+  };
+}
