@@ -1,4 +1,4 @@
-// What a wait and a registration cost in C: selector_costs [-t] select|poll|epoll|io_uring
+// What a wait and a registration cost in C: selector_costs [-t] select|poll|epoll
 //
 // With -t it has a second thread, which sleeps: then libc makes every call that may block a
 // cancellation point, and the kernel counts references to descriptors, as in every runtime.
@@ -12,13 +12,11 @@
 #include <sys/resource.h>
 #include <time.h>
 #include "support/loops.h"
-#include "support/uring_loop.h"
 
 static const struct loop loops[] = {
     {"select", select_open, select_add, select_remove, select_wait, nothing},
     {"poll", poll_open, poll_add, poll_remove, poll_wait, nothing},
     {"epoll", epoll_open, epoll_add, epoll_remove, epoll_wait_once, epoll_close},
-    {"io_uring", uring_open, uring_add, uring_remove, uring_wait, uring_close},
 };
 
 static const struct loop *loop;

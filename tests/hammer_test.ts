@@ -13,7 +13,7 @@ import {
   type Selector,
   type SelectorKey,
 } from "../lib/selectors/mod.ts";
-import { useQueues } from "../lib/sys/bsd.ts";
+import { useQueues } from "../lib/sys/bsd/kqueue.ts";
 import { c } from "../lib/sys/posix.ts";
 import { type Action, actions } from "./support/hammer/actions.ts";
 import { dispatchBatch } from "./support/hammer/batch.ts";

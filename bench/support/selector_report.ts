@@ -136,7 +136,6 @@ const colors: Record<string, string> = {
   select: "#c2410c",
   poll: "#b8860b",
   epoll: "#1d5fa8",
-  io_uring: "#0f766e",
   kqueue: "#7c3aed",
   wsapoll: "#be185d",
 };

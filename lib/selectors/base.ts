@@ -6,7 +6,7 @@
 import { ERRNO, OSError } from "../sys/errno.ts";
 import { isOpen } from "../sys/posix.ts";
 import { isAnnounced, isMainThread } from "../sys/thread.ts";
-import { AsyncWait } from "./async_wait.ts";
+import { AsyncWait } from "./async/async_wait.ts";
 import { checkTimeout } from "./keys.ts";
 import type { Registration } from "./registration.ts";
 import { Registry } from "./registry.ts";

@@ -22,7 +22,7 @@ import {
   EPOLLRDHUP,
   epollWaitPrecise,
   replaceFd,
-} from "../sys/linux.ts";
+} from "../sys/linux/epoll.ts";
 import { cannotWatch } from "../sys/pollable.ts";
 import { closeFd } from "../sys/posix.ts";
 import { BaseSelector } from "./base.ts";

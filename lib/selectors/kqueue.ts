@@ -13,7 +13,7 @@ import {
   isPollableItself,
   openQueue,
   receiptError,
-} from "../sys/bsd.ts";
+} from "../sys/bsd/kqueue.ts";
 import {
   EV_ADD,
   EV_CLEAR,
@@ -30,7 +30,7 @@ import {
   EVFILT_WRITE,
   KeventList,
   NOTE_OOB,
-} from "../sys/kevent.ts";
+} from "../sys/bsd/kevent.ts";
 import { cannotWatch, checkPollable } from "../sys/pollable.ts";
 import { BaseSelector } from "./base.ts";
 import { ReadyList } from "./ready_list.ts";

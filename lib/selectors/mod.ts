@@ -7,7 +7,6 @@
  * @module
  */
 import { EpollSelector } from "./epoll.ts";
-import { IoUringSelector } from "./io_uring.ts";
 import { KqueueSelector } from "./kqueue.ts";
 import { PollSelector } from "./poll.ts";
 import { SelectSelector } from "./select.ts";
@@ -39,14 +38,7 @@ export type { Registration } from "./registration.ts";
 export type { Registry } from "./registry.ts";
 export { wake } from "./waker.ts";
 export { OSError } from "../sys/errno.ts";
-export {
-  EpollSelector,
-  IoUringSelector,
-  KqueueSelector,
-  PollSelector,
-  SelectSelector,
-  WsaPollSelector,
-};
+export { EpollSelector, KqueueSelector, PollSelector, SelectSelector, WsaPollSelector };
 
 /**
  * A constructor of selectors.
@@ -64,7 +56,6 @@ export type SelectorClass = new <T = unknown>() => Selector<T>;
 
 const classes: Partial<Record<SelectorName, SelectorClass>> = {
   epoll: EpollSelector,
-  io_uring: IoUringSelector,
   kqueue: KqueueSelector,
   poll: PollSelector,
   select: SelectSelector,
@@ -73,7 +64,7 @@ const classes: Partial<Record<SelectorName, SelectorClass>> = {
 
 /** The order in which "auto" tries them. */
 const PREFERENCE: readonly SelectorName[] = ["kqueue", "epoll", "wsapoll", "poll", "select"];
-const ALL: readonly SelectorName[] = ["select", "poll", "epoll", "kqueue", "io_uring", "wsapoll"];
+const ALL: readonly SelectorName[] = ["select", "poll", "epoll", "kqueue", "wsapoll"];
 
 /**
  * Whether a backend works here, and why not otherwise.

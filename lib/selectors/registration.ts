@@ -75,10 +75,10 @@ const maskOf = <T>(key: SelectorKey<T>, modes: number) =>
   key.events | (modes & PRIORITY ? EVENT_PRIORITY : 0);
 
 const MODES: readonly [keyof WatchOptions, number, who: string][] = [
-  ["edge", EDGE, "epoll, kqueue and io_uring"],
-  ["oneshot", ONESHOT, "epoll, kqueue and io_uring"],
+  ["edge", EDGE, "epoll and kqueue"],
+  ["oneshot", ONESHOT, "epoll and kqueue"],
   ["exclusive", EXCLUSIVE, "epoll"],
-  ["priority", PRIORITY, "epoll, poll, io_uring, select and, on macOS, kqueue"],
+  ["priority", PRIORITY, "epoll, poll, select and, on macOS, kqueue"],
 ];
 
 /**

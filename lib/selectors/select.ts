@@ -9,11 +9,11 @@ import { cannotWatch, checkPollable } from "../sys/pollable.ts";
 import { isOpen } from "../sys/posix.ts";
 import { system } from "../sys/system.ts";
 import { BaseSelector } from "./base.ts";
-import { Bitmaps, type FdSets } from "./fd_sets.ts";
+import { Bitmaps, type FdSets } from "./select_bitmaps.ts";
 import { ReadyList } from "./ready_list.ts";
 import { PRIORITY, type Registration } from "./registration.ts";
 import { EVENT_PRIORITY } from "./selector.ts";
-import { SocketSets } from "./socket_sets.ts";
+import { SocketSets } from "./select_arrays.ts";
 
 /**
  * Watches descriptors with select.

@@ -109,7 +109,7 @@ export interface SelectorKey<T> {
  * console.log(selector.name); // select
  * ```
  */
-export type SelectorName = "select" | "poll" | "epoll" | "kqueue" | "io_uring" | "wsapoll";
+export type SelectorName = "select" | "poll" | "epoll" | "kqueue" | "wsapoll";
 
 /**
  * A ready key with the events that are ready.
@@ -149,12 +149,12 @@ export type Ready<T> = [key: SelectorKey<T>, events: number];
 export interface WatchOptions {
   /**
    * Edge-triggered: told once when it becomes ready, and again only after it was used up. Read or write
-   * until WOULD_BLOCK. epoll (EPOLLET), kqueue (EV_CLEAR), io_uring (multishot poll).
+   * until WOULD_BLOCK. epoll (EPOLLET), kqueue (EV_CLEAR).
    */
   readonly edge?: boolean;
   /**
    * Told once, then silent until `modify` arms it again, with the same events or others. epoll
-   * (EPOLLONESHOT), kqueue (EV_DISPATCH), io_uring.
+   * (EPOLLONESHOT), kqueue (EV_DISPATCH).
    */
   readonly oneshot?: boolean;
   /**
@@ -162,7 +162,7 @@ export interface WatchOptions {
    * Not to be combined with `oneshot` or `priority`. epoll (EPOLLEXCLUSIVE).
    */
   readonly exclusive?: boolean;
-  /** EVENT_PRIORITY is told as well. epoll, poll, io_uring (POLLPRI), select (exceptfds). */
+  /** EVENT_PRIORITY is told as well. epoll, poll (POLLPRI), select (exceptfds). */
   readonly priority?: boolean;
 }
 
@@ -282,8 +282,8 @@ export interface Selector<T = unknown> extends Disposable {
    * key that an earlier callback unregistered is dropped. Returns how many callbacks were called.
    * The callback must not call `select` or `dispatch` of this selector.
    *
-   * Its third argument has the system's own bits: EPOLL* for epoll, POLL* for poll, wsapoll and
-   * io_uring; for select 1 (readable), 2 (writable) and 4 (exceptional); for kqueue the same three, and
+   * Its third argument has the system's own bits: EPOLL* for epoll, POLL* for poll and wsapoll;
+   * for select 1 (readable), 2 (writable) and 4 (exceptional); for kqueue the same three, and
    * the flags EV_EOF (0x8000) and EV_ERROR (0x4000).
    */
   dispatch(timeoutMs: number | undefined, callback: DispatchCallback<T>): number;

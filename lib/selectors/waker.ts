@@ -1,7 +1,7 @@
 /** Ends a wait from another thread: an eventfd(2), or a pair of sockets, in the selector's own set. */
 import { MSG_NOSIGNAL } from "../sys/constants.ts";
 import { Native } from "../sys/ffi.ts";
-import { eventfd } from "../sys/linux.ts";
+import { eventfd } from "../sys/linux/epoll.ts";
 import { c, closeFd } from "../sys/posix.ts";
 import { newPair } from "../sys/sockets.ts";
 import { system } from "../sys/system.ts";

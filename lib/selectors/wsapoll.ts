@@ -13,13 +13,13 @@ import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT } from "../sys/constants.ts
 import { cannotWatch } from "../sys/pollable.ts";
 import { isOpen } from "../sys/posix.ts";
 import { system } from "../sys/system.ts";
-import { sleepFor } from "../sys/windows.ts";
-import { isAborted, isUnconnected } from "../sys/winsock.ts";
+import { sleepFor } from "../sys/windows/kernel32.ts";
+import { isAborted, isUnconnected } from "../sys/windows/winsock.ts";
 import { PollList } from "./poll_list.ts";
 import { ReadyList } from "./ready_list.ts";
 import type { Registration } from "./registration.ts";
 import { EVENT_READ, EVENT_WRITE } from "./selector.ts";
-import { SocketSets } from "./socket_sets.ts";
+import { SocketSets } from "./select_arrays.ts";
 
 /** Whether WSAPoll of this Windows ("10.0.19041", as os.release() has it) tells of failed connects. */
 export function tellsFailedConnect(release: string): boolean {

@@ -8,8 +8,8 @@
  */
 import { type Functions, open, type Pointer, viewAt } from "./ffi.ts";
 import { absent, LIBC, on, system } from "./system.ts";
-import { lastError } from "./winsock.ts";
-import { describeWsa, WSA_ERRNO } from "./wsa_errors.ts";
+import { lastError } from "./windows/winsock.ts";
+import { describeWsa, WSA_ERRNO } from "./windows/wsa_errors.ts";
 
 const os = process.getBuiltinModule("node:os");
 

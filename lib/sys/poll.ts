@@ -1,7 +1,7 @@
 /** poll(2) with the finest timeout that the system has, and its struct pollfd. */
 import { Native, NULL, type Pointer } from "./ffi.ts";
 import { c, Timespec } from "./posix.ts";
-import { selectOne } from "./select_one.ts";
+import { selectOne } from "./windows/select_one.ts";
 import { on, system } from "./system.ts";
 
 /**

@@ -2,7 +2,7 @@
 import { readlinkSync } from "node:fs";
 import { ERRNO, errno, OSError } from "./errno.ts";
 import { Native } from "./ffi.ts";
-import { epoll_ctl, EPOLL_CTL_ADD, EPOLL_CTL_DEL, epollCreate } from "./linux.ts";
+import { epoll_ctl, EPOLL_CTL_ADD, EPOLL_CTL_DEL, epollCreate } from "./linux/epoll.ts";
 import { c, isOpen } from "./posix.ts";
 import { system } from "./system.ts";
 
@@ -57,7 +57,7 @@ function seekable(fd: number): number {
 
 /**
  * Throws the OSError that epoll would for a descriptor that has no readiness (EPERM: a regular file or
- * a directory, whose reads never wait) or that is not open (EBADF). So select, poll, io_uring and
+ * a directory, whose reads never wait) or that is not open (EBADF). So select, poll and
  * kqueue, which accept the one or the other, agree with epoll. Windows: EBADF for what is no socket.
  */
 export function checkPollable(fd: number, syscall?: string): void {

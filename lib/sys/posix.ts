@@ -5,12 +5,12 @@
  * the wrappers below add the one rule that every caller needs (EINTR means "again", see signal(7)).
  */
 import { O_NONBLOCK } from "./constants.ts";
-import { darwinCalls } from "./darwin.ts";
+import { darwinCalls } from "./bsd/darwin.ts";
 import { check, ERRNO, errno } from "./errno.ts";
 import { type Functions, Native, NULL, open, type Pointer, type Signature } from "./ffi.ts";
 import { LIBC, system } from "./system.ts";
-import { setNotInherited } from "./windows.ts";
-import { isSocket, portableCalls, setNonBlockingMode } from "./winsock.ts";
+import { setNotInherited } from "./windows/kernel32.ts";
+import { isSocket, portableCalls, setNonBlockingMode } from "./windows/winsock.ts";
 
 const TABLE = {
   // sockets

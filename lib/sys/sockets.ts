@@ -14,7 +14,7 @@ import {
 } from "./constants.ts";
 import { check, ERRNO, errno } from "./errno.ts";
 import { Native, NULL, type Pointer } from "./ffi.ts";
-import { loopbackPair } from "./loopback_pair.ts";
+import { loopbackPair } from "./windows/loopback_pair.ts";
 import { c, retry, setCloseOnExec, setNonBlocking } from "./posix.ts";
 import { system } from "./system.ts";
 

@@ -14,7 +14,7 @@ import {
   EPOLLET,
   EPOLLIN,
   EPOLLOUT,
-} from "./linux.ts";
+} from "./linux/epoll.ts";
 import { c, closeFd } from "./posix.ts";
 import { on, system } from "./system.ts";
 

@@ -12,7 +12,7 @@ import {
 import { Socket, socketPair } from "../../lib/net/mod.ts";
 import { POLLHUP, POLLIN, POLLOUT } from "../../lib/sys/constants.ts";
 import { check } from "../../lib/sys/errno.ts";
-import { EV_EOF } from "../../lib/sys/kevent.ts";
+import { EV_EOF } from "../../lib/sys/bsd/kevent.ts";
 import { c } from "../../lib/sys/posix.ts";
 import { system } from "../../lib/sys/system.ts";
 import { encode, fill, ownership, portOf, receive, tcpPair, thrownBy } from "../support/sockets.ts";
@@ -23,14 +23,14 @@ const BOTH = EVENT_READ | EVENT_WRITE;
 const MSG_OOB = 1;
 
 const HAS: Record<keyof WatchOptions, SelectorName[]> = {
-  edge: ["epoll", "kqueue", "io_uring"],
-  oneshot: ["epoll", "kqueue", "io_uring"],
+  edge: ["epoll", "kqueue"],
+  oneshot: ["epoll", "kqueue"],
   exclusive: ["epoll"],
   priority: system === "darwin"
     ? ["select", "poll", "kqueue"]
     : system === "windows"
     ? ["select"]
-    : ["select", "poll", "epoll", "io_uring"],
+    : ["select", "poll", "epoll"],
 };
 
 export function modeCases(name: SelectorName, create: Create): void {
@@ -56,7 +56,7 @@ export function modeCases(name: SelectorName, create: Create): void {
     b.send(encode("x"));
     let raw = 0;
     settles(() => (selector.dispatch(1000, (_, __, bits) => raw = bits), raw !== 0), true);
-    if (["poll", "wsapoll", "epoll", "io_uring"].includes(name)) {
+    if (["poll", "wsapoll", "epoll"].includes(name)) {
       expect(raw & POLLIN & ~0x200).not.toBe(0); // Windows: POLLIN has two bits
       expect(raw & POLLOUT).not.toBe(0);
       expect(raw & POLLHUP).toBe(0);

@@ -8,7 +8,7 @@ import {
   NotRegisteredError,
   PollSelector,
 } from "../../lib/selectors/mod.ts";
-import { EPOLLRDHUP } from "../../lib/sys/linux.ts";
+import { EPOLLRDHUP } from "../../lib/sys/linux/epoll.ts";
 import { c } from "../../lib/sys/posix.ts";
 import { Descriptor, duplicate, encode, ownership, tcpPair, thrownBy } from "../support/sockets.ts";
 import { settles } from "../support/waiting.ts";

@@ -4,8 +4,8 @@ import { ERRNO } from "../../lib/sys/errno.ts";
 import { system } from "../../lib/sys/system.ts";
 import { Program } from "../support/programs.ts";
 
-// The same numbers on x64 and arm64 but for epoll_create1.
-const EPOLL_PWAIT2 = 441, IO_URING_SETUP = 425;
+// epoll_pwait2 has the same number on x64 and arm64.
+const EPOLL_PWAIT2 = 441;
 const EPOLL_CREATE1 = process.arch === "x64" ? 291 : 20;
 
 const reason = system === "linux" ? undefined : `seccomp is part of Linux, not of ${system}`;
@@ -31,16 +31,6 @@ async function without(call: number, error: number, what: string): Promise<any> 
       expect(answer.told).toBe(1);
     });
   }
-
-  it("io_uring_setup (EPERM): not available, for a reason that names the likely causes", async () => {
-    const answer = await without(IO_URING_SETUP, ERRNO.EPERM!, "choice");
-    if (!answer) return;
-    const ring = answer.available.find(({ name }: { name: string }) => name === "io_uring");
-    expect(ring.available).toBe(false);
-    expect(ring.reason).toMatch(/EPERM.*|forbidden.*seccomp/);
-    expect(answer.refused).toBe(`Cannot use io_uring: ${ring.reason}`);
-    expect(answer.chosen).toBe("epoll");
-  });
 
   it("epoll_create1 (ENOSYS): DefaultSelector is poll, found out by really trying", async () => {
     const answer = await without(EPOLL_CREATE1, ERRNO.ENOSYS!, "choice");

@@ -11,9 +11,9 @@ import {
   UnsupportedModeError,
 } from "../../lib/selectors/mod.ts";
 import { KqueueSelector } from "../../lib/selectors/kqueue.ts";
-import { useQueues } from "../../lib/sys/bsd.ts";
+import { useQueues } from "../../lib/sys/bsd/kqueue.ts";
 import { ERRNO } from "../../lib/sys/errno.ts";
-import { EV_EOF, EVFILT_WRITE } from "../../lib/sys/kevent.ts";
+import { EV_EOF, EVFILT_WRITE } from "../../lib/sys/bsd/kevent.ts";
 import { c } from "../../lib/sys/posix.ts";
 import { argumentCases } from "../contracts/selector_arguments.ts";
 import { dispatchCases } from "../contracts/selector_dispatch.ts";

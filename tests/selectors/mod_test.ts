@@ -18,7 +18,7 @@ import { openDescriptors, thrownBy } from "../support/sockets.ts";
 import { onWindows } from "../support/systems.ts";
 
 const BEST: SelectorName = on("epoll", "kqueue", "kqueue", "wsapoll");
-const NAMES: SelectorName[] = ["select", "poll", "epoll", "kqueue", "io_uring", "wsapoll"];
+const NAMES: SelectorName[] = ["select", "poll", "epoll", "kqueue", "wsapoll"];
 
 describe("availableSelectors()", () => {
   it("lists every name once, with a reason for each that is not available", () => {
@@ -83,8 +83,7 @@ describe("createSelector()", () => {
   });
 
   it("throws RangeError for a name that does not exist, given or in IOMUX_SELECTOR", () => {
-    const message =
-      'Unknown selector "devpoll"; there are select, poll, epoll, kqueue, io_uring, ' +
+    const message = 'Unknown selector "devpoll"; there are select, poll, epoll, kqueue, ' +
       "wsapoll and auto";
     const error = thrownBy(() => createSelector("devpoll" as SelectorName));
     expect(error instanceof RangeError).toBe(true);

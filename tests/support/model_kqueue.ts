@@ -4,7 +4,7 @@
 // sockets and pipes, that closing a descriptor deletes its filters, and what FreeBSD does to a pipe whose
 // reader is gone. It is a model: what it does was read, and not seen on those systems.
 import { ERRNO } from "../../lib/sys/errno.ts";
-import type { EventQueue } from "../../lib/sys/bsd.ts";
+import type { EventQueue } from "../../lib/sys/bsd/kqueue.ts";
 import { Native, open } from "../../lib/sys/ffi.ts";
 import {
   EV_ADD,
@@ -21,7 +21,7 @@ import {
   KEVENT_LAYOUTS,
   type KeventLayout,
   type KeventList,
-} from "../../lib/sys/kevent.ts";
+} from "../../lib/sys/bsd/kevent.ts";
 import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT } from "../../lib/sys/constants.ts";
 import { pollList } from "../../lib/sys/poll.ts";
 import { c, closeFd } from "../../lib/sys/posix.ts";

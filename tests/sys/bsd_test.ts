@@ -2,7 +2,7 @@
 // byte by byte against their headers (docs/kqueue.md), and arguments on the stack.
 import { describe, expect, it } from "bun:test";
 import { packAddress, SOCKADDR_SIZE, unpackAddress } from "../../lib/sys/sockaddr.ts";
-import { openFileAttempts } from "../../lib/sys/darwin.ts";
+import { openFileAttempts } from "../../lib/sys/bsd/darwin.ts";
 import { Native, open, type Pointer } from "../../lib/sys/ffi.ts";
 import {
   EV_ADD,
@@ -16,10 +16,10 @@ import {
   KEVENT_LAYOUTS,
   KeventList,
   NOTE_OOB,
-} from "../../lib/sys/kevent.ts";
-import { receiptError } from "../../lib/sys/bsd.ts";
+} from "../../lib/sys/bsd/kevent.ts";
+import { receiptError } from "../../lib/sys/bsd/kqueue.ts";
 import { LIBC } from "../../lib/sys/system.ts";
-import { onStack, withNumber, withPointer } from "../../lib/sys/variadic.ts";
+import { onStack, withNumber, withPointer } from "../../lib/sys/bsd/variadic.ts";
 import { decode, encode } from "../support/sockets.ts";
 
 /**

@@ -2,7 +2,7 @@
 import { AF_INET } from "../../lib/sys/constants.ts";
 import { ERRNO, errno } from "../../lib/sys/errno.ts";
 import { NULL } from "../../lib/sys/ffi.ts";
-import { eventfd } from "../../lib/sys/linux.ts";
+import { eventfd } from "../../lib/sys/linux/epoll.ts";
 import { c, closeFd } from "../../lib/sys/posix.ts";
 import { newSocket } from "../../lib/sys/sockets.ts";
 import { onWindows } from "../support/systems.ts";

@@ -1,6 +1,6 @@
 // The sets that select() takes on Windows: pure memory, so they can be tried everywhere.
 import { describe, expect, it } from "bun:test";
-import { SocketSet, Timeval } from "../../lib/sys/fd_set.ts";
+import { SocketSet, Timeval } from "../../lib/sys/windows/socket_array.ts";
 import { NULL, viewAt } from "../../lib/sys/ffi.ts";
 import { onWindows } from "../support/systems.ts";
 

@@ -11,7 +11,7 @@ import {
   EPOLLOUT,
   epollWaitPrecise,
   eventfd,
-} from "../../lib/sys/linux.ts";
+} from "../../lib/sys/linux/epoll.ts";
 import { c } from "../../lib/sys/posix.ts";
 import { atMost } from "../support/runtime.ts";
 import { Descriptor, ownership, pipe } from "../support/sockets.ts";

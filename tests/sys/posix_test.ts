@@ -11,7 +11,7 @@ import {
   setNonBlocking,
   Timespec,
 } from "../../lib/sys/posix.ts";
-import { sleepFor } from "../../lib/sys/windows.ts";
+import { sleepFor } from "../../lib/sys/windows/kernel32.ts";
 import { socketPair } from "../../lib/net/mod.ts";
 import { itUnless, NO_FCNTL, NO_LIMITS, NO_PIPES, onWindows } from "../support/systems.ts";
 import { duplicate, encode, ownership, pipe, thrownBy } from "../support/sockets.ts";

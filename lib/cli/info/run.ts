@@ -1,7 +1,7 @@
 /** Finds out what `iomux info` shows. It works even where the C library can't be opened. */
 import { arch, release, type } from "node:os";
 import type { SelectorName } from "../../selectors/mod.ts";
-import { readNumbers } from "../../sys/proc.ts";
+import { readNumbers } from "../../sys/machine/proc.ts";
 import { formatCount } from "../../text/units.ts";
 import { VERSION } from "../version.ts";
 
@@ -44,7 +44,7 @@ export async function collectInfo(): Promise<Info> {
     openFiles = { soft: finite(soft), hard: finite(hard) };
   } catch (error) {
     const reason = (error as Error).message;
-    const names = ["select", "poll", "epoll", "kqueue", "io_uring", "wsapoll"] as const;
+    const names = ["select", "poll", "epoll", "kqueue", "wsapoll"] as const;
     selectors = names.map((name) => ({ name, available: false, reason }));
   }
   const [firstPort, lastPort] = readNumbers("/proc/sys/net/ipv4/ip_local_port_range");

@@ -83,7 +83,6 @@ export const SELECTOR_NAMES = [
   "poll",
   "epoll",
   "kqueue",
-  "io_uring",
   "wsapoll",
 ] as const;
 

@@ -5,7 +5,7 @@ import type { SpawnHandler } from "../../serve/handoff/handler_pool.ts";
 import { Server, type Spawn } from "../../serve/server.ts";
 import { openFileLimit, raiseOpenFileLimit } from "../../sys/limits.ts";
 import { FD_SETSIZE } from "../../sys/constants.ts";
-import { readNumbers } from "../../sys/proc.ts";
+import { readNumbers } from "../../sys/machine/proc.ts";
 import { exitNow } from "../../sys/spawn.ts";
 import { EXIT } from "../exit.ts";
 import { createLogger, type Logger } from "../log.ts";

@@ -1,7 +1,7 @@
 /** Limits of the system that a load could run into, told before it starts. */
 import { connectionsBelow } from "../../serve/options.ts";
 import { raiseOpenFileLimit } from "../../sys/limits.ts";
-import { readNumbers } from "../../sys/proc.ts";
+import { readNumbers } from "../../sys/machine/proc.ts";
 import { UsageError } from "../exit.ts";
 
 /** Files that a process has open besides its connections, about. */

@@ -1,5 +1,5 @@
 /** Local addresses that the connections of a thread are spread over. */
-import { readNumbers } from "../../sys/proc.ts";
+import { readNumbers } from "../../sys/machine/proc.ts";
 import type { Plan } from "./plan.ts";
 
 /** Ports that a connect can get, where the system does not tell: the range of RFC 6335. */

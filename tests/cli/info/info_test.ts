@@ -10,7 +10,7 @@ async function info(args: string[], options: CliOptions = {}): Promise<string> {
   return cli.stdout();
 }
 
-const NAMES = ["select", "poll", "epoll", "kqueue", "io_uring", "wsapoll"];
+const NAMES = ["select", "poll", "epoll", "kqueue", "wsapoll"];
 const { bun, deno, node } = process.versions as Record<string, string | undefined>;
 const runtime = bun ? `bun ${bun}` : deno ? `deno ${deno}` : `node ${node}`;
 // Deno lets a program read /proc/sys only with all permissions, which -P does not give.

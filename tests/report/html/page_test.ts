@@ -127,7 +127,7 @@ describe("the page", () => {
 
   it("is small, for one run and for a comparison", async () => {
     const one = await pageOf(sampleResult({ seconds: 60 }));
-    const names = ["epoll", "poll", "select", "io_uring"];
+    const names = ["epoll", "poll", "select", "kqueue"];
     const four = await page({
       title: "four",
       results: names.map((name, i) => ({ name, result: sampleResult({ seed: i, seconds: 5 }) })),

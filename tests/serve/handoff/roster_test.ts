@@ -12,7 +12,7 @@ import {
   VERDICT,
 } from "../../../lib/serve/handoff/roster.ts";
 import type { Lease, Outcome } from "../../../lib/serve/handoff/workplace.ts";
-import { eventfd } from "../../../lib/sys/linux.ts";
+import { eventfd } from "../../../lib/sys/linux/epoll.ts";
 import { c, closeFd, isOpen } from "../../../lib/sys/posix.ts";
 import { encode } from "../../support/sockets.ts";
 import { itUnless } from "../../support/systems.ts";

@@ -82,7 +82,7 @@ export const actions = {
     } catch (error) {
       if (!(error instanceof OSError)) throw error;
       if (fate === "closed") expectSame(error.code, "EBADF", "modify() of a closed number");
-      world.forget(registered);
+      world.registered.delete(registered.fd);
     }
   },
 
@@ -125,7 +125,7 @@ export const actions = {
 
   read(world: World, which: number, how: number) {
     const [fd, end] = openOf(world, which) ?? [-1];
-    if (!end || end.inbound === 0 || end.error || end.peer.lingering) return;
+    if (!end || end.inbound === 0 || end.error) return;
     if (end.kind === "tcp" && end.receiveShut) return;
     // All of it where the sender waits: how much room a part makes, is for the kernel to say.
     const part = end.peer.full || how % 2 === 0 ? end.inbound : 1 + how % end.inbound;

@@ -32,8 +32,6 @@ export class End {
   error = false;
   /** The send buffer takes no more. */
   full = false;
-  /** Closed, but a poll request of io_uring may keep the description alive: the peer may see either. */
-  lingering = false;
 
   constructor(kind: Kind) {
     this.kind = kind;
@@ -47,7 +45,7 @@ export class End {
     const told = writable || (hangUp && backend !== "select");
     const must = (readable ? EVENT_READ : 0) | (told ? EVENT_WRITE : 0);
     const may = must | (hangUp ? EVENT_WRITE : 0);
-    return { must, may: this.peer.lingering ? EVENT_READ | EVENT_WRITE : may };
+    return { must, may };
   }
 
   get canSend(): boolean {
@@ -57,7 +55,7 @@ export class End {
   }
 
   get canShutdown(): boolean {
-    return this.fds.size > 0 && !this.error && !this.peer.lingering;
+    return this.fds.size > 0 && !this.error;
   }
 
   shutdown(read: boolean, write: boolean): void {
@@ -70,7 +68,6 @@ export class End {
 
   /** The last descriptor is gone, and with it the description. */
   vanish(reset: boolean): void {
-    this.lingering = false;
     this.peer.receiveShut = true;
     if (this.kind === "unix") this.peer.sendShut = true;
     if (this.inbound > 0 || (reset && this.kind === "tcp")) this.peer.error = true;
@@ -84,11 +81,8 @@ export class Registered {
   key: SelectorKey<number>;
   /** Closed while registered; then its number may have come to another description. */
   fate: "open" | "closed" | "reused" = "open";
-  /** Whose the number was since it was registered. */
-  readonly ends: Set<End>;
 
   constructor(key: SelectorKey<number>, end: End) {
-    this.ends = new Set([end]);
     this.fd = key.fd;
     this.key = key;
     this.end = end;
@@ -115,8 +109,5 @@ export class Registered {
  * watches descriptions, and this one lives on (in a duplicate, or in the poll request itself).
  */
 function tellsOfTheClosed(backend: SelectorName, end: End): boolean {
-  return (backend === "epoll" && end.fds.size > 0) || backend === "io_uring";
+  return backend === "epoll" && end.fds.size > 0;
 }
-
-/** Whether a registration keeps the description of a closed descriptor alive. */
-export const keepsAlive = (backend: SelectorName): boolean => backend === "io_uring";

@@ -3,7 +3,7 @@
 import { Socket, socketPair } from "../../../lib/net/mod.ts";
 import type { Selector, SelectorKey, SelectorName } from "../../../lib/selectors/mod.ts";
 import { acceptSoon, duplicateAbove, portOf } from "../sockets.ts";
-import { End, keepsAlive, type Kind, Registered } from "./model.ts";
+import { End, type Kind, Registered } from "./model.ts";
 
 /** Descriptors of the hammer lie here, where a runtime that opens a file does not get in between. */
 const LOWEST = 300;
@@ -64,9 +64,7 @@ export class World implements Disposable {
   #own(end: End, fd: number): void {
     end.fds.add(fd);
     const before = this.registered.get(fd);
-    if (!before) return;
-    before.fate = "reused";
-    before.ends.add(end);
+    if (before) before.fate = "reused";
   }
 
   duplicate(fd: number, end: End): void {
@@ -95,14 +93,7 @@ export class World implements Disposable {
   #lost(end: End, fd: number, reset: boolean): void {
     end.fds.delete(fd);
     if (end.fds.size > 0) return;
-    end.lingering = true;
-    if (!this.#keptAlive(end)) end.vanish(reset);
-    else if (reset) end.inbound ||= 1; // it will be a reset when it comes
-  }
-
-  #keptAlive(end: End): boolean {
-    return keepsAlive(this.name) &&
-      [...this.registered.values()].some((r) => r.ends.has(end) && r.fate !== "open");
+    end.vanish(reset);
   }
 
   register(fd: number, end: End, events: number): void {
@@ -112,13 +103,7 @@ export class World implements Disposable {
   unregister(registered: Registered): void {
     const key = this.selector.unregister(registered.fd);
     expectSame(key, registered.key, `unregister(${registered.fd})`);
-    this.forget(registered);
-  }
-
-  /** It is no longer registered, so nothing keeps a closed description alive. */
-  forget({ fd, ends }: Registered): void {
-    this.registered.delete(fd);
-    for (const end of ends) if (end.lingering && !this.#keptAlive(end)) end.vanish(false);
+    this.registered.delete(registered.fd);
   }
 
   /**
@@ -147,7 +132,7 @@ export class World implements Disposable {
       }
       const missing = this.#missing(told);
       if (missing === undefined) return;
-      const patience = missing.end.kind === "tcp" || this.name === "io_uring" ? PATIENCE_MS : 0;
+      const patience = missing.end.kind === "tcp" ? PATIENCE_MS : 0;
       if (performance.now() - start >= patience) {
         const { must } = missing.forecast(this.name);
         throw new Error(`${this.#describe(missing)} should be ${must}, told: ${show(ready)}`);

@@ -4,8 +4,8 @@
  * struct fd_set { u_int fd_count; SOCKET fd_array[FD_SETSIZE]; } of winsock2.h, where FD_SETSIZE is the
  * program's own choice: any socket fits, whatever its value, but no more of them than there is room.
  */
-import { Native, NULL, type Pointer } from "./ffi.ts";
-import { on } from "./system.ts";
+import { Native, NULL, type Pointer } from "../ffi.ts";
+import { on } from "../system.ts";
 
 /** A set of sockets to ask about, and after a select the part of it that is ready. */
 export class SocketSet {

@@ -6,11 +6,11 @@
  * libkqueue (github.com/mheily/libkqueue). It serves to exercise the code that runs on the BSDs, and is
  * no way to run a program: such a library is built on epoll, which is there already.
  */
-import { check, ERRNO, errno } from "./errno.ts";
-import { type Functions, NULL, open, type Signature } from "./ffi.ts";
+import { check, ERRNO, errno } from "../errno.ts";
+import { type Functions, NULL, open, type Signature } from "../ffi.ts";
 import { EV_CLEAR, EV_ERROR, KEVENT, type KeventLayout, type KeventList } from "./kevent.ts";
-import { closeFd, setCloseOnExec, Timespec } from "./posix.ts";
-import { isBsd, LIBC, system } from "./system.ts";
+import { closeFd, setCloseOnExec, Timespec } from "../posix.ts";
+import { isBsd, LIBC, system } from "../system.ts";
 
 const TABLE = {
   kqueue: { args: [], result: "i32" },

@@ -4,7 +4,7 @@
  * What the other thread says is a hint only, so that it needs to know neither keys nor generations.
  */
 import { PollThread, type Watch } from "./poll_thread.ts";
-import type { Ready } from "./selector.ts";
+import type { Ready } from "../selector.ts";
 
 /** What is asked of the selector. */
 interface Source<T> {

@@ -7,7 +7,7 @@
  * documentation). So the registers that are left, x2 to x7, are filled with zeros, and the ninth
  * argument is the first on the stack.
  */
-import type { CType, Pointer } from "./ffi.ts";
+import type { CType, Pointer } from "../ffi.ts";
 
 /** True where arguments behind the dots are passed on the stack. */
 export const variadicOnStack: boolean = process.platform === "darwin" && process.arch === "arm64";

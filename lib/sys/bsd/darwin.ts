@@ -3,8 +3,8 @@
  *
  * Numbers are those of xnu's osfmk/mach/thread_info.h and bsd/sys/syslimits.h.
  */
-import { type Functions, Native, NULL, open, type Signature } from "./ffi.ts";
-import { absent, LIBC, system } from "./system.ts";
+import { type Functions, Native, NULL, open, type Signature } from "../ffi.ts";
+import { absent, LIBC, system } from "../system.ts";
 import { onStack, variadicOnStack, withNumber, withPointer } from "./variadic.ts";
 
 const VARIADIC = { fcntl: onStack("u64"), ioctl: onStack("pointer") };

@@ -5,7 +5,7 @@
  * are memory shared with the kernel, read and written through Atomics: the kernel's stores become
  * visible in order, and ours to it.
  */
-import { check, ERRNO, errno, OSError } from "./errno.ts";
+import { check, ERRNO, errno, OSError } from "../errno.ts";
 import {
   addressOf,
   type Functions,
@@ -16,10 +16,10 @@ import {
   pointerOf,
   type Signature,
   viewAt,
-} from "./ffi.ts";
-import { closeFd, Timespec } from "./posix.ts";
-import { absent, LIBC, system } from "./system.ts";
-import { announceInterruption } from "./thread.ts";
+} from "../ffi.ts";
+import { closeFd, Timespec } from "../posix.ts";
+import { absent, LIBC, system } from "../system.ts";
+import { announceInterruption } from "../thread.ts";
 
 const TABLE = {
   // syscall(2): the C library has no wrappers for them. The numbers are the same on x64 and arm64.

@@ -1,7 +1,7 @@
 /** Windows: select() for one socket, which tells of a failed connect on every version. */
-import { POLLIN, POLLOUT } from "./constants.ts";
-import { SocketSet, Timeval } from "./fd_set.ts";
-import { c } from "./posix.ts";
+import { POLLIN, POLLOUT } from "../constants.ts";
+import { SocketSet, Timeval } from "./socket_array.ts";
+import { c } from "../posix.ts";
 
 const readers = new SocketSet(1);
 const writers = new SocketSet(1);

@@ -5,8 +5,8 @@
  * types whose size is the same on x64 and arm64, so there is one layout per system; docs/kqueue.md has
  * the declarations, and the versions of the headers that they were taken from.
  */
-import { Native, type Pointer } from "./ffi.ts";
-import { on } from "./system.ts";
+import { Native, type Pointer } from "../ffi.ts";
+import { on } from "../system.ts";
 
 /** Where the fields of a struct kevent are, in bytes. */
 export interface KeventLayout {

@@ -3,7 +3,7 @@
  * they are bitmaps, as on Unix; socket_sets.ts has those of Windows.
  */
 import { FD_SETSIZE } from "../sys/constants.ts";
-import { Timeval } from "../sys/fd_set.ts";
+import { Timeval } from "../sys/windows/socket_array.ts";
 import { Native } from "../sys/ffi.ts";
 import { c } from "../sys/posix.ts";
 import type { ReadyList } from "./ready_list.ts";

@@ -1,6 +1,6 @@
 /** Windows: what kernel32.dll has for the process, its threads and its handles. */
-import { type Functions, Native, open, type Signature } from "./ffi.ts";
-import { absent, system } from "./system.ts";
+import { type Functions, Native, open, type Signature } from "../ffi.ts";
+import { absent, system } from "../system.ts";
 
 const TABLE = {
   Sleep: { args: ["i32"], result: "void" }, // milliseconds

@@ -1,8 +1,8 @@
 /** Windows has no socketpair(2): two TCP sockets of the loopback that are each other's peer. */
-import { AF_INET, IPPROTO_TCP, SOCK_STREAM, TCP_NODELAY } from "./constants.ts";
-import { check } from "./errno.ts";
-import { Native } from "./ffi.ts";
-import { c, closeFd } from "./posix.ts";
+import { AF_INET, IPPROTO_TCP, SOCK_STREAM, TCP_NODELAY } from "../constants.ts";
+import { check } from "../errno.ts";
+import { Native } from "../ffi.ts";
+import { c, closeFd } from "../posix.ts";
 
 const SIZE = 16; // struct sockaddr_in
 const address = new Native(SIZE);

@@ -5,9 +5,8 @@
  * Communication Between 32-bit and 64-bit Applications"), so it travels as an int like a descriptor,
  * and INVALID_SOCKET (~0) comes back as -1.
  */
-import { type Functions, Native, open, type Pointer, type Signature } from "./ffi.ts";
-import type { Calls } from "./posix.ts";
-import { absent, LIBC, system } from "./system.ts";
+import { type Functions, Native, open, type Pointer, type Signature } from "../ffi.ts";
+import { absent, LIBC, system } from "../system.ts";
 import { portableError, WSA_ERRNO } from "./wsa_errors.ts";
 
 const TABLE = {
@@ -79,7 +78,7 @@ function dup(fd: number): number {
  * The functions of posix.ts as far as Windows has them. A descriptor is a socket here, and reading and
  * writing one is receiving and sending, as read(2) and write(2) say of sockets.
  */
-export function portableCalls(names: readonly string[]): Calls {
+export function portableCalls<C extends object>(names: readonly string[]): C {
   const missing = absent<Record<string, unknown>>("the system has no such function");
   // Properties of its own, so that a call costs no look into a proxy.
   const all = Object.fromEntries(names.map((name) => [name, missing[name]]));
@@ -94,7 +93,7 @@ export function portableCalls(names: readonly string[]): Calls {
     readBytes: (fd: number, to: Uint8Array, length: number) => recvBytes(fd, to, length, 0),
     writeBytes: (fd: number, from: Uint8Array, length: number) => sendBytes(fd, from, length, 0),
   };
-  return { ...all, ...here } as unknown as Calls;
+  return { ...all, ...here } as unknown as C;
 }
 
 const FIONBIO = 0x8004667e | 0;

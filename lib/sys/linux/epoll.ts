@@ -3,11 +3,11 @@
  *
  * Numbers are those of the kernel's uapi headers (asm-generic), shared by x64 and arm64.
  */
-import { POLLIN, SOCK_CLOEXEC } from "./constants.ts";
-import { check, ERRNO, errno } from "./errno.ts";
-import { type Functions, Native, NULL, open, type Pointer, type Signature } from "./ffi.ts";
-import { c as posix, closeFd, Timespec } from "./posix.ts";
-import { absent, LIBC, system } from "./system.ts";
+import { POLLIN, SOCK_CLOEXEC } from "../constants.ts";
+import { check, ERRNO, errno } from "../errno.ts";
+import { type Functions, Native, NULL, open, type Pointer, type Signature } from "../ffi.ts";
+import { c as posix, closeFd, Timespec } from "../posix.ts";
+import { absent, LIBC, system } from "../system.ts";
 
 export const EPOLLIN = 0x001;
 export const EPOLLPRI = 0x002;

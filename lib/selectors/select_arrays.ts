@@ -6,11 +6,11 @@
  * set, "exceptfds", alone. So whatever may be connecting is put there, too.
  */
 import { FD_SETSIZE } from "../sys/constants.ts";
-import { SocketSet, Timeval } from "../sys/fd_set.ts";
+import { SocketSet, Timeval } from "../sys/windows/socket_array.ts";
 import { c } from "../sys/posix.ts";
-import { sleepFor } from "../sys/windows.ts";
-import { isUnconnected } from "../sys/winsock.ts";
-import { type FdSets, noRoom } from "./fd_sets.ts";
+import { sleepFor } from "../sys/windows/kernel32.ts";
+import { isUnconnected } from "../sys/windows/winsock.ts";
+import { type FdSets, noRoom } from "./select_bitmaps.ts";
 import type { ReadyList } from "./ready_list.ts";
 import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "./selector.ts";
 

@@ -4,12 +4,12 @@
  * One for each thread that calls `selectAsync`, made with the first call. While nobody waits it sits in
  * its event loop; while somebody does, in poll(2) without a timeout, so an idle wait costs nothing.
  */
-import { POLLIN, POLLOUT, POLLPRI } from "../sys/constants.ts";
-import { openSource } from "../sys/ffi.ts";
-import { POLLFD } from "../sys/poll.ts";
-import { LIBC, system } from "../sys/system.ts";
-import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "./selector.ts";
-import { wake, Waker } from "./waker.ts";
+import { POLLIN, POLLOUT, POLLPRI } from "../../sys/constants.ts";
+import { openSource } from "../../sys/ffi.ts";
+import { POLLFD } from "../../sys/poll.ts";
+import { LIBC, system } from "../../sys/system.ts";
+import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "../selector.ts";
+import { wake, Waker } from "../waker.ts";
 
 const { MessageChannel, Worker } = process.getBuiltinModule("node:worker_threads");
 
