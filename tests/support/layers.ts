@@ -82,7 +82,10 @@ const IMPORT_NOTHING: ReadonlySet<string> = new Set([
 ]);
 
 /** Who starts threads: a file's name in lib/ means nothing in a binary, a program given as text does. */
-const WORKER_FILES: ReadonlySet<string> = new Set(["main.ts", "lib/selectors/async/poll_thread.ts"]);
+const WORKER_FILES: ReadonlySet<string> = new Set([
+  "main.ts",
+  "lib/selectors/async/poll_thread.ts",
+]);
 
 const RUNTIME_FILE = "lib/sys/ffi.ts";
 const MOST_LINES = 300;
