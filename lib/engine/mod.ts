@@ -11,6 +11,7 @@ export type {
   Observer,
   Released,
 } from "./engine.ts";
+export { forwarding } from "./forward.ts";
 export { OutputQueue } from "./queue.ts";
 export { createEngine } from "./readiness/readiness.ts";
 export type { Timer } from "./timers.ts";

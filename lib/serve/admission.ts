@@ -1,21 +1,24 @@
 /** Who may connect: networks, connections per address, and connections in all. */
 import type { Address } from "../net/mod.ts";
 import { canonicalBytes, contains, type Network, parseCidr } from "../net/cidr.ts";
-import { AddressCounts, type AddressKey, addressKey } from "./address_counts.ts";
+import { AddressCounts, type AddressKey, addressKey } from "./shared_counts.ts";
 import type { ServeOptions } from "./options.ts";
-import { Population } from "./stats.ts";
+import { ConnectionCount } from "./stats.ts";
 
 /** Memory that the workers of a server share to know who is there. */
 export interface AdmissionMemory {
-  readonly population: SharedArrayBuffer;
+  readonly connections: SharedArrayBuffer;
   /** Only with a limit per address. */
   readonly addresses: SharedArrayBuffer | undefined;
 }
 
 /** Makes that memory. */
-export function admissionMemory(options: ServeOptions, population: Population): AdmissionMemory {
+export function admissionMemory(
+  options: ServeOptions,
+  connections: ConnectionCount,
+): AdmissionMemory {
   return {
-    population: population.memory,
+    connections: connections.memory,
     addresses: options.maxPerAddress
       ? AddressCounts.memoryFor(options.maxConnections + options.workers)
       : undefined,
@@ -35,7 +38,7 @@ export class Admission {
   readonly #deny: readonly Network[];
   readonly #most: number;
   readonly #perAddress: number;
-  readonly #population: Population;
+  readonly #connections: ConnectionCount;
   readonly #addresses: AddressCounts | undefined;
   /** Of the newcomer that is being admitted. */
   #key: AddressKey | undefined;
@@ -45,7 +48,7 @@ export class Admission {
     this.#deny = (options.deny ?? []).map(parseCidr);
     this.#most = options.maxConnections;
     this.#perAddress = options.maxPerAddress ?? 0;
-    this.#population = new Population(memory.population);
+    this.#connections = new ConnectionCount(memory.connections);
     this.#addresses = memory.addresses && new AddressCounts(memory.addresses);
     this.filters = this.#allow.length + this.#deny.length + this.#perAddress > 0;
   }
@@ -67,7 +70,7 @@ export class Admission {
 
   /** Whether there is room for one more; asked after `denies`. */
   admits(): boolean {
-    if (this.#population.enter(this.#most)) return true;
+    if (this.#connections.enter(this.#most)) return true;
     this.#leaveAddress(this.#key);
     return false;
   }
@@ -79,7 +82,7 @@ export class Admission {
 
   /** A connection is over. */
   leaves(ticket: AddressKey | undefined): void {
-    this.#population.leave();
+    this.#connections.leave();
     this.#leaveAddress(ticket);
   }
 

@@ -1,7 +1,7 @@
 /** One connection's life on the server: service, water marks, half-close, idle and fin timeouts. */
 import type { Connection, Engine, Handler, Timer } from "../engine/mod.ts";
 import type { OSError } from "../net/mod.ts";
-import type { AddressKey } from "./address_counts.ts";
+import type { AddressKey } from "./shared_counts.ts";
 import type { ServeOptions } from "./options.ts";
 import { type Service, SERVICES } from "./services.ts";
 

@@ -1,18 +1,15 @@
 /** A server as its owner sees it: where it listens, what it counts, and how it ends. */
 import { formatAddress } from "../net/mod.ts";
 import { admissionMemory } from "./admission.ts";
-import { Crew, type CrewEvents, type Spawn } from "./worker_pool.ts";
+import { type ServerEvents, type Spawn, WorkerPool } from "./worker_pool.ts";
 import { HandlerPool, type SpawnHandler, type WorkerRequest } from "./handoff/handler_pool.ts";
 import { openListeners } from "./listeners.ts";
 import type { ServeOptions } from "./options.ts";
-import { rosterMemory } from "./handoff/roster.ts";
-import { collectStats, Population, type Stats } from "./stats.ts";
+import { workerTableMemory } from "./handoff/worker_table.ts";
+import { collectStats, ConnectionCount, type Stats } from "./stats.ts";
 import { COMMAND } from "./worker.ts";
 
-export type { Spawn } from "./worker_pool.ts";
-
-/** What a server tells its owner while it runs. */
-export type ServerEvents = CrewEvents;
+export type { ServerEvents, Spawn } from "./worker_pool.ts";
 
 /** A running server. */
 export class Server {
@@ -27,25 +24,25 @@ export class Server {
   /** After the end: false when a handler's thread could not be ended, and keeps the process alive. */
   allEnded = true;
 
-  readonly #crew: Crew;
-  readonly #population: Population;
+  readonly #workers: WorkerPool;
+  readonly #connections: ConnectionCount;
   readonly #startedAt = performance.now();
 
   private constructor(
     names: string[],
     options: ServeOptions,
-    crew: Crew,
-    population: Population,
+    workers: WorkerPool,
+    connections: ConnectionCount,
     pool: HandlerPool | undefined,
   ) {
     this.names = names;
     this.options = options;
     // The loops first: they tell the handlers that are still at it that their connections are gone.
     const end = async () => this.allEnded = await pool?.stop() ?? true;
-    this.done = crew.done.finally(end);
+    this.done = workers.done.finally(end);
     this.done.catch(() => {}); // a failed start is reported by `start`
-    this.#crew = crew;
-    this.#population = population;
+    this.#workers = workers;
+    this.#connections = connections;
   }
 
   /**
@@ -64,17 +61,17 @@ export class Server {
       await pool?.stop();
       throw error;
     });
-    const population = new Population();
-    const roster = pool?.memory ?? rosterMemory(options.workers, 0);
-    const data = { options, admission: admissionMemory(options, population), roster };
+    const connections = new ConnectionCount();
+    const table = pool?.memory ?? workerTableMemory(options.workers, 0);
+    const data = { options, admission: admissionMemory(options, connections), table };
     const fds = listeners.sockets.map((sockets) => sockets.map((socket) => socket.detach()));
     const request = (request: WorkerRequest) => void pool?.request(request);
-    const crew = new Crew(fds, spawn, data, { ...events, request });
+    const workers = new WorkerPool(fds, spawn, data, { ...events, request });
     const cleanUp = () => listeners.cleanUp();
-    crew.done.then(cleanUp, cleanUp);
+    workers.done.then(cleanUp, cleanUp);
     const names = listeners.addresses.map(formatAddress);
-    const server = new Server(names, options, crew, population, pool);
-    await crew.start();
+    const server = new Server(names, options, workers, connections, pool);
+    await workers.start();
     return server;
   }
 
@@ -85,23 +82,23 @@ export class Server {
 
   /** The selector that is really used. */
   get selector(): string {
-    return this.#crew.selector;
+    return this.#workers.selector;
   }
 
   stats(): Stats {
-    return collectStats(this.#crew, this.#population, this.#startedAt);
+    return collectStats(this.#workers, this.#connections, this.#startedAt);
   }
 
   /** Stops accepting; open connections may finish within the drain timeout. */
   drain(): Promise<number> {
     this.draining = true;
-    return this.#crew.tell(COMMAND.drain);
+    return this.#workers.tell(COMMAND.drain);
   }
 
   /** Cuts everything now. */
   stop(): Promise<number> {
     this.draining = true;
-    return this.#crew.tell(COMMAND.stop);
+    return this.#workers.tell(COMMAND.stop);
   }
 }
 

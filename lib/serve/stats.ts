@@ -32,7 +32,7 @@ export interface Stats {
 }
 
 /** What all workers of a server share: how many connections there are, and the most there were. */
-export class Population {
+export class ConnectionCount {
   readonly memory: SharedArrayBuffer;
   readonly #cells: Int32Array;
 
@@ -79,11 +79,11 @@ export interface Counting {
 /** Adds the workers' counters up. `startedAt` is on the clock of `performance.now()`. */
 export function collectStats(
   { selector, counters: workers, restarts, lost }: Counting,
-  population: Population,
+  connections: ConnectionCount,
   startedAt: number,
 ): Stats {
   // First: they count on meanwhile. Whoever is gone by now is in all that is read from here on.
-  const { active, peak } = population;
+  const { active, peak } = connections;
   const sum = (slot: number) => workers.reduce((total, { slots }) => total + slots[slot]!, 0);
   const errors: Record<string, number> = {};
   for (const [errno, count] of workers.flatMap((counters) => counters.errors())) {

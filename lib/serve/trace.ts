@@ -1,6 +1,5 @@
 /** `--trace`: the loop narrated, one event a line. */
-import type { Connection, Handler, Observer } from "../engine/mod.ts";
-import type { OSError } from "../net/mod.ts";
+import { type Connection, forwarding, type Handler, type Observer } from "../engine/mod.ts";
 import type { Session } from "./connection.ts";
 
 const SHOWN = 64;
@@ -56,25 +55,19 @@ export class Trace implements Observer {
     this.#line(`${peer} came back from worker ${worker}`);
   }
 
-  /** A handler that tells of the beginning and the end of each connection. */
+  /** A handler that reports the start and the end of each connection. */
   around(inner: Handler<Session>): Handler<Session> {
-    return {
+    return forwarding(inner, {
       open: (connection) => {
         connection.state.peer = connection.peerName;
         this.#line(`new connection from ${connection.state.peer}`);
         inner.open(connection);
       },
-      data: (connection, bytes) => inner.data(connection, bytes),
-      ...(inner.ready
-        ? { ready: (peer: Connection<Session>, ended: boolean) => inner.ready!(peer, ended) }
-        : {}),
-      writable: (connection) => inner.writable(connection),
-      end: (connection) => inner.end(connection),
-      close: (connection, error: OSError | null) => {
+      close: (connection, error) => {
         const { peer } = connection.state;
         this.#line(error ? `${peer} failed: ${error.code}` : `${peer} disconnected`);
         inner.close(connection, error);
       },
-    };
+    });
   }
 }

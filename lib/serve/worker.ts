@@ -19,8 +19,7 @@ import { Faults } from "./faults/faults.ts";
 import type { Handoff } from "./handoff/handoff.ts";
 import { type HandoffMessage, startHandoff } from "./handoff/start.ts";
 import type { ServeOptions } from "./options.ts";
-import { poisonable } from "./poison.ts";
-import type { RosterMemory } from "./handoff/roster.ts";
+import type { WorkerTableMemory } from "./handoff/worker_table.ts";
 import { Trace } from "./trace.ts";
 
 /** What a server thread is given; everything in it can be cloned or is shared. */
@@ -33,7 +32,7 @@ export interface ServeWorkerData {
   readonly counters: SharedArrayBuffer;
   readonly admission: AdmissionMemory;
   /** For the handoff: who of the handler workers does what, and which loop this is. */
-  readonly roster: RosterMemory;
+  readonly table: WorkerTableMemory;
   readonly loop: number;
 }
 
@@ -68,8 +67,8 @@ export async function runServeWorker(
   const admission = new Admission(options, data.admission);
   const closed = ({ ticket }: Session) => admission.leaves(ticket);
   const service = new ServiceHandler(engine, options, closed);
-  const wrap = (inner: Handler<Session>) => poisonable(trace ? trace.around(inner) : inner);
-  const { roster: memory, loop } = data;
+  const wrap = (inner: Handler<Session>) => trace ? trace.around(inner) : inner;
+  const { table: memory, loop } = data;
   const handoff = startHandoff(engine, options, { memory, loop, trace, wrap, closed, post });
   const behind = options.faults ? new Faults(engine, options.faults, service) : service;
   const handler = handoff?.handler ?? wrap(behind);

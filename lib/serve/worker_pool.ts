@@ -15,8 +15,8 @@ const DEATHS_MS = 10_000;
 /** What a thread needs beside what its own place gives it. */
 export type SharedData = Omit<ServeWorkerData, "listenerFds" | "counters" | "control" | "loop">;
 
-/** What a crew tells while it works. */
-export interface CrewEvents {
+/** What a workers tells while it works. */
+export interface ServerEvents {
   paused?(message: string): void;
   refused?(message: string): void;
   /** A thread has died and another takes its place. */
@@ -24,7 +24,7 @@ export interface CrewEvents {
   /** A handler has failed on a connection, by itself or because its peer is gone. */
   failed?(message: string): void;
   gone?(message: string): void;
-  /** What becomes of handler workers is not the crew's business. */
+  /** What becomes of handler workers is not the workers's business. */
   request?(request: WorkerRequest): void;
 }
 
@@ -48,7 +48,7 @@ class Place {
 }
 
 /** All threads of one server. */
-export class Crew {
+export class WorkerPool {
   /** Resolves when all have ended, with how many connections were cut. */
   readonly done: Promise<number>;
   /** The selector that is really used. */
@@ -61,7 +61,7 @@ export class Crew {
   readonly #places: Place[];
   readonly #spawn: Spawn;
   readonly #data: SharedData;
-  readonly #events: CrewEvents;
+  readonly #events: ServerEvents;
   readonly #control = new Int32Array(new SharedArrayBuffer(4));
   readonly #end = Promise.withResolvers<number>();
   #running: number;
@@ -69,7 +69,7 @@ export class Crew {
   #failure: Error | undefined;
 
   /** Owns the listening descriptors, of which each worker has its own. */
-  constructor(listenerFds: number[][], spawn: Spawn, data: SharedData, events: CrewEvents) {
+  constructor(listenerFds: number[][], spawn: Spawn, data: SharedData, events: ServerEvents) {
     this.#places = listenerFds.map((fds, i) => new Place(`Worker ${i + 1}`, fds));
     this.#running = this.#places.length;
     this.#spawn = spawn;

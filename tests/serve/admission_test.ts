@@ -1,6 +1,6 @@
 // Who may connect: --allow, --deny, --max-per-address. Who may not is closed at once and counted.
 import { describe, expect, it } from "bun:test";
-import { AddressCounts, addressKey } from "../../lib/serve/address_counts.ts";
+import { AddressCounts, addressKey } from "../../lib/serve/shared_counts.ts";
 import { canonicalBytes } from "../../lib/net/cidr.ts";
 import { startServe } from "../support/cli.ts";
 import { exchange, Peer } from "../support/peers.ts";

@@ -7,7 +7,7 @@ import { socketPair } from "../../lib/net/mod.ts";
 import type { SelectorName } from "../../lib/selectors/mod.ts";
 import { SERVE_DEFAULTS, type ServeOptions } from "../../lib/serve/options.ts";
 import { Server, type Spawn } from "../../lib/serve/server.ts";
-import { Population } from "../../lib/serve/stats.ts";
+import { ConnectionCount } from "../../lib/serve/stats.ts";
 import { closeFd, duplicate } from "../../lib/sys/posix.ts";
 import { dialError, exchange, Peer } from "../support/peers.ts";
 
@@ -130,18 +130,18 @@ describe("Server, when a thread is ended from outside", () => {
   });
 });
 
-describe("Population", () => {
+describe("ConnectionCount", () => {
   it("admits up to the limit, and again after one has left", () => {
-    const population = new Population();
-    expect([1, 2, 3, 4].map(() => population.enter(3))).toEqual([true, true, true, false]);
-    expect([population.active, population.peak]).toEqual([3, 3]);
-    population.leave();
-    expect(population.enter(3)).toBe(true);
-    expect(population.enter(3)).toBe(false);
-    expect([population.active, population.peak]).toEqual([3, 3]);
-    const other = new Population(population.memory); // another thread's view
+    const connections = new ConnectionCount();
+    expect([1, 2, 3, 4].map(() => connections.enter(3))).toEqual([true, true, true, false]);
+    expect([connections.active, connections.peak]).toEqual([3, 3]);
+    connections.leave();
+    expect(connections.enter(3)).toBe(true);
+    expect(connections.enter(3)).toBe(false);
+    expect([connections.active, connections.peak]).toEqual([3, 3]);
+    const other = new ConnectionCount(connections.memory); // another thread's view
     expect(other.active).toBe(3);
     other.leave();
-    expect(population.active).toBe(2);
+    expect(connections.active).toBe(2);
   });
 });

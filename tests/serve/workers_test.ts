@@ -7,7 +7,7 @@ import { dialError, exchange, Peer } from "../support/peers.ts";
 
 /** Kills the worker that receives it. */
 const POISON = "die, worker";
-const env = { IOMUX_TEST_POISON: POISON };
+const poisoned = { program: "serve_poisoned.ts" };
 
 const text = async (...to: Parameters<typeof exchange>) =>
   new TextDecoder().decode(await exchange(...to));
@@ -33,7 +33,7 @@ async function poison(server: RunningServer, to: Parameters<typeof Peer.dial>[0]
 describe("serve and a worker that dies", () => {
   for (const selector of ["epoll", "poll"]) {
     it(`--selector ${selector}: told by name and cause, replaced, its connections closed and counted`, async () => {
-      await using server = await startServe(["--selector", selector, "--stats"], { env });
+      await using server = await startServe(["--selector", selector, "--stats"], poisoned);
       const peers = [await admitted(server), await admitted(server), await admitted(server)];
       const stats = await poison(server);
       for (const peer of peers) {
@@ -53,7 +53,7 @@ describe("serve and a worker that dies", () => {
   }
 
   it("who waits to be accepted meanwhile is served by the successor, not reset", async () => {
-    await using server = await startServe([], { env });
+    await using server = await startServe([], poisoned);
     const killer = Peer.dial(server);
     await killer.send(POISON);
     const waiting = Array.from({ length: 30 }, () => Peer.dial(server));
@@ -71,7 +71,7 @@ describe("serve and a worker that dies", () => {
   });
 
   it("of two workers the other goes on, with its connections", async () => {
-    await using server = await startServe(["--workers", "2"], { env });
+    await using server = await startServe(["--workers", "2"], poisoned);
     const peers = await Promise.all(Array.from({ length: 40 }, () => admitted(server)));
     const { active, connections_lost } = await poison(server);
     expect(connections_lost).toBeGreaterThan(1);
@@ -95,7 +95,7 @@ describe("serve and a worker that dies", () => {
 
   it("a place that it took under --max-connections and --max-per-address is free again", async () => {
     const args = ["--max-connections", "3", "--max-per-address", "3"];
-    await using server = await startServe(args, { env });
+    await using server = await startServe(args, poisoned);
     for (let round = 0; round < 2; round++) {
       using _one = await admitted(server);
       using _two = await admitted(server);
@@ -108,7 +108,7 @@ describe("serve and a worker that dies", () => {
   it("on a Unix socket: the file stays, and is removed at the end", async () => {
     using folder = new TempDir();
     const path = folder.file("socket");
-    await using server = await startServe(["--unix", path], { env });
+    await using server = await startServe(["--unix", path], poisoned);
     await poison(server, { path });
     expect(await text({ path }, "hello")).toBe("hello");
     expect((await server.stop()).code).toBe(0);
@@ -116,7 +116,7 @@ describe("serve and a worker that dies", () => {
   });
 
   it("while it drains: no successor, the connections count as cut, exit 1", async () => {
-    await using server = await startServe(["--stats"], { env });
+    await using server = await startServe(["--stats"], poisoned);
     using peer = await admitted(server);
     server.kill("SIGTERM");
     await server.says(/Draining/);
@@ -127,7 +127,7 @@ describe("serve and a worker that dies", () => {
   });
 
   it("again and again at once: given up, exit 1, one line says why", async () => {
-    await using server = await startServe(["--workers", "2"], { env });
+    await using server = await startServe(["--workers", "2"], poisoned);
     const { port } = server;
     while (!server.ended) {
       if (dialError({ port }) !== "connected") break;

@@ -29,18 +29,24 @@ export interface CliOptions {
   softOpenFiles?: number;
   /** Another command line that ends up as iomux. */
   through?: [command: string, args: string[]];
+  /** A file of tests/support/programs in place of main.ts. */
+  program?: string;
   /** Arguments of `deno run` instead of `-q -P`; -q keeps a warning about -P off stderr. */
   denoFlags?: string[];
 }
 
 /** The command line that runs iomux on this runtime. */
-export function cliCommand(args: string[], denoFlags: string[] = ["-q", "-P"]): [string, string[]] {
+export function cliCommand(
+  args: string[],
+  denoFlags: string[] = ["-q", "-P"],
+  file: string = main,
+): [string, string[]] {
   const before = process.versions.bun
     ? []
     : process.versions.deno
     ? ["run", ...denoFlags]
     : ["--no-warnings"];
-  return [executable, [...before, main, ...args]];
+  return [executable, [...before, file, ...args]];
 }
 
 /** A running iomux. `await using` ends it, in whatever state it is. */
@@ -55,7 +61,12 @@ export class Cli implements AsyncDisposable {
   readonly #err: Uint8Array[] = [];
 
   constructor(args: string[], options: CliOptions) {
-    let [command, all] = options.through ?? cliCommand(args, options.denoFlags);
+    let [command, all] = options.through ??
+      (options.program === undefined ? cliCommand(args, options.denoFlags) : cliCommand(
+        args,
+        ["-A", "--no-check"],
+        `${root}tests/support/programs/${options.program}`,
+      ));
     if (options.openFiles !== undefined) {
       const { softOpenFiles } = options;
       const soft = softOpenFiles === undefined ? "" : `ulimit -S -n ${softOpenFiles} && `;

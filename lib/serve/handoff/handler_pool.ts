@@ -2,7 +2,13 @@
 import type { Thread } from "../../engine/mod.ts";
 import { closeFd } from "../../sys/posix.ts";
 import type { HandlerWorkerData, HandlerWorkerMessage } from "./handler_worker.ts";
-import { CELL, Roster, type RosterMemory, rosterMemory, STATE } from "./roster.ts";
+import {
+  CELL,
+  STATE,
+  WorkerTable,
+  type WorkerTableMemory,
+  workerTableMemory,
+} from "./worker_table.ts";
 
 /** Starts a handler worker; main.ts provides it, because Workers can only be started there. */
 export type SpawnHandler = (role: "handler", data: HandlerWorkerData) => Thread;
@@ -25,8 +31,8 @@ const END_MS = 300;
 
 /** The pool of handler workers. */
 export class HandlerPool {
-  readonly memory: RosterMemory;
-  readonly #roster: Roster;
+  readonly memory: WorkerTableMemory;
+  readonly #table: WorkerTable;
   readonly #module: string;
   readonly #spawn: SpawnHandler;
   readonly #tell: (message: string) => void;
@@ -40,8 +46,8 @@ export class HandlerPool {
     spawn: SpawnHandler,
     tell: (message: string) => void,
   ) {
-    this.memory = rosterMemory(loops, workers);
-    this.#roster = new Roster(this.memory);
+    this.memory = workerTableMemory(loops, workers);
+    this.#table = new WorkerTable(this.memory);
     this.#module = module;
     this.#spawn = spawn;
     this.#tell = tell;
@@ -67,7 +73,7 @@ export class HandlerPool {
 
   /** Starts the worker of a vacant place; resolves with what is wrong with its module, if so. */
   #start(worker: number): Promise<string | undefined> {
-    const generation = this.#roster.renew(worker);
+    const generation = this.#table.renew(worker);
     return new Promise((resolve) => {
       let isLoaded = false;
       let death: Error | undefined;
@@ -95,7 +101,7 @@ export class HandlerPool {
 
   #died(worker: number, why: string): void {
     this.#tell(`Handler worker ${worker + 1} died: ${why}; another takes its place`);
-    const roster = this.#roster;
+    const table = this.#table;
     const changes = [
       [STATE.claimed, STATE.untouched],
       [STATE.given, STATE.untouched],
@@ -105,23 +111,23 @@ export class HandlerPool {
     ] as const;
     // A loop may change the state at the same moment; then it is looked at again.
     for (;;) {
-      const state = roster.state(worker);
+      const state = table.state(worker);
       if (state === STATE.idle || state === STATE.vacant || state === STATE.orphaned) {
-        if (!roster.move(worker, state, STATE.vacant)) continue;
+        if (!table.move(worker, state, STATE.vacant)) continue;
         return this.#replace(worker);
       }
       const change = changes.find(([from]) => from === state);
       if (!change) return; // the loop has seen it already
       // The loop closes the connection, or keeps it, and says that the place is vacant.
       const [from, to] = change;
-      if (roster.move(worker, from, to)) return roster.wakeLoop(roster.get(worker, CELL.loop));
+      if (table.move(worker, from, to)) return table.wakeLoop(table.get(worker, CELL.loop));
     }
   }
 
   #replace(worker: number): void {
-    const fd = this.#roster.get(worker, CELL.fd);
+    const fd = this.#table.get(worker, CELL.fd);
     if (fd >= 0) closeFd(fd); // of an orphan
-    this.#roster.set(worker, CELL.fd, -1);
+    this.#table.set(worker, CELL.fd, -1);
     void this.#start(worker).then((problem) => {
       if (problem === undefined || this.#ending) return;
       this.#tell(`Cannot start handler worker ${worker + 1}: ${problem}; trying again`);
@@ -136,12 +142,12 @@ export class HandlerPool {
     if (this.#ending) return;
     if (type === "vacant") return this.#replace(worker);
     // Not only a look: it may end just now, and be given the next connection, which would be lost.
-    if (!this.#roster.move(worker, STATE.orphaned, STATE.vacant, generation)) return;
+    if (!this.#table.move(worker, STATE.orphaned, STATE.vacant, generation)) return;
     this.#tell(`Handler worker ${worker + 1} does not end; another takes its place`);
     const thread = this.#threads[worker];
     this.#threads[worker] = undefined;
     // Node can't end a thread that sits in a system call: then it is left behind, with its descriptor.
-    if (thread && !(await endsInTime(thread))) this.#roster.set(worker, CELL.fd, -1);
+    if (thread && !(await endsInTime(thread))) this.#table.set(worker, CELL.fd, -1);
     if (!this.#ending) this.#replace(worker);
   }
 

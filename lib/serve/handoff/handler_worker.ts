@@ -1,10 +1,17 @@
 /** The body of a handler worker: a thread that runs a handler on one connection after the other. */
 import { type BlockingHandler, type OSError, Socket } from "../../net/mod.ts";
-import { AREA_BYTES, CELL, Roster, type RosterMemory, STATE, VERDICT } from "./roster.ts";
+import {
+  AREA_BYTES,
+  CELL,
+  STATE,
+  VERDICT,
+  WorkerTable,
+  type WorkerTableMemory,
+} from "./worker_table.ts";
 
 /** What a handler worker is given. */
 export interface HandlerWorkerData {
-  readonly memory: RosterMemory;
+  readonly memory: WorkerTableMemory;
   readonly worker: number;
   readonly generation: number;
   /** The address of the handler module: "file:///…". */
@@ -34,23 +41,23 @@ export async function runHandlerWorker(
     return post({ type: "unusable", message: "its default export is no function" });
   }
   const { worker, generation } = data;
-  const roster = new Roster(data.memory);
-  if (!roster.move(worker, STATE.vacant, STATE.idle, generation)) return;
+  const table = new WorkerTable(data.memory);
+  if (!table.move(worker, STATE.vacant, STATE.idle, generation)) return;
   post({ type: "loaded" });
-  roster.offer();
-  const runs = new Runs(roster, worker, generation, handler);
-  const at = roster.at(worker, CELL.state);
+  table.offer();
+  const runs = new Runs(table, worker, generation, handler);
+  const at = table.at(worker, CELL.state);
   // Waiting for memory does not keep a thread alive, and must not: this does.
   const alive = setInterval(() => {}, 1 << 30);
   for (;;) {
-    const now = Atomics.load(roster.cells, at);
-    const state = roster.state(worker);
-    if (roster.generation(worker) !== generation || state === STATE.vacant) break;
+    const now = Atomics.load(table.cells, at);
+    const state = table.state(worker);
+    if (table.generation(worker) !== generation || state === STATE.vacant) break;
     if (state === STATE.given) await runs.next();
     else if (state === STATE.orphaned) runs.drop();
     else {
       // Not Atomics.wait: the event loop goes on, for whatever the handler has left running.
-      const change = Atomics.waitAsync(roster.cells, at, now);
+      const change = Atomics.waitAsync(table.cells, at, now);
       if (change.async) await change.value;
     }
   }
@@ -59,7 +66,7 @@ export async function runHandlerWorker(
 
 /** One connection after the other. */
 class Runs {
-  readonly #roster: Roster;
+  readonly #table: WorkerTable;
   readonly #worker: number;
   readonly #generation: number;
   readonly #handler: BlockingHandler;
@@ -67,22 +74,22 @@ class Runs {
   #received = 0;
   #sent = 0;
 
-  constructor(roster: Roster, worker: number, generation: number, handler: BlockingHandler) {
-    this.#roster = roster;
+  constructor(table: WorkerTable, worker: number, generation: number, handler: BlockingHandler) {
+    this.#table = table;
     this.#worker = worker;
     this.#generation = generation;
     this.#handler = handler;
   }
 
   async next(): Promise<void> {
-    const roster = this.#roster;
+    const table = this.#table;
     if (!this.#move(STATE.given, STATE.busy)) return;
     const socket = this.#socket();
     let verdict: number = VERDICT.failed, errno = 0, bytes: Uint8Array;
     try {
       const answer = this.#handler(socket, {
-        connection: roster.get(this.#worker, CELL.connection),
-        handoff: roster.get(this.#worker, CELL.handoff),
+        connection: table.get(this.#worker, CELL.connection),
+        handoff: table.get(this.#worker, CELL.handoff),
         worker: this.#worker + 1,
       });
       // Awaiting what is no promise would cost a turn of the event loop.
@@ -100,39 +107,39 @@ class Runs {
     }
     socket.close();
     if (!this.#move(STATE.busy, STATE.finishing)) return this.drop();
-    roster.write(this.#worker, bytes);
-    roster.setLarge(this.#worker, CELL.bytesIn, this.#received);
-    roster.setLarge(this.#worker, CELL.bytesOut, this.#sent);
-    roster.set(this.#worker, CELL.verdict, verdict);
-    roster.set(this.#worker, CELL.errno, errno);
-    const loop = roster.get(this.#worker, CELL.loop);
-    if (this.#move(STATE.finishing, STATE.done)) roster.wakeLoop(loop);
+    table.write(this.#worker, bytes);
+    table.setLarge(this.#worker, CELL.bytesIn, this.#received);
+    table.setLarge(this.#worker, CELL.bytesOut, this.#sent);
+    table.set(this.#worker, CELL.verdict, verdict);
+    table.set(this.#worker, CELL.errno, errno);
+    const loop = table.get(this.#worker, CELL.loop);
+    if (this.#move(STATE.finishing, STATE.done)) table.wakeLoop(loop);
     else this.drop();
   }
 
   /** Nobody waits for the outcome any more: the next one, please. */
   drop(): void {
-    const fd = this.#roster.get(this.#worker, CELL.fd);
-    if (fd >= 0 && this.#roster.generation(this.#worker) === this.#generation) {
+    const fd = this.#table.get(this.#worker, CELL.fd);
+    if (fd >= 0 && this.#table.generation(this.#worker) === this.#generation) {
       this.#socket().close(); // it was never taken
     }
-    if (this.#move(STATE.orphaned, STATE.idle)) this.#roster.offer();
+    if (this.#move(STATE.orphaned, STATE.idle)) this.#table.offer();
   }
 
   #move(from: number, to: number): boolean {
-    return this.#roster.move(this.#worker, from, to, this.#generation);
+    return this.#table.move(this.#worker, from, to, this.#generation);
   }
 
   /** The connection as the handler sees it, with the bytes that it brings along. */
   #socket(): Socket {
-    const roster = this.#roster;
-    const socket = Socket.fromFd(roster.get(this.#worker, CELL.fd));
-    const bytes = roster.read(this.#worker);
+    const table = this.#table;
+    const socket = Socket.fromFd(table.get(this.#worker, CELL.fd));
+    const bytes = table.read(this.#worker);
     if (bytes.length > 0) socket.unread(bytes);
     const detach = socket.detach.bind(socket);
     // `close` comes by here, too. If this thread dies, it is known whether the descriptor is open.
     socket.detach = () => {
-      if (socket.fileno() >= 0) roster.set(this.#worker, CELL.fd, -1);
+      if (socket.fileno() >= 0) table.set(this.#worker, CELL.fd, -1);
       return detach();
     };
     this.#count(socket);

@@ -14,7 +14,7 @@ import { peek } from "../../sys/sockets.ts";
 import { ServiceHandler, type Session } from "../connection.ts";
 import type { ServeOptions } from "../options.ts";
 import { HANDOFF_COUNTER } from "../stats.ts";
-import type { Lease, Outcome, Workplace } from "./workplace.ts";
+import type { Executor, Lease, Outcome } from "./executor.ts";
 
 type Peer = Connection<Session>;
 
@@ -47,14 +47,14 @@ export class Handoff implements Handler<Session> {
   readonly #ending: ServiceHandler;
   readonly #farewell: Handler<Session>;
   readonly #engine: Engine;
-  readonly #place: Workplace;
+  readonly #place: Executor;
   readonly #options: ServeOptions;
   readonly #help: HandoffHelp;
   /** Ready, in order, unread: nobody is free for them. */
   #waiting: { readonly peer: Peer; readonly ticket: number; readonly ended: boolean }[] = [];
   readonly #held = new Map<Lease, Held>();
 
-  constructor(engine: Engine, place: Workplace, options: ServeOptions, help: HandoffHelp) {
+  constructor(engine: Engine, place: Executor, options: ServeOptions, help: HandoffHelp) {
     this.#engine = engine;
     this.#place = place;
     this.#options = options;

@@ -1,13 +1,13 @@
 /** What a server's loop needs to hand connections over: put together from its options. */
 import { COUNTER, type Engine, type Handler } from "../../engine/mod.ts";
 import { ERRNO } from "../../sys/errno.ts";
-import { Children } from "./programs.ts";
+import { ProgramExecutor } from "./program_executor.ts";
 import type { Session } from "../connection.ts";
-import { HandlerDesk } from "./handler_desk.ts";
+import { HandlerExecutor } from "./handler_executor.ts";
 import type { WorkerRequest } from "./handler_pool.ts";
 import { Handoff } from "./handoff.ts";
 import type { ServeOptions } from "../options.ts";
-import { Roster, type RosterMemory } from "./roster.ts";
+import { WorkerTable, type WorkerTableMemory } from "./worker_table.ts";
 import type { Trace } from "../trace.ts";
 
 /** What a loop says of handlers. */
@@ -22,7 +22,7 @@ const GONE = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED"].map((code) => ERRNO
 /** What the loop brings along. */
 export interface LoopParts {
   /** Of all workers of the server. */
-  readonly memory: RosterMemory;
+  readonly memory: WorkerTableMemory;
   /** Which loop this is, counted from 0. */
   readonly loop: number;
   readonly trace: Trace | undefined;
@@ -41,8 +41,8 @@ export function startHandoff(
   const { post, trace, memory, loop } = parts;
   const { command } = options.handoff;
   const place = command
-    ? new Children(engine, command)
-    : new HandlerDesk(memory, loop, engine.wakeHandle.wakeFd, {
+    ? new ProgramExecutor(engine, command)
+    : new HandlerExecutor(memory, loop, engine.wakeHandle.wakeFd, {
       after: (ms, callback) => engine.after(ms, callback),
       moved(received, sent) {
         engine.counters.slots[COUNTER.bytesIn]! += received;
@@ -51,11 +51,11 @@ export function startHandoff(
       vacant: (worker) => post({ type: "vacant", worker, generation: 0 }),
       stuck: (worker, generation) => post({ type: "stuck", worker, generation }),
     });
-  const roster = new Roster(memory);
+  const table = new WorkerTable(memory);
   return new Handoff(engine, place, options, {
     wrap: parts.wrap,
     closed: parts.closed,
-    nextConnection: () => roster.nextConnection(),
+    nextConnection: () => table.nextConnection(),
     failed: (message, errno) => post({ type: GONE.has(errno) ? "gone" : "failed", message }),
     ...(trace
       ? {

@@ -1,14 +1,14 @@
 /** A loop's side of the handler workers: who is free, and what has become of the connections. */
 import type { OSError } from "../../net/mod.ts";
 import { closeFd, duplicate } from "../../sys/posix.ts";
-import { CELL, Roster, type RosterMemory, STATE, VERDICT } from "./roster.ts";
-import type { Lease, Outcome, Workplace } from "./workplace.ts";
+import { CELL, STATE, VERDICT, WorkerTable, type WorkerTableMemory } from "./worker_table.ts";
+import type { Executor, Lease, Outcome } from "./executor.ts";
 
 /** How long a handler may take to notice that its connection is gone. */
 const GRACE_MS = 1000;
 
 /** What the desk needs of its loop. */
-export interface DeskHelp {
+export interface ExecutorCallbacks {
   after(ms: number, callback: () => void): unknown;
   /** So many bytes were received and sent elsewhere. */
   moved(received: number, sent: number): void;
@@ -20,31 +20,31 @@ export interface DeskHelp {
 type LeaseNumbers = Pick<Lease, "worker" | "connection" | "handoff">;
 
 /** Hands connections to workers of the pool. */
-export class HandlerDesk implements Workplace {
+export class HandlerExecutor implements Executor {
   readonly seesEnd = true;
-  readonly #roster: Roster;
+  readonly #table: WorkerTable;
   readonly #loop: number;
-  readonly #help: DeskHelp;
+  readonly #help: ExecutorCallbacks;
   readonly #leases = new Map<number, Lease>();
   /** Since when somebody waits here, by a ticket; 0 for nobody. */
   #ticket = 0;
 
-  constructor(memory: RosterMemory, loop: number, wakeFd: number, help: DeskHelp) {
-    this.#roster = new Roster(memory);
+  constructor(memory: WorkerTableMemory, loop: number, wakeFd: number, help: ExecutorCallbacks) {
+    this.#table = new WorkerTable(memory);
     this.#loop = loop;
     this.#help = help;
-    this.#roster.setWakeFd(loop, duplicate(wakeFd));
+    this.#table.setWakeFd(loop, duplicate(wakeFd));
     this.#clear();
     // A loop that has died may still be said to wait, and the others for it.
-    this.#roster.setTicket(loop, 0);
-    if (this.#anyIdle()) this.#roster.offer();
+    this.#table.setTicket(loop, 0);
+    if (this.#anyIdle()) this.#table.offer();
   }
 
   /** A loop that has died may have left workers behind whose outcome nobody waits for. */
   #clear(): void {
-    for (let worker = 0; worker < this.#roster.workers; worker++) {
-      const of = (cell: number) => this.#roster.get(worker, cell);
-      const state = this.#roster.state(worker);
+    for (let worker = 0; worker < this.#table.workers; worker++) {
+      const of = (cell: number) => this.#table.get(worker, cell);
+      const state = this.#table.state(worker);
       if (state <= STATE.claimed || state === STATE.orphaned || of(CELL.loop) !== this.#loop) {
         continue;
       }
@@ -54,37 +54,37 @@ export class HandlerDesk implements Workplace {
   }
 
   claim(): number | undefined {
-    const roster = this.#roster;
-    const first = roster.longestWaiting();
+    const table = this.#table;
+    const first = table.longestWaiting();
     if (first >= 0 && first !== this.#loop) {
-      roster.wakeLoop(first); // it is that one's turn; when it has what it wants, it wakes the next
+      table.wakeLoop(first); // it is that one's turn; when it has what it wants, it wakes the next
       return undefined;
     }
-    for (let worker = 0; worker < roster.workers; worker++) {
-      if (roster.move(worker, STATE.idle, STATE.claimed)) return worker;
+    for (let worker = 0; worker < table.workers; worker++) {
+      if (table.move(worker, STATE.idle, STATE.claimed)) return worker;
     }
   }
 
   begin(lease: Lease): Outcome | undefined {
     const { worker } = lease;
-    const roster = this.#roster;
+    const table = this.#table;
     let fd: number;
     try {
       // A duplicate: a handler that closes its socket closes that, and the number here stays ours.
       fd = duplicate(lease.fd);
     } catch (error) {
-      if (roster.move(worker, STATE.claimed, STATE.idle)) roster.offer();
+      if (table.move(worker, STATE.claimed, STATE.idle)) table.offer();
       else this.#vacate(worker);
       return { kind: "failed", message: (error as Error).message, errno: (error as OSError).errno };
     }
     this.#leases.set(worker, lease);
-    roster.set(worker, CELL.fd, fd);
-    roster.set(worker, CELL.loop, this.#loop);
-    roster.set(worker, CELL.connection, lease.connection);
-    roster.set(worker, CELL.handoff, lease.handoff);
-    roster.write(worker, lease.bytes);
+    table.set(worker, CELL.fd, fd);
+    table.set(worker, CELL.loop, this.#loop);
+    table.set(worker, CELL.connection, lease.connection);
+    table.set(worker, CELL.handoff, lease.handoff);
+    table.write(worker, lease.bytes);
     // When that fails, its thread has ended; `collect` sees it.
-    if (!roster.move(worker, STATE.claimed, STATE.given)) roster.wakeLoop(this.#loop);
+    if (!table.move(worker, STATE.claimed, STATE.given)) table.wakeLoop(this.#loop);
   }
 
   collect(finished: (lease: Lease, outcome: Outcome) => void): void {
@@ -97,14 +97,14 @@ export class HandlerDesk implements Workplace {
   }
 
   #outcome(worker: number, lease: LeaseNumbers): Outcome | undefined {
-    const roster = this.#roster;
-    switch (roster.state(worker)) {
+    const table = this.#table;
+    switch (table.state(worker)) {
       case STATE.done:
       case STATE.doneAndGone: {
         const outcome = this.#read(worker);
         const [received, sent] = [CELL.bytesIn, CELL.bytesOut];
-        this.#help.moved(roster.getLarge(worker, received), roster.getLarge(worker, sent));
-        if (roster.move(worker, STATE.done, STATE.idle)) roster.offer();
+        this.#help.moved(table.getLarge(worker, received), table.getLarge(worker, sent));
+        if (table.move(worker, STATE.done, STATE.idle)) table.offer();
         else this.#vacate(worker);
         return outcome;
       }
@@ -120,41 +120,41 @@ export class HandlerDesk implements Workplace {
   }
 
   #read(worker: number): Outcome {
-    const bytes = this.#roster.read(worker);
-    const verdict = this.#roster.get(worker, CELL.verdict);
+    const bytes = this.#table.read(worker);
+    const verdict = this.#table.get(worker, CELL.verdict);
     if (verdict === VERDICT.keep) {
-      return { kind: "keep", bytes, taken: this.#roster.getLarge(worker, CELL.bytesIn) };
+      return { kind: "keep", bytes, taken: this.#table.getLarge(worker, CELL.bytesIn) };
     }
     if (verdict === VERDICT.close) return { kind: "close" };
     const message = new TextDecoder().decode(bytes);
-    return { kind: "failed", message, errno: this.#roster.get(worker, CELL.errno) };
+    return { kind: "failed", message, errno: this.#table.get(worker, CELL.errno) };
   }
 
   /** The worker has ended; what it has left open is closed, and the main thread starts another. */
   #vacate(worker: number): void {
-    const fd = this.#roster.get(worker, CELL.fd);
+    const fd = this.#table.get(worker, CELL.fd);
     if (fd >= 0) closeFd(fd);
-    this.#roster.set(worker, CELL.fd, -1);
+    this.#table.set(worker, CELL.fd, -1);
     for (const state of [STATE.untouched, STATE.crashed, STATE.doneAndGone]) {
-      this.#roster.move(worker, state, STATE.vacant);
+      this.#table.move(worker, state, STATE.vacant);
     }
     this.#help.vacant(worker);
   }
 
   abandon(lease: LeaseNumbers): void {
     const { worker } = lease;
-    const roster = this.#roster;
+    const table = this.#table;
     this.#leases.delete(worker);
     const running = [STATE.given, STATE.busy, STATE.finishing];
     // It may be moving on at this moment, at most through these states.
     for (let i = 0; i < 2; i++) {
       for (const state of running) {
-        if (!roster.move(worker, state, STATE.orphaned)) continue;
-        const generation = roster.generation(worker);
+        if (!table.move(worker, state, STATE.orphaned)) continue;
+        const generation = table.generation(worker);
         this.#help.after(GRACE_MS, () => {
-          const same = roster.get(worker, CELL.connection) === lease.connection &&
-            roster.get(worker, CELL.handoff) === lease.handoff;
-          if (same && roster.state(worker) === STATE.orphaned) {
+          const same = table.get(worker, CELL.connection) === lease.connection &&
+            table.get(worker, CELL.handoff) === lease.handoff;
+          if (same && table.state(worker) === STATE.orphaned) {
             this.#help.stuck(worker, generation);
           }
         });
@@ -167,20 +167,20 @@ export class HandlerDesk implements Workplace {
   close(): void {} // the main thread ends the workers
 
   nextTicket(): number {
-    return this.#roster.nextTicket();
+    return this.#table.nextTicket();
   }
 
   waiting(ticket: number): void {
     if (ticket === this.#ticket) return;
     this.#ticket = ticket;
-    this.#roster.setTicket(this.#loop, ticket);
+    this.#table.setTicket(this.#loop, ticket);
     // Another loop may have had to wait for us only.
-    if (ticket === 0 && this.#anyIdle()) this.#roster.offer();
+    if (ticket === 0 && this.#anyIdle()) this.#table.offer();
   }
 
   #anyIdle(): boolean {
-    for (let worker = 0; worker < this.#roster.workers; worker++) {
-      if (this.#roster.state(worker) === STATE.idle) return true;
+    for (let worker = 0; worker < this.#table.workers; worker++) {
+      if (this.#table.state(worker) === STATE.idle) return true;
     }
     return false;
   }

@@ -59,7 +59,7 @@ const PER_LOOP = 2;
 const PER_WORKER = 12;
 
 /** The memory itself; it can be passed to a thread. */
-export interface RosterMemory {
+export interface WorkerTableMemory {
   readonly loops: number;
   readonly workers: number;
   readonly cells: SharedArrayBuffer;
@@ -67,7 +67,7 @@ export interface RosterMemory {
 }
 
 /** Makes that memory. */
-export function rosterMemory(loops: number, workers: number): RosterMemory {
+export function workerTableMemory(loops: number, workers: number): WorkerTableMemory {
   const cells = new SharedArrayBuffer(4 * (HEADER + loops * PER_LOOP + workers * PER_WORKER));
   const view = new Int32Array(cells);
   for (let loop = 0; loop < loops; loop++) view[HEADER + loop * PER_LOOP] = -1;
@@ -75,13 +75,13 @@ export function rosterMemory(loops: number, workers: number): RosterMemory {
 }
 
 /** That memory with its rules. */
-export class Roster {
+export class WorkerTable {
   readonly workers: number;
   readonly cells: Int32Array;
   readonly #areas: SharedArrayBuffer;
   readonly #loops: number;
 
-  constructor(memory: RosterMemory) {
+  constructor(memory: WorkerTableMemory) {
     this.workers = memory.workers;
     this.cells = new Int32Array(memory.cells);
     this.#areas = memory.areas;

@@ -26,7 +26,7 @@ export type Outcome =
   | { readonly kind: "untouched" };
 
 /** The part of the handoff that differs: who does the work. */
-export interface Workplace {
+export interface Executor {
   /** Whether an end of the stream that nobody has acted on is worth another call. */
   readonly seesEnd: boolean;
   /** A worker that is free and waits for `begin`; undefined when there is none for this loop now. */

@@ -5,7 +5,7 @@ import { closeFd } from "../../sys/posix.ts";
 import { arrivedBytes, unreadBytes } from "../../sys/sockets.ts";
 import { type Ending, killGroup, openPidfd, Program, reap } from "../../sys/spawn.ts";
 import { SIGKILL, SIGTERM } from "../../sys/spawn.ts";
-import type { Lease, Outcome, Workplace } from "./workplace.ts";
+import type { Executor, Lease, Outcome } from "./executor.ts";
 
 /** Starting a program takes the loop about a millisecond: so many in a turn, the others wait for the next. */
 const STARTS_PER_TURN = 8;
@@ -26,7 +26,7 @@ interface Child {
 }
 
 /** Runs a program for each connection; as many at a time as there are connections. */
-export class Children implements Workplace {
+export class ProgramExecutor implements Executor {
   /** A program has read to the end before it ends, or does not care. */
   readonly seesEnd = false;
   readonly #engine: Engine;
