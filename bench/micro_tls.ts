@@ -5,8 +5,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { openSslClient, openSslServer } from "../lib/tls/openssl.ts";
-import type { TlsEndpoint, TlsSession, TlsSink } from "../lib/tls/session.ts";
+import { readIdentity } from "../lib/tls/credentials.ts";
+import { tlsClient, type TlsEndpoint, tlsServer } from "../lib/tls/endpoint.ts";
+import type { TlsSession, TlsSink } from "../lib/tls/session.ts";
 
 const ROUNDS = 5;
 
@@ -39,8 +40,8 @@ execFileSync("openssl", [
   ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
   ...["-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=localhost"],
 ], { stdio: "ignore" });
-const client = new End(openSslClient({ insecure: true }), false);
-const server = new End(openSslServer({ cert, key }), true);
+const client = new End(tlsClient({ insecure: true }), false);
+const server = new End(tlsServer(readIdentity(cert, key)), true);
 rmSync(folder, { recursive: true });
 
 /** Carries what waits, until nobody has anything more to say. */

@@ -14,7 +14,7 @@ import { yieldToSignals } from "./yield.ts";
 /** Whom a session talks to: a Socket, or one with TLS around it, which may hold bytes of either way. */
 export type PeerSocket =
   & Pick<Socket, "fileno" | "recv" | "send" | "shutdown">
-  & Partial<Pick<TlsSocket, "hasIncoming" | "hasOutgoing" | "flush" | "settle" | "goodbye">>;
+  & Partial<Pick<TlsSocket, "hasIncoming" | "hasOutgoing" | "flush">>;
 
 /** How a session ended. */
 export type ClientEnd = "peer" | "broken-stdout" | "interrupted";
@@ -26,8 +26,6 @@ const PIPE_BUF = 4096;
 const CHUNK = 64 * 1024;
 /** The longest wait, as a signal that comes just before a wait is seen only after it. */
 const MAX_WAIT_MS = 100;
-/** The longest wait while node:tls may still be at work. */
-const MAX_ASYNC_WAIT_MS = 10;
 /** How long to go on without looking for signals. */
 const YIELD_MS = 50;
 
@@ -88,10 +86,7 @@ export class Client {
     while (this.#end === undefined) {
       const waits = this.#watch();
       if (this.#end !== undefined) break;
-      const settled = this.#socket.settle?.();
-      if (settled) await settled;
-      const longest = settled ? MAX_ASYNC_WAIT_MS : MAX_WAIT_MS;
-      this.#selector.dispatch(waits ? longest : 0, (key) => key.data());
+      this.#selector.dispatch(waits ? MAX_WAIT_MS : 0, (key) => key.data());
       if (this.#hasIncoming) this.#movePeer();
       for (const fd of this.#alwaysReady) this.#move(fd);
       if (performance.now() - yielded > YIELD_MS) {
@@ -100,7 +95,6 @@ export class Client {
       }
       if (interrupted()) this.#end = "interrupted";
     }
-    await this.#socket.goodbye?.();
     return this.#end;
   }
 

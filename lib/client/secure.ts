@@ -41,7 +41,7 @@ export async function secure(
       selector.modify(tls, EVENT_READ | (tls.hasOutgoing ? EVENT_WRITE : 0));
       const ready = selector.select(Math.min(STEP_MS, left)).length > 0;
       if (ready) tls.take();
-      await (tls.settle() ?? (ready ? undefined : yieldToSignals()));
+      if (!ready) await yieldToSignals();
       if (interrupted()) {
         tls[Symbol.dispose]();
         return null;

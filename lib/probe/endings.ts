@@ -1,5 +1,4 @@
 /** Clients that end first: after their requests, or before they have said anything. */
-import type { Loop } from "../tls/mod.ts";
 import type { Client } from "./client.ts";
 import type { Finding, Profile, Scene } from "./scene.ts";
 import { count, time } from "./words.ts";
@@ -11,14 +10,14 @@ const MESSAGES = 4;
 export const halfClose: Profile = {
   expected: ({ listens }) => listens ? "every reply, then FIN" : "FIN",
 
-  *run(scene): Loop<Finding> {
+  run(scene): Finding {
     const messages = scene.burst(MESSAGES);
-    const clients = yield* scene.connect();
+    const clients = scene.connect();
     for (const client of clients) {
       client.say(messages);
       client.end();
     }
-    yield* scene.until(() => clients.every(({ over }) => over));
+    scene.until(() => clients.every(({ over }) => over));
     const due = messages * clients.length;
     const answered = clients.reduce((total, client) => total + client.answered, 0);
     const missing = scene.listens && answered < due
@@ -36,10 +35,10 @@ export const halfClose: Profile = {
 export const finFirst: Profile = {
   expected: () => "FIN, nothing else",
 
-  *run(scene): Loop<Finding> {
-    const clients = yield* scene.connect();
+  run(scene): Finding {
+    const clients = scene.connect();
     for (const client of clients) client.end();
-    yield* scene.until(() => clients.every(({ over }) => over));
+    scene.until(() => clients.every(({ over }) => over));
     return {
       did: `${count(clients.length, "connection")}, FIN at once`,
       observed: describeEnds(clients),

@@ -1,5 +1,4 @@
 /** Clients that send and never read: the target has to stop reading them, or to send them away. */
-import type { Loop } from "../tls/mod.ts";
 import type { Client } from "./client.ts";
 import type { Finding, Profile, Scene } from "./scene.ts";
 import type { Witnesses } from "./witnesses.ts";
@@ -21,13 +20,13 @@ export const neverRead: Profile = {
   expected: ({ listens, settings }) =>
     listens ? `stops reading below ${size(settings.limit)}, or closes` : "goes on serving others",
 
-  *run(scene, witnesses): Loop<Finding> {
+  run(scene, witnesses): Finding {
     const { listens, settings, timeoutMs } = scene;
-    const clients = yield* scene.connect(true);
+    const clients = scene.connect(true);
     const flood = new Flood(scene, clients, listens ? settings.limit : SINK_BYTES);
     const calmMs = Math.min(CALM_MS, timeoutMs / 4);
     flood.begin();
-    yield* scene.until(() => flood.over || witnesses.failed || flood.calm(calmMs, witnesses));
+    scene.until(() => flood.over || witnesses.failed || flood.calm(calmMs, witnesses));
     const stopped = flood.calm(calmMs, witnesses) || witnesses.failed;
     const closed = clients.filter(({ over }) => over);
     const taken = flood.taken;
@@ -47,8 +46,8 @@ export const neverRead: Profile = {
       return { did, observed, reasons };
     }
     observed += ", stopped";
-    yield* witnesses.more(CALM_ROUNDS);
-    reasons.push(...yield* readAfterAll(scene, stuck));
+    witnesses.more(CALM_ROUNDS);
+    reasons.push(...readAfterAll(scene, stuck));
     const sum = (of: (client: Client) => number) => stuck.reduce((n, client) => n + of(client), 0);
     observed += `; later ${sum((c) => c.answered)} of ${sum((c) => c.sent)} replies`;
     return { did, observed, reasons };
@@ -56,7 +55,7 @@ export const neverRead: Profile = {
 };
 
 /** Reads what has waited, until everything is answered. */
-function* readAfterAll(scene: Scene, clients: readonly Client[]): Loop<string[]> {
+function readAfterAll(scene: Scene, clients: readonly Client[]): string[] {
   for (const client of clients) client.listen();
   const received = () => clients.reduce((total, { bytesReceived }) => total + bytesReceived, 0);
   // No FIN before: how a target takes that is for another profile to say.
@@ -64,7 +63,7 @@ function* readAfterAll(scene: Scene, clients: readonly Client[]): Loop<string[]>
     clients.every(({ over, ended, replies, sent, answered }) =>
       over || ended || replies.broken || answered >= sent
     );
-  yield* scene.untilStuck(done, received);
+  scene.untilStuck(done, received);
   const missing = clients.reduce((total, { sent, answered }) => total + sent - answered, 0);
   return missing > 0
     ? [`left ${count(missing, "message")} without a reply when it was read again`]

@@ -1,5 +1,4 @@
 /** Clients that go away without a word: by RST, or by closing with replies unread. */
-import type { Loop } from "../tls/mod.ts";
 import type { Finding, Profile } from "./scene.ts";
 import { count } from "./words.ts";
 
@@ -17,8 +16,8 @@ const BYTES = 1 << 20;
 export const reset: Profile = {
   expected: () => "goes on serving others",
 
-  *run(scene): Loop<Finding> {
-    const clients = yield* scene.connect();
+  run(scene): Finding {
+    const clients = scene.connect();
     const kinds = [0, 0, 0];
     for (const [i, client] of clients.entries()) {
       if (i % 3 === 0) {
@@ -27,12 +26,12 @@ export const reset: Profile = {
       } else if (i % 3 === 2) client.reset();
       kinds[i % 3]!++;
     }
-    yield* scene.pass(ON_THE_WAY_MS);
+    scene.pass(ON_THE_WAY_MS);
     for (const [i, client] of clients.entries()) {
       if (i % 3 === 1) client.say(1);
       client.reset();
     }
-    yield* scene.pass(ON_THE_WAY_MS);
+    scene.pass(ON_THE_WAY_MS);
     return {
       did: `RST after half a message (${kinds[0]}), a message (${kinds[1]}), nothing (${kinds[2]})`,
       observed: "",
@@ -45,15 +44,15 @@ export const reset: Profile = {
 export const unreadClose: Profile = {
   expected: () => "goes on serving others",
 
-  *run(scene): Loop<Finding> {
-    const clients = yield* scene.connect(true);
+  run(scene): Finding {
+    const clients = scene.connect(true);
     const fit = Math.floor(BYTES / Math.max(1, clients[0]?.compose().length ?? 1));
     const messages = Math.max(1, Math.min(scene.burst(MESSAGES), MESSAGES, fit));
     for (const client of clients) client.say(messages);
     for (const [i, client] of clients.entries()) if (i % 2 === 0) client.close();
-    yield* scene.pass(ON_THE_WAY_MS);
+    scene.pass(ON_THE_WAY_MS);
     for (const client of clients) client.close();
-    yield* scene.pass(ON_THE_WAY_MS);
+    scene.pass(ON_THE_WAY_MS);
     return {
       did: `${count(clients.length, "connection")}, ${count(messages, "message")} each, ` +
         "closed with the replies unread",

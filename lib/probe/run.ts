@@ -2,7 +2,7 @@
 import { createEngine } from "../engine/mod.ts";
 import { check } from "../sys/errno.ts";
 import { c } from "../sys/posix.ts";
-import { alternate, type Loop, tlsClient } from "../tls/mod.ts";
+import { tlsClient } from "../tls/mod.ts";
 import { dialer } from "../stress/generator/dial.ts";
 import { createTraffic } from "../stress/traffic/create.ts";
 import { Sources } from "../stress/plan/sources.ts";
@@ -32,10 +32,10 @@ const ROUNDS_AFTER = 3;
 const GREETING_MS = 50;
 
 /** Runs the profiles. Blocks its thread. */
-export async function runProfiles(
+export function runProfiles(
   { settings, control }: ProfileData,
   post: (message: ProfileMessage) => void,
-): Promise<void> {
+): void {
   const { plan } = settings;
   const command = new Int32Array(control);
   const endpoint = plan.tls && tlsClient(plan.tls);
@@ -44,19 +44,19 @@ export async function runProfiles(
   const dial = dialer(engine, plan, new Sources(plan), endpoint);
   const stopped = () => Atomics.load(command, 0) !== 0;
   const scene = new Scene(engine, settings, createTraffic(plan), dial, stopped);
-  const refusal = await alternate(perform(scene, post), engine, endpoint);
+  const refusal = perform(scene, post);
   engine.close();
   endpoint?.free();
   post({ type: "end", refusal });
 }
 
-function* perform(scene: Scene, post: (message: ProfileMessage) => void): Loop<Refusal | null> {
+function perform(scene: Scene, post: (message: ProfileMessage) => void): Refusal | null {
   try {
-    const refusal = yield* tryTarget(scene);
+    const refusal = tryTarget(scene);
     if (refusal) return refusal;
     for (const name of scene.settings.profiles) {
       post({ type: "begin", name });
-      post({ type: "row", row: yield* performOne(scene, name) });
+      post({ type: "row", row: performOne(scene, name) });
     }
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
@@ -65,31 +65,31 @@ function* perform(scene: Scene, post: (message: ProfileMessage) => void): Loop<R
 }
 
 /** Whether a well-behaved client is served: who serves nobody fails no profile in particular. */
-function* tryTarget(scene: Scene): Loop<Refusal | null> {
+function tryTarget(scene: Scene): Refusal | null {
   const client = scene.dial();
-  yield* scene.until(() => client.opened || client.over);
+  scene.until(() => client.opened || client.over);
   if (!client.opened) {
     const code = client.error?.code ?? "ETIMEDOUT";
     client.close();
     return { kind: "unreachable", code, reason: client.error?.message ?? `no answer: ${code}` };
   }
-  yield* scene.until(() => client.over || client.ended, GREETING_MS);
+  scene.until(() => client.over || client.ended, GREETING_MS);
   if (scene.listens && client.unasked > 0) {
     const reason = `speaks first (${count(client.unasked, "byte")}); profiles need one that waits`;
     client.close();
     return { kind: "wrong", code: null, reason };
   }
-  yield* exchange(scene, client);
+  exchange(scene, client);
   const refusal = refusalOf(scene, client);
-  yield* scene.release([client]);
+  scene.release([client]);
   return refusal;
 }
 
 /** Sends a message, and waits until it is answered or will not be. */
-function* exchange(scene: Scene, client: Client): Loop<boolean> {
+function exchange(scene: Scene, client: Client): boolean {
   client.say(1);
   const done = () => scene.listens ? client.answered > 0 : client.queued === 0;
-  yield* scene.until(() => done() || client.over || client.ended || client.replies.broken);
+  scene.until(() => done() || client.over || client.ended || client.replies.broken);
   return done() && !client.replies.broken;
 }
 
@@ -109,20 +109,20 @@ function refusalOf({ listens, timeoutMs }: Scene, client: Client): Refusal | nul
   return { kind: "silent", code, reason };
 }
 
-function* performOne(scene: Scene, name: ProfileName): Loop<ProfileRow> {
+function performOne(scene: Scene, name: ProfileName): ProfileRow {
   const profile = PROFILES[name];
   const startedAt = performance.now();
   const witnesses = new Witnesses(scene);
   scene.cast = [];
-  const ready = yield* witnesses.start();
+  const ready = witnesses.start();
   const finding: Finding = ready
-    ? yield* profile.run(scene, witnesses)
+    ? profile.run(scene, witnesses)
     : { did: "nothing, as the witnesses were not served", observed: "", reasons: [] };
-  if (ready && !witnesses.failed) yield* witnesses.more(ROUNDS_AFTER);
-  yield* scene.release(scene.cast);
-  const newcomer = yield* recover(scene);
-  if (!witnesses.failed) yield* witnesses.more(1);
-  yield* witnesses.dismiss();
+  if (ready && !witnesses.failed) witnesses.more(ROUNDS_AFTER);
+  scene.release(scene.cast);
+  const newcomer = recover(scene);
+  if (!witnesses.failed) witnesses.more(1);
+  witnesses.dismiss();
   const reasons = [
     ...finding.reasons,
     ...scene.cast.some(({ mismatch, truncation }) => mismatch ?? truncation)
@@ -153,13 +153,13 @@ function* performOne(scene: Scene, name: ProfileName): Loop<ProfileRow> {
 }
 
 /** A new connection after all that: it has to be taken and served. */
-function* recover(
+function recover(
   scene: Scene,
-): Loop<{ client: Client; us: number; reason: string | null }> {
+): { client: Client; us: number; reason: string | null } {
   const client = scene.dial();
-  yield* scene.until(() => client.opened || client.over);
+  scene.until(() => client.opened || client.over);
   let served = false;
-  if (client.opened) served = yield* exchange(scene, client);
+  if (client.opened) served = exchange(scene, client);
   const us = Math.round((performance.now() - client.startedAt) * 1000);
   const code = client.error?.code ?? (client.opened ? "no answer" : "ETIMEDOUT");
   const reason = served
@@ -169,6 +169,6 @@ function* recover(
     : client.opened
     ? `did not serve a new connection afterwards: ${client.ended ? "closed" : code}`
     : `took no new connection afterwards: ${code}`;
-  yield* scene.release([client]);
+  scene.release([client]);
   return { client, us, reason };
 }

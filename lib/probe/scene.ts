@@ -1,6 +1,5 @@
 /** What a profile acts on: clients of a target, time, and the witnesses who look on. */
 import type { Engine } from "../engine/mod.ts";
-import type { Loop } from "../tls/mod.ts";
 import type { Dial } from "../stress/generator/dial.ts";
 import type { Plan } from "../stress/plan/plan.ts";
 import type { Traffic } from "../stress/traffic/traffic.ts";
@@ -22,7 +21,7 @@ export interface Profile {
   /** What the target has to do, in a few words. */
   expected(scene: Scene): string;
   /** Misbehaves; clients that it leaves open are closed afterwards. */
-  run(scene: Scene, witnesses: Witnesses): Loop<Finding>;
+  run(scene: Scene, witnesses: Witnesses): Finding;
 }
 
 /** What a profile did and saw. */
@@ -79,7 +78,7 @@ export class Scene {
   }
 
   /** Runs the loop until the condition holds (true) or the time has passed. @throws Interrupted */
-  *until(done: () => boolean, ms: number = this.timeoutMs): Loop<boolean> {
+  until(done: () => boolean, ms: number = this.timeoutMs): boolean {
     const deadline = performance.now() + ms;
     while (!done()) {
       if (this.#stopped()) throw new Interrupted();
@@ -88,16 +87,15 @@ export class Scene {
       const look = this.engine.after(Math.min(LOOK_MS, left), () => {});
       this.engine.turn();
       look.cancel();
-      yield;
     }
     return true;
   }
 
   /** As `until`, but the time begins anew whenever `progress` changes; three times as long at most. */
-  *untilStuck(done: () => boolean, progress: () => number): Loop<boolean> {
+  untilStuck(done: () => boolean, progress: () => number): boolean {
     let last = progress();
     let since = performance.now();
-    yield* this.until(() => {
+    this.until(() => {
       if (progress() !== last) since = performance.now();
       last = progress();
       return done() || performance.now() - since > this.timeoutMs;
@@ -106,23 +104,23 @@ export class Scene {
   }
 
   /** Lets time pass. */
-  *pass(ms: number): Loop<void> {
-    yield* this.until(() => false, ms);
+  pass(ms: number): void {
+    this.until(() => false, ms);
   }
 
   /** Connects the misbehaving clients. Those that fail are `over` and have an `error`. */
-  *connect(deaf = false): Loop<Client[]> {
+  connect(deaf = false): Client[] {
     const { misbehaving } = this.settings;
     this.cast = Array.from({ length: misbehaving }, () => this.#clients.connect(deaf));
-    yield* this.until(() => this.cast.every(({ opened, over }) => opened || over));
+    this.until(() => this.cast.every(({ opened, over }) => opened || over));
     return this.cast.filter(({ opened }) => opened);
   }
 
   /** Lets clients go in order, as far as the target lets them. */
-  *release(clients: readonly Client[]): Loop<void> {
+  release(clients: readonly Client[]): void {
     const open = clients.filter(({ over }) => !over);
     for (const client of open) client.end();
-    yield* this.until(() => open.every(({ over, ended }) => over || ended), PATIENCE_MS);
+    this.until(() => open.every(({ over, ended }) => over || ended), PATIENCE_MS);
     for (const client of open) client.close();
   }
 

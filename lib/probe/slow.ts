@@ -1,5 +1,4 @@
 /** Clients that take their time: a byte now and then, or nothing at all. */
-import type { Loop } from "../tls/mod.ts";
 import { codes, unaskedReasons } from "./endings.ts";
 import type { Finding, Profile } from "./scene.ts";
 import { count, time } from "./words.ts";
@@ -17,8 +16,8 @@ const SILENCE = 1 / 5;
 export const drip: Profile = {
   expected: ({ listens }) => listens ? "every reply" : "reads all of it",
 
-  *run(scene): Loop<Finding> {
-    const clients = yield* scene.connect();
+  run(scene): Finding {
+    const clients = scene.connect();
     const messages = clients.map((client) => client.compose());
     // A single message of many bytes, or several of few, which are told apart by bytes only.
     const rounds = messages[0] === undefined ? 0 : Math.min(MESSAGES, scene.burst(MESSAGES));
@@ -30,7 +29,7 @@ export const drip: Profile = {
         for (const [i, client] of clients.entries()) {
           client.sayPart(messages[i]!, at, Math.min(at + 1, messages[i]!.length));
         }
-        yield* scene.pass(everyMs);
+        scene.pass(everyMs);
       }
       for (const [i, client] of clients.entries()) {
         client.sayPart(messages[i]!, bytes, messages[i]!.length);
@@ -41,7 +40,7 @@ export const drip: Profile = {
     const done = () =>
       scene.listens ? answered() >= due : clients.every(({ queued }) => queued === 0);
     const wrong = () => clients.some((client) => client.over || client.replies.broken);
-    yield* scene.until(() => done() || wrong());
+    scene.until(() => done() || wrong());
     const lost = clients.filter(({ over, ended }) => over || ended);
     const reasons = scene.connectReasons();
     if (lost.length > 0) {
@@ -69,17 +68,17 @@ export const drip: Profile = {
 export const silent: Profile = {
   expected: ({ listens }) => listens ? "nothing or FIN; a late reply" : "stays open, or FIN",
 
-  *run(scene): Loop<Finding> {
+  run(scene): Finding {
     const quietMs = scene.timeoutMs * SILENCE;
-    const clients = yield* scene.connect();
-    yield* scene.until(() => clients.every(({ over, ended }) => over || ended), quietMs);
+    const clients = scene.connect();
+    scene.until(() => clients.every(({ over, ended }) => over || ended), quietMs);
     const early = clients.filter(({ broken }) => broken);
     const open = clients.filter(({ over, ended }) => !over && !ended);
     const unasked = unaskedReasons(scene, clients);
     for (const client of open) client.say(1);
     const served = () => open.filter(({ answered, ended }) => answered > 0 || ended).length;
     const done = () => open.every(({ answered, ended, over }) => answered > 0 || ended || over);
-    if (scene.listens) yield* scene.until(done);
+    if (scene.listens) scene.until(done);
     const reasons = [...scene.connectReasons(), ...unasked];
     if (early.length > 0) {
       reasons.push(`broke off ${count(early.length, "silent connection")} (${codes(early)})`);

@@ -1,6 +1,5 @@
 /** Well-behaved clients beside the misbehaving ones: they must be served as if nothing happened. */
 import type { Timer } from "../engine/mod.ts";
-import type { Loop } from "../tls/mod.ts";
 import { Recorder } from "../result/recorder.ts";
 import type { Mismatch } from "../result/result.ts";
 import type { Client } from "./client.ts";
@@ -22,21 +21,21 @@ export class Witnesses {
   }
 
   /** Connects them, and lets each exchange one message. True when all are served. */
-  *start(): Loop<boolean> {
+  start(): boolean {
     for (let i = 0; i < WITNESSES; i++) {
       this.#all.push(new Witness(this.#scene, this.latency));
     }
-    yield* this.#scene.until(() => this.#all.every(({ client }) => client.opened || client.over));
+    this.#scene.until(() => this.#all.every(({ client }) => client.opened || client.over));
     for (const witness of this.#all) witness.begin();
-    return yield* this.more(1);
+    return this.more(1);
   }
 
   /** Waits until each has exchanged so many more messages; false as soon as one is not served. */
-  *more(rounds: number): Loop<boolean> {
+  more(rounds: number): boolean {
     const goals = this.#all.map((witness) => witness.rounds + rounds);
     const done = () => this.#all.every((witness, i) => witness.rounds >= goals[i]!);
     // Each message has the timeout as its limit, so that this ends by itself; the rest is a safeguard.
-    yield* this.#scene.until(() => this.failed || done(), (rounds + 1) * this.#scene.timeoutMs);
+    this.#scene.until(() => this.failed || done(), (rounds + 1) * this.#scene.timeoutMs);
     return !this.failed && done();
   }
 
@@ -75,10 +74,10 @@ export class Witnesses {
   }
 
   /** They have seen enough: they wait for their last replies, and end in order. */
-  *dismiss(): Loop<void> {
+  dismiss(): void {
     for (const witness of this.#all) witness.leave();
-    yield* this.#scene.until(() => this.#all.every(({ busy, reason }) => !busy || reason !== null));
-    yield* this.#scene.release(this.#all.map(({ client }) => client));
+    this.#scene.until(() => this.#all.every(({ busy, reason }) => !busy || reason !== null));
+    this.#scene.release(this.#all.map(({ client }) => client));
   }
 }
 

@@ -1,6 +1,6 @@
 /** What a server is asked to do: plain data, so that it can be handed to a Worker. */
 import type { SelectorName } from "../selectors/mod.ts";
-import type { TlsServerOptions } from "../tls/mod.ts";
+import type { TlsIdentity } from "../tls/mod.ts";
 import type { FaultOptions } from "./faults/options.ts";
 
 /** Who answers instead of a service: a handler module or a program. */
@@ -43,7 +43,7 @@ export interface ServeOptions {
   readonly trace: boolean;
   readonly handoff?: HandoffOptions;
   /** Certificate and key: connections are TLS. */
-  readonly tls?: TlsServerOptions;
+  readonly tls?: TlsIdentity;
   /** Faults on purpose; without them nothing of it is loaded into a connection's path. */
   readonly faults?: FaultOptions;
 }

@@ -12,7 +12,7 @@ import {
 import { Socket } from "../net/mod.ts";
 import { writeAll } from "../sys/output.ts";
 import { duplicate } from "../sys/posix.ts";
-import { alternate, type Loop, tlsListener, tlsObserver, tlsServer } from "../tls/mod.ts";
+import { tlsListener, tlsObserver, tlsServer } from "../tls/mod.ts";
 import { Admission, type AdmissionMemory } from "./admission.ts";
 import { ServiceHandler, Session } from "./connection.ts";
 import { Faults } from "./faults/faults.ts";
@@ -50,10 +50,10 @@ export type ServeWorkerMessage =
   | { readonly type: "died"; readonly message: string; readonly lost: number };
 
 /** Serves until a command ends it. Blocks its thread. */
-export async function runServeWorker(
+export function runServeWorker(
   data: ServeWorkerData,
   post: (message: ServeWorkerMessage) => void,
-): Promise<void> {
+): void {
   const { options } = data;
   const trace = options.trace ? new Trace((line) => writeAll(2, line)) : undefined;
   const tls = options.tls && tlsServer(options.tls);
@@ -97,7 +97,7 @@ export async function runServeWorker(
     selector: engine.selector,
   });
   try {
-    const forced = await alternate(serve(engine, listeners, data, handoff), engine, tls);
+    const forced = serve(engine, listeners, data, handoff);
     handoff?.cut();
     engine.close();
     tls?.free();
@@ -116,12 +116,12 @@ export async function runServeWorker(
 }
 
 /** Turns until a command ends it; returns how many connections are left to be cut. */
-function* serve(
+function serve(
   engine: Engine,
   listeners: readonly Listener[],
   data: ServeWorkerData,
   handoff: Handoff | undefined,
-): Loop<number> {
+): number {
   const { options } = data;
   const control = new Int32Array(data.control);
   const active = () => engine.active + (handoff?.active ?? 0);
@@ -141,7 +141,6 @@ function* serve(
     }
     engine.turn();
     handoff?.collect();
-    yield;
   }
 }
 

@@ -12,13 +12,18 @@ const SSL = {
   SSL_CTX_new: { args: ["pointer"], result: "pointer" },
   SSL_CTX_free: { args: ["pointer"], result: "void" },
   SSL_CTX_ctrl: { args: ["pointer", "i32", "size", "buffer"], result: "size" },
+  SSL_CTX_ctrlPointer: {
+    args: ["pointer", "i32", "size", "pointer"],
+    result: "size",
+    symbol: "SSL_CTX_ctrl",
+  },
   SSL_CTX_set_options: { args: ["pointer", "u64"], result: "u64" },
-  SSL_CTX_set_default_passwd_cb_userdata: { args: ["pointer", "pointer"], result: "void" },
-  SSL_CTX_use_certificate_chain_file: { args: ["pointer", "buffer"], result: "i32" },
-  SSL_CTX_use_PrivateKey_file: { args: ["pointer", "buffer", "i32"], result: "i32" }, // file, type
+  SSL_CTX_use_certificate: { args: ["pointer", "pointer"], result: "i32" },
+  SSL_CTX_use_PrivateKey: { args: ["pointer", "pointer"], result: "i32" },
   SSL_CTX_check_private_key: { args: ["pointer"], result: "i32" },
+  SSL_CTX_get_cert_store: { args: ["pointer"], result: "pointer" },
+  SSL_CTX_set_alpn_protos: { args: ["pointer", "buffer", "i32"], result: "i32" },
   SSL_CTX_set_verify: { args: ["pointer", "i32", "buffer"], result: "void" }, // mode, callback
-  SSL_CTX_load_verify_locations: { args: ["pointer", "buffer", "buffer"], result: "i32" }, // file, dir
   SSL_CTX_set_default_verify_paths: { args: ["pointer"], result: "i32" },
   SSL_new: { args: ["pointer"], result: "pointer" },
   SSL_free: { args: ["pointer"], result: "void" },
@@ -30,6 +35,11 @@ const SSL = {
   SSL_set_hostflags: { args: ["pointer", "i32"], result: "void" },
   SSL_get0_param: { args: ["pointer"], result: "pointer" },
   SSL_get_verify_result: { args: ["pointer"], result: "size" },
+  SSL_get_peer_cert_chain: { args: ["pointer"], result: "pointer" }, // STACK_OF(X509), not owned
+  SSL_get0_alpn_selected: { args: ["pointer", "pointer", "pointer"], result: "void" },
+  SSL_get_version: { args: ["pointer"], result: "pointer" },
+  SSL_get_current_cipher: { args: ["pointer"], result: "pointer" },
+  SSL_CIPHER_get_name: { args: ["pointer"], result: "pointer" },
   SSL_do_handshake: { args: ["pointer"], result: "i32" },
   SSL_read: { args: ["pointer", "pointer", "i32"], result: "i32" }, // ssl, buffer, length
   SSL_readBytes: { args: ["pointer", "buffer", "i32"], result: "i32", symbol: "SSL_read" },
@@ -38,8 +48,10 @@ const SSL = {
   SSL_get_error: { args: ["pointer", "i32"], result: "i32" },
 } as const;
 
+/** A reader of PEM: bio, where to put it, a callback for the password, its argument. */
+const PEM_READ = { args: ["pointer", "buffer", "buffer", "pointer"], result: "pointer" } as const;
+
 const CRYPTO = {
-  OpenSSL_version_num: { args: [], result: "size" },
   BIO_s_mem: { args: [], result: "pointer" },
   BIO_new: { args: ["pointer"], result: "pointer" },
   BIO_free: { args: ["pointer"], result: "i32" },
@@ -51,6 +63,14 @@ const CRYPTO = {
   ERR_get_error: { args: [], result: "u64" },
   ERR_clear_error: { args: [], result: "void" },
   ERR_error_string_n: { args: ["u64", "pointer", "size"], result: "void" },
+  EVP_PKEY_free: { args: ["pointer"], result: "void" },
+  OPENSSL_sk_num: { args: ["pointer"], result: "i32" },
+  OPENSSL_sk_value: { args: ["pointer", "i32"], result: "pointer" },
+  PEM_read_bio_PrivateKey: PEM_READ,
+  PEM_read_bio_X509_AUX: PEM_READ,
+  PEM_write_bio_X509: { args: ["pointer", "pointer"], result: "i32" },
+  X509_free: { args: ["pointer"], result: "void" },
+  X509_STORE_add_cert: { args: ["pointer", "pointer"], result: "i32" },
   X509_VERIFY_PARAM_set1_ip_asc: { args: ["pointer", "buffer"], result: "i32" },
   X509_verify_cert_error_string: { args: ["size"], result: "pointer" },
 } as const;
@@ -58,18 +78,41 @@ const CRYPTO = {
 /** The functions of both libraries. */
 export type OpenSsl = Functions<typeof SSL & typeof CRYPTO>;
 
-/** Where macOS has it if anywhere: Homebrew and MacPorts. Windows: as its installers name it. */
-const names = (name: string): readonly string[] =>
-  on(
-    [`lib${name}.so.3`],
-    [
-      `/opt/homebrew/opt/openssl@3/lib/lib${name}.3.dylib`,
-      `/usr/local/opt/openssl@3/lib/lib${name}.3.dylib`,
-      `/opt/local/lib/lib${name}.3.dylib`,
-    ],
-    [`lib${name}.so.30`, `lib${name}.so.3`],
-    [`lib${name}-3-x64.dll`, `lib${name}-3-arm64.dll`, `lib${name}-3.dll`],
-  );
+/** Names of libcrypto and libssl, which must be two of one build. */
+type Names = readonly [crypto: string, ssl: string];
+
+const inFolder = (folder: string, [crypto, ssl]: Names, separator = "/"): Names => [
+  folder + separator + crypto,
+  folder + separator + ssl,
+];
+
+/** Homebrew's places on both kinds of Mac, and MacPorts'. macOS itself ships none. */
+function onDarwin(): Names[] {
+  const own = process.env.HOMEBREW_PREFIX;
+  const brews = [...(own ? [own] : []), "/opt/homebrew", "/usr/local"];
+  const folders = [...brews.flatMap((brew) => [`${brew}/opt/openssl@3/lib`, `${brew}/lib`])];
+  const names: Names = ["libcrypto.3.dylib", "libssl.3.dylib"];
+  return [...folders, "/opt/local/lib", "/opt/local/libexec/openssl3/lib"]
+    .map((folder) => inFolder(folder, names));
+}
+
+/** What an installer has put on PATH, then Git for Windows, which nearly everybody has. */
+function onWindows(): Names[] {
+  const arm = process.arch === "arm64";
+  const suffix = arm ? "arm64" : "x64";
+  const names: Names = [`libcrypto-3-${suffix}.dll`, `libssl-3-${suffix}.dll`];
+  const { ProgramFiles = "C:\\Program Files", LOCALAPPDATA: local } = process.env;
+  return [
+    names,
+    ...[ProgramFiles, ...(local ? [`${local}\\Programs`] : [])]
+      .map((base) => inFolder(`${base}\\Git\\${arm ? "clangarm64" : "mingw64"}\\bin`, names, "\\")),
+  ];
+}
+
+const UNIX: Names = ["libcrypto.so.3", "libssl.so.3"];
+
+const candidates = (): readonly Names[] =>
+  on(() => [UNIX], onDarwin, () => [["libcrypto.so.30", "libssl.so.30"], UNIX], onWindows)();
 
 const RTLD_NOW = 2;
 const RTLD_DEEPBIND = 8;
@@ -84,7 +127,7 @@ function loadApart(): void {
   for (const library of [LIBC, ["libdl.so.2"]]) {
     try {
       const { dlopen } = open(library, { dlopen: { args: ["buffer", "i32"], result: "pointer" } });
-      dlopen(cText(names("ssl")[0]!), RTLD_NOW | RTLD_DEEPBIND);
+      dlopen(cText(UNIX[1]), RTLD_NOW | RTLD_DEEPBIND);
       return;
     } catch {
       // Before glibc 2.34 it is in the other library.
@@ -95,11 +138,18 @@ function loadApart(): void {
 let loaded: OpenSsl | Error | undefined;
 
 function load(): OpenSsl {
-  // For tests of what happens where there is none.
-  if (process.env.IOMUX_TEST_NO_OPENSSL) throw new Error("switched off by IOMUX_TEST_NO_OPENSSL");
   loadApart();
-  const ssl = open(names("ssl"), SSL);
-  return { ...ssl, ...open(names("crypto"), CRYPTO) } as OpenSsl;
+  let failure: unknown;
+  for (const [crypto, ssl] of candidates()) {
+    try {
+      // libssl finds a libcrypto that is loaded already; in a folder of its own it would not (Windows).
+      const functions = open([crypto], CRYPTO);
+      return { ...functions, ...open([ssl], SSL) } as OpenSsl;
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw failure;
 }
 
 /** OpenSSL 3, or why there is none. */
@@ -133,10 +183,9 @@ export function takeReason(ssl: OpenSsl): string {
   return text.split(":").slice(4).join(":") || text;
 }
 
-/** The words for a result of verification (X509_V_ERR_...): "certificate has expired". */
-export function verifyText(ssl: OpenSsl, result: number): string {
-  const address = ssl.X509_verify_cert_error_string(result);
-  if (addressOf(address) === 0) return `error ${result}`;
+/** A C string at an address that OpenSSL owns; null for none. */
+export function textAt(address: Pointer): string | null {
+  if (addressOf(address) === 0) return null;
   for (let length = 32;; length += 32) {
     const bytes = new Uint8Array(viewAt(address, length));
     const end = bytes.indexOf(0);
@@ -144,8 +193,20 @@ export function verifyText(ssl: OpenSsl, result: number): string {
   }
 }
 
+/** The words for a result of verification (X509_V_ERR_...): "certificate has expired". */
+export const verifyText = (ssl: OpenSsl, result: number): string =>
+  textAt(ssl.X509_verify_cert_error_string(result)) ?? `error ${result}`;
+
 /** A pointer that must not be null. */
 export function made(ssl: OpenSsl, pointer: Pointer, call: string): Pointer {
   if (addressOf(pointer) !== 0) return pointer;
-  throw new Error(`Cannot use TLS: ${call} failed (${takeReason(ssl) || "out of memory"})`);
+  throw failed(ssl, call);
 }
+
+/** The result of a call on which security rests: 1, or else nothing may go on. */
+export function expect(ssl: OpenSsl, result: number, call: string): void {
+  if (result !== 1) throw failed(ssl, call);
+}
+
+const failed = (ssl: OpenSsl, call: string) =>
+  new Error(`Cannot use TLS: ${call} failed (${takeReason(ssl) || "out of memory"})`);

@@ -7,10 +7,11 @@
  */
 import type { Connection, Engine, Handler, Timer, TransportInfo } from "../engine/mod.ts";
 import type { OSError } from "../net/mod.ts";
-import { handshakeError, type TlsError, truncated } from "./errors.ts";
-import type { TlsEndpoint, TlsSession, TlsSink } from "./session.ts";
+import { handshakeError, TlsError, truncated } from "./errors.ts";
+import type { TlsEndpoint } from "./endpoint.ts";
+import type { TlsInfo, TlsSession, TlsSink } from "./session.ts";
 
-/** Whoever connects and says nothing must not stay for ever, and has no idle timeout yet. */
+/** A client that connects and says nothing must not stay for ever; no idle timeout holds yet. */
 const HANDSHAKE_MS = 10_000;
 /** How long a peer that has ended the wrong way may take to read what was sent before. */
 const LINGER_MS = 10_000;
@@ -68,6 +69,10 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
   get peerName(): string {
     return this.#transport?.peerName ?? "unknown";
   }
+  /** What was agreed on; only while it is open. */
+  get info(): TlsInfo {
+    return this.#session!.info;
+  }
   transportInfo(): TransportInfo | null {
     return this.#transport?.transportInfo() ?? null;
   }
@@ -94,7 +99,7 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
   /** With nothing left to send this is an end in order, and says so; else it is none. */
   close(): void {
     const orderly = this.#secured && !this.closed && !this.#ending && this.queued === 0;
-    if (orderly && !this.#side.endpoint.asynchronous) this.#session!.end();
+    if (orderly) this.#session!.end();
     this.#transport?.close();
   }
   reset(): void {
@@ -105,13 +110,18 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
     this.#session!.end();
   }
 
-  // What the engine tells:
+  // From the engine:
 
   opened(transport: Transport): void {
     const { endpoint, serverName, accepted, engine } = this.#side;
     this.#transport = transport;
     accepted?.(this);
-    this.#session = endpoint.session(this, serverName);
+    try {
+      this.#session = endpoint.session(this, serverName);
+    } catch (error) {
+      if (!(error instanceof TlsError)) throw error;
+      return this.failed(error);
+    }
     if (serverName === undefined) {
       this.#timer = engine.after(HANDSHAKE_MS, () => {
         this.failed(handshakeError(`not done within ${HANDSHAKE_MS / 1000} s`));
@@ -146,7 +156,7 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
     this.#side.handler.close(this, this.#error ?? error);
   }
 
-  // What the session tells:
+  // From the session:
 
   ciphertext(bytes: Uint8Array): void {
     this.#transport!.send(bytes); // which knows by itself when nothing more can be sent

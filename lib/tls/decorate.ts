@@ -2,7 +2,7 @@
 import type { Connection, Engine, Handler, ListenerOptions, Observer } from "../engine/mod.ts";
 import type { ConnectOptions } from "../net/mod.ts";
 import { TlsConnection, type TlsSide } from "./connection.ts";
-import type { TlsEndpoint } from "./session.ts";
+import type { TlsEndpoint } from "./endpoint.ts";
 
 /** Hands the engine's calls to the connection that they are for. */
 const HANDLER: Handler<TlsConnection<any>> = {

@@ -1,24 +1,55 @@
-/** Which implementation of TLS a thread uses. */
-import { runtime } from "../sys/ffi.ts";
-import { openSslClient, openSslMissing, openSslServer } from "./openssl.ts";
-import { nodeTlsClient, nodeTlsServer } from "./node_tls.ts";
-import type { TlsClientOptions, TlsEndpoint, TlsServerOptions } from "./session.ts";
+/** What a thread needs for its sessions: made from keys and certificates, given back at the end. */
+import { openSsl } from "../sys/openssl.ts";
+import { TlsContext } from "./context.ts";
+import { type TlsClientOptions, TlsConfigError, type TlsIdentity } from "./credentials.ts";
+import { opensslMissing } from "./missing.ts";
+import { TlsSession, type TlsSink } from "./session.ts";
 
-/** For accepted connections: OpenSSL 3, or node:tls where that is missing. @throws TlsConfigError */
-export const tlsServer = (options: TlsServerOptions): TlsEndpoint =>
-  openSslMissing() === undefined ? openSslServer(options) : nodeTlsServer(options);
+/** Makes sessions of one kind. */
+export class TlsEndpoint {
+  readonly #context: TlsContext;
+
+  constructor(context: TlsContext) {
+    this.#context = context;
+  }
+
+  /**
+   * A new session; a client's is for a server of this name or IP address.
+   *
+   * @throws TlsError when the name is none that a certificate could be for
+   */
+  session(sink: TlsSink, serverName?: string): TlsSession {
+    return new TlsSession(this.#context, sink, serverName);
+  }
+
+  /** Gives back its memory, once its sessions have done so. */
+  free(): void {
+    this.#context.free();
+  }
+}
+
+/** For accepted connections. @throws TlsConfigError */
+export const tlsServer = (identity: TlsIdentity): TlsEndpoint =>
+  build(true, false, (context) => context.identify(identity));
 
 /** For connections that we make. @throws TlsConfigError */
-export const tlsClient = (options: TlsClientOptions): TlsEndpoint =>
-  openSslMissing() === undefined ? openSslClient(options) : nodeTlsClient(options);
+export const tlsClient = ({ ca, insecure, identity, alpn }: TlsClientOptions): TlsEndpoint =>
+  build(false, !insecure, (context) => {
+    context.trust(ca);
+    if (identity) context.identify(identity);
+    if (alpn?.length) context.offer(alpn);
+  });
 
-/** What a person should know when OpenSSL is missing; undefined when it is there. */
-export function tlsFallback(): string | undefined {
-  const why = openSslMissing();
-  if (why === undefined) return undefined;
-  return `TLS goes through node:tls, which is slower, as OpenSSL 3 is missing: ${why}` +
-    (runtime === "bun"
-      ? "; Bun's can't end one direction alone: client ends after a second of silence with TLS 1.2, " +
-        "and with ChaCha20, where serve loses answers that a half-close overtakes"
-      : "");
+/** Builds an endpoint, and gives everything back when that fails half-way. */
+function build(server: boolean, verify: boolean, fill: (context: TlsContext) => void): TlsEndpoint {
+  const ssl = openSsl();
+  if (ssl instanceof Error) throw new TlsConfigError(opensslMissing(ssl.message));
+  const context = new TlsContext(ssl, server, verify);
+  try {
+    fill(context);
+    return new TlsEndpoint(context);
+  } catch (error) {
+    context.free();
+    throw error;
+  }
 }

@@ -17,7 +17,7 @@ const ACTIONS: Readonly<Record<TlsCode, string>> = {
  * `message` reads "Cannot trust the peer's certificate: TLS_CERTIFICATE (certificate has expired)".
  */
 export class TlsError extends OSError {
-  /** What OpenSSL says, or we: "certificate has expired". */
+  /** OpenSSL's words or ours: "certificate has expired". */
   readonly reason: string;
 
   constructor(code: TlsCode, reason: string) {
@@ -33,7 +33,7 @@ export const truncated = (handshaking: boolean): TlsError =>
     ? new TlsError("TLS_HANDSHAKE", "the peer closed the connection during the handshake")
     : new TlsError("TLS_TRUNCATED", "the peer ended without close_notify");
 
-/** OpenSSL's words for bytes that are not TLS are no help to who does not know its source. */
+/** OpenSSL's reasons that mean: the bytes are not TLS. */
 const NOT_TLS = new Set([
   "wrong version number",
   "http request",
@@ -49,8 +49,3 @@ export const handshakeError = (reason: string): TlsError =>
     "TLS_HANDSHAKE",
     NOT_TLS.has(reason) ? `the peer does not speak TLS: ${reason}` : reason,
   );
-
-/** The configuration can't be used: which file, and what is wrong with it. */
-export class TlsConfigError extends Error {
-  override readonly name = "TlsConfigError";
-}

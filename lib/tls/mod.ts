@@ -1,7 +1,14 @@
 /** TLS for serve, client and stress. */
-export { alternate, type Loop, runThrough } from "./alternate.ts";
 export { tlsConnect, tlsListener, tlsObserver } from "./decorate.ts";
-export { tlsClient, tlsFallback, tlsServer } from "./endpoint.ts";
-export { type TlsCode, TlsConfigError, TlsError } from "./errors.ts";
+export { tlsClient, type TlsEndpoint, tlsServer } from "./endpoint.ts";
+export {
+  type Pem,
+  readAuthorities,
+  readIdentity,
+  type TlsClientOptions,
+  TlsConfigError,
+  type TlsIdentity,
+} from "./credentials.ts";
+export { type TlsCode, TlsError } from "./errors.ts";
+export type { TlsInfo } from "./session.ts";
 export { TlsSocket } from "./socket.ts";
-export type { TlsClientOptions, TlsEndpoint, TlsServerOptions } from "./session.ts";

@@ -1,11 +1,10 @@
 /** TLS over a non-blocking socket, for a loop of one's own: recv and send as a Socket has them. */
 import { type Socket, WOULD_BLOCK } from "../net/mod.ts";
 import { type TlsError, truncated } from "./errors.ts";
-import type { TlsEndpoint, TlsSession, TlsSink } from "./session.ts";
+import type { TlsEndpoint } from "./endpoint.ts";
+import type { TlsInfo, TlsSession, TlsSink } from "./session.ts";
 
 const CHUNK = 64 * 1024;
-/** How long nothing must come until both ways end, where one alone can't. */
-const SILENCE_MS = 1000;
 
 /** A list of bytes that is filled at one end and emptied at the other. */
 class Bytes {
@@ -45,10 +44,8 @@ export class TlsSocket implements TlsSink {
   #finished = false;
   /** close_notify was said: FIN goes out when all before it has. */
   #finWanted = false;
-  #saidGoodbye = false;
+  #closeNotified = false;
   #error: TlsError | undefined;
-  /** When something was last received. */
-  #heardAt = 0;
 
   constructor(socket: Socket, endpoint: TlsEndpoint, serverName: string) {
     this.#socket = socket;
@@ -78,9 +75,9 @@ export class TlsSocket implements TlsSink {
     return this.#incoming.length > 0 || this.#ended || this.#error !== undefined;
   }
 
-  /** For node:tls, which works in turns of the event loop: what is under way; undefined for OpenSSL. */
-  settle(): Promise<void> | undefined {
-    return this.#endpoint.asynchronous ? this.#endpoint.settled() : undefined;
+  /** What was agreed on in the handshake; only once secured. */
+  get info(): TlsInfo {
+    return this.#session.info;
   }
 
   /**
@@ -106,14 +103,10 @@ export class TlsSocket implements TlsSink {
   take(): void {
     if (this.#finished || this.#ended || this.#error) return;
     const received = this.#socket.recv(this.#raw);
-    if (received > 0) this.#heardAt = performance.now();
     if (received > 0) this.#session.receive(this.#raw.subarray(0, received));
     if (received === 0) {
       this.#finished = true;
-      // What node:tls has not decrypted yet comes before that.
-      const settled = this.settle();
-      if (settled) void settled.then(() => this.#finish());
-      else this.#finish();
+      if (!this.#ended) this.#error ??= truncated(!this.#isSecured);
     }
     this.#tryToFlush();
   }
@@ -125,10 +118,6 @@ export class TlsSocket implements TlsSink {
     } catch {
       this.#outgoing.clear();
     }
-  }
-
-  #finish(): void {
-    if (!this.#ended) this.#error ??= truncated(!this.#isSecured);
   }
 
   /** The number of bytes taken, or WOULD_BLOCK while some taken before wait for the socket. */
@@ -154,34 +143,14 @@ export class TlsSocket implements TlsSink {
 
   /** Says close_notify, and FIN as soon as all before it is sent. */
   shutdown(_how: "write"): void {
-    if (!this.#session.halfClose && !this.#ended) return this.#endWhenSilent();
     this.#session.end();
-    if (!this.#endpoint.asynchronous) this.flush();
+    this.flush();
   }
 
-  /** The next best thing to half-closing: both ways end when nothing has come for a while. */
-  #endWhenSilent(): void {
-    this.#heardAt = performance.now();
-    const look = () => {
-      const silent = performance.now() - this.#heardAt;
-      if (silent >= SILENCE_MS) this.#ended = true;
-      else setTimeout(look, SILENCE_MS - silent);
-    };
-    setTimeout(look, SILENCE_MS);
-  }
-
-  /** With node:tls: says close_notify, if that was not done, and waits for it to be on its way. */
-  async goodbye(): Promise<void> {
-    if (!this.#endpoint.asynchronous || !this.#isSecured || this.#error) return;
-    if (!this.#saidGoodbye) this.#session.end();
-    const deadline = performance.now() + SILENCE_MS;
-    while (!this.#saidGoodbye && performance.now() < deadline) await this.#endpoint.settled();
-  }
-
-  /** Says goodbye as well as it can now, and closes. */
+  /** Says close_notify, if that was not done, sends what the socket takes now, and closes. */
   [Symbol.dispose](): void {
     try {
-      if (this.#isSecured && !this.#error && !this.#saidGoodbye) this.#session.end();
+      if (this.#isSecured && !this.#error && !this.#closeNotified) this.#session.end();
       this.flush();
     } catch {
       // The peer is gone.
@@ -191,7 +160,7 @@ export class TlsSocket implements TlsSink {
     this.#socket.close();
   }
 
-  // What the session tells:
+  // From the session:
 
   ciphertext(bytes: Uint8Array): void {
     this.#outgoing.push(bytes);
@@ -206,8 +175,7 @@ export class TlsSocket implements TlsSink {
     this.#ended = true;
   }
   sent(): void {
-    this.#finWanted = this.#saidGoodbye = true;
-    if (this.#endpoint.asynchronous) this.#tryToFlush();
+    this.#finWanted = this.#closeNotified = true;
   }
   failed(error: TlsError): void {
     this.#error ??= error;

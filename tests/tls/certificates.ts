@@ -1,6 +1,7 @@
 // Certificates for tests, made by the openssl command in a folder that vanishes with the test.
 import { execFileSync, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
+import { openSsl } from "../../lib/sys/openssl.ts";
 import { TempDir } from "../support/files.ts";
 
 /** Why nothing can be made; undefined where it can. */
@@ -8,6 +9,10 @@ export const NO_OPENSSL: string | undefined =
   spawnSync("openssl", ["version"], { stdio: "ignore" }).status === 0
     ? undefined
     : "there is no openssl command to make certificates with";
+
+/** Why no TLS can be tried: there is nothing to make certificates with, or nothing that speaks it. */
+export const NO_TLS: string | undefined = NO_OPENSSL ??
+  (openSsl() instanceof Error ? "OpenSSL 3 can't be loaded" : undefined);
 
 const openssl = (args: string[]): void =>
   void execFileSync("openssl", args, { stdio: ["ignore", "ignore", "pipe"] });

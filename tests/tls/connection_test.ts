@@ -4,21 +4,21 @@ import { createEngine, type Engine } from "../../lib/engine/mod.ts";
 import { Socket } from "../../lib/net/mod.ts";
 import { tlsConnect, tlsListener } from "../../lib/tls/decorate.ts";
 import { TlsConnection } from "../../lib/tls/connection.ts";
-import { openSslClient, openSslMissing, openSslServer } from "../../lib/tls/openssl.ts";
+import { readAuthorities, readIdentity } from "../../lib/tls/credentials.ts";
+import { tlsClient, tlsServer } from "../../lib/tls/endpoint.ts";
 import { engineBench, expectSameBytes, pattern, Recorder } from "../support/engines.ts";
 import { turnFor, turnUntil } from "../support/engines.ts";
 import { portOf } from "../support/sockets.ts";
 import { itUnless } from "../support/systems.ts";
-import { Certificates, NO_OPENSSL } from "./certificates.ts";
+import { Certificates, NO_OPENSSL, NO_TLS } from "./certificates.ts";
 
 const certificates = NO_OPENSSL === undefined ? new Certificates() : undefined;
-const identity = certificates?.identity();
+const files = certificates?.identity();
+const identity = files && readIdentity(files.cert, files.key);
 afterAll(() => certificates?.[Symbol.dispose]());
 
-const NO_LIBRARY = openSslMissing() === undefined ? undefined : "OpenSSL 3 can't be loaded";
-
 const it = (name: string, body: () => void) =>
-  itUnless(NO_OPENSSL ?? NO_LIBRARY, `a TLS connection of an engine ${name}`, body);
+  itUnless(NO_TLS, `a TLS connection of an engine ${name}`, body);
 
 describe("TLS over an engine", () => {
   const bench = engineBench(createEngine);
@@ -26,7 +26,7 @@ describe("TLS over an engine", () => {
   /** An engine that listens with TLS; its connections are called "server". */
   function listening(handler: Recorder): { engine: Engine; port: number } {
     const engine = bench.engine();
-    const endpoint = openSslServer(identity!);
+    const endpoint = tlsServer(identity!);
     const socket = Socket.listen({ host: "127.0.0.1" });
     const port = portOf(socket);
     engine.listen(socket, tlsListener(engine, endpoint, { handler, state: () => "server" }));
@@ -34,7 +34,7 @@ describe("TLS over an engine", () => {
   }
 
   function connect(engine: Engine, port: number, handler: Recorder) {
-    const endpoint = openSslClient({ ca: certificates!.ca, insecure: false });
+    const endpoint = tlsClient({ ca: readAuthorities(certificates!.ca), insecure: false });
     return tlsConnect(engine, endpoint, "localhost", { port }, handler, "client");
   }
 
@@ -136,7 +136,7 @@ describe("TLS over an engine", () => {
         return { due: 0, cancel() {} };
       },
     };
-    const endpoint = openSslServer(identity!);
+    const endpoint = tlsServer(identity!);
     const side = { engine: fake as unknown as Engine, endpoint, handler: server };
     const connection = new TlsConnection(side, "server");
     let closed = false;

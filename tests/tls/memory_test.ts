@@ -1,10 +1,11 @@
 // What a session takes it gives back.
 import { describe, expect } from "bun:test";
-import { openSslClient, openSslMissing, openSslServer } from "../../lib/tls/openssl.ts";
+import { readAuthorities, readIdentity } from "../../lib/tls/credentials.ts";
+import { tlsClient, tlsServer } from "../../lib/tls/endpoint.ts";
 import type { TlsSession, TlsSink } from "../../lib/tls/session.ts";
 import { tries } from "../support/runtime.ts";
 import { itUnless } from "../support/systems.ts";
-import { Certificates, NO_OPENSSL } from "./certificates.ts";
+import { Certificates, NO_TLS } from "./certificates.ts";
 
 class End implements TlsSink {
   session!: TlsSession;
@@ -24,16 +25,15 @@ class End implements TlsSink {
   failed(): void {}
 }
 
-const NO_LIBRARY = openSslMissing() === undefined ? undefined : "OpenSSL 3 can't be loaded";
-
 describe("memory of TLS", () => {
   itUnless(
-    NO_OPENSSL ?? NO_LIBRARY,
+    NO_TLS,
     "handshakes by the thousand leave nothing behind",
     async () => {
       using certificates = new Certificates();
-      const server = openSslServer(certificates.identity());
-      const client = openSslClient({ ca: certificates.ca, insecure: false });
+      const { cert, key } = certificates.identity();
+      const server = tlsServer(readIdentity(cert, key));
+      const client = tlsClient({ ca: readAuthorities(certificates.ca), insecure: false });
       const handshakes = async (count: number) => {
         for (let i = 0; i < count; i++) {
           const [a, b] = [new End(), new End()];

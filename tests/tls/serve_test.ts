@@ -1,5 +1,7 @@
 // `iomux serve` with a certificate, as others see it: openssl, ncat, and a client that does it wrong.
 import { afterAll, describe, expect } from "bun:test";
+import { execFileSync, spawn } from "node:child_process";
+import { readAuthorities } from "../../lib/tls/credentials.ts";
 import { spawnCli, startServe } from "../support/cli.ts";
 import { expectSameBytes, pattern } from "../support/engines.ts";
 import { Peer } from "../support/peers.ts";
@@ -81,7 +83,10 @@ describe("serve with TLS", () => {
 
   it("answers everything before the client's end, and then ends too", async () => {
     await using server = await serveTls();
-    using peer = await TlsPeer.dial(server.port, { insecure: false, ca: certificates!.ca });
+    using peer = await TlsPeer.dial(server.port, {
+      insecure: false,
+      ca: readAuthorities(certificates!.ca),
+    });
     const bytes = pattern(3_000_000, 7);
     const reading = peer.read(bytes.length);
     await peer.send(bytes);
@@ -144,7 +149,7 @@ describe("serve with TLS", () => {
     }
   });
 
-  it("says goodbye to who is idle for too long", async () => {
+  it("ends with close_notify a connection that is idle for too long", async () => {
     await using server = await serveTls("--idle-timeout", "200ms");
     using peer = await TlsPeer.dial(server.port);
     await peer.send(pattern(100));
@@ -251,5 +256,25 @@ describe("serve with a bad certificate", () => {
       ["--tls-cert", identity!.cert, "--tls-key", certificates!.encrypted(identity!.key)],
       /^iomux: Cannot use the key .*: it is encrypted; decrypt it with: openssl pkey/,
     );
+  });
+});
+
+describe("keys and certificates from pipes", () => {
+  it("are read once, by serve and by its clients", async () => {
+    const { cert, key } = identity!;
+    // FIFOs: what is read from one is gone, as with <(...) of a shell.
+    const pipes = [cert, key, certificates!.ca].map((file, i) => {
+      const pipe = certificates!.file(`pipe${i}`);
+      execFileSync("mkfifo", [pipe]);
+      spawn("sh", ["-c", 'cat "$1" > "$2"', "sh", file, pipe], { stdio: "ignore" });
+      return pipe;
+    });
+    await using server = await startServe([
+      ...["--tls-cert", pipes[0]!, "--tls-key", pipes[1]!, "--workers", "2"],
+    ]);
+    const load = ["-c", "4", "-n", "100", "--workers", "2"];
+    await using cli = spawnCli(["stress", server.name, "--tls", "--tls-ca", pipes[2]!, ...load]);
+    expect((await cli.exit).code).toBe(0);
+    expect(cli.stdout()).toContain("100");
   });
 });

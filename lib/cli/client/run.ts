@@ -18,7 +18,7 @@ export async function run(
 ): Promise<number> {
   // Console and pipes are no sockets there, and nothing tells when they are ready.
   if (process.platform === "win32") throw new Error("client does not run on Windows yet");
-  if (tls) await checkClientTls(tls, { warn: (text) => err(`iomux: ${text}\n`) });
+  if (tls) await checkClientTls(tls);
   let signalCode: number | undefined;
   const interrupted = () => signalCode !== undefined;
   const restore = onSignals({

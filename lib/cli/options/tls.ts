@@ -1,5 +1,10 @@
 /** The options of TLS: which there are, and what they make of a server, a client and a load. */
-import type { TlsClientOptions, TlsServerOptions } from "../../tls/mod.ts";
+import {
+  readAuthorities,
+  readIdentity,
+  type TlsClientOptions,
+  type TlsIdentity,
+} from "../../tls/credentials.ts";
 import { UsageError } from "../exit.ts";
 import { option } from "./options.ts";
 
@@ -25,8 +30,8 @@ export function addServerTls(command: Command): void {
   command.addOption(option("--tls-key <file>", "the certificate's key, as PEM, not encrypted"));
 }
 
-/** The part of ServeOptions that the options ask for. */
-export function serverTlsOf(command: Command): { tls?: TlsServerOptions } {
+/** The part of ServeOptions that the options ask for; the files are read here, once. @throws TlsConfigError */
+export function serverTlsOf(command: Command): { tls?: TlsIdentity } {
   const cert = command.getOptionValue("tlsCert");
   const key = command.getOptionValue("tlsKey");
   if (cert === undefined && key === undefined) return {};
@@ -38,7 +43,7 @@ export function serverTlsOf(command: Command): { tls?: TlsServerOptions } {
       `option '--tls-cert' cannot be used with '${long}', which hands over the socket itself`,
     );
   }
-  return { tls: { cert, key } };
+  return { tls: readIdentity(cert, key) };
 }
 
 /** Adds `--tls`, `--tls-ca` and `--tls-insecure`. */
@@ -61,7 +66,8 @@ export function clientTlsOf(command: Command, host: string | undefined): ClientT
     return undefined;
   }
   // A Unix socket has no name: its certificate is one for this machine.
-  return { serverName: host ?? "localhost", insecure, ...(ca === undefined ? {} : { ca }) };
+  const trusted = ca === undefined ? {} : { ca: readAuthorities(ca) };
+  return { serverName: host ?? "localhost", insecure, ...trusted };
 }
 
 /** What to do about a certificate that is not trusted. */

@@ -49,7 +49,7 @@ export async function run(
 ): Promise<number> {
   const log = createLogger(settings.level, settings.format);
   checkSelector(options.selector);
-  if (options.tls) await checkServerTls(options.tls, log);
+  if (options.tls) await checkServerTls(options.tls);
   const [somaxconn] = readNumbers("/proc/sys/net/core/somaxconn");
   if (somaxconn !== undefined && options.backlog > somaxconn) {
     log.warn(

@@ -89,7 +89,7 @@ function checkModes(flags: StressFlags): void {
 export async function checkSettings(settings: RunSettings): Promise<void> {
   checkSelector(settings.clientSelector);
   checkSelector(settings.selector);
-  if (settings.tls) await checkClientTls(settings.tls, { warn: (text) => err(`iomux: ${text}\n`) });
+  if (settings.tls) await checkClientTls(settings.tls);
   checkDescriptors(settings.connections, isEmbedded(settings), settings.processes);
 }
 

@@ -2,7 +2,7 @@
 import { Bag, type Engine, type Handler } from "../../engine/mod.ts";
 import type { OSError } from "../../net/mod.ts";
 import { now as clock } from "../../sys/clock.ts";
-import type { Loop, TlsEndpoint } from "../../tls/mod.ts";
+import type { TlsEndpoint } from "../../tls/mod.ts";
 import { type Dial, dialer } from "./dial.ts";
 import { Fleet } from "./fleet.ts";
 import { Flow, type Peer } from "./flow.ts";
@@ -82,9 +82,9 @@ export class Load implements Handler<Flow> {
     });
   }
 
-  /** Connects, waits for `go`, runs, and returns what happened. */
-  run(post: (message: LoadMessage) => void): Loop<LoadResult> {
-    return runPhases(this, post);
+  /** Connects, waits for `go`, runs, and returns what happened. Blocks its thread. */
+  run(post: (message: LoadMessage) => void, afterTurn: () => void = () => {}): LoadResult {
+    return runPhases(this, post, afterTurn);
   }
 
   /** Nothing is in flight, and nothing more is to be sent. */
@@ -284,11 +284,11 @@ export class Load implements Handler<Flow> {
   }
 
   /** Half-closes, and takes the peers' last bytes: anything beyond the replies is a mismatch. */
-  *sayGoodbye(until: (done: () => boolean) => Loop<void>): Loop<void> {
+  sayGoodbye(until: (done: () => boolean) => void): void {
     this.#over = true;
     this.peers.each((peer) => peer.end());
     let over = false;
     this.engine.after(PATIENCE_MS, () => over = true);
-    yield* until(() => over || this.peers.size === 0);
+    until(() => over || this.peers.size === 0);
   }
 }

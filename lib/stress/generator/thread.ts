@@ -4,7 +4,6 @@ import { check } from "../../sys/errno.ts";
 import { collectGarbage } from "../../sys/ffi.ts";
 import { threadCpu } from "../../sys/limits.ts";
 import { c } from "../../sys/posix.ts";
-import type { Loop } from "../../tls/mod.ts";
 import type { Load } from "./load.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { LOAD_COMMAND, type LoadMessage, type LoadResult } from "../plan/plan.ts";
@@ -13,16 +12,20 @@ import { PATIENCE_MS, sweep } from "./sweeper.ts";
 /** How soon after the last connect nothing much happens any more to connections that are held. */
 const SETTLED_MS = 500;
 
-/** Runs a load to its end, and returns what happened. */
-export function* runPhases(load: Load, post: (message: LoadMessage) => void): Loop<LoadResult> {
+/** Runs a load to its end, and returns what happened. Blocks its thread; `afterTurn` follows each turn. */
+export function runPhases(
+  load: Load,
+  post: (message: LoadMessage) => void,
+  afterTurn: () => void,
+): LoadResult {
   const { engine, tally, fleet, pump } = load;
   const { plan, control } = load.part;
   const command = new Int32Array(control);
   const stopped = () => Atomics.load(command, 0) === LOAD_COMMAND.stop;
-  function* until(done: () => boolean): Loop<void> {
+  function until(done: () => boolean): void {
     while (!done()) {
       engine.turn();
-      yield;
+      afterTurn();
     }
   }
   sweep(load);
@@ -43,12 +46,12 @@ export function* runPhases(load: Load, post: (message: LoadMessage) => void): Lo
     load.start(startedAt);
   }
   fleet.board();
-  yield* until(() => fleet.settled || stopped());
+  until(() => fleet.settled || stopped());
   // A duplicate, for main to close: this thread may end before main has heard of it.
   post({ type: "connected", wakeFd: check(c.dup(engine.wakeHandle.wakeFd), "dup") });
   // What connecting has left behind is as much as the connections themselves.
   if (plan.hold) engine.after(SETTLED_MS, collectGarbage);
-  yield* until(() => Atomics.load(command, 0) !== LOAD_COMMAND.connect);
+  until(() => Atomics.load(command, 0) !== LOAD_COMMAND.connect);
 
   if (!plan.hold && !stopped()) {
     if (plan.warmupMs === 0) count();
@@ -64,12 +67,12 @@ export function* runPhases(load: Load, post: (message: LoadMessage) => void): Lo
     load.stop();
   };
   if (plan.durationMs !== null) engine.after(plan.warmupMs + plan.durationMs, stop);
-  yield* until(() => load.idle || stopped());
+  until(() => load.idle || stopped());
   if (stopped()) { // what is in flight may still be answered, but nobody waits for long
     stop();
     let over = false;
     engine.after(PATIENCE_MS, () => over = true);
-    yield* until(() => load.idle || over);
+    until(() => load.idle || over);
   }
   const counted = load.countFrom < Infinity;
   const endedAt = Math.max(load.lastReply, stoppedAt, startedAt);
@@ -80,7 +83,7 @@ export function* runPhases(load: Load, post: (message: LoadMessage) => void): Lo
   const stalls = heartbeat.stalls;
   const slowest = load.slow.list(); // while they are open
   fleet.disband();
-  yield* load.sayGoodbye(until);
+  load.sayGoodbye(until);
   engine.close();
   return {
     ...tally.summary(),

@@ -2,7 +2,6 @@
 import { Counters, createEngine, type Engine } from "../../engine/mod.ts";
 import { Socket } from "../../net/mod.ts";
 import { closeFd } from "../../sys/posix.ts";
-import type { Loop } from "../../tls/mod.ts";
 import { LOAD_COMMAND, type LoadData, type LoadMessage, type Plan } from "../plan/plan.ts";
 import { rateProfile } from "../plan/schedule.ts";
 import { RECORDERS_BYTES } from "./tally.ts";
@@ -82,12 +81,13 @@ class Answers {
   }
 }
 
-/** Makes and runs the load of a thread. */
+/** Makes and runs the load of a thread; `afterTurn` follows each turn of its engine. */
 type RunLoad = (
   data: LoadData,
   engine: Engine,
   post: (message: LoadMessage) => void,
-) => Loop<unknown>;
+  afterTurn: () => void,
+) => unknown;
 
 /**
  * Runs a short load against an echo in this very thread. Fresh JavaScript is interpreted and compiled
@@ -118,7 +118,7 @@ function warmUpFor(ms: number, plan: Plan, run: RunLoad): void {
   new Int32Array(control)[0] = LOAD_COMMAND.go;
   const kind = plan.expect.kind === "none" ? "none" : "echo";
   const { tls: _, ...plain } = plan;
-  const loop = run(
+  run(
     {
       plan: {
         ...plain,
@@ -137,7 +137,7 @@ function warmUpFor(ms: number, plan: Plan, run: RunLoad): void {
     (message) => {
       if (message.type === "connected") closeFd(message.wakeFd);
     },
+    () => answers.give(),
   );
-  while (!loop.next().done) answers.give();
   answers.close();
 }

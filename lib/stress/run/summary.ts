@@ -68,7 +68,7 @@ export function summarize(
   };
   const unanswered = unansweredOf(messages, plan.timeoutMs);
   const latencies = latency.summary(unanswered);
-  const { target: _, ...config } = plan;
+  const { target: _, tls, ...config } = plan;
   const rate = done / seconds;
   const generator = audit(evidenceOf(run, results, { seconds, rate, around }), results);
   const clean = messages.mismatched + messages.timed_out + messages.lost + connections.failed +
@@ -77,7 +77,11 @@ export function summarize(
     iomux: around.version,
     target: around.target,
     selector: results[0]!.selector,
-    config: { ...config, expect: showExpectation(plan.expect) },
+    config: {
+      ...config,
+      ...(tls ? { tls: { ...tls, ca: tls.ca?.path, identity: tls.identity?.cert.path } } : {}),
+      expect: showExpectation(plan.expect),
+    },
     interrupted: run.interrupted,
     partial: false,
     started_at: new Date(startedAt).toISOString(),

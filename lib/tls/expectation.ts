@@ -1,0 +1,25 @@
+/** Which server a client means: what its certificate must be for. */
+import { isIP } from "node:net";
+import { TlsError } from "./errors.ts";
+
+/** A name, or an IP address, in the form that is looked for in certificates. */
+export interface Expectation {
+  readonly kind: "name" | "address";
+  readonly name: string;
+}
+
+/**
+ * What a certificate must be for, of a host as it stands in a target: the zone of an address is this
+ * machine's own (RFC 6874), and a final dot belongs to the DNS.
+ *
+ * @throws TlsError for an empty name, or one with a NUL: OpenSSL would take the first for "any"
+ */
+export function expectationOf(host: string): Expectation {
+  const address = host.replace(/%.*$/, "");
+  if (isIP(address) !== 0) return { kind: "address", name: address };
+  const name = host.replace(/\.$/, "");
+  if (name === "" || name.includes("\0")) {
+    throw new TlsError("TLS_CERTIFICATE", `${JSON.stringify(host)} is no name to look for in it`);
+  }
+  return { kind: "name", name };
+}
