@@ -5,7 +5,6 @@ import { connectTo } from "../../client/connect.ts";
 import { Socket } from "../../net/mod.ts";
 import type { Destination } from "./command.ts";
 import { EXIT } from "../exit.ts";
-import { err } from "../output.ts";
 import { onSignals } from "../signals.ts";
 import { checkClientTls } from "../options/tls_check.ts";
 import { type ClientTls, withAdvice } from "../options/tls.ts";
