@@ -18,7 +18,7 @@ async function runThread(): Promise<void> {
   } else if (workerData.role === "load") {
     const { runLoad } = await import("./lib/stress/generator/body.ts");
     await runLoad(workerData.data, post);
-  } else if (workerData.role === "profile") {
+  } else if (workerData.role === "probe") {
     const { runProfiles } = await import("./lib/probe/run.ts");
     await runProfiles(workerData.data, post);
   } else if (workerData.role === "handler") {

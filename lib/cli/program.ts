@@ -2,18 +2,21 @@
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import type { SpawnHandler } from "../serve/handoff/handler_pool.ts";
 import type { Spawn } from "../serve/server.ts";
+import type { SpawnProbe } from "../probe/plan.ts";
 import type { SpawnLoad } from "../stress/run/run.ts";
 import { clientCommand } from "./client/command.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { infoCommand } from "./info/command.ts";
 import { err, out } from "./output.ts";
 import { PART_COMMAND } from "./self.ts";
+import { probeCommand } from "./probe/command.ts";
+import { reportCommand } from "./report/command.ts";
 import { serveCommand } from "./serve/command.ts";
 import { stressCommand } from "./stress/command.ts";
 import { VERSION } from "./version.ts";
 
 /** Starts a thread of any role. */
-export type SpawnThread = Spawn & SpawnHandler & SpawnLoad;
+export type SpawnThread = Spawn & SpawnHandler & SpawnLoad & SpawnProbe;
 
 function buildProgram(spawn: SpawnThread, done: (code: number) => void): Command {
   const program = new Command("iomux")
@@ -27,6 +30,8 @@ function buildProgram(spawn: SpawnThread, done: (code: number) => void): Command
       serveCommand(spawn, done),
       clientCommand(done),
       stressCommand(spawn, done),
+      probeCommand(spawn, done),
+      reportCommand(done),
       infoCommand(),
     ]
   ) {

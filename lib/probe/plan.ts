@@ -1,4 +1,5 @@
 /** What a run of misbehaving clients is asked to do, and what it tells: plain data. */
+import type { Thread } from "../engine/mod.ts";
 import type { Plan } from "../stress/plan/plan.ts";
 import type { Mismatch } from "../result/result.ts";
 import type { Distribution } from "../result/recorder.ts";
@@ -37,6 +38,9 @@ export interface ProfileData {
   /** One Int32: 1 at an interrupt. */
   readonly control: SharedArrayBuffer;
 }
+
+/** Starts the thread of a probe; main.ts provides it, because Workers can only be started there. */
+export type SpawnProbe = (role: "probe", data: ProfileData) => Thread;
 
 /** How many connections are numbered in a run: one first, then of each profile. */
 export const connectionsOf = (profiles: number, misbehaving: number): number =>

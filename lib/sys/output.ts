@@ -1,8 +1,11 @@
 /** Writing to the standard streams, all of it, before going on: results must not be lost at exit. */
 import { writeSync } from "node:fs";
 
-/** Writes text to a descriptor. That nobody reads any more is no error: the program has other work. */
-export function writeAll(fd: number, text: string): void {
+/**
+ * Writes text to a descriptor. A pipe without a reader is no error, as the program has other work: it returns
+ * false then.
+ */
+export function writeAll(fd: number, text: string): boolean {
   const bytes = new TextEncoder().encode(text);
   for (let at = 0; at < bytes.length;) {
     try {
@@ -11,8 +14,9 @@ export function writeAll(fd: number, text: string): void {
       const { code } = error as { code?: string };
       // Somebody else may have made the shared description non-blocking; a pipe is read in time.
       if (code === "EAGAIN") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-      else if (code === "EPIPE") return; // nobody reads any more
+      else if (code === "EPIPE") return false;
       else throw error;
     }
   }
+  return true;
 }

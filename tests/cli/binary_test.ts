@@ -76,7 +76,7 @@ describe("the compiled binary", () => {
 
   it("stresses a server of its own from two workers", () => {
     const { status, stdout, stderr } = run(
-      ...["stress", "-c", "4", "-n", "400", "--workers", "2", "--json", "--html", "load.html"],
+      ...["stress", "-c", "4", "-n", "400", "--workers", "2", "--json", "-o", "load.html"],
     );
     expect({ status, stderr: status === 0 ? "" : stderr }).toEqual({ status: 0, stderr: "" });
     const { messages, verdict } = JSON.parse(stdout);

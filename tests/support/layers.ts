@@ -48,9 +48,10 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   "cli/scenario": ["cli/options", "cli/stress"], // the keys of a file are the command's options
   "cli/serve": ["cli/options", "cli/live"],
   "cli/client": ["cli/options", "cli/live"],
-  "cli/stress": ["cli/options", "cli/live", "cli/scenario"],
-  "cli/probe": ["cli/options", "cli/live"],
-  "cli/report": ["cli/options", "cli/live"],
+  "cli/results": ["cli/options"],
+  "cli/stress": ["cli/options", "cli/live", "cli/scenario", "cli/results"],
+  "cli/probe": ["cli/stress"], // whose target and messages it has
+  "cli/report": ["cli/results"],
   "cli/info": ["cli/options", "cli/live"],
   "lib/cli/program.ts": [
     ...["cli/serve", "cli/client", "cli/stress", "cli/probe", "cli/report", "cli/info"],

@@ -53,10 +53,13 @@ describe("stress with TLS", () => {
     });
   }
 
-  it("misbehaves by --profile, within TLS", async () => {
+  it("misbehaves by iomux probe, within TLS", async () => {
     await using server = await serveTls();
-    const args = ["--profile", "half-close,fin-first,reset,unread-close", "--timeout", "4s"];
-    const { code, result } = await trusted(server, ...args);
+    const args = ["half-close", "fin-first", "reset", "unread-close", "--timeout", "4s", "--json"];
+    const ca = certificates!.ca;
+    await using cli = spawnCli(["probe", server.name, "--tls", "--tls-ca", ca, ...args]);
+    const { code } = await cli.exit;
+    const result = JSON.parse(cli.stdout());
     expect(result.profiles.flatMap(({ reasons }: { reasons: string[] }) => reasons)).toEqual([]);
     expect([code, result.profiles.length]).toEqual([0, 4]);
   });

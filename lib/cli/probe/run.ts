@@ -1,57 +1,49 @@
-/** `--profile NAME`: misbehaving clients against a target, and a matrix of how it took them. */
-import { writeFileSync } from "node:fs";
+/** What `iomux probe` does: misbehaving clients against a target, and a matrix of how it took them. */
 import { parseHostPort } from "../../net/mod.ts";
 import { wake } from "../../selectors/mod.ts";
 import { SERVE_DEFAULTS } from "../../serve/options.ts";
 import type { Spawn } from "../../serve/server.ts";
 import type { Stats } from "../../serve/stats.ts";
-import { didYouMean } from "../../text/nearest.ts";
 import { formatMatrix } from "../../probe/matrix.ts";
 import {
   connectionsOf,
-  PROFILE_NAMES,
   type ProfileMessage,
   type ProfileName,
   type ProfileRow,
   type ProfileSettings,
   type Refusal,
+  type SpawnProbe,
   WITNESSES,
 } from "../../probe/plan.ts";
-import type { SpawnLoad } from "../../stress/run/run.ts";
 import { closeFd } from "../../sys/posix.ts";
-import { EXIT, UsageError } from "../exit.ts";
-import { err, out } from "../output.ts";
-import { checkWritable } from "../stress/reports.ts";
-import { checkSettings, interruptible, type StressFlags } from "../stress/run.ts";
-import { isEmbedded, planOf, resolveTarget, startEmbedded } from "../stress/session.ts";
+import { EXIT } from "../exit.ts";
+import { err } from "../output.ts";
+import { checkWritable } from "../results/files.ts";
+import type { OutputFlags } from "../results/outputs.ts";
+import { deliver, toJson } from "../results/publish.ts";
+import { onSignals } from "../signals.ts";
+import { checkSettings } from "../stress/run.ts";
+import {
+  isEmbedded,
+  planOf,
+  resolveTarget,
+  type RunSettings,
+  startEmbedded,
+} from "../stress/session.ts";
 import { withAdvice } from "../options/tls.ts";
 import { formatDuration, formatSize } from "../../text/units.ts";
 import { VERSION } from "../version.ts";
 
-/** A multiple of the three ways to reset. */
 const MISBEHAVING = 6;
 /** Bytes that a target may take from clients that never read; the kernel's buffers are part of it. */
 const LIMIT = 256 * 2 ** 20;
 
-/** Options that say something of the target or of its messages; the others are about loads. */
-const USED: ReadonlySet<string> = new Set([
-  ...["profile", "unix", "connections", "timeout", "size", "message", "messageFile", "expect"],
-  ...["pipeline", "seed", "source", "clientSelector", "selector", "service", "serverWorkers"],
-  ...["tls", "tlsCa", "tlsInsecure", "json"],
-]);
-
-/** The profiles that a text names. @throws UsageError */
-export function readProfiles(text: string): ProfileName[] {
-  const names = text.split(",").map((name) => name.trim());
-  const known: readonly string[] = [...PROFILE_NAMES, "all"];
-  for (const name of names) {
-    if (known.includes(name)) continue;
-    throw new UsageError(
-      `option '--profile': there is no "${name}"${didYouMean(name, known)}; ` +
-        `there are ${known.join(", ")}`,
-    );
-  }
-  return PROFILE_NAMES.filter((name) => names.includes(name) || names.includes("all"));
+/** What the command line says. */
+export interface ProbeFlags extends OutputFlags {
+  readonly settings: RunSettings;
+  readonly profiles: readonly ProfileName[];
+  /** Misbehaving connections of each profile; by default a multiple of the three ways to reset. */
+  readonly connections?: number | undefined;
 }
 
 /** What came of all of them. */
@@ -61,22 +53,12 @@ interface Outcome {
 }
 
 /** Runs the profiles, prints the matrix, and returns the exit code. */
-export async function runProfile(
-  flags: StressFlags,
-  text: string,
-  spawn: Spawn & SpawnLoad,
-): Promise<number> {
-  const { given, settings } = flags;
-  const profiles = readProfiles(text);
-  for (const name of given) {
-    if (USED.has(name)) continue;
-    const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    throw new UsageError(`option '--${flag}' is for loads; '--profile' has clients of its own`);
-  }
-  const misbehaving = given.has("connections") ? settings.connections : MISBEHAVING;
+export async function run(flags: ProbeFlags, spawn: Spawn & SpawnProbe): Promise<number> {
+  const { settings, profiles } = flags;
+  const misbehaving = flags.connections ?? MISBEHAVING;
   await checkSettings({ ...settings, connections: misbehaving + WITNESSES + 1 });
-  checkWritable({ json: flags.json });
-  return await interruptible(spawn, async ({ interruption, endLive }) => {
+  checkWritable(flags.output);
+  return await interruptible(async (interruption) => {
     const { target, unix, timeout } = settings;
     const connections = connectionsOf(profiles.length, misbehaving);
     const destination = target !== undefined && unix === undefined
@@ -97,20 +79,39 @@ export async function runProfile(
         spawn,
         (row) => server && row.name === "never-read" ? audit(row, server.stats()) : row,
       );
-      endLive();
-      report(name, outcome, profiles, interruption.aborted, flags.json);
-      return exitCodeOf(outcome);
+      return report({ target: name, interrupted: interruption.aborted, ...outcome }, flags);
     } finally {
       await server?.stop();
     }
   });
 }
 
+/** The code of the first signal replaces that of what it has ended; a second one ends the process. */
+async function interruptible(
+  action: (interruption: AbortSignal) => Promise<number>,
+): Promise<number> {
+  const interruption = new AbortController();
+  let signalCode: number | undefined;
+  const restore = onSignals({
+    first(code) {
+      signalCode = code;
+      interruption.abort();
+    },
+    second: (code) => process.exit(code),
+  });
+  try {
+    const code = await action(interruption.signal);
+    return signalCode ?? code;
+  } finally {
+    restore();
+  }
+}
+
 /** Runs them in a thread, which an interruption ends after what it has done so far. */
 function perform(
   settings: ProfileSettings,
   interruption: AbortSignal,
-  spawn: SpawnLoad,
+  spawn: SpawnProbe,
   completed: (row: ProfileRow) => ProfileRow,
 ): Promise<Outcome> {
   const control = new SharedArrayBuffer(4);
@@ -126,11 +127,11 @@ function perform(
   return new Promise<Outcome>((resolve, reject) => {
     let ended = false;
     let failure: Error | undefined;
-    const thread = spawn("profile", { settings, control });
+    const thread = spawn("probe", { settings, control });
     thread.on("error", (error) => failure = error);
     thread.on("exit", (code) => {
       if (ended && !failure) resolve({ rows, refusal });
-      else reject(failure ?? new Error(`The profiles' thread ended with code ${code}, unasked`));
+      else reject(failure ?? new Error(`The thread of the probe ended with code ${code}, unasked`));
     });
     thread.on("message", (message: ProfileMessage) => {
       if (message.type === "ready") {
@@ -165,13 +166,15 @@ function audit(row: ProfileRow, { max_buffered: queued }: Stats): ProfileRow {
   return { ...row, ok: false, observed, reasons: [...row.reasons, reason] };
 }
 
-function report(
-  target: string,
-  { rows, refusal }: Outcome,
-  profiles: readonly ProfileName[],
-  interrupted: boolean,
-  json: string | undefined,
-): void {
+/** Everything that was found out. */
+interface Findings extends Outcome {
+  readonly target: string;
+  readonly interrupted: boolean;
+}
+
+/** Reports what was found; returns the exit code. */
+function report(found: Findings, { profiles, json, output }: ProbeFlags): number {
+  const { target, interrupted, rows, refusal } = found;
   if (refusal) {
     const what = refusal.kind === "unreachable"
       ? withAdvice(refusal.code ?? "", refusal.reason)
@@ -179,27 +182,23 @@ function report(
     err(`iomux: ${what}\n`);
   }
   const ok = refusal === null && rows.every((row) => row.ok);
-  const text = JSON.stringify(
-    {
-      ...{ iomux: VERSION, target, interrupted, refusal, profiles: rows },
-      verdict: ok ? "pass" : "fail",
-    },
-    null,
-    2,
-  ) + "\n";
-  if (json === "-") return out(text);
-  if (json !== undefined) writeFileSync(json, text);
-  if (refusal) return;
-  const failed = rows.filter((row) => !row.ok).length;
+  const verdict = ok ? "pass" : "fail";
+  const document = { iomux: VERSION, target, interrupted, refusal, profiles: rows, verdict };
+  const text = json ? toJson(document) : refusal ? "" : describe(found, profiles, verdict);
+  const files = output.map(({ path }) => ({ path, text: toJson(document) }));
+  return deliver(text, files, exitCodeOf(found));
+}
+
+function describe(
+  { target, rows }: Findings,
+  profiles: readonly ProfileName[],
+  verdict: string,
+): string {
+  const passed = rows.filter((row) => row.ok).length;
   const left = profiles.length - rows.length;
-  out(`target   ${target}\n\n`);
-  out(formatMatrix(rows, formatDuration));
-  out(
-    `\nverdict  ${ok ? "pass" : "fail"}: ${
-      rows.length - failed
-    } of ${rows.length} profiles passed` +
-      `${left > 0 ? `, ${left} not run (interrupted)` : ""}\n`,
-  );
+  return `target   ${target}\n\n${formatMatrix(rows, formatDuration)}\n` +
+    `verdict  ${verdict}: ${passed} of ${rows.length} profiles passed` +
+    `${left > 0 ? `, ${left} not run (interrupted)` : ""}\n`;
 }
 
 const REFUSALS = {

@@ -1,45 +1,56 @@
-/** `iomux stress --merge FILE...`: results of several runs or machines as one. */
+/** What `iomux report` does: reads results, adds them up, judges, and shows them. */
 import { readFileSync } from "node:fs";
+import { judged } from "../../report/judge/judge.ts";
+import { parseThreshold } from "../../report/judge/threshold.ts";
 import { mergeResults } from "../../result/merge/merge.ts";
 import { partsOf, timesOf } from "../../result/merge/config.ts";
 import { parseResult } from "../../result/read.ts";
 import { expectsNothing, isOpenLoop } from "../../report/load.ts";
 import type { StressResult } from "../../result/result.ts";
-import { parseThreshold, ThresholdError, unfit } from "../../report/judge/threshold.ts";
-import { EXIT, UsageError } from "../exit.ts";
+import { UsageError } from "../exit.ts";
 import { err } from "../output.ts";
-import { checkWritable, publish, type ReportFlags } from "../stress/reports.ts";
-import { exitCode, type StressFlags } from "../stress/run.ts";
+import { againstBaseline, outcomeBeside, readBaseline } from "../results/baseline.ts";
+import { exitCode } from "../results/exit_code.ts";
+import { checkWritable, reasonOf } from "../results/files.ts";
+import type { OutputFlags } from "../results/outputs.ts";
+import { outcomeOf, publish } from "../results/publish.ts";
+import { readThresholds } from "../results/thresholds.ts";
 
 /** Runs that were together for less than this part of the time did not load the target together. */
 const TOGETHER = 0.9;
 
-/** What the command line says besides the files. */
-type MergeFlags =
-  & ReportFlags
-  & Pick<StressFlags, "settings" | "strict" | "threshold" | "startAt" | "processes">;
+/** What the command line says. */
+export interface ReportFlags extends OutputFlags {
+  readonly files: readonly string[];
+  readonly threshold: readonly string[];
+  readonly baseline?: string | undefined;
+  readonly strict: boolean;
+}
 
-/** Reads, adds up, reports; returns the exit code. */
-export async function runMerge(flags: MergeFlags, files: readonly string[]): Promise<number> {
-  const { settings, startAt, processes } = flags;
-  if (settings.target !== undefined || settings.unix !== undefined) {
-    throw new UsageError("option '--merge' makes no run, and takes no target");
-  }
-  for (const [name, value] of Object.entries({ "start-at": startAt, processes })) {
-    if (value !== undefined) throw new UsageError(`option '--merge' makes no run: no '--${name}'`);
-  }
-  checkWritable(flags);
-  const sum = mergeFiles(files, flags.threshold);
-  await publish(sum, flags, false);
-  return codeOf(sum, flags.strict);
+/** Reads, adds up, judges, reports; returns the exit code. */
+export async function run(flags: ReportFlags): Promise<number> {
+  checkWritable(flags.output);
+  const sum = readResults(flags.files);
+  const kind = { open: isOpenLoop(sum), replies: !expectsNothing(sum) };
+  const texts = new Set([...sum.thresholds.map((t) => t.expression), ...flags.threshold]);
+  const thresholds = readThresholds(flags.threshold, kind);
+  const all = thresholds.length === 0 ? [] : [...texts].map((text) => parseThreshold(text));
+  const held = judged(sum, all);
+  const baseline = flags.baseline === undefined
+    ? undefined
+    : readBaseline(flags.baseline, sum.config);
+  const result = baseline ? againstBaseline(held, baseline) : held;
+  const outcome = baseline ? outcomeBeside(result, baseline) : outcomeOf(result);
+  return await publish(outcome, flags, exitCode([result], flags.strict));
 }
 
 /**
- * Reads results and adds them up. What can't be read is named on stderr, and the sum is partial.
+ * Reads results and adds them up; a single one stays as it is. What can't be read is named on stderr, and the
+ * sum is partial.
  *
  * @throws UsageError when they are of different kinds; Error when none can be read
  */
-export function mergeFiles(files: readonly string[], thresholds: readonly string[]): StressResult {
+export function readResults(files: readonly string[]): StressResult {
   const results: StressResult[] = [];
   for (const file of files) {
     try {
@@ -48,36 +59,18 @@ export function mergeFiles(files: readonly string[], thresholds: readonly string
       err(`iomux: ${file} is missing in the sum: ${(error as Error).message}\n`);
     }
   }
-  if (results.length === 0) throw new Error("Cannot merge: none of the files has a result");
-  const sum = merge(results, results.length < files.length, thresholds);
+  if (results.length === 0) throw new Error("Cannot report: none of the files has a result");
+  if (results.length === 1 && files.length === 1) return results[0]!;
+  const sum = merge(results, results.length < files.length);
   warnOfTimes(sum);
   return sum;
 }
 
-/** The exit code of a sum: that of a run like it; 1 when a part of it is missing. */
-function codeOf(sum: StressResult, strict: boolean): number {
-  const code = exitCode(sum, strict);
-  // Of a part, for a reason of its own.
-  return code === EXIT.ok && sum.verdict === "fail" ? EXIT.threshold : code;
-}
-
-function merge(
-  results: readonly StressResult[],
-  missing: boolean,
-  thresholds: readonly string[],
-): StressResult {
-  const [first] = results as [StressResult];
-  const run = { open: isOpenLoop(first), replies: !expectsNothing(first) };
+function merge(results: readonly StressResult[], missing: boolean): StressResult {
   try {
-    for (const text of thresholds) {
-      const why = unfit(parseThreshold(text), run);
-      if (why !== undefined) throw new RangeError(why);
-    }
-    return mergeResults(results, { missing, thresholds });
+    return mergeResults(results, { missing });
   } catch (error) {
-    if (error instanceof RangeError || error instanceof ThresholdError) {
-      throw new UsageError(error.message);
-    }
+    if (error instanceof RangeError) throw new UsageError(error.message);
     throw error;
   }
 }
@@ -87,7 +80,7 @@ function readResult(file: string): StressResult {
   try {
     text = readFileSync(file === "-" ? 0 : file, "utf8");
   } catch (error) {
-    throw new Error((error as { code?: string }).code ?? (error as Error).message);
+    throw new Error(reasonOf(error));
   }
   return parseResult(text);
 }

@@ -16,20 +16,9 @@ import {
   unixPath,
 } from "../options/options.ts";
 import { parseSources } from "../options/sources.ts";
+import { jsonOption, outputOption } from "../results/outputs.ts";
 import { readSettings } from "./settings.ts";
 import { addClientTls, clientTlsOf } from "../options/tls.ts";
-
-/** `--json HOST:PORT`: the option would take what is meant as the target for the name of a file. */
-function separate(
-  target: string | undefined,
-  json: string | true | undefined,
-): { target: string | undefined; json: string | undefined } {
-  const file = json === true ? "-" : json;
-  if (target !== undefined || file === undefined) return { target, json: file };
-  return /^(\[[^\]]+\]|[^:/\s]+):\d+$/.test(file)
-    ? { target: file, json: "-" }
-    : { target, json: file };
-}
 
 /** Of a repeatable option. */
 const collect = (text: string, before: string[]): string[] => [...before, text];
@@ -131,23 +120,15 @@ export function stressCommand(spawn: Spawn & SpawnLoad, done: (code: number) => 
         .argParser(collect).default([] as string[], "none"),
     )
     .addOption(option("--strict", "exit 8 when the generator was the bottleneck"))
-    .addOption(option("--baseline <file>", "compare with an earlier --json FILE"))
+    .addOption(option("--baseline <file>", "compare with an earlier result"))
     .addOption(option("--compare <names>", "selectors of the embedded server: A,B,…"))
     .addOption(option("--find-rate <expr>", "search the highest rate that holds, say, p99<5ms"))
-    .addOption(option("--profile <name>", "misbehaving clients, and how the target takes them"))
-    .optionsGroup("Reports:")
-    .addOption(
-      option("--json [file]", "the result as JSON, to stdout or a file (not named HOST:PORT)")
-        .preset("-"),
-    )
-    .addOption(option("--html <file>", "a page with charts"))
-    .addOption(option("--hgrm <file>", "the percentiles for HdrHistogram's tools"))
-    .addOption(option("--csv <file>", "a row for each second"))
-    .addOption(option("--merge <files...>", "no run: add up the results of several"))
+    .optionsGroup("Output:")
+    .addOption(jsonOption())
+    .addOption(outputOption())
     .optionsGroup("TLS:");
   addClientTls(command);
-  return command.action(async (argument, options, self) => {
-    const { target, json } = separate(argument, options.json);
+  return command.action(async (target, options, self) => {
     const unix = unixPath(self, target);
     if (target !== undefined && unix !== undefined) {
       throw new UsageError("a target and --unix exclude each other");
@@ -182,7 +163,7 @@ export function stressCommand(spawn: Spawn & SpawnLoad, done: (code: number) => 
       stages: all.stages,
     };
     const threshold = all.thresholds ?? options.threshold;
-    const strict = options.strict ?? false;
+    const { json = false, strict = false } = options;
     const { run } = await import("./run.ts");
     done(
       await run({ ...options, json, strict, settings, given: all.given, threshold }, spawn),

@@ -13,10 +13,11 @@ import { judged } from "../../report/judge/judge.ts";
 import { UsageError } from "../exit.ts";
 import { SELECTOR_NAMES } from "../options/options.ts";
 import { checkSelector } from "../options/selector.ts";
-import { checkWritable, FORMAT, publishOutcome } from "./reports.ts";
-import { gravest, interruptible, type StressFlags } from "./run.ts";
+import { exitCode } from "../results/exit_code.ts";
+import { checkWritable } from "../results/files.ts";
+import { FORMAT, type Outcome, publish } from "../results/publish.ts";
+import { interruptible, isOpen, type StressFlags } from "./run.ts";
 import { isEmbedded, runOnce, type RunSettings } from "./session.ts";
-import { isOpen } from "./thresholds.ts";
 import { VERSION } from "../version.ts";
 
 /** Rounds, if there is time for as many. Ten are enough for intervals, and three the fewest. */
@@ -81,7 +82,7 @@ export async function runCompare(
     throw new UsageError("'--compare' and '--start-at': rounds can't all begin at one time");
   }
   for (const name of names) checkSelector(name);
-  checkWritable(flags);
+  checkWritable(flags.output);
   const { rounds: wanted, each } = roundsOf(settings);
   return await interruptible(spawn, async (context) => {
     const seed = settings.seed ?? Math.floor(Math.random() * 2 ** 32);
@@ -97,8 +98,9 @@ export async function runCompare(
       return own.length > 0 ? [{ name, result: judged(pool(own), thresholds) }] : [];
     });
     const comparison = compare(names, rounds, seed);
-    await publishComparison(flags, { comparison, results, rounds, interrupted, each });
-    return gravest(results.map(({ result }) => result), flags.strict);
+    const outcome = outcomeOf(flags, { comparison, results, rounds, interrupted, each });
+    const code = exitCode(results.map(({ result }) => result), flags.strict);
+    return await publish(outcome, flags, code);
   });
 }
 
@@ -110,7 +112,7 @@ interface Findings {
   readonly each: RunSettings;
 }
 
-async function publishComparison(flags: StressFlags, found: Findings): Promise<void> {
+function outcomeOf(flags: StressFlags, found: Findings): Outcome {
   const { comparison, results, rounds, interrupted, each } = found;
   const open = isOpen(each);
   const title = `iomux stress --compare ${flags.compare}`;
@@ -133,7 +135,7 @@ async function publishComparison(flags: StressFlags, found: Findings): Promise<v
   const head = rows.slice(0, 3);
   const write = (some: [string, string][]) =>
     some.map(([name, text]) => `${name.padEnd(12)}${text}\n`).join("");
-  await publishOutcome({
+  return {
     title,
     results,
     tables: [table],
@@ -147,7 +149,7 @@ async function publishComparison(flags: StressFlags, found: Findings): Promise<v
       results: results.map(({ name, result }) => ({ name, result })),
       verdict,
     },
-  }, flags);
+  };
 }
 
 /** What makes one of the results doubtful. */

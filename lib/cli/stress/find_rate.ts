@@ -11,10 +11,12 @@ import type { Threshold } from "../../report/judge/threshold.ts";
 import { judged } from "../../report/judge/judge.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import { err } from "../output.ts";
-import { checkWritable, FORMAT, publishOutcome } from "./reports.ts";
-import { exitCode, interruptible, type StressFlags } from "./run.ts";
+import { exitCode } from "../results/exit_code.ts";
+import { checkWritable } from "../results/files.ts";
+import { FORMAT, type Outcome, publish } from "../results/publish.ts";
+import { readThresholds } from "../results/thresholds.ts";
+import { interruptible, type StressFlags } from "./run.ts";
 import { runOnce } from "./session.ts";
-import { readThresholds } from "./thresholds.ts";
 
 /** How long a probe counts, unless `--duration` says otherwise, and the warm-up before it. */
 const PROBE_MS = 1000;
@@ -42,11 +44,11 @@ export async function runFindRate(flags: StressFlags, spawn: Spawn & SpawnLoad):
   }
   if (settings.stages.length > 0) throw new UsageError("'--find-rate' has no stages");
   const texts = [...flags.findRate!.split(","), ...flags.threshold];
-  const thresholds = readThresholds(texts, settings, true);
   if (settings.expect.kind === "none") {
     throw new UsageError("'--find-rate' needs replies, and --expect none awaits none");
   }
-  checkWritable(flags);
+  const thresholds = readThresholds(texts, { open: true, replies: true });
+  checkWritable(flags.output);
   const duration = given.has("duration") ? settings.duration! : PROBE_MS;
   const warmup = given.has("warmup") ? settings.warmup : WARM_UP_MS;
   return await interruptible(spawn, async (context) => {
@@ -62,8 +64,8 @@ export async function runFindRate(flags: StressFlags, spawn: Spawn & SpawnLoad):
     if (unreachable) {
       err(`iomux: Cannot connect to ${best.target}: ${Object.keys(best.errors).join(", ")}\n`);
     }
-    await publishSearch(flags, search, result, { thresholds, unreachable });
-    return codeOf(search, result, flags.strict);
+    const outcome = outcomeOf(flags, search, result, { thresholds, unreachable });
+    return await publish(outcome, flags, codeOf(search, result, flags.strict));
   });
 }
 
@@ -74,17 +76,17 @@ function verdictOf({ rate, limit }: Search, best: StressResult): StressResult["v
 
 /** Which code says that: wrong bytes and unreachable targets as ever; 7 when no rate holds. */
 function codeOf({ rate, limit }: Search, result: StressResult, strict: boolean): number {
-  if (limit === "broken") return exitCode({ ...result, thresholds: [] }, strict);
+  if (limit === "broken") return exitCode([{ ...result, thresholds: [] }], strict);
   if (strict && limit === "generator") return EXIT.invalid;
   return rate === null ? EXIT.threshold : EXIT.ok;
 }
 
-async function publishSearch(
+function outcomeOf(
   flags: StressFlags,
   search: Search,
   result: StressResult,
   { thresholds, unreachable }: { thresholds: readonly Threshold[]; unreachable: boolean },
-): Promise<void> {
+): Outcome {
   const table = probesTable(search, FORMAT);
   const load = describeLoad(result, FORMAT).replace(
     /open loop at [\d,.]+ messages\/s/,
@@ -105,12 +107,12 @@ async function publishSearch(
   ]];
   const write = (some: [string, string][]) =>
     some.map(([name, text]) => `${name.padEnd(12)}${text}\n`).join("");
-  await publishOutcome({
+  return {
     title: `iomux stress --find-rate ${flags.findRate}`,
     results: [{ name: search.rate === null ? "the last probe" : "the rate found", result }],
     tables: [table],
     verdict: result.verdict,
     text: unreachable ? null : `${write(head)}\n${drawTable(table)}\n${write(rows)}`,
     json: { ...result, find_rate: search },
-  }, flags);
+  };
 }

@@ -4,23 +4,27 @@ import type { StressResult } from "../../result/result.ts";
 import type { SpawnLoad } from "../../stress/run/run.ts";
 import { judged } from "../../report/judge/judge.ts";
 import type { Watched } from "../../stress/run/watch.ts";
-import { EXIT, UsageError } from "../exit.ts";
+import { showExpectation } from "../../stress/run/summary.ts";
+import { UsageError } from "../exit.ts";
 import { isColorful, liveLine } from "../live/line.ts";
 import { stressLine } from "../live/stress.ts";
 import { err } from "../output.ts";
 import { checkSelector } from "../options/selector.ts";
+import { againstBaseline, outcomeBeside, readBaseline } from "../results/baseline.ts";
+import { exitCode } from "../results/exit_code.ts";
+import { checkWritable } from "../results/files.ts";
+import type { OutputFlags } from "../results/outputs.ts";
+import { outcomeOf, publish } from "../results/publish.ts";
+import { readThresholds } from "../results/thresholds.ts";
 import { onSignals } from "../signals.ts";
 import { beginAt, readStartAt } from "./start_at.ts";
-import { againstBaseline, publishWithBaseline, readBaseline } from "./baseline.ts";
 import { checkDescriptors } from "./limits.ts";
-import { checkWritable, publish, type ReportFlags } from "./reports.ts";
 import { isEmbedded, type RunContext, runSession, type RunSettings } from "./session.ts";
-import { readThresholds } from "./thresholds.ts";
 import { checkClientTls } from "../options/tls_check.ts";
 import { withAdvice } from "../options/tls.ts";
 
 /** Everything that the command line asks for beside the run itself. */
-export interface StressFlags extends ReportFlags {
+export interface StressFlags extends OutputFlags {
   readonly settings: RunSettings;
   /** The names of the options that were given, here or in a scenario. */
   readonly given: ReadonlySet<string>;
@@ -28,10 +32,8 @@ export interface StressFlags extends ReportFlags {
   readonly compare?: string | undefined;
   readonly findRate?: string | undefined;
   readonly strict: boolean;
-  readonly merge?: readonly string[] | undefined;
   readonly startAt?: string | undefined;
   readonly baseline?: string | undefined;
-  readonly profile?: string | undefined;
   readonly processes?: number | undefined;
 }
 
@@ -39,25 +41,19 @@ export interface StressFlags extends ReportFlags {
 export async function run(flags: StressFlags, spawn: Spawn & SpawnLoad): Promise<number> {
   const { settings } = flags;
   checkModes(flags);
-  if (flags.merge !== undefined) {
-    return await (await import("../report/run.ts")).runMerge(flags, flags.merge);
-  }
-  if (flags.profile !== undefined) {
-    return await (await import("../probe/run.ts")).runProfile(flags, flags.profile, spawn);
-  }
   const startAt = readStartAt(flags);
   await checkSettings(settings);
   if (flags.findRate !== undefined) {
     return await (await import("./find_rate.ts")).runFindRate(flags, spawn);
   }
-  const thresholds = readThresholds(flags.threshold, settings);
+  const thresholds = readThresholds(flags.threshold, kindOf(settings));
   if (flags.compare !== undefined) {
     return await (await import("./compare.ts")).runCompare(flags, thresholds, spawn);
   }
   const baseline = flags.baseline === undefined
     ? undefined
-    : readBaseline(flags.baseline, settings);
-  checkWritable(flags);
+    : readBaseline(flags.baseline, configOf(settings));
+  checkWritable(flags.output);
   return await interruptible(spawn, async (context) => {
     const connected = startAt === null ? {} : beginAt(startAt, context.interruption);
     const { result: raw, tlsFailure } = await runSession(settings, { ...context, ...connected });
@@ -71,19 +67,36 @@ export async function run(flags: StressFlags, spawn: Spawn & SpawnLoad): Promise
       const codes = Object.keys(result.errors).join(", ");
       err(`iomux: Cannot connect to ${result.target}: ${codes}\n`);
     }
-    if (baseline) await publishWithBaseline(result, baseline, flags, unreachable);
-    else await publish(result, flags, unreachable);
-    return exitCode(result, flags.strict);
+    const outcome = baseline
+      ? outcomeBeside(result, baseline, unreachable)
+      : outcomeOf(result, unreachable);
+    return await publish(outcome, flags, exitCode([result], flags.strict));
   });
 }
 
 /** Ways to use the command that can't be had at the same time. @throws UsageError */
 function checkModes(flags: StressFlags): void {
-  const modes = (["compare", "findRate", "baseline", "profile", "merge"] as const)
+  const modes = (["compare", "findRate", "baseline"] as const)
     .filter((mode) => flags[mode] !== undefined)
     .map((mode) => mode === "findRate" ? "--find-rate" : `--${mode}`);
   if (modes.length > 1) throw new UsageError(`${modes[0]} and ${modes[1]} exclude each other`);
 }
+
+/** Whether messages leave on a schedule, whatever comes back. */
+export const isOpen = ({ rate, stages }: Pick<RunSettings, "rate" | "stages">): boolean =>
+  rate !== null || stages.some((stage) => stage.rate);
+
+/** What a run is like, for its thresholds. */
+const kindOf = (settings: RunSettings) => ({
+  open: isOpen(settings),
+  replies: settings.expect.kind !== "none",
+});
+
+/** Settings as a result has them. */
+export const configOf = ({ ramp: rampMs, tick: tickMs, expect, ...same }: RunSettings) => ({
+  ...same,
+  ...{ rampMs, tickMs, expect: showExpectation(expect) },
+});
 
 /** What can be known to be wrong before anything starts. @throws UsageError */
 export async function checkSettings(settings: RunSettings): Promise<void> {
@@ -132,43 +145,4 @@ export async function interruptible(
     endLive();
     restore();
   }
-}
-
-/**
- * The gravest thing that happened. Wrong bytes come first; then a threshold, since who sets one says
- * what counts, unless nobody could be reached at all.
- */
-export function exitCode(result: StressResult, strict: boolean): number {
-  const { messages, connections, errors, thresholds, verdict } = result;
-  if (messages.mismatched > 0) return EXIT.verification;
-  const reached = connections.established > 0;
-  const regressed = result.baseline !== undefined && result.baseline.regressed.length > 0;
-  if (reached && (regressed || thresholds.some(({ ok }) => !ok))) return EXIT.threshold;
-  if (connections.failed > 0) {
-    // Somebody answered, but not as one that can be talked to.
-    if (Object.keys(errors).some((code) => code.startsWith("TLS_"))) return EXIT.failed;
-    const timedOut = Object.keys(errors).every((code) => code === "ETIMEDOUT");
-    return timedOut ? EXIT.timeout : EXIT.unreachable;
-  }
-  if (messages.timed_out > 0) return EXIT.timeout;
-  if (messages.lost > 0 || connections.lost > 0) return EXIT.peerGone;
-  if (result.partial) return EXIT.failed;
-  if (verdict === "invalid" && strict) return EXIT.invalid;
-  return EXIT.ok;
-}
-
-const GRAVITY: readonly number[] = [
-  EXIT.verification,
-  EXIT.threshold,
-  EXIT.unreachable,
-  EXIT.failed,
-  EXIT.timeout,
-  EXIT.peerGone,
-  EXIT.invalid,
-];
-
-/** The gravest thing that happened in several runs. */
-export function gravest(results: readonly StressResult[], strict: boolean): number {
-  const codes = results.map((result) => exitCode(result, strict));
-  return GRAVITY.find((code) => codes.includes(code)) ?? EXIT.ok;
 }

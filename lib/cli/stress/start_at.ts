@@ -88,9 +88,6 @@ export function readStartAt(
     if (flags[mode] === undefined) continue;
     throw new UsageError(`option '--start-at' is for one run, ${name} makes many`);
   }
-  if (flags.profile !== undefined) {
-    throw new UsageError("options '--start-at' and '--profile' exclude each other");
-  }
   try {
     return parseStartAt(flags.startAt, Date.now());
   } catch (error) {

@@ -10,7 +10,6 @@ import {
   type LoadResult,
   type Plan,
 } from "../plan/plan.ts";
-import type { ProfileData } from "../../probe/plan.ts";
 import type { Recorder } from "../../result/recorder.ts";
 import type { TimelineRow } from "../../result/result.ts";
 import { rateProfile } from "../plan/schedule.ts";
@@ -18,10 +17,7 @@ import { RECORDERS, RECORDERS_BYTES } from "../generator/tally.ts";
 import { Intervals, type Progress, progressOf, recorded, Rehearsal, type Shared } from "./watch.ts";
 
 /** Starts a thread of a role; main.ts provides it, because Workers can only be started there. */
-export interface SpawnLoad {
-  (role: "load", data: LoadData): Thread;
-  (role: "profile", data: ProfileData): Thread;
-}
+export type SpawnLoad = (role: "load", data: LoadData) => Thread;
 
 /** When threads that have connected may begin. */
 export interface StartOptions {

@@ -3,13 +3,13 @@ import { describe, expect, it } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { UsageError } from "../../../lib/cli/exit.ts";
-import { readBaseline } from "../../../lib/cli/stress/baseline.ts";
+import { readBaseline } from "../../../lib/cli/results/baseline.ts";
+import { exitCode } from "../../../lib/cli/results/exit_code.ts";
 import { roundsOf, runCompare } from "../../../lib/cli/stress/compare.ts";
 import { runFindRate } from "../../../lib/cli/stress/find_rate.ts";
-import { exitCode, gravest, run, type StressFlags } from "../../../lib/cli/stress/run.ts";
+import { configOf, run, type StressFlags } from "../../../lib/cli/stress/run.ts";
 import type { RunSettings } from "../../../lib/cli/stress/session.ts";
 import { readSettings } from "../../../lib/cli/stress/settings.ts";
-import { readThresholds } from "../../../lib/cli/stress/thresholds.ts";
 import { availableSelectors } from "../../../lib/selectors/mod.ts";
 import type { StressResult } from "../../../lib/result/result.ts";
 import { spawnCli } from "../../support/cli.ts";
@@ -46,7 +46,7 @@ const flagsOf = (change: Partial<RunSettings>, flags: Partial<StressFlags>): Str
   settings: { ...settings, ...change },
   given: new Set(),
   threshold: [],
-  strict: false,
+  ...{ strict: false, json: false, output: [] },
   ...flags,
 });
 
@@ -89,18 +89,10 @@ describe("iomux stress --threshold", () => {
     );
   });
 
-  it("that can't be read is a wrong use", () => {
-    expect(() => readThresholds(["p98,5<5ms"], settings)).toThrow(UsageError);
-    expect(() => readThresholds(["p98,5<5ms"], settings)).toThrow(/"p98,5<5ms": .*use one of/);
-    expect(readThresholds(["p99_corrected<5ms"], { ...settings, rate: 5 }).length).toBe(1);
-    const stages = [{ durationMs: 1, rate: { from: 1, to: 1 } }];
-    expect(readThresholds(["lag_p99<5ms"], { ...settings, stages }).length).toBe(1);
-  });
-
   it("comes after wrong bytes and unreachable targets, and before what was lost on the way", () => {
     const failed = [{ expression: "p99<1us", value: 9, ok: false }];
     const code = (change: Partial<StressResult>, thresholds = failed) =>
-      exitCode({ ...sample, ...change, thresholds }, true);
+      exitCode([{ ...sample, ...change, thresholds }], true);
     const messages = { ...sample.messages, mismatched: 1, timed_out: 1, lost: 1 };
     expect(code({ messages })).toBe(6);
     expect(code({ messages: { ...messages, mismatched: 0 } })).toBe(7);
@@ -116,9 +108,9 @@ describe("iomux stress --threshold", () => {
   it("of several runs: the gravest counts", () => {
     const lossy = { ...sample, messages: { ...sample.messages, lost: 1 } };
     const wrong = { ...sample, messages: { ...sample.messages, mismatched: 1 } };
-    expect(gravest([sample, lossy, wrong], false)).toBe(6);
-    expect(gravest([sample, lossy], false)).toBe(5);
-    expect(gravest([sample, sample], false)).toBe(0);
+    expect(exitCode([sample, lossy, wrong], false)).toBe(6);
+    expect(exitCode([sample, lossy], false)).toBe(5);
+    expect(exitCode([sample, sample], false)).toBe(0);
   });
 });
 
@@ -253,13 +245,13 @@ describe("iomux stress --baseline", () => {
   it("ends with 7 after a regression", async () => {
     using folder = new TempDir();
     const file = folder.file("base.json");
-    expect((await stress(...few, "--json", file)).code).toBe(0);
+    expect((await stress(...few, "-o", file)).code).toBe(0);
     const result = JSON.parse(readFileSync(file, "utf8"));
     result.rate.messages_per_s *= 1000;
     result.latency_us.p50 *= 1000;
     writeFileSync(file, JSON.stringify(result));
     const json = folder.file("now.json");
-    const { code, stdout, stderr } = await stress(...few, "--baseline", file, "--json", json);
+    const { code, stdout, stderr } = await stress(...few, "--baseline", file, "-o", json);
     expect([code, stderr]).toEqual([7, ""]);
     expect(stdout).toMatch(/^baseline +WORSE +messages\/s: [\d,]+ then, [\d,]+ now, ratio 0/m);
     expect(stdout).toMatch(/^baseline +better +p50: /m);
@@ -273,8 +265,10 @@ describe("iomux stress --baseline", () => {
     using folder = new TempDir();
     const file = folder.file("base.json");
     const read = (change: Partial<RunSettings> = {}) =>
-      readBaseline(file, { ...settings, ...change });
-    expect(() => read()).toThrow(`Cannot read the baseline ${file}: ENOENT`);
+      readBaseline(file, configOf({ ...settings, ...change }));
+    expect(() => read()).toThrow(
+      `Cannot read the baseline ${file}: ENOENT (no such file or directory)`,
+    );
     const { pipeline: _, ...config } = sample.config;
     writeFileSync(file, JSON.stringify({ ...sample, config }));
     expect(read().result.latency_us).toEqual(sample.latency_us);
@@ -285,7 +279,7 @@ describe("iomux stress --baseline", () => {
     expect(() => read({ rate: 5 })).toThrow("another load: --rate was not set and is 5");
     const { timeline: _timeline, ...old } = sample;
     writeFileSync(file, JSON.stringify(old));
-    expect(() => read()).toThrow(/base\.json: .*no timeline; write it with --json FILE/);
+    expect(() => read()).toThrow(/base\.json: .*no timeline; write it with -o FILE\.json/);
     for (
       const text of ["not JSON", "", "[]", '{"compare": {}}', JSON.stringify(old).slice(0, 99)]
     ) {

@@ -127,10 +127,10 @@ describe("the report of iomux stress", () => {
     expect(result.target).toBe(server.name);
   });
 
-  it("goes to a file with --json FILE, and the text to stdout", async () => {
+  it("goes to a file with -o FILE.json, and the text to stdout", async () => {
     using folder = new TempDir();
     const file = folder.file("result.json");
-    const text = await run([...few, "--json", file]);
+    const text = await run([...few, "-o", file]);
     expect(text).toMatch(/^verified +300 of 300/m);
     const result = JSON.parse(readFileSync(file, "utf8"));
     hasShape(result, SCHEMA, "result");
@@ -139,7 +139,7 @@ describe("the report of iomux stress", () => {
 
   it("is not lost to a file that can't be written: that fails at once", async () => {
     const start = performance.now();
-    await using cli = spawnCli(["stress", "-d", "20s", "--json", "/nonexistent/result.json"]);
+    await using cli = spawnCli(["stress", "-d", "20s", "-o", "/nonexistent/result.json"]);
     expect((await cli.exit).code).toBe(1);
     expect(cli.stderr()).toMatch(/^iomux: .*\/nonexistent\/result\.json.*\n$/);
     expect(cli.stdout()).toBe("");
@@ -196,7 +196,7 @@ describe("the target of iomux stress", () => {
     expect(await run([`localhost${port}`, ...few])).toMatch(/^verified +300 of 300/m);
   });
 
-  it("may follow --json, which does not take it for a file", async () => {
+  it("may follow --json, which takes no value", async () => {
     await using server = await startServe();
     expect(JSON.parse(await run([...few, "--json", server.name])).target).toBe(server.name);
     expect(existsSync(server.name)).toBe(false);

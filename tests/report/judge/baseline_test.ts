@@ -9,7 +9,7 @@ import {
 import { baselineRows, baselineTable } from "../../../lib/report/text/baseline.ts";
 import { randomOf } from "../../../lib/report/judge/interval.ts";
 import type { StressResult } from "../../../lib/result/result.ts";
-import { FORMAT } from "../../../lib/cli/stress/reports.ts";
+import { FORMAT } from "../../../lib/cli/results/publish.ts";
 import { sampleResult } from "../../support/sample_results.ts";
 
 const sample = sampleResult({ seconds: 1 });

@@ -10,7 +10,7 @@ import {
   formatRatio,
 } from "../../../lib/report/text/compare.ts";
 import type { StressResult } from "../../../lib/result/result.ts";
-import { FORMAT } from "../../../lib/cli/stress/reports.ts";
+import { FORMAT } from "../../../lib/cli/results/publish.ts";
 import { sampleResult } from "../../support/sample_results.ts";
 
 const sample = sampleResult({ seconds: 1 });

@@ -11,7 +11,7 @@ import {
 import { probesTable, searchRows } from "../../../lib/report/text/find_rate.ts";
 import type { StressResult } from "../../../lib/result/result.ts";
 import { parseThreshold } from "../../../lib/report/judge/threshold.ts";
-import { FORMAT } from "../../../lib/cli/stress/reports.ts";
+import { FORMAT } from "../../../lib/cli/results/publish.ts";
 import { sampleResult } from "../../support/sample_results.ts";
 
 const sample = sampleResult({ seconds: 1, open: true });

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "bun:test";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { publishOutcome } from "../../../lib/cli/stress/reports.ts";
+import { publish } from "../../../lib/cli/results/publish.ts";
 import { spawnCli } from "../../support/cli.ts";
 import { TempDir } from "../../support/files.ts";
 import { answering } from "../../support/misbehaving.ts";
@@ -13,7 +13,7 @@ const OPTIONS = ["json", "html", "csv", "hgrm"];
 
 /** The options for all files, and what is in the folder afterwards. */
 function filesIn(folder: TempDir) {
-  const args = OPTIONS.flatMap((name) => [`--${name}`, folder.file(`run.${name}`)]);
+  const args = OPTIONS.flatMap((name) => ["-o", folder.file(`run.${name}`)]);
   const read = (name: string) => readFileSync(folder.file(name), "utf8");
   return { args, read };
 }
@@ -89,10 +89,10 @@ describe("the files of several runs", () => {
       result: sampleResult({ seed: i, seconds: 2, open: i === 1 }),
     }));
     const { read } = filesIn(folder);
-    await publishOutcome({ title: "two", results, json: { a: 1 }, text: null }, {
-      ...{ json: folder.file("run.json"), csv: folder.file("run.csv") },
-      ...{ hgrm: folder.file("run.hgrm"), html: folder.file("run.html") },
-    });
+    const output = (["json", "csv", "hgrm", "html"] as const)
+      .map((format) => ({ path: folder.file(`run.${format}`), format }));
+    const outcome = { title: "two", results, json: { a: 1 }, text: null };
+    expect(await publish(outcome, { json: false, output }, 0)).toBe(0);
     expect(JSON.parse(read("run.json"))).toEqual({ a: 1 });
     expect(read("run.csv").trimEnd().split("\r\n").map((line) => line.split(",")[0])).toEqual([
       ...["run", "poll", "poll", "an odd/name", "an odd/name"],
@@ -107,37 +107,41 @@ describe("the files of several runs", () => {
   it("are written as far as they can be, when one can't any more", async () => {
     using folder = new TempDir();
     const results = [{ name: "x", result: sampleResult({ seconds: 1 }) }];
-    const published = publishOutcome({ title: "x", results, json: {}, text: null }, {
-      ...{ json: folder.file("nowhere/run.json"), csv: folder.file("run.csv") },
-    });
-    const error = await published.then(() => null, (error: Error) => error);
-    expect(error!.message).toMatch(/^Cannot write the result to .*nowhere\/run\.json: ENOENT$/);
+    const output = [
+      { path: folder.file("nowhere/run.json"), format: "json" },
+      { path: folder.file("run.csv"), format: "csv" },
+    ] as const;
+    const outcome = { title: "x", results, json: {}, text: null };
+    expect(await publish(outcome, { json: false, output }, 0)).toBe(1);
+    expect(await publish(outcome, { json: false, output }, 7)).toBe(7);
     expect(rowsOf(readFileSync(folder.file("run.csv"), "utf8")).length).toBe(1);
   });
 });
 
 describe("a file of iomux stress that can't be written", () => {
-  for (const option of OPTIONS) {
-    it(`ends it before it begins: --${option}`, async () => {
+  for (const format of OPTIONS) {
+    it(`ends it before it begins: -o FILE.${format}`, async () => {
       using folder = new TempDir();
-      const there = folder.file("there");
+      const there = folder.file("there.csv");
       writeFileSync(there, "as it was");
-      const [one, two] = OPTIONS.filter((name) => name !== option);
-      const bad = join(folder.path, "nowhere", "file");
-      const good = [`--${one}`, folder.file("new"), `--${two}`, there];
-      await using cli = spawnCli(["stress", "-d", "30s", ...good, `--${option}`, bad]);
+      const bad = join(folder.path, "nowhere", `file.${format}`);
+      const good = ["-o", folder.file("new.hgrm"), "-o", there];
+      await using cli = spawnCli(["stress", "-d", "30s", ...good, "-o", bad]);
       expect((await cli.exit).code).toBe(1);
       expect(cli.stdout()).toBe("");
-      expect(cli.stderr()).toBe(`iomux: Cannot write the result to ${bad}: ENOENT\n`);
+      expect(cli.stderr()).toBe(
+        `iomux: Cannot write the result to ${bad}: ENOENT (no such file or directory)\n`,
+      );
       // Trying has left nothing behind, and has changed nothing.
-      expect(readdirSync(folder.path)).toEqual(["there"]);
+      expect(readdirSync(folder.path)).toEqual(["there.csv"]);
       expect(readFileSync(there, "utf8")).toBe("as it was");
     });
   }
 
   const wrong: [args: string[], says: RegExp][] = [
-    [["--csv", "x.y", "--html", "./x.y"], /^iomux: options '--html' and '--csv' would both write/],
-    [["--hgrm", "-"], /^iomux: option '--hgrm' takes the name of a file; only --json prints/],
+    [["-o", "x.csv", "-o", "./x.csv"], /^iomux: option '-o' is given twice for \.\/x\.csv\n$/],
+    [["-o", "-"], /"-" does not say what to write: names end in \.json \.html \.csv \.hgrm/],
+    [["-o", "result.txt"], /"result\.txt" does not say what to write/],
   ];
   for (const [args, says] of wrong) {
     it(`is a wrong use: ${args.join(" ")}`, async () => {

@@ -1,4 +1,4 @@
-// `--merge` and `--start-at` on the command line: runs that begin together and become one result.
+// `iomux report` and `--start-at` on the command line: runs that start together and become one result.
 import { beforeAll, describe, expect, it } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import type { StressResult } from "../../../lib/result/result.ts";
@@ -14,9 +14,9 @@ const SLACK_MS = 50;
 const dir = new TempDir();
 process.on("exit", () => dir[Symbol.dispose]());
 
-/** Runs `iomux stress ARGS` to its end. */
+/** Runs `iomux ARGS` to its end. */
 async function run(...args: string[]) {
-  await using cli = spawnCli(["stress", ...args]);
+  await using cli = spawnCli(args);
   const { code } = await cli.exit;
   return { code, stdout: cli.stdout(), stderr: cli.stderr() };
 }
@@ -35,10 +35,10 @@ describe("stress --start-at", () => {
     began = new Date(at * 1000).toISOString();
     const one = (name: string, count: string) =>
       run(
-        ...[serve.name, "-c", count, "-n", "50", "-r", "200"],
+        ...["stress", serve.name, "-c", count, "-n", "50", "-r", "200"],
         "--start-at",
         String(at),
-        "--json",
+        "-o",
         dir.file(name),
       );
     const runs = Promise.all([one("a.json", "2"), one("b.json", "3")]);
@@ -65,14 +65,8 @@ describe("stress --start-at", () => {
 
   it("makes runs that merge into one", async () => {
     const files = [dir.file("a.json"), dir.file("b.json")];
-    const outputs = ["--json", dir.file("sum.json"), "--csv", dir.file("sum.csv")];
-    const { code, stdout } = await run(
-      "--merge",
-      ...files,
-      ...outputs,
-      "--hgrm",
-      dir.file("sum.hgrm"),
-    );
+    const outputs = ["sum.json", "sum.csv", "sum.hgrm"].flatMap((name) => ["-o", dir.file(name)]);
+    const { code, stdout } = await run("report", ...files, ...outputs);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^load +5 connections, .*open loop at 400 messages\/s/m);
     expect(stdout).toMatch(/^verified +100 of 100 messages/m);
@@ -81,7 +75,7 @@ describe("stress --start-at", () => {
     expect(sum.partial).toBe(false);
     expect(readFileSync(dir.file("sum.csv"), "utf8")).toMatch(/^t,seconds,sent,/);
     expect(readFileSync(dir.file("sum.hgrm"), "utf8")).toContain("#[Mean");
-    const again = await run("--merge", dir.file("sum.json"), "--threshold", "max<1us", "--json");
+    const again = await run("report", dir.file("sum.json"), "--threshold", "max<1us", "--json");
     expect(again.code).toBe(7);
     expect(JSON.parse(again.stdout)).toMatchObject({ messages: sum.messages, verdict: "fail" });
   });
@@ -104,10 +98,9 @@ describe("stress --start-at", () => {
         [["--start-at", "2020-01-01T00:00:00Z"], /is in the past: it was [\d.]+ s ago\n$/],
         [["--start-at", "soon"], /"soon" is not a time: /],
         [["--start-at", "+1s", "--compare", "poll,epoll"], /--start-at.*for one run/],
-        [["--start-at", "+1s", "--merge", "x.json"], /makes no run: no '--start-at'/],
       ] as const
     ) {
-      const { code, stdout, stderr } = await run(...args);
+      const { code, stdout, stderr } = await run("stress", ...args);
       expect(`${code} ${stdout}`).toBe("2 ");
       expect(stderr).toMatch(why);
       expect(stderr.split("\n").length).toBe(2);
@@ -115,14 +108,14 @@ describe("stress --start-at", () => {
   });
 });
 
-describe("stress --merge", () => {
+describe("iomux report", () => {
   const one = write("one.json", sampleResult({ seconds: 1 }));
 
   it("names what is missing, and says that the sum is partial: exit 1", async () => {
     writeFileSync(dir.file("cut.json"), readFileSync(one, "utf8").slice(0, 900));
     const missing = dir.file("missing.json");
     const { code, stdout, stderr } = await run(
-      "--merge",
+      "report",
       one,
       dir.file("cut.json"),
       missing,
@@ -131,7 +124,7 @@ describe("stress --merge", () => {
     expect(code).toBe(1);
     expect(stderr).toBe(
       `iomux: ${dir.file("cut.json")} is missing in the sum: it is cut off, or no JSON\n` +
-        `iomux: ${missing} is missing in the sum: ENOENT\n`,
+        `iomux: ${missing} is missing in the sum: ENOENT (no such file or directory)\n`,
     );
     const { partial, verdict } = JSON.parse(stdout);
     expect(partial).toBe(true);
@@ -139,20 +132,20 @@ describe("stress --merge", () => {
   });
 
   it("fails when nothing can be read: exit 1, without a report", async () => {
-    const { code, stdout, stderr } = await run("--merge", dir.file("none.json"));
+    const { code, stdout, stderr } = await run("report", dir.file("none.json"));
     expect(`${code} ${stdout}`).toBe("1 ");
-    expect(stderr).toMatch(/Cannot merge: none of the files has a result\n$/);
+    expect(stderr).toMatch(/Cannot report: none of the files has a result\n$/);
   });
 
   it("refuses an open and a closed loop, and thresholds that they don't have: exit 2", async () => {
     const open = write("open.json", sampleResult({ seconds: 1, open: true }));
-    const mixed = await run("--merge", one, open);
+    const mixed = await run("report", one, open);
     expect(mixed).toEqual({
       code: 2,
       stdout: "",
       stderr: "iomux: Cannot merge results whose loops are closed and open (--rate)\n",
     });
-    const corrected = await run("--merge", one, "--threshold", "p99_corrected<1s");
+    const corrected = await run("report", one, "--threshold", "p99_corrected<1s");
     expect(corrected.code).toBe(2);
     expect(corrected.stderr).toMatch(/needs a schedule/);
   });
@@ -161,7 +154,7 @@ describe("stress --merge", () => {
     const later = sampleResult({ seconds: 1 });
     const started_at = new Date(Date.parse(later.started_at) + 60_000).toISOString();
     const { code, stderr } = await run(
-      "--merge",
+      "report",
       one,
       write("later.json", { ...later, started_at }),
     );
@@ -175,7 +168,7 @@ describe("stress --merge", () => {
     const sample = sampleResult({ seconds: 1 });
     const messages = { ...sample.messages, mismatched: 1 };
     const bad = write("bad.json", { ...sample, messages, verdict: "fail" });
-    const { code, stdout } = await run("--merge", one, bad);
+    const { code, stdout } = await run("report", one, bad);
     expect(code).toBe(6);
     expect(stdout).toMatch(/^verdict +fail$/m);
   });

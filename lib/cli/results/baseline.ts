@@ -1,0 +1,66 @@
+/** `--baseline FILE`: a result against that of an earlier run. */
+import { readFileSync } from "node:fs";
+import {
+  compareWithBaseline,
+  differences,
+  loadOf,
+  withBaseline,
+} from "../../report/judge/baseline.ts";
+import { baselineTable } from "../../report/text/baseline.ts";
+import { parseResult } from "../../result/read.ts";
+import type { StressResult } from "../../result/result.ts";
+import { UsageError } from "../exit.ts";
+import { reasonOf } from "./files.ts";
+import { FORMAT, type Outcome, outcomeOf } from "./publish.ts";
+
+/** An earlier result, and the file that it is from. */
+export interface Baseline {
+  readonly file: string;
+  readonly result: StressResult;
+}
+
+/**
+ * Reads a baseline, and refuses one of another load than `config` asks for.
+ *
+ * @throws UsageError before anything starts
+ */
+export function readBaseline(file: string, config: Readonly<Record<string, unknown>>): Baseline {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    throw new UsageError(`Cannot read the baseline ${file}: ${reasonOf(error)}`);
+  }
+  let result: StressResult;
+  try {
+    result = parseResult(text);
+  } catch (error) {
+    throw new UsageError(
+      `Cannot use the baseline ${file}: ${(error as Error).message}; write it with -o FILE.json`,
+    );
+  }
+  const [different] = differences(loadOf(result.config), loadOf(config));
+  if (different !== undefined) {
+    throw new UsageError(`the baseline ${file} is of another load: ${different}`);
+  }
+  return { file, result };
+}
+
+/** The result with what has changed since the baseline. */
+export const againstBaseline = (
+  result: StressResult,
+  { file, result: before }: Baseline,
+): StressResult => withBaseline(result, compareWithBaseline(result, before, file));
+
+/** As `outcomeOf`; the page has both. */
+export const outcomeBeside = (
+  result: StressResult,
+  { file, result: before }: Baseline,
+  unreachable = false,
+): Outcome => ({
+  ...outcomeOf(result, unreachable),
+  title: `iomux stress --baseline ${file}`,
+  beside: [{ name: "now", result }, { name: "baseline", result: before }],
+  tables: [baselineTable(result.baseline!, FORMAT)],
+  verdict: result.verdict,
+});
