@@ -1,5 +1,5 @@
 /** `--json` and `-o FILE`: where a result goes, and as what. */
-import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { InvalidArgumentError, type Option } from "@commander-js/extra-typings";
 import { option } from "../options/options.ts";
 
 /** What a file's ending makes of a result. */

@@ -1,6 +1,5 @@
 /** What `iomux stress` does once its options are known: the run, the report, the exit code. */
 import type { Spawn } from "../../serve/server.ts";
-import type { StressResult } from "../../result/result.ts";
 import type { SpawnLoad } from "../../stress/run/run.ts";
 import { judged } from "../../report/judge/judge.ts";
 import type { Watched } from "../../stress/run/watch.ts";
@@ -93,10 +92,10 @@ const kindOf = (settings: RunSettings) => ({
 });
 
 /** Settings as a result has them. */
-export const configOf = ({ ramp: rampMs, tick: tickMs, expect, ...same }: RunSettings) => ({
-  ...same,
-  ...{ rampMs, tickMs, expect: showExpectation(expect) },
-});
+export function configOf(settings: RunSettings): Record<string, unknown> {
+  const { ramp: rampMs, tick: tickMs, expect, ...same } = settings;
+  return { ...same, rampMs, tickMs, expect: showExpectation(expect) };
+}
 
 /** What can be known to be wrong before anything starts. @throws UsageError */
 export async function checkSettings(settings: RunSettings): Promise<void> {
