@@ -1,0 +1,43 @@
+# The handoff of chapter 10, with Python's selectors and threads: python3 handoff_server.py [PORT]
+import concurrent.futures
+import queue
+import selectors
+import socket
+import sys
+
+selector = selectors.DefaultSelector()
+returned = queue.SimpleQueue()  # connections that come back from the workers
+waker, wake = socket.socketpair()  # ends the wait when one does
+pool = concurrent.futures.ThreadPoolExecutor(max_workers=4)
+
+
+def greet(client):  # blocking code, in a worker
+    client.setblocking(True)  # (2)
+    with client.makefile("rw", newline="\n", buffering=1) as lines:
+        name = lines.readline()  # (3)
+        if name:
+            lines.write(f"hello {name}")
+    client.setblocking(False)  # (4)
+    returned.put(client if name else None)
+    wake.send(b"!")
+
+
+port = int(sys.argv[1]) if len(sys.argv) > 1 else 9323
+server = socket.create_server(("127.0.0.1", port))
+server.setblocking(False)
+selector.register(server, selectors.EVENT_READ)
+selector.register(waker, selectors.EVENT_READ)
+while True:
+    for key, events in selector.select():
+        if key.fileobj is server:
+            client, _ = server.accept()
+            selector.register(client, selectors.EVENT_READ)
+        elif key.fileobj is waker:
+            waker.recv(4096)
+            while not returned.empty():
+                client = returned.get()
+                if client is not None:
+                    selector.register(client, selectors.EVENT_READ)  # (5)
+        else:
+            selector.unregister(key.fileobj)  # (1)
+            pool.submit(greet, key.fileobj)

@@ -1,0 +1,96 @@
+// The shell blocks of a document, run in a shell where `iomux` is this checkout's.
+import { spawn } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Socket } from "../../lib/net/mod.ts";
+import { cliCommand, root } from "./cli.ts";
+
+/** No block runs longer than this, whatever happens to it. */
+const LIFETIME_MS = 40_000;
+
+/** Ends the server that a block has left in the background, as its reader would. */
+const END =
+  'exec 2>/dev/null; if [ -n "$!" ]; then kill "$!" || :; wait "$!" || :; fi';
+
+/** What became of a block. */
+export interface Outcome {
+  code: number | null;
+  /** stdout and stderr together. */
+  output: string;
+}
+
+/** A block with the language of its fence, "" where there is none. */
+export interface Block {
+  lang: string;
+  text: string;
+}
+
+/** All fenced blocks of a document, in their order. */
+export const fencedBlocks = (document: string): Block[] =>
+  [...document.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)]
+    .map(([, lang, text]) => ({ lang: lang!, text: text! }));
+
+const quote = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
+
+/** A port that nobody listens on, below those that the system gives to clients. */
+function freePort(): string {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    try {
+      Socket.listen({ host: "0.0.0.0", port }).close();
+      return String(port);
+    } catch {
+      // Somebody does.
+    }
+  }
+}
+
+/** The ports that a block names, each with one that is free on this machine. */
+function portsOf(script: string): Map<string, string> {
+  const named = [...script.matchAll(/(?:--port |-p |:|\.(?:ts|py) )(\d{4,5})\b/g)];
+  return new Map(named.map(([, port]) => [port!, freePort()]));
+}
+
+const swapped = (text: string, ports: ReadonlyMap<string, string>) =>
+  text.replace(/\b\d{4,5}\b/g, (number) => ports.get(number) ?? number);
+
+/** Runs a block with ports that are free, and gives its output with the ports that it names. */
+export async function runBlock(
+  script: string,
+  env: Record<string, string> = {},
+): Promise<Outcome> {
+  const ports = portsOf(script);
+  const { code, output } = await runScript(swapped(script, ports), env);
+  return {
+    code,
+    output: swapped(output, new Map([...ports].map(([named, used]) => [used, named]))),
+  };
+}
+
+function runScript(script: string, env: Record<string, string>): Promise<Outcome> {
+  const dir = mkdtempSync(join(tmpdir(), "iomux-docs-"));
+  const [command, args] = cliCommand([]);
+  writeFileSync(
+    join(dir, "iomux"),
+    `#!/bin/sh\nexec ${[command, ...args].map(quote).join(" ")} "$@"\n`,
+  );
+  chmodSync(join(dir, "iomux"), 0o755);
+  return new Promise((resolve) => {
+    // A process group of its own, so that the servers in the background can be ended with it.
+    const shell = spawn("sh", ["-e", "-c", `${script}\n${END}`], {
+      cwd: root,
+      detached: true,
+      env: { ...process.env, PATH: `${dir}:${process.env.PATH}`, ...env },
+    });
+    let output = "";
+    shell.stdout.on("data", (chunk) => output += chunk);
+    shell.stderr.on("data", (chunk) => output += chunk);
+    const guard = setTimeout(() => process.kill(-shell.pid!, "SIGKILL"), LIFETIME_MS);
+    shell.on("close", (code) => {
+      clearTimeout(guard);
+      rmSync(dir, { recursive: true });
+      resolve({ code, output });
+    });
+  });
+}
