@@ -1,11 +1,11 @@
 // The tutorial: its programs, the outputs that it shows, and its two languages against each other.
-import { describe, expect, it } from "bun:test";
+import { beforeAll, describe, expect, it } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./support/cli.ts";
 import { executable } from "./support/runtime.ts";
-import { type Block, fencedBlocks, runBlock } from "./support/shell_blocks.ts";
+import { type Block, fencedBlocks, type Outcome, runBlock } from "./support/shell_blocks.ts";
 
 const tutorial = join(root, "docs", "tutorial");
 const chapters = readdirSync(join(tutorial, "en")).filter((name) => name.endsWith(".md")).sort();
@@ -30,31 +30,24 @@ function shown(document: string): Shown[] {
   });
 }
 
-/** Lines as they must come; those of several processes may change places. */
-function lines(output: string, script: string): string[] {
-  const all = output.trimEnd().split("\n");
-  return script.includes("&\n") ? all.sort() : all;
-}
-
-/** "…" stands for anything within a line. */
+/**
+ * "…" stands for anything within a line. Lines of several processes may change places, and how often a
+ * loop turns depends on the machine: then each line must be one that is shown, and each shown must come.
+ */
 function expectOutput(output: string, wanted: string, script: string): void {
-  const pattern = (line: string) =>
-    new RegExp(`^${line.split("…").map((part) => RegExp.escape(part)).join(".+")}$`);
-  const patterns = wanted.trimEnd().split("\n").map(pattern);
-  const unmatched = lines(output, script).filter((line) => {
-    const at = script.includes("&\n")
-      ? patterns.findIndex((each) => each.test(line))
-      : patterns[0]?.test(line)
-      ? 0
-      : -1;
-    if (at >= 0) patterns.splice(at, 1);
-    return at < 0;
-  });
-  expect({ unmatched, missing: patterns.map(String), output }).toEqual({
-    unmatched: [],
-    missing: [],
-    output,
-  });
+  const linesOf = (text: string) => text.trimEnd().split("\n");
+  const patterns = linesOf(wanted).map((line) =>
+    new RegExp(`^${line.split("…").map((part) => RegExp.escape(part)).join(".+")}$`)
+  );
+  const lines = linesOf(output);
+  const inOrder = !script.includes("&\n");
+  const isShown = (line: string, i: number) =>
+    inOrder ? !!patterns[i]?.test(line) : patterns.some((pattern) => pattern.test(line));
+  const comes = (pattern: RegExp, i: number) =>
+    inOrder ? pattern.test(lines[i] ?? "") : lines.some((line) => pattern.test(line));
+  const unexpected = lines.filter((line, i) => !isShown(line, i));
+  const missing = patterns.filter((pattern, i) => !comes(pattern, i)).map(String);
+  expect({ unexpected, missing, output }).toEqual({ unexpected: [], missing: [], output });
 }
 
 const flags = process.versions.bun
@@ -114,18 +107,29 @@ describe("docs/tutorial", () => {
   });
 
   // The commands are the same on every runtime, and name bun: its suite runs them.
-  const scripts = process.versions.bun
-    ? chapters.flatMap((chapter) => shown(read("en", chapter)).map((block) => ({ chapter, block })))
+  const commands = process.versions.bun
+    ? chapters.flatMap((chapter) =>
+      shown(read("en", chapter)).map((block) => ({ chapter, ...block }))
+    )
     : [];
-  if (scripts.length === 0) {
-    console.log("not run: the tutorial's commands: the suite of Bun runs them");
-  }
-  for (const { chapter, block } of scripts) {
-    it(`${chapter} shows a command that works: ${block.script.trim().replaceAll("\n", "; ")}`, async () => {
-      const { code, output } = await runBlock(block.script);
+  if (commands.length === 0) console.log("not run: the tutorial's commands: Bun's suite runs them");
+  const outcomes = commands.map(() => Promise.withResolvers<Outcome>());
+  // Three at a time: most of their time is waiting.
+  beforeAll(() => {
+    let next = 0;
+    const lane = async () => {
+      for (let i = next++; i < commands.length; i = next++) {
+        outcomes[i]!.resolve(await runBlock(commands[i]!.script));
+      }
+    };
+    for (let lanes = 0; lanes < 3; lanes++) void lane();
+  });
+  for (const [i, { chapter, script, output: wanted }] of commands.entries()) {
+    it(`${chapter} shows a command that works: ${script.trim().replaceAll("\n", "; ")}`, async () => {
+      const { code, output } = await outcomes[i]!.promise;
       expect(`${code} ${output}`).toMatch(/^0 /);
-      if (block.output !== undefined) expectOutput(output, block.output, block.script);
-      if (block.script.includes("stress")) expect(output).toMatch(/verdict +(pass|invalid)/);
+      if (wanted !== undefined) expectOutput(output, wanted, script);
+      if (script.includes("stress")) expect(output).toMatch(/verdict +(pass|invalid)/);
     });
   }
 });

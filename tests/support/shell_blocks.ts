@@ -9,9 +9,11 @@ import { cliCommand, root } from "./cli.ts";
 /** No block runs longer than this, whatever happens to it. */
 const LIFETIME_MS = 40_000;
 
-/** Ends the server that a block has left in the background, as its reader would. */
-const END =
-  'exec 2>/dev/null; if [ -n "$!" ]; then kill "$!" || :; wait "$!" || :; fi';
+/** What the shell prints when the block is done: what comes after that, nobody is shown. */
+const DONE = "-- done --";
+
+/** Ends what a block has left in the background, as its reader would: its whole process group. */
+const END = `echo "${DONE}"; exec >/dev/null 2>&1; trap "" TERM; kill -TERM 0; wait || :`;
 
 /** What became of a block. */
 export interface Outcome {
@@ -90,7 +92,7 @@ function runScript(script: string, env: Record<string, string>): Promise<Outcome
     shell.on("close", (code) => {
       clearTimeout(guard);
       rmSync(dir, { recursive: true });
-      resolve({ code, output });
+      resolve({ code, output: output.split(`${DONE}\n`)[0]! });
     });
   });
 }
