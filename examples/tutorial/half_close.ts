@@ -1,6 +1,6 @@
 // Chapter 8: the end of a client's requests is not the end of its connection.
 // Run: bun examples/tutorial/half_close.ts
-import { Socket, socketPair, WOULD_BLOCK } from "../../lib/mod.ts";
+import { type Socket, socketPair, WOULD_BLOCK } from "../../lib/mod.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
