@@ -1,6 +1,12 @@
 // Chapter 7: a client that sends and never reads. Without a bound its answers fill our memory.
 // Run: bun examples/tutorial/back_pressure.ts
-import { DefaultSelector, EVENT_READ, EVENT_WRITE, type Socket, socketPair } from "../../lib/mod.ts";
+import {
+  DefaultSelector,
+  EVENT_READ,
+  EVENT_WRITE,
+  type Socket,
+  socketPair,
+} from "../../lib/mod.ts";
 
 const HIGH = 1 << 20; // reading stops here …
 const LOW = HIGH / 2; // … and goes on here
