@@ -1,0 +1,72 @@
+// Runs the tests: test.ts [--on bun,deno,node] [PATTERN...]
+// Without a pattern all of them, each file on its runtimes; with patterns the files whose path contains
+// any of them, on Bun or on what --on names.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { endAllOnSignals, type Outcome, runJobs } from "./testing/job.ts";
+import { type Job, matching, RUNTIMES, timesFile, wholeSuite } from "./testing/plan.ts";
+import { conclude, progress } from "./testing/report.ts";
+
+/** Whose tests/ they are: another folder's only in the test of this program. */
+const root = process.env.IOMUX_TEST_ROOT ?? fileURLToPath(new URL("..", import.meta.url));
+
+function fail(message: string): never {
+  console.error(`test: ${message}`);
+  process.exit(2);
+}
+
+const patterns = process.argv.slice(2);
+let on: string[] | undefined;
+const at = patterns.indexOf("--on");
+if (at >= 0) {
+  on = (patterns.splice(at, 2)[1] ?? "").split(",");
+  const unknown = on.find((runtime) => !RUNTIMES.includes(runtime));
+  if (unknown !== undefined) fail(`no runtime "${unknown}" (one of: ${RUNTIMES.join(", ")})`);
+}
+const wrong = patterns.find((pattern) => pattern.startsWith("-"));
+if (wrong) fail(`unknown option ${wrong} (usage: [--on bun,deno,node] [PATTERN...])`);
+
+const jobs = patterns.length > 0
+  ? matching(root, patterns, on)
+  : wholeSuite(root).filter(({ runtime }) => on?.includes(runtime) ?? true);
+const unmatched = patterns.find((pattern) => matching(root, [pattern]).length === 0);
+if (unmatched !== undefined) fail(`no test file's path contains "${unmatched}"`);
+
+// What takes longest starts first, so that no long file runs alone at the end.
+const times = readTimes();
+const nameOf = ({ runtime, file }: Job) => `${runtime} ${file}`;
+const expected = (job: Job) => times[nameOf(job)] ?? 5;
+jobs.sort((a, b) => expected(b) - expected(a));
+
+endAllOnSignals();
+
+// Tests wait more than they compute, so that more of them than processors are under way.
+const inFlight = Math.min(8, availableParallelism() + 2);
+const bounds = jobs.length > 1 ? `, ${Math.min(inFlight, jobs.length)} at a time` : "";
+console.log(`${jobs.length} test file${jobs.length > 1 ? "s" : ""}${bounds}`);
+const display = progress(jobs.length);
+const { outcomes } = await runJobs(jobs, { root, inFlight, display });
+display.close();
+process.exitCode = conclude(outcomes);
+keepTimes(outcomes);
+
+function readTimes(): Record<string, number> {
+  try {
+    return JSON.parse(readFileSync(timesFile(root), "utf8"));
+  } catch {
+    return {};
+  }
+}
+
+function keepTimes(ended: Outcome[]): void {
+  for (const outcome of ended) times[nameOf(outcome)] = Number(outcome.seconds.toFixed(1));
+  try {
+    mkdirSync(dirname(timesFile(root)), { recursive: true });
+    writeFileSync(timesFile(root), JSON.stringify(times));
+  } catch {
+    // A checkout that can't be written to is tested all the same.
+  }
+}

@@ -1,0 +1,37 @@
+// One short run of each command on the runtime that runs the test. What the commands do in detail is
+// tested once, on Bun; here is seen that each of them starts, works and ends on all of the runtimes.
+import { describe, expect, it } from "bun:test";
+import { spawnCli, startServe } from "./support/cli.ts";
+
+/** Runs the command to its end and fails with what it said unless it exits 0. */
+async function stdoutOf(args: string[], stdin?: string): Promise<string> {
+  await using cli = spawnCli(args, { stdin });
+  const { code } = await cli.exit;
+  if (code === 0) return cli.stdout();
+  throw new Error(`iomux ${args.join(" ")}: exit ${code}\n${cli.stdout()}${cli.stderr()}`);
+}
+
+describe("each command", () => {
+  it("info: lists what this runtime can wait with", async () => {
+    const { selectors } = JSON.parse(await stdoutOf(["info", "--json"]));
+    expect(selectors.some(({ available }: { available: boolean }) => available)).toBe(true);
+  });
+
+  it("serve, client, stress: bytes there and back, and a drain on SIGTERM", async () => {
+    await using server = await startServe(["--service", "upper", "--workers", "2"]);
+    expect(await stdoutOf(["client", server.name], "hello\n")).toBe("HELLO\n");
+
+    const load = ["-c", "5", "-n", "200", "--expect", "upper", "--json"];
+    const { messages } = JSON.parse(await stdoutOf(["stress", server.name, ...load]));
+    expect(messages.verified).toBeGreaterThanOrEqual(200);
+    expect(messages).toMatchObject({ mismatched: 0, lost: 0 });
+
+    expect(await server.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  it("stress: alone, with threads for both ends", async () => {
+    const load = ["-c", "4", "-n", "200", "--workers", "2", "--server-workers", "2", "--json"];
+    const { messages } = JSON.parse(await stdoutOf(["stress", ...load]));
+    expect(messages.verified).toBeGreaterThanOrEqual(200);
+  });
+});
