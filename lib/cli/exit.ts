@@ -16,7 +16,7 @@ export const EXIT = {
   sigterm: 143,
 } as const;
 
-/** A wrong use that commander cannot see by itself, such as two options that exclude each other. */
+/** Wrong usage, such as two options that exclude each other. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }

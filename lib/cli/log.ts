@@ -7,7 +7,7 @@ import {
   type Logger,
 } from "@logtape/logtape";
 export type { Logger } from "@logtape/logtape";
-import type { Level } from "./options/options.ts";
+import type { Level } from "./options/values.ts";
 import { err } from "./output.ts";
 
 /** Configures logging for this process, and returns its logger. */

@@ -1,66 +1,57 @@
 /** The command line: which command, and what becomes of errors. */
-import { Command, CommanderError } from "@commander-js/extra-typings";
-import type { SpawnHandler } from "../serve/handoff/handler_pool.ts";
-import type { Spawn } from "../serve/server.ts";
-import type { SpawnProbe } from "../probe/plan.ts";
-import type { SpawnLoad } from "../stress/run/run.ts";
-import { clientCommand } from "./client/command.ts";
-import { EXIT, exitCodeOf } from "./exit.ts";
-import { infoCommand } from "./info/command.ts";
-import { err, out } from "./output.ts";
-import { PART_COMMAND } from "./self.ts";
-import { probeCommand } from "./probe/command.ts";
-import { reportCommand } from "./report/command.ts";
-import { serveCommand } from "./serve/command.ts";
-import { stressCommand } from "./stress/command.ts";
+import { didYouMean } from "../text/nearest.ts";
+import { COMMANDS, type SpawnThread } from "./commands.ts";
+import { EXIT, exitCodeOf, UsageError } from "./exit.ts";
+import { columnsOf, out, say } from "./output.ts";
+import { read } from "./options/read.ts";
 import { VERSION } from "./version.ts";
-
-/** Starts a thread of any role. */
-export type SpawnThread = Spawn & SpawnHandler & SpawnLoad & SpawnProbe;
-
-function buildProgram(spawn: SpawnThread, done: (code: number) => void): Command {
-  const program = new Command("iomux")
-    .description("I/O multiplexing: a TCP server, client and load generator on real readiness")
-    .version(VERSION, "-V, --version")
-    .showSuggestionAfterError()
-    .configureOutput({ writeOut: out, writeErr: () => {} })
-    .exitOverride();
-  for (
-    const command of [
-      serveCommand(spawn, done),
-      clientCommand(done),
-      stressCommand(spawn, done),
-      probeCommand(spawn, done),
-      reportCommand(done),
-      infoCommand(),
-    ]
-  ) {
-    program.addCommand(command.copyInheritedSettings(program));
-  }
-  return program as unknown as Command;
-}
 
 /** Runs the command line and returns the exit code. Never throws. */
 export async function main(args: readonly string[], spawn: SpawnThread): Promise<number> {
-  let code: number = EXIT.ok;
   try {
-    if (args.length === 0) {
-      throw new CommanderError(EXIT.usage, "iomux.missing", "error: missing command (see --help)");
-    }
-    if (args[0] === PART_COMMAND) {
-      return await (await import("./stress/part.ts")).runPart(spawn);
-    }
-    await buildProgram(spawn, (c) => code = c).parseAsync(args, { from: "user" });
-    return code;
+    return await run(args, spawn);
   } catch (error) {
-    if (error instanceof CommanderError) {
-      if (error.exitCode === 0) return EXIT.ok; // --help, --version
-      err(`iomux: ${oneLine(error.message.replace(/^error: /, ""))}\n`);
-      return EXIT.usage;
-    }
-    err(`iomux: ${oneLine((error as Error).message ?? String(error))}\n`);
+    say((error as Error).message ?? String(error));
     return exitCodeOf(error);
   }
 }
 
-const oneLine = (text: string) => text.trim().replace(/\s*\n\s*/g, " ");
+async function run([name, ...args]: readonly string[], spawn: SpawnThread): Promise<number> {
+  if (name === undefined) throw new UsageError("missing command (see iomux --help)");
+  if (name === "-V" || name === "--version") {
+    out(`${VERSION}\n`);
+    return EXIT.ok;
+  }
+  if (name === "-h" || name === "--help" || name === "help") return await help(args[0]);
+  if (name.startsWith("-")) throw unknown("option", name, ["--help", "--version"]);
+  const command = COMMANDS[name];
+  if (command === undefined) throw unknown("command", name, [...Object.keys(COMMANDS), "help"]);
+  const description = await command.describe();
+  if (asksForHelp(args)) return await help(name);
+  const values = read(description, args, process.env);
+  for (const warning of values.warnings) say(warning);
+  return await command.run(values, spawn);
+}
+
+/** Whether `--help` is among the arguments, in front of "--". */
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  return (end < 0 ? args : args.slice(0, end)).some((arg) => arg === "--help" || arg === "-h");
+}
+
+async function help(name: string | undefined): Promise<number> {
+  const page = await import("./help/page.ts");
+  const columns = columnsOf("stdout");
+  if (name === undefined) {
+    const all = await Promise.all(Object.values(COMMANDS).map((command) => command.describe()));
+    out(page.programPage(all, columns));
+    return EXIT.ok;
+  }
+  const command = COMMANDS[name];
+  if (command === undefined) throw unknown("command", name, Object.keys(COMMANDS));
+  out(page.commandPage(await command.describe(), columns));
+  return EXIT.ok;
+}
+
+const unknown = (what: string, name: string, names: readonly string[]): UsageError =>
+  new UsageError(`unknown ${what} '${name}'${didYouMean(name, names) || " (see iomux --help)"}`);

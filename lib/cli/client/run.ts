@@ -3,14 +3,31 @@ import { Client } from "../../client/client.ts";
 import { secure } from "../../client/secure.ts";
 import { connectTo } from "../../client/connect.ts";
 import { Socket } from "../../net/mod.ts";
-import type { Destination } from "./command.ts";
-import { EXIT } from "../exit.ts";
+import type { ClientRead } from "./command.ts";
+import { EXIT, UsageError } from "../exit.ts";
 import { onSignals } from "../signals.ts";
 import { checkClientTls } from "../options/tls_check.ts";
-import { type ClientTls, withAdvice } from "../options/tls.ts";
+import { chooseTarget, type Destination, parseTarget, targetPort } from "../options/target.ts";
+import { type ClientTls, clientTlsOf, withAdvice } from "../options/tls.ts";
 
 /** Connects and pumps until the session is over; returns the exit code. */
-export async function run(
+export async function run(read: ClientRead): Promise<number> {
+  const destination = destinationOf(read);
+  const tls = clientTlsOf(read, "host" in destination ? destination.host : undefined);
+  return await converse(destination, read.options.connectTimeout, tls);
+}
+
+function destinationOf(read: ClientRead): Destination {
+  const [first, port] = read.operands;
+  const { target, unix } = chooseTarget(first, read);
+  if (unix !== undefined) return { path: unix };
+  if (target === undefined) throw new UsageError("missing target: HOST:PORT or --unix PATH");
+  if (port === undefined) return parseTarget(target);
+  if (/^[^:]+:\d+$|\]:\d+$/.test(target)) throw new UsageError("the port is given twice");
+  return { host: target.replace(/^\[(.+)\]$/, "$1"), port: targetPort(port, `${target} ${port}`) };
+}
+
+async function converse(
   destination: Destination,
   timeoutMs: number | undefined,
   tls: ClientTls | undefined,

@@ -1,19 +1,27 @@
-/** `iomux info`: what works here, which limits there are, and what to change for more. */
-import { Command } from "@commander-js/extra-typings";
-import { atLeastOne, option } from "../options/options.ts";
-import { out } from "../output.ts";
+/** `iomux info`: its options. */
+import { command } from "../options/command.ts";
+import { flag, value } from "../options/option.ts";
+import type { ReadOf } from "../options/read.ts";
+import { atLeastOne } from "../options/values.ts";
 
-/** The command, to be added to the program. */
-export function infoCommand(): Command {
-  const command = new Command("info")
-    .description("runtime, system, selectors and limits")
-    .addOption(option("--json", "as JSON"))
-    .addOption(
-      option("--connections <n>", "what to change for this many connections").argParser(atLeastOne),
-    );
-  return command.action(async (flags) => {
-    const { collectInfo, formatInfo } = await import("./run.ts");
-    const info = await collectInfo();
-    out(flags.json ? JSON.stringify(info, null, 2) + "\n" : formatInfo(info, flags.connections));
-  }) as unknown as Command;
-}
+/** The command. */
+export const INFO = command({
+  name: "info",
+  about: "what works here: runtime, system, selectors, limits, and what to change",
+  operands: { usage: "", most: 0 },
+  groups: {
+    "Options": {
+      connections: value("N", "what to change for so many connections: 10k", atLeastOne),
+      json: flag("as JSON"),
+    },
+  },
+  examples: [
+    ["iomux info", "what works here"],
+    ["iomux info --connections 100k", "which limits are in the way, and how to move them"],
+    ["iomux info --json", "the same for programs"],
+  ],
+  exits: { 0: "always, but for wrong usage" },
+});
+
+/** Its options, as they were given. */
+export type InfoRead = ReadOf<typeof INFO>;

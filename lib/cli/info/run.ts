@@ -3,7 +3,10 @@ import { arch, release, type } from "node:os";
 import type { SelectorName } from "../../selectors/mod.ts";
 import { readNumbers } from "../../sys/machine/proc.ts";
 import { formatCount } from "../../text/units.ts";
+import { EXIT } from "../exit.ts";
+import { out } from "../output.ts";
 import { VERSION } from "../version.ts";
+import type { InfoRead } from "./command.ts";
 
 /** Limits of the system and the process; null where they can't be read. */
 export interface Limits {
@@ -29,6 +32,13 @@ export interface Info {
 function runtimeName(): string {
   const { bun, deno, node } = process.versions as Record<string, string | undefined>;
   return bun ? `bun ${bun}` : deno ? `deno ${deno}` : `node ${node}`;
+}
+
+/** Prints what was found out; returns the exit code. */
+export async function run({ options }: InfoRead): Promise<number> {
+  const info = await collectInfo();
+  out(options.json ? JSON.stringify(info, null, 2) + "\n" : formatInfo(info, options.connections));
+  return EXIT.ok;
 }
 
 /** Asks the system. */

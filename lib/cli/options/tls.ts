@@ -6,14 +6,9 @@ import {
   type TlsIdentity,
 } from "../../tls/credentials.ts";
 import { UsageError } from "../exit.ts";
-import { option } from "./options.ts";
-
-/** The part of a command that is needed here, whatever options it has already. */
-interface Command {
-  addOption(option: any): unknown;
-  getOptionValue(name: any): any;
-  getOptionValueSource(name: any): string | undefined;
-}
+import { longName } from "./option.ts";
+import type { Read } from "./read.ts";
+import type { CLIENT_TLS } from "./shared.ts";
 
 /** Whom a client trusts, and for which server. */
 export interface ClientTls extends TlsClientOptions {
@@ -21,53 +16,37 @@ export interface ClientTls extends TlsClientOptions {
   readonly serverName: string;
 }
 
-/** What takes connections out of the loop, and would read ciphertext. */
-const HANDS_OVER = { handler: "--handler", exec: "--exec" };
-
-/** Adds `--tls-cert` and `--tls-key`. */
-export function addServerTls(command: Command): void {
-  command.addOption(option("--tls-cert <file>", "serve TLS: certificate and chain, as PEM"));
-  command.addOption(option("--tls-key <file>", "the certificate's key, as PEM, not encrypted"));
+/** The options of a server that are read here. */
+interface ServerFlags {
+  readonly tlsCert: string | undefined;
+  readonly tlsKey: string | undefined;
 }
 
 /** The part of ServeOptions that the options ask for; the files are read here, once. @throws TlsConfigError */
-export function serverTlsOf(command: Command): { tls?: TlsIdentity } {
-  const cert = command.getOptionValue("tlsCert");
-  const key = command.getOptionValue("tlsKey");
-  if (cert === undefined && key === undefined) return {};
-  if (key === undefined) throw new UsageError("option '--tls-cert' needs '--tls-key' as well");
-  if (cert === undefined) throw new UsageError("option '--tls-key' needs '--tls-cert' as well");
-  for (const [name, long] of Object.entries(HANDS_OVER)) {
-    if (command.getOptionValue(name) === undefined) continue;
-    throw new UsageError(
-      `option '--tls-cert' cannot be used with '${long}', which hands over the socket itself`,
-    );
-  }
-  return { tls: readIdentity(cert, key) };
+export function serverTlsOf({ tlsCert, tlsKey }: ServerFlags): { tls?: TlsIdentity } {
+  if (tlsCert === undefined && tlsKey === undefined) return {};
+  if (tlsKey === undefined) throw new UsageError("option '--tls-cert' needs '--tls-key' as well");
+  if (tlsCert === undefined) throw new UsageError("option '--tls-key' needs '--tls-cert' as well");
+  return { tls: readIdentity(tlsCert, tlsKey) };
 }
 
-/** Adds `--tls`, `--tls-ca` and `--tls-insecure`. */
-export function addClientTls(command: Command): void {
-  command.addOption(option("--tls", "speak TLS, and check the certificate"));
-  command.addOption(option("--tls-ca <file>", "trust these authorities only, as PEM"));
-  command.addOption(option("--tls-insecure", "with --tls: take any certificate"));
-}
-
-/** What the options ask for; undefined without `--tls`. The host is that of the command line. */
-export function clientTlsOf(command: Command, host: string | undefined): ClientTls | undefined {
-  const ca = command.getOptionValue("tlsCa");
-  const insecure = command.getOptionValue("tlsInsecure") ?? false;
-  if (!command.getOptionValue("tls")) {
-    for (const [name, long] of [["tlsCa", "--tls-ca"], ["tlsInsecure", "--tls-insecure"]]) {
-      if (command.getOptionValueSource(name) === "cli") {
-        throw new UsageError(`option '${long}' needs '--tls'`);
+/** What the options of a client ask for; undefined without `--tls`. The host is that of the command line. */
+export function clientTlsOf(
+  { options, source }: Read<typeof CLIENT_TLS>,
+  host: string | undefined,
+): ClientTls | undefined {
+  if (!options.tls) {
+    for (const name of ["tlsCa", "tlsInsecure", "tlsServerName", "tlsCert", "tlsKey"] as const) {
+      if (source(name) === "cli") {
+        throw new UsageError(`option '--${longName(name)}' needs '--tls'`);
       }
     }
     return undefined;
   }
+  const { tlsCa: ca, tlsInsecure: insecure, tlsServerName: name } = options;
   // A Unix socket has no name: its certificate is one for this machine.
   const trusted = ca === undefined ? {} : { ca: readAuthorities(ca) };
-  return { serverName: host ?? "localhost", insecure, ...trusted };
+  return { serverName: name ?? host ?? "localhost", insecure, ...trusted };
 }
 
 /** What to do about a certificate that is not trusted. */

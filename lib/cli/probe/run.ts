@@ -4,9 +4,11 @@ import { wake } from "../../selectors/mod.ts";
 import { SERVE_DEFAULTS } from "../../serve/options.ts";
 import type { Spawn } from "../../serve/server.ts";
 import type { Stats } from "../../serve/stats.ts";
+import { didYouMean } from "../../text/nearest.ts";
 import { formatMatrix } from "../../probe/matrix.ts";
 import {
   connectionsOf,
+  PROFILE_NAMES,
   type ProfileMessage,
   type ProfileName,
   type ProfileRow,
@@ -16,34 +18,49 @@ import {
   WITNESSES,
 } from "../../probe/plan.ts";
 import { closeFd } from "../../sys/posix.ts";
-import { EXIT } from "../exit.ts";
-import { err } from "../output.ts";
+import { EXIT, UsageError } from "../exit.ts";
+import { initialValues } from "../options/option.ts";
+import { chooseTarget } from "../options/target.ts";
+import { say } from "../output.ts";
 import { checkWritable } from "../results/files.ts";
 import type { OutputFlags } from "../results/outputs.ts";
 import { deliver, toJson } from "../results/publish.ts";
 import { onSignals } from "../signals.ts";
-import { checkSettings } from "../stress/run.ts";
-import {
-  isEmbedded,
-  planOf,
-  resolveTarget,
-  type RunSettings,
-  startEmbedded,
-} from "../stress/session.ts";
+import { STRESS } from "../stress/command.ts";
+import { checkSettings } from "../stress/context.ts";
+import { isEmbedded, planOf, resolveTarget, startEmbedded } from "../stress/session.ts";
+import { readSettings, tlsFor } from "../stress/settings.ts";
 import { withAdvice } from "../options/tls.ts";
 import { formatDuration, formatSize } from "../../text/units.ts";
 import { VERSION } from "../version.ts";
+import type { ProbeRead } from "./command.ts";
 
 const MISBEHAVING = 6;
 /** Bytes that a target may take from clients that never read; the kernel's buffers are part of it. */
 const LIMIT = 256 * 2 ** 20;
 
-/** What the command line says. */
-export interface ProbeFlags extends OutputFlags {
-  readonly settings: RunSettings;
-  readonly profiles: readonly ProfileName[];
-  /** Misbehaving connections of each profile; by default a multiple of the three ways to reset. */
-  readonly connections?: number | undefined;
+/** What a load has that a probe says nothing of. */
+const NO_LOAD = initialValues(STRESS.options);
+
+/** What the command line names: a target, if the first word is one, and profiles. @throws UsageError */
+export function operandsOf(
+  words: readonly string[],
+): { target: string | undefined; profiles: ProfileName[] } {
+  const [first] = words;
+  const target = first !== undefined && /[:.]/.test(first) ? first : undefined;
+  return { target, profiles: readProfiles(target === undefined ? words : words.slice(1)) };
+}
+
+/** The profiles that are named; all without a name. @throws UsageError */
+function readProfiles(names: readonly string[]): ProfileName[] {
+  for (const name of names) {
+    if ((PROFILE_NAMES as readonly string[]).includes(name)) continue;
+    throw new UsageError(
+      `there is no profile "${name}"${didYouMean(name, PROFILE_NAMES)}; ` +
+        `there are ${PROFILE_NAMES.join(", ")}; a target is HOST:PORT`,
+    );
+  }
+  return PROFILE_NAMES.filter((name) => names.length === 0 || names.includes(name));
 }
 
 /** What came of all of them. */
@@ -53,11 +70,18 @@ interface Outcome {
 }
 
 /** Runs the profiles, prints the matrix, and returns the exit code. */
-export async function run(flags: ProbeFlags, spawn: Spawn & SpawnProbe): Promise<number> {
-  const { settings, profiles } = flags;
-  const misbehaving = flags.connections ?? MISBEHAVING;
+export async function run(read: ProbeRead, spawn: Spawn & SpawnProbe): Promise<number> {
+  const { options, given } = read;
+  const { target: operand, profiles } = operandsOf(read.operands);
+  const chosen = chooseTarget(operand, read);
+  const tls = tlsFor(chosen, read);
+  const misbehaving = options.connections ?? MISBEHAVING;
+  const settings = readSettings(
+    { ...NO_LOAD, ...options, ...chosen, tls, connections: misbehaving },
+    given,
+  );
   await checkSettings({ ...settings, connections: misbehaving + WITNESSES + 1 });
-  checkWritable(flags.output);
+  checkWritable(options.output);
   return await interruptible(async (interruption) => {
     const { target, unix, timeout } = settings;
     const connections = connectionsOf(profiles.length, misbehaving);
@@ -79,7 +103,11 @@ export async function run(flags: ProbeFlags, spawn: Spawn & SpawnProbe): Promise
         spawn,
         (row) => server && row.name === "never-read" ? audit(row, server.stats()) : row,
       );
-      return report({ target: name, interrupted: interruption.aborted, ...outcome }, flags);
+      return report(
+        { target: name, interrupted: interruption.aborted, ...outcome },
+        profiles,
+        options,
+      );
     } finally {
       await server?.stop();
     }
@@ -173,13 +201,17 @@ interface Findings extends Outcome {
 }
 
 /** Reports what was found; returns the exit code. */
-function report(found: Findings, { profiles, json, output }: ProbeFlags): number {
+function report(
+  found: Findings,
+  profiles: readonly ProfileName[],
+  { json, output }: OutputFlags,
+): number {
   const { target, interrupted, rows, refusal } = found;
   if (refusal) {
     const what = refusal.kind === "unreachable"
       ? withAdvice(refusal.code ?? "", refusal.reason)
       : `${target} ${refusal.reason}${ADVICE[refusal.kind]}`;
-    err(`iomux: ${what}\n`);
+    say(what);
   }
   const ok = refusal === null && rows.every((row) => row.ok);
   const verdict = ok ? "pass" : "fail";

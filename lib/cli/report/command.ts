@@ -1,27 +1,42 @@
 /** `iomux report`: its options. */
-import { Command } from "@commander-js/extra-typings";
-import { option } from "../options/options.ts";
-import { jsonOption, outputOption } from "../results/outputs.ts";
+import { parseThreshold } from "../../report/judge/threshold.ts";
+import { command } from "../options/command.ts";
+import { flag, list, value } from "../options/option.ts";
+import type { ReadOf } from "../options/read.ts";
+import { OUTPUT } from "../options/shared.ts";
+import { checked, file } from "../options/values.ts";
 
-const collect = (text: string, before: string[]): string[] => [...before, text];
+/** The command. */
+export const REPORT = command({
+  name: "report",
+  about: "results of stress -o FILE.json: added up, judged, and shown again",
+  operands: { usage: "FILE…", most: Infinity, text: "- is stdin" },
+  groups: {
+    "Judgement": {
+      threshold: list(
+        "EXPR",
+        "p99<5ms, rate>100k, errors==0; repeatable",
+        (text) => [checked(parseThreshold)(text)],
+      ),
+      baseline: value("FILE", "compare with an earlier result", file, { file: true }),
+      strict: flag("exit 8 when a generator was the bottleneck"),
+    },
+    "Results": OUTPUT,
+  },
+  examples: [
+    ["iomux report a.json b.json", "the sum of two generators' runs"],
+    ["iomux report run.json --baseline main.json", "what has changed"],
+    ["iomux report run.json -o run.html -o run.csv", "the same in other formats"],
+  ],
+  exits: {
+    0: "all held",
+    1: "failed, or a part is missing",
+    6: "wrong bytes",
+    7: "a threshold failed",
+    8: "invalid (--strict)",
+    141: "stdout was closed",
+  },
+});
 
-/** The command, to be added to the program. */
-export function reportCommand(done: (code: number) => void): Command {
-  return new Command("report")
-    .description("results that stress has written: added up, judged, and shown again")
-    .argument("<files...>", "results, as stress -o FILE.json writes them; - is stdin")
-    .optionsGroup("Judgement:")
-    .addOption(
-      option("--threshold <expr>", "such as p99<5ms, rate>100k, errors==0; repeatable")
-        .argParser(collect).default([] as string[], "none"),
-    )
-    .addOption(option("--baseline <file>", "compare with an earlier result"))
-    .addOption(option("--strict", "exit 8 when the generator was the bottleneck"))
-    .optionsGroup("Output:")
-    .addOption(jsonOption())
-    .addOption(outputOption())
-    .action(async (files, { json = false, strict = false, ...options }) => {
-      const { run } = await import("./run.ts");
-      done(await run({ ...options, files, json, strict }));
-    }) as unknown as Command;
-}
+/** Its options, as they were given. */
+export type ReportRead = ReadOf<typeof REPORT>;

@@ -8,29 +8,24 @@ import { parseResult } from "../../result/read.ts";
 import { expectsNothing, isOpenLoop } from "../../report/load.ts";
 import type { StressResult } from "../../result/result.ts";
 import { UsageError } from "../exit.ts";
-import { err } from "../output.ts";
+import { say } from "../output.ts";
 import { againstBaseline, outcomeBeside, readBaseline } from "../results/baseline.ts";
 import { exitCode } from "../results/exit_code.ts";
 import { checkWritable, reasonOf } from "../results/files.ts";
-import type { OutputFlags } from "../results/outputs.ts";
 import { outcomeOf, publish } from "../results/publish.ts";
 import { readThresholds } from "../results/thresholds.ts";
+import type { ReportRead } from "./command.ts";
 
 /** Runs that were together for less than this part of the time did not load the target together. */
 const TOGETHER = 0.9;
 
-/** What the command line says. */
-export interface ReportFlags extends OutputFlags {
-  readonly files: readonly string[];
-  readonly threshold: readonly string[];
-  readonly baseline?: string | undefined;
-  readonly strict: boolean;
-}
-
 /** Reads, adds up, judges, reports; returns the exit code. */
-export async function run(flags: ReportFlags): Promise<number> {
+export async function run({ options: flags, operands }: ReportRead): Promise<number> {
+  if (operands.length === 0) {
+    throw new UsageError("missing FILE: a result that stress -o FILE.json wrote");
+  }
   checkWritable(flags.output);
-  const sum = readResults(flags.files);
+  const sum = readResults(operands);
   const kind = { open: isOpenLoop(sum), replies: !expectsNothing(sum) };
   const texts = new Set([...sum.thresholds.map((t) => t.expression), ...flags.threshold]);
   const thresholds = readThresholds(flags.threshold, kind);
@@ -56,7 +51,7 @@ export function readResults(files: readonly string[]): StressResult {
     try {
       results.push(readResult(file));
     } catch (error) {
-      err(`iomux: ${file} is missing in the sum: ${(error as Error).message}\n`);
+      say(`${file} is missing in the sum: ${(error as Error).message}`);
     }
   }
   if (results.length === 0) throw new Error("Cannot report: none of the files has a result");
@@ -90,8 +85,8 @@ function warnOfTimes(sum: StressResult): void {
   const parts = partsOf(sum);
   const { any, all } = timesOf(parts);
   if (parts.length < 2 || all >= TOGETHER * any) return;
-  err(
-    `iomux: the ${parts.length} runs went on together for ${all.toFixed(1)} s of ` +
-      `${any.toFixed(1)} s, and rates are those of all ${any.toFixed(1)} s: see --start-at\n`,
+  say(
+    `the ${parts.length} runs went on together for ${all.toFixed(1)} s of ` +
+      `${any.toFixed(1)} s, and rates are those of all ${any.toFixed(1)} s: see --start-at`,
   );
 }

@@ -1,6 +1,5 @@
 /** `--json` and `-o FILE`: where a result goes, and as what. */
-import { InvalidArgumentError, type Option } from "@commander-js/extra-typings";
-import { option } from "../options/options.ts";
+import { didYouMean } from "../../text/nearest.ts";
 
 /** What a file's ending makes of a result. */
 const FORMATS = {
@@ -28,25 +27,20 @@ export interface OutputFlags {
   readonly output: readonly Output[];
 }
 
-/** `--json`. */
-export const jsonOption = (): Option<"--json"> =>
-  option("--json", "the result as JSON on stdout, and nothing else there");
-
-/** `-o, --output`, repeatable. `formats` are those that the command can write. */
-export function outputOption(
+/** Reads `-o FILE`. `formats` are those that the command can write. */
+export function outputFile(
   formats: readonly OutputFormat[] = Object.values(FORMATS),
-): Option<"-o, --output <file>", undefined, Output[], Output[]> {
+): (path: string) => Output[] {
   const endings = Object.entries(FORMATS).filter(([, format]) => formats.includes(format))
     .map(([ending]) => ending);
-  const collect = (path: string, before: Output[]): Output[] => {
+  return (path) => {
     const ending = /\.[^./\\]+$/.exec(path)?.[0].toLowerCase() ?? "";
     if (!endings.includes(ending)) {
-      throw new InvalidArgumentError(
-        `"${path}" does not say what to write: names end in ${endings.join(" ")}.`,
+      const hint = didYouMean(ending, endings);
+      throw new Error(
+        `"${path}" does not say what to write${hint}: names end in ${endings.join(" ")}`,
       );
     }
-    return [...before, { path, format: FORMATS[ending as keyof typeof FORMATS] }];
+    return [{ path, format: FORMATS[ending as keyof typeof FORMATS] }];
   };
-  return option("-o, --output <file>", `write it too; by its ending: ${endings.join(" ")}`)
-    .argParser(collect).default([] as Output[], "none") as never;
 }

@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import type { Stage } from "../../stress/plan/plan.ts";
 import { UsageError } from "../exit.ts";
-import { err } from "../output.ts";
+import { say } from "../output.ts";
 import { parseScenario, type Scenario, ScenarioError } from "./file.ts";
 import { lengthOf, mostConnections, without } from "./stages.ts";
-import { EXCLUSIVE, type RunOptions } from "../stress/settings.ts";
+import { EXCLUSIVE } from "../stress/exclusive.ts";
 
 /** The options of a run, with those of a scenario among them. */
 export interface Applied<O> {
@@ -37,13 +37,19 @@ export function readScenario(file: string): Scenario {
     };
   } catch (error) {
     if (!(error instanceof ScenarioError)) throw error;
-    for (const line of error.lines.slice(0, -1)) err(`iomux: ${line}\n`);
+    for (const line of error.lines.slice(0, -1)) say(line);
     throw new UsageError(error.lines.at(-1)!);
   }
 }
 
+/** What a scenario looks at in the options over which it is put. */
+interface Targets {
+  readonly target?: string | undefined;
+  readonly unix?: string | undefined;
+}
+
 /** Puts a scenario below the options that were given on the command line or by the environment. */
-export function applyScenario<O extends RunOptions>(
+export function applyScenario<O extends Targets>(
   scenario: Scenario,
   options: O,
   given: ReadonlySet<string>,
@@ -76,7 +82,7 @@ export function applyScenario<O extends RunOptions>(
 }
 
 /** Both in one. @throws UsageError as `readScenario` */
-export const withScenario = <O extends RunOptions>(
+export const withScenario = <O extends Targets>(
   file: string,
   options: O,
   given: ReadonlySet<string>,

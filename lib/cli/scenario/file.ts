@@ -1,18 +1,22 @@
-/** A scenario file: YAML or JSON, of which each mistake is told with its line and column. */
+/** A scenario file: YAML or JSON, of which each mistake has its line and column. */
 import {
   type Document,
   isAlias,
-  isCollection,
   isMap,
   isScalar,
+  isSeq,
   LineCounter,
   type Node,
-  type Pair,
   parseDocument,
+  Scalar,
 } from "yaml";
 import type { Stage } from "../../stress/plan/plan.ts";
-import { checkScenario, type ScenarioValues, type SchemaIssue } from "./schema.ts";
-import { stagesOf } from "./stages.ts";
+import { didYouMean } from "../../text/nearest.ts";
+import type { Option, Table } from "../options/option.ts";
+import { longName } from "../options/option.ts";
+import { EXCLUSIVE } from "../stress/exclusive.ts";
+import { KEYS, STAGE } from "./keys.ts";
+import { type StageEntry, stagesOf } from "./stages.ts";
 
 /** What a scenario asks for. */
 export interface Scenario {
@@ -41,112 +45,185 @@ const MOST = 20;
 export function parseScenario(text: string, fileName: string): Scenario {
   const counter = new LineCounter();
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
-  const place = (offset: number) => {
-    const { line, col } = counter.linePos(offset);
-    return `${fileName}:${Math.max(1, line)}:${Math.max(1, col)}`;
-  };
-  const problems = [...document.errors, ...document.warnings]
-    .map(({ pos, message }) => `${place(pos[0])}: ${plain(message)}`);
-  if (problems.length > 0) throw new ScenarioError(problems.slice(0, MOST));
-  const checked = checkScenario(valueOf(document, fileName));
-  const issues = "issues" in checked
-    ? checked.issues as SchemaIssue[]
-    : inconsistencies(checked as ScenarioValues);
-  if (issues.length > 0) {
-    const found = issues.map((issue) => ({ ...issue, offset: offsetOf(document, issue) }))
-      .sort((a, b) => a.offset - b.offset).slice(0, MOST);
-    throw new ScenarioError(found.map(({ path, message, offset }) => {
-      const name = nameOf(path);
-      return `${place(offset)}: ${name && `${name}: `}${message}`;
-    }));
-  }
-  const { stages, thresholds, ...options } = checked as ScenarioValues;
-  return {
-    options: Object.fromEntries(
-      Object.entries(options).map(([key, value]) => [camelCase(key), value]),
-    ),
-    stages: stagesOf(stages ?? [], options as { rate?: number; connections?: number }),
-    thresholds,
-  };
+  const issues = [...document.errors, ...document.warnings]
+    .map(({ pos, message }): Issue => ({ offset: pos[0], message: plain(message) }));
+  const reader = new Reader(document, issues);
+  const scenario = issues.length === 0 ? reader.scenario() : undefined;
+  if (issues.length === 0) return scenario!;
+  const lines = issues.sort((a, b) => a.offset - b.offset).slice(0, MOST)
+    .map(({ offset, message }) => {
+      const { line, col } = counter.linePos(offset);
+      return `${fileName}:${Math.max(1, line)}:${Math.max(1, col)}: ${message}`;
+    });
+  throw new ScenarioError(lines);
 }
 
 /** The parser's advice for programmers is of no use here. */
 const plain = (message: string) => message.replace(/; please use .*$/, "").replaceAll("\n", " ");
 
-function valueOf(document: Document, fileName: string): unknown {
-  try {
-    return document.toJS();
-  } catch (error) { // an anchor that is not there, or aliases of aliases of aliases
-    throw new ScenarioError([`${fileName}: ${(error as Error).message}`]);
-  }
+/** Something wrong, and where. */
+interface Issue {
+  readonly offset: number;
+  readonly message: string;
 }
 
-/** What the schema can't see, as it looks at one key at a time. */
-function inconsistencies(values: ScenarioValues): SchemaIssue[] {
-  const issues: SchemaIssue[] = [];
-  const { stages } = values;
-  const exclude = (one: string, other: string, why: string) => {
-    if (one in values && other in values) {
-      issues.push({ path: [other], message: `${why} ${one}`, atKey: true });
-    }
-  };
-  exclude("target", "unix", "there is already a");
-  exclude("message", "size", "a message has the size that it has; there is already a");
-  exclude("message", "message-file", "there is already a");
-  exclude("stages", "duration", "the time of a run is that of its");
-  exclude("stages", "ramp", "a stage can be a ramp itself: there are already");
-  if (stages === undefined) return issues;
-  for (const key of ["rate", "connections"] as const) {
-    const first = stages.findIndex((stage) => stage[key] !== undefined);
-    if (first > 0 && !(key in values)) {
-      issues.push({
-        path: ["stages", 0],
-        message:
-          `there is no ${key}, which stages[${first}] has: give it here or before the stages`,
-        atKey: false,
-      });
-    }
-    if (key === "rate" && first >= 0 && values.hold === true) {
-      issues.push({ path: ["hold"], message: "idle connections have no rate", atKey: true });
-    }
-  }
-  for (const [index, stage] of stages.entries()) {
-    if (stage.ramp && stage.rate === undefined && stage.connections === undefined) {
-      issues.push({
-        path: ["stages", index, "ramp"],
-        message: "to what? the stage has neither rate nor connections",
-        atKey: true,
-      });
-    }
-  }
-  return issues;
+/** A value that has been read, and where its key is. */
+interface Entry {
+  readonly value: unknown;
+  readonly offset: number;
 }
 
-const camelCase = (key: string) => key.replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
+class Reader {
+  readonly #document: Document;
+  readonly #issues: Issue[];
 
-/** "stages[1].duration" */
-const nameOf = (path: readonly (string | number)[]) =>
-  path.map((key) => typeof key === "number" ? `[${key}]` : `.${key}`).join("").replace(/^\./, "");
+  constructor(document: Document, issues: Issue[]) {
+    this.#document = document;
+    this.#issues = issues;
+  }
 
-/** Where the text has what an issue is about, or the nearest thing around it. */
-function offsetOf(document: Document, { path, atKey }: SchemaIssue): number {
-  let node: unknown = document.contents;
-  let offset = startOf(node);
-  for (const [depth, key] of path.entries()) {
-    if (isAlias(node)) node = node.resolve(document);
-    if (!isCollection(node)) break;
-    if (isMap(node)) {
-      const pair = node.items.find((item: Pair) => isScalar(item.key) && item.key.value === key);
-      if (pair === undefined) break;
-      node = pair.value;
-      const wanted = atKey && depth === path.length - 1;
-      offset = wanted || node === null ? startOf(pair.key) : startOf(node) || startOf(pair.key);
-    } else {
-      node = node.items[key as number];
-      offset = startOf(node) || offset;
+  scenario(): Scenario {
+    const found = this.#map(this.#document.contents, KEYS, "", startOf(this.#document.contents));
+    this.#checkTogether(found);
+    const { stages, thresholds, ...options } = Object.fromEntries(
+      [...found].map(([key, { value }]) => [key, value]),
+    );
+    return {
+      options,
+      stages: this.#issues.length > 0 ? [] : stagesOf(
+        (stages ?? []) as StageEntry[],
+        options as { rate?: number; connections?: number },
+      ),
+      thresholds: thresholds as string[] | undefined,
+    };
+  }
+
+  #wrong(offset: number, path: string, message: string): undefined {
+    this.#issues.push({ offset, message: path === "" ? message : `${path}: ${message}` });
+    return undefined;
+  }
+
+  #resolved(node: unknown, path: string): unknown {
+    if (!isAlias(node)) return node;
+    return node.resolve(this.#document) ??
+      this.#wrong(startOf(node), path, `Unresolved alias: ${node.source}`);
+  }
+
+  /** A map of options, each read by its parser. Keys that there are not are mistakes. */
+  #map(whole: unknown, table: Table, path: string, offset: number): Map<string, Entry> {
+    const entries = new Map<string, Entry>();
+    const node = this.#resolved(whole, path);
+    if (!isMap(node)) {
+      this.#wrong(startOf(whole) || offset, path, `expected a map of options, found ${kind(node)}`);
+      return entries;
+    }
+    const keys = new Map(Object.keys(table).map((key) => [longName(key), key]));
+    for (const { key: keyNode, value: given } of node.items) {
+      const name = isScalar(keyNode) ? String(keyNode.source ?? keyNode.value) : "";
+      const key = keys.get(name);
+      const offset = startOf(keyNode);
+      const place = path === "" ? name : `${path}.${name}`;
+      if (key === undefined) {
+        const hint = didYouMean(name, keys.keys()) || `; there are ${[...keys.keys()].join(", ")}`;
+        this.#wrong(offset, place, `there is no such key${hint}`);
+        continue;
+      }
+      entries.set(key, { offset, value: this.#value(given, key, table[key]!, place, offset) });
+    }
+    return entries;
+  }
+
+  #value(given: unknown, key: string, option: Option<unknown>, path: string, at: number): unknown {
+    const node = this.#resolved(given, path);
+    if (key === "stages") return this.#stages(node, path, at);
+    if (!option.repeats) return this.#scalar(node, option, path, at);
+    return this.#list(node, path, at)?.flatMap((item, i) =>
+      this.#scalar(this.#resolved(item, path), option, `${path}[${i}]`, startOf(item) || at)
+    );
+  }
+
+  #list(node: unknown, path: string, at: number): unknown[] | undefined {
+    if (isSeq(node)) return node.items;
+    return this.#wrong(startOf(node) || at, path, `expected a list, found ${kind(node)}`);
+  }
+
+  /** A value as it stands in the source: "1.10" is no number. */
+  #scalar(node: unknown, option: Option<unknown>, path: string, at: number): unknown {
+    const offset = startOf(node) || at;
+    if (option.value === undefined) {
+      if (isScalar(node) && typeof node.value === "boolean") return node.value;
+      return this.#wrong(offset, path, `expected true or false, found ${kind(node)}`);
+    }
+    const text = isScalar(node) ? node.source ?? String(node.value) : undefined;
+    if (text === undefined || (text === "" && isPlain(node))) {
+      return this.#wrong(offset, path, `expected ${option.value}, found ${kind(node)}`);
+    }
+    try {
+      return option.parse(text);
+    } catch (error) {
+      return this.#wrong(offset, path, (error as Error).message);
     }
   }
-  return offset;
+
+  #stages(node: unknown, path: string, at: number): StageEntry[] | undefined {
+    const items = this.#list(node, path, at);
+    if (items?.length === 0) {
+      return this.#wrong(startOf(node), path, "expected at least one stage, found an empty list");
+    }
+    const stages = items?.map((item, i) => {
+      const offset = startOf(item) || at;
+      const entries = this.#map(item, STAGE, `${path}[${i}]`, offset);
+      const isComplete = entries.has("duration") || !isMap(this.#resolved(item, path));
+      if (!isComplete) this.#wrong(offset, `${path}[${i}].duration`, "duration is missing");
+      if (entries.get("ramp")?.value && !entries.has("rate") && !entries.has("connections")) {
+        const { offset } = entries.get("ramp")!;
+        this.#wrong(
+          offset,
+          `${path}[${i}].ramp`,
+          "to what? the stage has neither rate nor connections",
+        );
+      }
+      return Object.fromEntries([...entries].map(([key, { value }]) => [key, value]));
+    });
+    return stages as StageEntry[] | undefined;
+  }
+
+  /** What can't be seen by a look at one key at a time. */
+  #checkTogether(found: Map<string, Entry>): void {
+    const exclude = (one: string, other: string, why: string) => {
+      const [first, second] = [found.get(one), found.get(other)];
+      if (!first || !second) return;
+      const [later, key] = first.offset > second.offset ? [first, one] : [second, other];
+      this.#wrong(later.offset, longName(key), why);
+    };
+    for (const [one, other, why] of EXCLUSIVE) exclude(one, other, why);
+    exclude("target", "unix", "a target and a Unix socket exclude each other");
+    exclude("stages", "duration", "the time of a run is that of its stages");
+    exclude("stages", "ramp", "a stage can be a ramp itself: ramp: true");
+    const stages = (found.get("stages")?.value ?? []) as StageEntry[];
+    const at = found.get("stages")?.offset ?? 0;
+    for (const key of ["rate", "connections"] as const) {
+      const first = stages.findIndex((stage) => stage[key] !== undefined);
+      if (first > 0 && !found.has(key)) {
+        const why = `there is no ${key}, which stages[${first}] has: ` +
+          "give it here or before the stages";
+        this.#wrong(at, "stages[0]", why);
+      }
+      if (key === "rate" && first >= 0 && found.get("hold")?.value === true) {
+        this.#wrong(found.get("hold")!.offset, "hold", "idle connections have no rate");
+      }
+    }
+  }
 }
 
 const startOf = (node: unknown): number => (node as Node | null)?.range?.[0] ?? 0;
+
+const isPlain = (node: unknown) => isScalar(node) && node.type === Scalar.PLAIN;
+
+/** What a node is, for a message. */
+function kind(node: unknown): string {
+  if (isSeq(node)) return "a list";
+  if (isMap(node)) return "a map";
+  if (!isScalar(node) || (node.value === null && isPlain(node))) return "nothing";
+  return JSON.stringify(node.source ?? node.value);
+}

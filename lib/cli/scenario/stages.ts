@@ -1,6 +1,13 @@
 /** The stages of a scenario as the plan of a run has them: each with where it begins and ends. */
 import type { Stage } from "../../stress/plan/plan.ts";
-import type { StageEntry } from "./schema.ts";
+
+/** A stage as it is written. Durations in milliseconds, rates per second. */
+export interface StageEntry {
+  readonly duration: number;
+  readonly rate?: number | undefined;
+  readonly connections?: number | undefined;
+  readonly ramp?: boolean | undefined;
+}
 
 /** What a quantity is before the first stage, if that is said. */
 export interface Beginning {

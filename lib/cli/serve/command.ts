@@ -1,114 +1,149 @@
-/** `iomux serve`. */
-import { Command } from "@commander-js/extra-typings";
-import { SERVE_DEFAULTS as DEFAULTS, type ServeOptions } from "../../serve/options.ts";
-import type { SpawnHandler } from "../../serve/handoff/handler_pool.ts";
-import type { Spawn } from "../../serve/server.ts";
+/** `iomux serve`: its options. */
+import { SERVE_DEFAULTS as DEFAULTS } from "../../serve/options.ts";
 import { SERVICES } from "../../serve/services.ts";
-import { UsageError } from "../exit.ts";
+import {
+  parseBandwidth,
+  parseDuration,
+  parsePercent,
+  parseSize,
+  parseVaryingDuration,
+} from "../../text/units.ts";
+import { command } from "../options/command.ts";
+import { flag, list, value, valued } from "../options/option.ts";
+import type { ReadOf } from "../options/read.ts";
 import {
   atLeastOne,
-  duration,
+  ENGINES,
+  file,
   LOG_LEVELS,
-  option,
+  oneOf,
   port,
-  SELECTOR_NAMES,
-  size,
+  seed,
+  SELECTORS,
   socketPath,
+  someBytes,
+  text,
   threads,
-} from "../options/options.ts";
-import { addOperationOptions, operationsOf } from "./operations.ts";
-import { addHandoffOptions, handoffOf } from "./handoff.ts";
-import { addFaultOptions, faultsOf } from "./faults.ts";
-import { addServerTls, serverTlsOf } from "../options/tls.ts";
-import { formatSize } from "../../text/units.ts";
+  threadsOrAuto,
+} from "../options/values.ts";
 
-/** The command, to be added to the program. */
-export function serveCommand(spawn: Spawn & SpawnHandler, done: (code: number) => void): Command {
-  const command = new Command("serve")
-    .description("a TCP server: echo, upper, discard, chargen or daytime")
-    .addOption(option("-p, --port <n>", "port; 0 picks a free one").argParser(port).default(9999))
-    .addOption(option("-H, --host <addr>", 'address; "::" is dual-stack').default(DEFAULTS.host))
-    .addOption(
-      option("--unix <path>", "listen on a Unix socket instead").argParser(socketPath),
-    )
-    .addOption(
-      option("--service <name>", "what to answer").choices(Object.keys(SERVICES))
-        .default(DEFAULTS.service),
-    )
-    .addOption(
-      option("--selector <name>", "what the loop waits on").choices(SELECTOR_NAMES).default("auto"),
-    )
-    .addOption(
-      option("--workers <n|auto>", "event loops in threads").argParser(threads).default(1),
-    )
-    .addOption(
-      option("--max-connections <n>", "more are closed and counted (default: from RLIMIT_NOFILE)")
-        .argParser(atLeastOne),
-    )
-    .addOption(
-      option("--max-buffer <size>", "unsent output per connection; at half of it reading stops")
-        .argParser(size).default(DEFAULTS.maxBuffer, formatSize(DEFAULTS.maxBuffer)),
-    )
-    .addOption(
-      option("--idle-timeout <dur>", "close connections that are idle for longer")
-        .argParser(duration).default(0, "off"),
-    )
-    .addOption(
-      option("--fin-timeout <dur>", "how long a half-closed peer may take to finish")
-        .argParser(duration).default(DEFAULTS.finMs, "30s"),
-    )
-    .addOption(
-      option("--drain-timeout <dur>", "how long open connections may take after a signal")
-        .argParser(duration).default(DEFAULTS.drainMs, "10s"),
-    )
-    .addOption(
-      option("--backlog <n>", "connections that wait to be accepted").argParser(atLeastOne)
-        .default(DEFAULTS.backlog),
-    )
-    .addOption(option("--stats", "print the statistics as JSON to stdout at exit"))
-    .addOption(option("--trace", "narrate every turn of the loop to stderr; replies are queued"))
-    .addOption(
-      option("--log-level <level>", "least level to log").choices(LOG_LEVELS).default("info"),
-    )
-    .addOption(
-      option("--log-format <format>", "of log lines").choices(["text", "json"]).default("text"),
-    );
-  addHandoffOptions(command);
-  addFaultOptions(command);
-  addOperationOptions(command);
-  addServerTls(command);
-  return command.action(async (flags) => {
-    if (flags.maxBuffer < 2) throw new UsageError("option '--max-buffer' must be at least 2 bytes");
-    const { limits, run } = await import("./run.ts");
-    const operations = await operationsOf(command);
-    const { connections, openFiles } = limits(flags.selector);
-    const options: ServeOptions = {
-      host: flags.host,
-      port: flags.port,
-      ...(flags.unix === undefined ? {} : { path: flags.unix }),
-      service: flags.service,
-      selector: flags.selector,
-      workers: flags.workers,
-      maxConnections: flags.maxConnections ?? connections,
-      maxBuffer: flags.maxBuffer,
-      idleMs: flags.idleTimeout,
-      finMs: flags.finTimeout,
-      drainMs: flags.drainTimeout,
-      backlog: flags.backlog,
-      trace: flags.trace ?? false,
-      ...handoffOf(command),
-      ...faultsOf(command),
-      ...operations.options,
-      ...serverTlsOf(command),
-    };
-    done(
-      await run(options, spawn, {
-        stats: flags.stats ?? false,
-        openFiles,
-        metrics: operations.metrics,
-        level: flags.logLevel,
-        format: flags.logFormat,
-      }),
-    );
-  }) as unknown as Command;
+/** Options repeated, or with commas, as a variable can't be repeated. An empty one would permit all. */
+function networks(text: string): string[] {
+  const parts = text.split(",").map((part) => part.trim());
+  if (parts.includes("")) throw new Error(`"${text}" names no network, such as 10.0.0.0/8`);
+  return parts;
 }
+
+function buffer(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes < 2) throw new Error(`"${text}" must be at least 2 bytes`);
+  return bytes;
+}
+
+/** The command. */
+export const SERVE = command({
+  name: "serve",
+  about: "a TCP server: echo, upper, discard, chargen, daytime, or a handler of yours",
+  operands: { usage: "", most: 0 },
+  groups: {
+    "Where it listens": {
+      port: valued("N", "0 picks a free one", port, 9999, { short: "p" }),
+      host: valued("ADDR", "address or name; :: is dual-stack", text, DEFAULTS.host, {
+        short: "H",
+      }),
+      unix: value("PATH", "a Unix socket instead; @NAME: an abstract one", socketPath, {
+        file: true,
+      }),
+      backlog: valued("N", "connections that wait to be accepted", atLeastOne, DEFAULTS.backlog),
+      tlsCert: value("FILE", "serve TLS with this certificate and its chain, as PEM", file, {
+        ...{ file: true, row: "serve TLS: chain and key, as PEM" },
+      }),
+      tlsKey: value("FILE", "the certificate's key, as PEM, not encrypted", file, { file: true }),
+    },
+    "What answers": {
+      service: valued(
+        "NAME",
+        Object.keys(SERVICES).join(", "),
+        oneOf(Object.keys(SERVICES)),
+        DEFAULTS.service,
+        { words: Object.keys(SERVICES) },
+      ),
+      handler: value("FILE", "hand ready connections to a blocking handler", file, { file: true }),
+      exec: value("CMD", "hand them to a program as its stdin and stdout", text),
+      handlerWorkers: valued("N", "size of the pool of handler workers", threads, 4),
+      leaseTimeout: valued("DUR", "close a connection kept longer", parseDuration, 0, {
+        shown: "off",
+      }),
+    },
+    "How it waits": {
+      selector: valued("NAME", "what the loop waits on", oneOf(SELECTORS), "auto", {
+        words: SELECTORS,
+      }),
+      engine: valued("NAME", "readiness, or uring (Linux)", oneOf(ENGINES), "auto", {
+        words: ENGINES,
+      }),
+      workers: valued("N|auto", "event loops in threads", threadsOrAuto, 1),
+    },
+    "Whom it serves": {
+      maxConnections: value("N", "more are closed (default: from ulimit -n)", atLeastOne),
+      maxPerAddress: value("N", "of one address; an IPv6 one counts as its /64", atLeastOne),
+      allow: list("CIDR", "serve these networks only; repeatable; --deny wins", networks, {
+        row: "these networks only, never these; repeatable",
+      }),
+      deny: list("CIDR", "close connections from these networks at once", networks),
+      maxBuffer: valued("SIZE", "unsent output of a connection", buffer, DEFAULTS.maxBuffer, {
+        shown: "1MiB",
+      }),
+      idleTimeout: valued("DUR", "close what is idle for longer", parseDuration, 0, {
+        shown: "off",
+      }),
+      finTimeout: valued("DUR", "for a half-closed peer to end", parseDuration, DEFAULTS.finMs, {
+        shown: "30s",
+      }),
+      drainTimeout: valued("DUR", "after SIGTERM or SIGINT", parseDuration, DEFAULTS.drainMs, {
+        shown: "10s",
+      }),
+    },
+    "Faults on purpose": {
+      delay: value("DUR[±DUR]", "hold every answer back", parseVaryingDuration),
+      bandwidth: value("RATE", "send no faster, in bytes a second: 64KB", parseBandwidth),
+      slice: value("SIZE", "send in pieces of at most so many bytes", someBytes),
+      resetAfter: value("SIZE", "reset a connection after so many bytes of answers", parseSize, {
+        row: "of answers",
+      }),
+      closeAfter: value("SIZE", "close a connection after so many bytes of answers", parseSize),
+      blackhole: flag("read everything, and never answer"),
+      faultRate: value("PERCENT", "the share of connections that have them", parsePercent, {
+        row: "share of connections, seed",
+      }),
+      seed: value("N", "repeats the faults of a run (default: at random, and logged)", seed),
+    },
+    "What it says": {
+      metrics: value("HOST:PORT", "HTTP: /metrics, /stats.json, /healthz", text),
+      stats: flag("print the statistics as JSON to stdout at exit"),
+      trace: flag("narrate every turn of the loop to stderr"),
+      logLevel: valued("LEVEL", LOG_LEVELS.join(", "), oneOf(LOG_LEVELS), "info", {
+        ...{ words: LOG_LEVELS, row: "debug, info, warn, error; text, json" },
+      }),
+      logFormat: valued("FORMAT", "text or json", oneOf(["text", "json"]), "text", {
+        words: ["text", "json"],
+      }),
+      quiet: flag("the ready line and errors only"),
+    },
+  },
+  examples: [
+    ["iomux serve", "an echo server on port 9999"],
+    ["iomux serve --exec 'sh -c \"date; cat\"' -H 127.0.0.1", "a program for each connection"],
+    ["iomux serve --delay 20ms±5ms --fault-rate 10", "a bad server, to test a client with"],
+  ],
+  exits: {
+    0: "drained after a signal",
+    1: "failed, or connections had to be cut",
+    3: "cannot bind",
+    130: "a second SIGINT",
+    143: "a second SIGTERM",
+  },
+});
+
+/** Its options, as they were given. */
+export type ServeRead = ReadOf<typeof SERVE>;

@@ -4,72 +4,40 @@ import { delimiter, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { HandoffOptions } from "../../serve/options.ts";
 import { UsageError } from "../exit.ts";
-import { duration, option, parser } from "../options/options.ts";
-import { parseCount } from "../../text/units.ts";
-
-/** The part of a command that is needed here, whatever options it has already. */
-interface Command {
-  addOption(option: any): unknown;
-  getOptionValue(name: any): any;
-  getOptionValueSource(name: any): string | undefined;
-}
+import type { ServeRead } from "./command.ts";
 
 /** Who may answer: one of them. */
-const ANSWERS = { handler: "--handler", exec: "--exec", service: "--service" };
-
-/** Adds the options to the command. */
-export function addHandoffOptions(command: Command): void {
-  command.addOption(
-    option("--handler <file>", "hand each connection that is ready to a blocking handler"),
-  );
-  command.addOption(
-    option("--exec <command>", "hand it to a program as its stdin and stdout; needs --host"),
-  );
-  command.addOption(
-    option("--handler-workers <n>", "size of the pool of handler workers")
-      .argParser(parser(workerCount)).default(4),
-  );
-  command.addOption(
-    option("--lease-timeout <dur>", "close a connection whose handler takes longer")
-      .argParser(duration).default(0, "off"),
-  );
-}
+const ANSWERS = ["handler", "exec", "service"] as const;
 
 /** The part of ServeOptions that the options ask for. */
-export function handoffOf(command: Command): { handoff?: HandoffOptions } {
-  const value = (name: string) => command.getOptionValue(name);
-  const chosen = chooseAnswer(command);
+export function handoffOf(read: ServeRead): { handoff?: HandoffOptions } {
+  const { options, source } = read;
+  const chosen = chooseAnswer(read);
   if (chosen === "service") return {};
-  const long = ANSWERS[chosen];
-  if (value("tlsCert") !== undefined || value("tlsKey") !== undefined) {
+  if (options.tlsCert !== undefined || options.tlsKey !== undefined) {
     throw new UsageError(
-      `option '--tls-cert' cannot be used with '${long}', which is given the bare connection`,
+      `option '--tls-cert' cannot be used with '--${chosen}', which is given the bare connection`,
     );
   }
   const answer = chosen === "handler"
-    ? { module: moduleAt(value("handler")) }
-    : { command: programFor(value("exec")) };
-  const isLocal = value("unix") !== undefined;
-  if (chosen === "exec" && !isLocal && command.getOptionValueSource("host") === "default") {
+    ? { module: moduleAt(options.handler!) }
+    : { command: programFor(options.exec!) };
+  if (chosen === "exec" && options.unix === undefined && source("host") === "default") {
     throw new UsageError(
       "option '--exec' needs an explicit '--host', such as --host 127.0.0.1 for this machine only",
     );
   }
-  return {
-    handoff: { ...answer, workers: value("handlerWorkers"), leaseMs: value("leaseTimeout") },
-  };
+  return { handoff: { ...answer, workers: options.handlerWorkers, leaseMs: options.leaseTimeout } };
 }
 
 /** Only one may answer; what stands on the command line wins over the environment. */
-function chooseAnswer(command: Command): keyof typeof ANSWERS {
-  const names = Object.keys(ANSWERS) as (keyof typeof ANSWERS)[];
-  for (const source of ["cli", "env"]) {
-    const given = names.filter((name) => command.getOptionValueSource(name) === source);
-    if (given.length > 1) {
-      const [first, second] = given.map((name) => `'${ANSWERS[name]}'`);
-      throw new UsageError(`option ${first} cannot be used with option ${second}`);
+function chooseAnswer({ source }: ServeRead): (typeof ANSWERS)[number] {
+  for (const from of ["cli", "env"]) {
+    const [first, second] = ANSWERS.filter((name) => source(name) === from);
+    if (second) {
+      throw new UsageError(`option '--${first}' cannot be used with option '--${second}'`);
     }
-    if (given[0]) return given[0];
+    if (first) return first;
   }
   return "service";
 }
@@ -125,10 +93,4 @@ export function splitWords(text: string): string[] {
   }
   if (word !== undefined) words.push(word);
   return words;
-}
-
-function workerCount(text: string): number {
-  const count = parseCount(text);
-  if (count < 1 || count > 256) throw new Error(`"${text}" is not between 1 and 256`);
-  return count;
 }

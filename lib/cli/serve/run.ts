@@ -9,16 +9,20 @@ import { readNumbers } from "../../sys/machine/proc.ts";
 import { exitNow } from "../../sys/spawn.ts";
 import { EXIT } from "../exit.ts";
 import { createLogger, type Logger } from "../log.ts";
-import type { Level } from "../options/options.ts";
+import type { Level } from "../options/values.ts";
 import { out } from "../output.ts";
 import { checkSelector } from "../options/selector.ts";
-import { describeFaults } from "./faults.ts";
+import { serverTlsOf } from "../options/tls.ts";
+import type { ServeRead } from "./command.ts";
+import { describeFaults, faultsOf } from "./faults.ts";
+import { handoffOf } from "./handoff.ts";
+import { operationsOf } from "./operations.ts";
 import { onSignals } from "../signals.ts";
 import { checkServerTls } from "../options/tls_check.ts";
 import { VERSION } from "../version.ts";
 
 /** How the command itself behaves, beside the server. */
-export interface RunSettings {
+interface RunSettings {
   readonly stats: boolean;
   readonly openFiles: OpenFiles;
   /** Where to answer HTTP. */
@@ -34,15 +38,48 @@ interface OpenFiles {
 }
 
 /** Raises the limit of open files, and says how many connections fit below it and the selector's. */
-export function limits(selector: string): { openFiles: OpenFiles; connections: number } {
+function limits(selector: string): { openFiles: OpenFiles; connections: number } {
   const before = openFileLimit().soft;
   const now = raiseOpenFileLimit().soft;
   const watchable = selector === "select" ? Math.min(now, FD_SETSIZE) : now;
   return { openFiles: { before, now }, connections: connectionsBelow(watchable) };
 }
 
+/** Serves as the options say; returns the exit code. */
+export async function run(read: ServeRead, spawn: Spawn & SpawnHandler): Promise<number> {
+  const { options } = read;
+  const operations = await operationsOf(read);
+  const { connections, openFiles } = limits(options.selector);
+  const serving: ServeOptions = {
+    host: options.host,
+    port: options.port,
+    ...(options.unix === undefined ? {} : { path: options.unix }),
+    service: options.service,
+    selector: options.selector,
+    workers: options.workers,
+    maxConnections: options.maxConnections ?? connections,
+    maxBuffer: options.maxBuffer,
+    idleMs: options.idleTimeout,
+    finMs: options.finTimeout,
+    drainMs: options.drainTimeout,
+    backlog: options.backlog,
+    trace: options.trace,
+    ...handoffOf(read),
+    ...faultsOf(read),
+    ...operations.options,
+    ...serverTlsOf(options),
+  };
+  return await serve(serving, spawn, {
+    stats: options.stats,
+    openFiles,
+    metrics: operations.metrics,
+    level: options.quiet ? "error" : options.logLevel,
+    format: options.logFormat,
+  });
+}
+
 /** Serves until a signal ends it; returns the exit code. */
-export async function run(
+async function serve(
   options: ServeOptions,
   spawn: Spawn & SpawnHandler,
   settings: RunSettings,

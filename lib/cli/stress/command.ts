@@ -1,179 +1,123 @@
-/** `iomux stress`: its options, and which of them exclude each other. */
-import { Command } from "@commander-js/extra-typings";
-import type { Spawn } from "../../serve/server.ts";
-import { SERVICES } from "../../serve/services.ts";
-import type { SpawnLoad } from "../../stress/run/run.ts";
-import { UsageError } from "../exit.ts";
+/** `iomux stress`: its options, which are the keys of a scenario as well. */
+import { parseThreshold } from "../../report/judge/threshold.ts";
+import { parseDuration, parseRate } from "../../text/units.ts";
+import { command } from "../options/command.ts";
+import { flag, list, value, valued } from "../options/option.ts";
+import type { ReadOf } from "../options/read.ts";
+import { CLIENT_TLS, EMBEDDED, MESSAGES, OUTPUT, SEED, SOURCE, UNIX } from "../options/shared.ts";
 import {
   atLeastOne,
-  duration,
-  option,
-  parser,
-  rate,
-  SELECTOR_NAMES,
-  size,
-  threads,
-  unixPath,
-} from "../options/options.ts";
-import { parseSources } from "../options/sources.ts";
-import { jsonOption, outputOption } from "../results/outputs.ts";
-import { readSettings } from "./settings.ts";
-import { addClientTls, clientTlsOf } from "../options/tls.ts";
+  checked,
+  ENGINES,
+  file,
+  oneOf,
+  SELECTORS,
+  someTime,
+  text,
+  threadsOrAuto,
+} from "../options/values.ts";
 
-/** Of a repeatable option. */
-const collect = (text: string, before: string[]): string[] => [...before, text];
+/** The options of a run, which a scenario can have as well. */
+export const RUN = {
+  "The target": { ...UNIX, ...EMBEDDED },
+  "The load": {
+    connections: valued("N", "how many", atLeastOne, 50, { short: "c" }),
+    duration: valued("DUR", "stop after this time", someTime, 10_000, {
+      ...{ short: "d", shown: "10s" },
+    }),
+    messages: value("N", "stop after this many, over all connections", atLeastOne, {
+      short: "n",
+    }),
+    rate: value("RATE", "open loop: messages a second, on schedule", parseRate, { short: "r" }),
+    tick: valued("DUR", "with --rate: due together, this often", parseDuration, 0, {
+      shown: "off",
+    }),
+    pipeline: value("N", "in flight on a connection (1; with --rate: all)", atLeastOne),
+    ramp: valued("DUR", "start connections and raise --rate over this time", parseDuration, 0),
+    connectRate: value("RATE", "connects a second", parseRate),
+    messagesPerConnection: value("N", "churn: connect again after this many", atLeastOne),
+    hold: flag("one message on each connection, then keep it idle"),
+    reconnect: flag("replace lost connections; each loss is counted"),
+    warmup: valued("DUR", "before anything counts", parseDuration, 0, { shown: "0s" }),
+    timeout: valued("DUR", "for a connect and for a reply", someTime, 5000, { shown: "5s" }),
+    ...SOURCE,
+  },
+  "The messages": {
+    ...MESSAGES,
+    frame: value("HOW", "where a reply ends, for /re/: line bytes:N until:TEXT http", text, {
+      words: ["line", "http"],
+    }),
+    ...SEED,
+  },
+  "The generator": {
+    workers: valued("N|auto", "generator threads", threadsOrAuto, 1),
+    clientSelector: valued("NAME", "what it waits on", oneOf(SELECTORS), "auto", {
+      words: SELECTORS,
+    }),
+    clientEngine: valued("NAME", "readiness, or uring (Linux)", oneOf(ENGINES), "auto", {
+      words: ENGINES,
+    }),
+  },
+} as const;
 
-/** The command, to be added to the program. */
-export function stressCommand(spawn: Spawn & SpawnLoad, done: (code: number) => void): Command {
-  const command = new Command("stress")
-    .description("a load generator that checks every byte; without a target, of its own server")
-    .argument("[target]", "HOST:PORT")
-    .optionsGroup("The target:")
-    .addOption(option("--unix <path>", "a Unix socket instead of HOST:PORT"))
-    .addOption(
-      option("--selector <name>", "what the embedded server waits on").choices(SELECTOR_NAMES)
-        .default("auto"),
-    )
-    .addOption(
-      option("--service <name>", "of the embedded server").choices(Object.keys(SERVICES))
-        .default("echo"),
-    )
-    .addOption(
-      option("--server-workers <n|auto>", "of the embedded server").argParser(threads).default(1),
-    )
-    .optionsGroup("The load:")
-    .addOption(
-      option("-c, --connections <n>", "how many connections").argParser(atLeastOne).default(50),
-    )
-    .addOption(
-      option("-d, --duration <dur>", "stop after this time").argParser(duration)
-        .default(10_000, "10s"),
-    )
-    .addOption(
-      option("-n, --messages <n>", "stop after this many messages, over all connections")
-        .argParser(atLeastOne),
-    )
-    .addOption(
-      option("-s, --size <size>", "payload of one message, a seeded stream").argParser(size)
-        .default(64, "64B"),
-    )
-    .addOption(
-      option("-m, --message <text>", "a fixed message instead; \\r \\n \\t \\0 \\xHH {conn} {seq}"),
-    )
-    .addOption(option("--message-file <file>", "the same, from a file"))
-    .addOption(
-      option(
-        "--expect <what>",
-        "what must come back: echo, upper, none, line, bytes:N, /regex/, or a text",
-      ).default("echo"),
-    )
-    .addOption(
-      option("--pipeline <n>", "messages in flight on a connection (1; no limit with --rate)")
-        .argParser(atLeastOne),
-    )
-    .addOption(
-      option("-r, --rate <rate>", "open loop: messages a second, on schedule whatever comes back")
-        .argParser(rate),
-    )
-    .addOption(
-      option("--tick <dur>", "with --rate: messages are due together, this often (for less CPU)")
-        .argParser(duration).default(0, "off"),
-    )
-    .addOption(option("--connect-rate <rate>", "connects a second").argParser(rate))
-    .addOption(
-      option("--ramp <dur>", "begin connections, and raise --rate, over this time")
-        .argParser(duration).default(0, "off"),
-    )
-    .addOption(option("--hold", "exchange one message on each connection, then keep it idle"))
-    .addOption(
-      option("--messages-per-connection <n>", "churn: connect anew after this many")
-        .argParser(atLeastOne),
-    )
-    .addOption(option("--reconnect", "replace lost connections; each loss is counted"))
-    .addOption(
-      option("--warmup <dur>", "run for this time before anything counts").argParser(duration)
-        .default(0, "0s"),
-    )
-    .addOption(
-      option("--timeout <dur>", "for a connect and for a reply").argParser(duration)
-        .default(5000, "5s"),
-    )
-    .addOption(
-      option("--source <addr>", "local addresses to spread over: ADDR[,ADDR] or CIDR")
-        .argParser(parser(parseSources)),
-    )
-    .addOption(option("--seed <n>", "of the stream; a random one otherwise").argParser(seed))
-    .addOption(option("--scenario <file>", "all of this, and stages, from a YAML or JSON file"))
-    .optionsGroup("The generator:")
-    .addOption(option("--workers <n|auto>", "generator threads").argParser(threads).default(1))
-    .addOption(
-      option("--processes <n>", "generator processes, each with --workers").argParser(threads),
-    )
-    .addOption(
-      option("--client-selector <name>", "what the generator waits on").choices(SELECTOR_NAMES)
-        .default("auto"),
-    )
-    .addOption(option("--start-at <time>", "connect, and begin at this time: ISO 8601, +DUR"))
-    .optionsGroup("Judgement:")
-    .addOption(
-      option("--threshold <expr>", "such as p99<5ms, rate>100k, errors==0; repeatable")
-        .argParser(collect).default([] as string[], "none"),
-    )
-    .addOption(option("--strict", "exit 8 when the generator was the bottleneck"))
-    .addOption(option("--baseline <file>", "compare with an earlier result"))
-    .addOption(option("--compare <names>", "selectors of the embedded server: A,B,…"))
-    .addOption(option("--find-rate <expr>", "search the highest rate that holds, say, p99<5ms"))
-    .optionsGroup("Output:")
-    .addOption(jsonOption())
-    .addOption(outputOption())
-    .optionsGroup("TLS:");
-  addClientTls(command);
-  return command.action(async (target, options, self) => {
-    const unix = unixPath(self, target);
-    if (target !== undefined && unix !== undefined) {
-      throw new UsageError("a target and --unix exclude each other");
-    }
-    const given = new Set(
-      Object.keys(options).filter((name) =>
-        self.getOptionValueSource(name as keyof typeof options) !== "default"
+/** The command. */
+export const STRESS = command({
+  name: "stress",
+  about: "a load generator that checks every byte; without a target, of its own server",
+  operands: { usage: "[HOST:PORT]", most: 1 },
+  groups: {
+    ...RUN,
+    "TLS": CLIENT_TLS,
+    "The run": {
+      scenario: value("FILE", "options and stages from a YAML or JSON file", file, {
+        file: true,
+      }),
+      startAt: value("TIME", "connect, and start then: ISO 8601, HH:MM:SS, +DUR", text),
+      compare: value("A,B", "selectors of the embedded server, in turn", text, {
+        words: SELECTORS,
+      }),
+      findRate: value("EXPR", "search the highest rate that holds p99<5ms, say", text),
+      confidence: value("PERCENT", "repeat until the 95 % interval is within ±", text),
+    },
+    "Judgement": {
+      threshold: list(
+        "EXPR",
+        "p99<5ms, rate>100k, errors==0; repeatable",
+        (text) => [checked(parseThreshold)(text)],
+        { words: ["p50<", "p99<", "p99_corrected<", "rate>", "errors==0", "mismatches==0"] },
       ),
-    );
-    const typed = (name: keyof typeof options) => self.getOptionValueSource(name) === "cli";
-    // What a scenario says, unless the command line says otherwise.
-    const plain = { ...options, target, unix };
-    const all = options.scenario === undefined
-      ? { options: plain, given, stages: [], thresholds: undefined }
-      : (await import("../scenario/apply.ts")).withScenario(options.scenario, plain, given);
-    const embedded = all.options.target === undefined && all.options.unix === undefined;
-    for (const name of ["selector", "service", "serverWorkers"] as const) {
-      if (!embedded && typed(name)) {
-        const flag = name === "serverWorkers" ? "server-workers" : name;
-        throw new UsageError(`option '--${flag}' is for the embedded server; there is a target`);
-      }
-    }
-    const tls = clientTlsOf(
-      command,
-      all.options.target && /^\[?(.*?)\]?:\d+$/.exec(all.options.target)?.[1],
-    );
-    if (tls && embedded) {
-      throw new UsageError("option '--tls' needs a target: the embedded server has no certificate");
-    }
-    const settings = {
-      ...readSettings({ ...all.options, tls }, all.given),
-      stages: all.stages,
-    };
-    const threshold = all.thresholds ?? options.threshold;
-    const { json = false, strict = false } = options;
-    const { run } = await import("./run.ts");
-    done(
-      await run({ ...options, json, strict, settings, given: all.given, threshold }, spawn),
-    );
-  }) as unknown as Command;
-}
-
-const seed = parser((text) => {
-  if (!/^\d+$/.test(text) || Number(text) >= 2 ** 32) {
-    throw new Error(`"${text}" is no seed: a whole number below 4294967296`);
-  }
-  return Number(text);
+      baseline: value("FILE", "compare with an earlier -o FILE.json", file, { file: true }),
+      strict: flag("exit 8 when the generator was the bottleneck"),
+    },
+    "Results": OUTPUT,
+  },
+  examples: [
+    ["iomux stress", "a complete benchmark: 50 connections, 10 s, echo"],
+    ["iomux stress 127.0.0.1:9999 -r 10k -d 30s -o run.html", "a schedule, and a page"],
+    ["iomux stress 127.0.0.1:6379 -m 'PING\\r\\n' --expect '+PONG\\r\\n'", "a server of yours"],
+  ],
+  exits: {
+    0: "done, and all held",
+    1: "failed",
+    3: "cannot connect",
+    4: "timed out",
+    5: "connections lost",
+    6: "wrong bytes",
+    7: "a threshold failed",
+    8: "invalid (--strict)",
+    130: "SIGINT",
+    143: "SIGTERM",
+  },
+  gone: {
+    "--json=": "use -o FILE.json",
+    "--merge": "use iomux report A.json B.json",
+    "--profile": "use iomux probe [HOST:PORT] [PROFILE…]",
+    "--processes": "use --workers, or --start-at in several and iomux report",
+    "--html": "use -o FILE.html",
+    "--csv": "use -o FILE.csv",
+    "--hgrm": "use -o FILE.hgrm",
+  },
 });
+
+/** Its options, as they were given. */
+export type StressRead = ReadOf<typeof STRESS>;

@@ -11,13 +11,14 @@ import type { SpawnLoad } from "../../stress/run/run.ts";
 import type { Threshold } from "../../report/judge/threshold.ts";
 import { judged } from "../../report/judge/judge.ts";
 import { UsageError } from "../exit.ts";
-import { SELECTOR_NAMES } from "../options/options.ts";
 import { checkSelector } from "../options/selector.ts";
+import { SELECTORS } from "../options/values.ts";
 import { exitCode } from "../results/exit_code.ts";
 import { checkWritable } from "../results/files.ts";
 import { FORMAT, type Outcome, publish } from "../results/publish.ts";
-import { interruptible, isOpen, type StressFlags } from "./run.ts";
+import { interruptible } from "./context.ts";
 import { isEmbedded, runOnce, type RunSettings } from "./session.ts";
+import { isOpen, type StressJob } from "./settings.ts";
 import { VERSION } from "../version.ts";
 
 /** Rounds, if there is time for as many. Ten are enough for intervals, and three the fewest. */
@@ -33,10 +34,10 @@ const WARM_UP_MS = 200;
 export function readSelectors(text: string): (SelectorName | "auto")[] {
   const names = text.split(",").map((name) => name.trim());
   for (const name of names) {
-    if ((SELECTOR_NAMES as readonly string[]).includes(name)) continue;
+    if ((SELECTORS as readonly string[]).includes(name)) continue;
     throw new UsageError(
-      `option '--compare': there is no selector "${name}"${didYouMean(name, SELECTOR_NAMES)}; ` +
-        `there are ${SELECTOR_NAMES.join(", ")}`,
+      `option '--compare': there is no selector "${name}"${didYouMean(name, SELECTORS)}; ` +
+        `there are ${SELECTORS.join(", ")}`,
     );
   }
   if (names.length < 2) throw new UsageError("option '--compare' needs two selectors or more: A,B");
@@ -65,12 +66,12 @@ export function roundsOf(settings: RunSettings): { rounds: number; each: RunSett
 
 /** Runs the rounds, and reports what they have led to; returns the exit code. */
 export async function runCompare(
-  flags: StressFlags,
+  job: StressJob,
   thresholds: readonly Threshold[],
   spawn: Spawn & SpawnLoad,
 ): Promise<number> {
-  const { settings, given } = flags;
-  const names = readSelectors(flags.compare!);
+  const { settings, given, options } = job;
+  const names = readSelectors(options.compare!);
   if (!isEmbedded(settings)) {
     throw new UsageError("option '--compare' is for the embedded server; there is a target");
   }
@@ -82,7 +83,7 @@ export async function runCompare(
     throw new UsageError("'--compare' and '--start-at': rounds can't all begin at one time");
   }
   for (const name of names) checkSelector(name);
-  checkWritable(flags.output);
+  checkWritable(options.output);
   const { rounds: wanted, each } = roundsOf(settings);
   return await interruptible(spawn, async (context) => {
     const seed = settings.seed ?? Math.floor(Math.random() * 2 ** 32);
@@ -98,9 +99,9 @@ export async function runCompare(
       return own.length > 0 ? [{ name, result: judged(pool(own), thresholds) }] : [];
     });
     const comparison = compare(names, rounds, seed);
-    const outcome = outcomeOf(flags, { comparison, results, rounds, interrupted, each });
-    const code = exitCode(results.map(({ result }) => result), flags.strict);
-    return await publish(outcome, flags, code);
+    const outcome = outcomeOf(options, { comparison, results, rounds, interrupted, each });
+    const code = exitCode(results.map(({ result }) => result), options.strict);
+    return await publish(outcome, options, code);
   });
 }
 
@@ -112,7 +113,7 @@ interface Findings {
   readonly each: RunSettings;
 }
 
-function outcomeOf(flags: StressFlags, found: Findings): Outcome {
+function outcomeOf(flags: StressJob["options"], found: Findings): Outcome {
   const { comparison, results, rounds, interrupted, each } = found;
   const open = isOpen(each);
   const title = `iomux stress --compare ${flags.compare}`;

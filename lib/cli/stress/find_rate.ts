@@ -10,13 +10,15 @@ import type { SpawnLoad } from "../../stress/run/run.ts";
 import type { Threshold } from "../../report/judge/threshold.ts";
 import { judged } from "../../report/judge/judge.ts";
 import { EXIT, UsageError } from "../exit.ts";
-import { err } from "../output.ts";
+import { longName } from "../options/option.ts";
+import { say } from "../output.ts";
 import { exitCode } from "../results/exit_code.ts";
 import { checkWritable } from "../results/files.ts";
 import { FORMAT, type Outcome, publish } from "../results/publish.ts";
 import { readThresholds } from "../results/thresholds.ts";
-import { interruptible, type StressFlags } from "./run.ts";
+import { interruptible } from "./context.ts";
 import { runOnce } from "./session.ts";
+import type { StressJob } from "./settings.ts";
 
 /** How long a probe counts, unless `--duration` says otherwise, and the warm-up before it. */
 const PROBE_MS = 1000;
@@ -32,23 +34,21 @@ const EXCLUDED: readonly [option: string, why: string][] = [
   ["startAt", "a search is many runs, which can't begin at one time"],
 ];
 
-const optionOf = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-
 /** Searches, and reports what was found; returns the exit code. */
-export async function runFindRate(flags: StressFlags, spawn: Spawn & SpawnLoad): Promise<number> {
-  const { settings, given } = flags;
+export async function runFindRate(job: StressJob, spawn: Spawn & SpawnLoad): Promise<number> {
+  const { settings, given, options } = job;
   for (const [option, why] of EXCLUDED) {
     if (given.has(option)) {
-      throw new UsageError(`'--find-rate' and '--${optionOf(option)}': ${why}`);
+      throw new UsageError(`'--find-rate' and '--${longName(option)}': ${why}`);
     }
   }
   if (settings.stages.length > 0) throw new UsageError("'--find-rate' has no stages");
-  const texts = [...flags.findRate!.split(","), ...flags.threshold];
+  const texts = [...options.findRate!.split(","), ...job.threshold];
   if (settings.expect.kind === "none") {
     throw new UsageError("'--find-rate' needs replies, and --expect none awaits none");
   }
   const thresholds = readThresholds(texts, { open: true, replies: true });
-  checkWritable(flags.output);
+  checkWritable(options.output);
   const duration = given.has("duration") ? settings.duration! : PROBE_MS;
   const warmup = given.has("warmup") ? settings.warmup : WARM_UP_MS;
   return await interruptible(spawn, async (context) => {
@@ -62,10 +62,10 @@ export async function runFindRate(flags: StressFlags, spawn: Spawn & SpawnLoad):
     const result = { ...judged(best, thresholds.map(corrected)), verdict: verdictOf(search, best) };
     const unreachable = best.connections.established === 0 && !best.interrupted;
     if (unreachable) {
-      err(`iomux: Cannot connect to ${best.target}: ${Object.keys(best.errors).join(", ")}\n`);
+      say(`Cannot connect to ${best.target}: ${Object.keys(best.errors).join(", ")}`);
     }
-    const outcome = outcomeOf(flags, search, result, { thresholds, unreachable });
-    return await publish(outcome, flags, codeOf(search, result, flags.strict));
+    const outcome = outcomeOf(options, search, result, { thresholds, unreachable });
+    return await publish(outcome, options, codeOf(search, result, options.strict));
   });
 }
 
@@ -82,7 +82,7 @@ function codeOf({ rate, limit }: Search, result: StressResult, strict: boolean):
 }
 
 function outcomeOf(
-  flags: StressFlags,
+  flags: StressJob["options"],
   search: Search,
   result: StressResult,
   { thresholds, unreachable }: { thresholds: readonly Threshold[]; unreachable: boolean },

@@ -13,19 +13,17 @@ const OTHERS = 100;
  *
  * @throws UsageError
  */
-export function checkDescriptors(connections: number, embedded: boolean, processes = 1): void {
+export function checkDescriptors(connections: number, embedded: boolean): void {
   const { soft } = raiseOpenFileLimit();
   const most = connectionsBelow(soft);
-  // With several processes this one has the embedded server's side, and each of them its share.
-  const share = Math.ceil(connections / processes);
-  const needed = processes === 1 && embedded ? 2 * connections : embedded ? connections : share;
+  const needed = embedded ? 2 * connections : connections;
   if (needed <= most) return;
   const [ceiling] = readNumbers("/proc/sys/fs/nr_open");
   const wanted = needed + OTHERS;
   const within = ceiling === undefined ? "" : ` (up to ${ceiling}, /proc/sys/fs/nr_open)`;
   const alternative = embedded
     ? "run the server apart (iomux serve)"
-    : `use --processes ${Math.ceil(connections / most)}`;
+    : "start several with --start-at, and add up their results with iomux report";
   throw new UsageError(
     `${connections} connections need about ${wanted} open files in one process, and its limit is ` +
       `${soft} (RLIMIT_NOFILE): raise it with ulimit -n ${wanted} or systemd's ` +

@@ -11,7 +11,7 @@ import { Run, type SpawnLoad } from "../../stress/run/run.ts";
 import { summarize } from "../../stress/run/summary.ts";
 import type { Watched } from "../../stress/run/watch.ts";
 import { openFileLimit } from "../../sys/limits.ts";
-import { UsageError } from "../exit.ts";
+import { parseTarget } from "../options/target.ts";
 import type { ClientTls } from "../options/tls.ts";
 import { VERSION } from "../version.ts";
 
@@ -44,8 +44,6 @@ export interface RunSettings extends
   readonly ramp: number;
   readonly tick: number;
   readonly warmup: number;
-  /** Processes that share the load, each with its workers; one is this process. */
-  readonly processes?: number | undefined;
   readonly timeout: number;
   /** Null for a random one. */
   readonly seed: number | null;
@@ -87,10 +85,6 @@ export async function runSession(
   settings: RunSettings,
   context: RunContext,
 ): Promise<RunOutcome> {
-  if ((settings.processes ?? 1) > 1) {
-    const { runInProcesses } = await import("./processes.ts");
-    return await runInProcesses(settings, context);
-  }
   const { spawn, interruption } = context;
   const { target, unix, timeout } = settings;
   const destination = target !== undefined && unix === undefined
@@ -133,7 +127,7 @@ export async function runSession(
 /** The plan of a run, for its threads. */
 export function planOf(settings: RunSettings, target: Target): Plan {
   const { duration, ramp, tick, warmup, timeout, seed, tls, ...same } = settings;
-  const { target: _target, unix: _unix, processes: _processes, ...more } = same;
+  const { target: _target, unix: _unix, ...more } = same;
   const { selector: _selector, service: _service, serverWorkers: _workers, ...plan } = more;
   return {
     ...plan,
@@ -150,15 +144,8 @@ export function planOf(settings: RunSettings, target: Target): Plan {
 
 /** Where a target is. @throws UsageError, ResolveError */
 export async function resolveTarget(target: string, timeoutMs: number): Promise<Target> {
-  let parsed: { host: string; port: number };
-  try {
-    parsed = parseHostPort(target);
-    if (parsed.port === 0) throw new RangeError(`Invalid target "${target}": port 0`);
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-  const { port } = parsed;
-  const addresses = await resolveHost(parsed.host);
+  const { host: name, port } = parseTarget(target);
+  const addresses = await resolveHost(name);
   const host = addresses.length === 1
     ? addresses[0]!
     : firstThatAnswers(addresses, port, timeoutMs);

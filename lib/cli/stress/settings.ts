@@ -1,71 +1,115 @@
 /** From the options of `iomux stress` to the settings of a run. */
 import { readFileSync } from "node:fs";
+import type { Stage } from "../../stress/plan/plan.ts";
 import { parseExpectation } from "../../stress/plan/expectation.ts";
+import { showExpectation } from "../../stress/run/summary.ts";
 import { parseMessage } from "../../stress/traffic/message.ts";
-import type { SelectorName } from "../../selectors/mod.ts";
 import { UsageError } from "../exit.ts";
-import type { RunSettings } from "./session.ts";
-import type { ClientTls } from "../options/tls.ts";
+import { longName, type Values } from "../options/option.ts";
+import { chooseTarget, parseTarget } from "../options/target.ts";
+import type { Read } from "../options/read.ts";
+import type { CLIENT_TLS } from "../options/shared.ts";
+import { type ClientTls, clientTlsOf } from "../options/tls.ts";
+import type { STRESS, StressRead } from "./command.ts";
+import { EXCLUSIVE } from "./exclusive.ts";
+import { isEmbedded, type RunSettings } from "./session.ts";
 
-/** The options that say what a run does, as commander leaves them. */
-export interface RunOptions {
-  readonly target?: string | undefined;
-  readonly unix?: string | undefined;
-  readonly tls?: ClientTls | undefined;
-  readonly connections: number;
-  readonly duration: number;
-  readonly messages?: number | undefined;
-  readonly size: number;
-  readonly message?: string | undefined;
-  readonly messageFile?: string | undefined;
-  readonly expect: string;
-  readonly pipeline?: number | undefined;
-  readonly rate?: number | undefined;
-  readonly tick: number;
-  readonly connectRate?: number | undefined;
-  readonly ramp: number;
-  readonly hold?: true | undefined;
-  readonly messagesPerConnection?: number | undefined;
-  readonly reconnect?: true | undefined;
-  readonly warmup: number;
-  readonly timeout: number;
-  readonly source?: readonly string[] | undefined;
-  readonly seed?: number | undefined;
-  readonly workers: number;
-  readonly processes?: number | undefined;
-  readonly clientSelector: SelectorName | "auto";
-  readonly selector: SelectorName | "auto";
-  readonly service: string;
-  readonly serverWorkers: number;
+/** What `iomux stress` is asked for: a run, and what becomes of it. */
+export interface StressJob {
+  readonly options: Values<(typeof STRESS)["options"]>;
+  /** The names of the options that were given, here or in a scenario. */
+  readonly given: ReadonlySet<string>;
+  readonly settings: RunSettings;
+  /** The thresholds, those of a scenario if the command line has none. */
+  readonly threshold: readonly string[];
 }
+
+/** The options that say what a run does, and its target. */
+export type RunOptions =
+  & Omit<
+    Values<(typeof STRESS)["options"]>,
+    "threshold" | "baseline" | "strict" | "output" | "json" | keyof typeof CLIENT_TLS
+  >
+  & Pick<RunSettings, "target" | "tls">;
 
 /** What is sent at most by one `send`: a pipeline's worth of messages. */
 const MAX_IN_FLIGHT = 64 * 2 ** 20;
 
-/** Pairs of options that can't both be meant. */
-export const EXCLUSIVE: readonly (readonly [string, string, string])[] = [
-  ["message", "messageFile", "'--message' and '--message-file' exclude each other"],
-  ["size", "message", "'--size' is for the seeded stream; '--message' has the size that it has"],
-  ["size", "messageFile", "'--size' is for the seeded stream; a '--message-file' has its own"],
-  ["hold", "rate", "'--hold' keeps connections idle, '--rate' does not"],
-  ["hold", "messagesPerConnection", "'--hold' and '--messages-per-connection' exclude each other"],
-  ["hold", "messages", "'--hold' sends one message on each connection, whatever '--messages' says"],
-  ["source", "unix", "'--source' is for TCP, a Unix socket has no local address"],
-];
+/** Options of which one run can have one. */
+const MODES = ["compare", "findRate", "baseline"] as const;
+
+/** Reads the options, and the scenario that they may name. @throws UsageError */
+export async function jobOf(read: StressRead): Promise<StressJob> {
+  const { options, given, source } = read;
+  const operand = checkedOperand(read);
+  const [one, two] = MODES.filter((mode) => given.has(mode)).map((mode) => `'--${longName(mode)}'`);
+  if (two) throw new UsageError(`${one} and ${two} exclude each other`);
+  const plain = { ...options, ...chooseTarget(operand, read) };
+  const all = options.scenario === undefined
+    ? { options: plain, given, stages: [] as Stage[], thresholds: undefined }
+    : (await import("../scenario/apply.ts")).withScenario(options.scenario, plain, given);
+  const tls = tlsFor(all.options, read);
+  if (!isEmbedded(all.options)) {
+    for (const name of ["selector", "service", "serverWorkers"] as const) {
+      if (source(name) !== "cli") continue;
+      throw new UsageError(
+        `option '--${longName(name)}' is for the embedded server; there is a target`,
+      );
+    }
+  }
+  return {
+    options,
+    given: all.given,
+    settings: { ...readSettings({ ...all.options, tls }, all.given), stages: all.stages },
+    threshold: all.thresholds ?? options.threshold,
+  };
+}
+
+/** The TLS of a run, for which there has to be a target. @throws UsageError */
+export function tlsFor(
+  { target, unix }: Pick<RunSettings, "target" | "unix">,
+  read: Read<typeof CLIENT_TLS>,
+): ClientTls | undefined {
+  const tls = clientTlsOf(read, target === undefined ? undefined : parseTarget(target).host);
+  if (tls && isEmbedded({ target, unix })) {
+    throw new UsageError("option '--tls' needs a target: the embedded server has no certificate");
+  }
+  return tls;
+}
+
+/** The target. `--json FILE` was how a result was written to a file. */
+function checkedOperand({ operands, options }: StressRead): string | undefined {
+  const [operand] = operands;
+  if (
+    operand !== undefined && options.json && /\.\w+$|\//.test(operand) && !/:\d+$/.test(operand)
+  ) {
+    throw new UsageError(`option '--json' takes no file any more: use -o ${operand}`);
+  }
+  return operand;
+}
+
+/** Whether messages leave on a schedule, whatever comes back. */
+export const isOpen = ({ rate, stages }: Pick<RunSettings, "rate" | "stages">): boolean =>
+  rate !== null || stages.some((stage) => stage.rate);
+
+/** Settings as a result has them. */
+export function configOf(settings: RunSettings): Record<string, unknown> {
+  const { ramp: rampMs, tick: tickMs, expect, ...same } = settings;
+  return { ...same, rampMs, tickMs, expect: showExpectation(expect) };
+}
 
 /** Checks what the options say together. `given` names those that were given. @throws UsageError */
-export function readSettings(options: RunOptions, given: ReadonlySet<string>): RunSettings {
+export function readSettings(
+  options: RunOptions,
+  given: ReadonlySet<string>,
+): RunSettings {
   for (const [one, other, why] of EXCLUSIVE) {
     if (given.has(one) && given.has(other)) throw new UsageError(why);
   }
-  for (const name of ["duration", "timeout"] as const) {
-    if (options[name] <= 0) throw new UsageError(`option '--${name}' must be more than 0`);
-  }
-  if (options.size < 1) throw new UsageError("option '--size' must be at least 1 byte");
   if (given.has("tick") && !["rate", "findRate", "scenario"].some((name) => given.has(name))) {
     throw new UsageError("'--tick' is for a schedule, as '--rate' makes one");
   }
-  // A count is not cut short by a time that nobody asked for.
+  // A count is not cut short by a time that was not asked for.
   const untimed = options.messages !== undefined && !given.has("duration");
   const settings: RunSettings = {
     ...{ target: options.target, unix: options.unix, tls: options.tls },
@@ -74,22 +118,21 @@ export function readSettings(options: RunOptions, given: ReadonlySet<string>): R
     messages: options.messages ?? null,
     size: options.size,
     message: messageOf(options),
-    expect: asUsage("--expect", () => parseExpectation(options.expect)),
+    expect: parseExpectation(options.expect),
     pipeline: options.pipeline ?? null,
     rate: options.rate ?? null,
     tick: options.tick,
     stages: [],
     connectRate: options.connectRate ?? null,
     ramp: options.ramp,
-    hold: options.hold ?? false,
+    hold: options.hold,
     messagesPerConnection: options.messagesPerConnection ?? null,
-    reconnect: options.reconnect ?? false,
+    reconnect: options.reconnect,
     warmup: options.warmup,
     timeout: options.timeout,
     sources: options.source ?? [],
     seed: options.seed ?? null,
     workers: options.workers,
-    processes: options.processes,
     clientSelector: options.clientSelector,
     selector: options.selector,
     service: options.service,
@@ -99,8 +142,7 @@ export function readSettings(options: RunOptions, given: ReadonlySet<string>): R
   return settings;
 }
 
-/** What a scenario's settings must obey as well. @throws UsageError */
-export function checkTogether({ size, pipeline, message }: RunSettings): void {
+function checkTogether({ size, pipeline, message }: RunSettings): void {
   const bytes = message === null ? size : parseMessage(message).lengthOf(0, 1);
   if (bytes * (pipeline ?? 1) > MAX_IN_FLIGHT) {
     const what = message === null ? "--size" : "the size of the message";
@@ -108,11 +150,10 @@ export function checkTogether({ size, pipeline, message }: RunSettings): void {
   }
 }
 
-function messageOf({ message, messageFile }: RunOptions): string | null {
-  if (message !== undefined) {
-    asUsage("--message", () => parseMessage(message));
-    return message;
-  }
+function messageOf(
+  { message, messageFile }: { readonly message?: string; readonly messageFile?: string },
+): string | null {
+  if (message !== undefined) return message;
   if (messageFile === undefined) return null;
   let text: string;
   try {
@@ -121,16 +162,10 @@ function messageOf({ message, messageFile }: RunOptions): string | null {
     const { code } = error as { code: string };
     throw new UsageError(`Cannot read the message from ${messageFile}: ${code}`);
   }
-  asUsage(messageFile, () => parseMessage(text));
-  return text;
-}
-
-/** An error of a value becomes one that names its option. */
-function asUsage<T>(option: string, parse: () => T): T {
   try {
-    return parse();
+    parseMessage(text);
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new UsageError(`option '${option}': ${error.message}`);
+    throw new UsageError(`${messageFile}: ${(error as Error).message}`);
   }
+  return text;
 }

@@ -1,6 +1,6 @@
 /** `--start-at`: a moment that several machines can be told, and waiting for it. */
 import { UsageError } from "../exit.ts";
-import { err } from "../output.ts";
+import { say } from "../output.ts";
 import { formatDuration, parseDuration } from "../../text/units.ts";
 
 const SECOND_MS = 1000;
@@ -81,7 +81,11 @@ export function waitUntil(at: number, signal: AbortSignal): Promise<void> {
 
 /** The moment that the options ask for; null for none. @throws UsageError */
 export function readStartAt(
-  flags: { startAt?: string | undefined; compare?: unknown; findRate?: unknown; profile?: unknown },
+  flags: {
+    startAt: string | undefined;
+    compare: string | undefined;
+    findRate: string | undefined;
+  },
 ): number | null {
   if (flags.startAt === undefined) return null;
   for (const [mode, name] of [["compare", "--compare"], ["findRate", "--find-rate"]] as const) {
@@ -103,7 +107,7 @@ export function beginAt(
   return {
     async connected() {
       const late = Date.now() - at;
-      if (late > 0) err(`iomux: begins ${formatDuration(late)} late: it was still connecting\n`);
+      if (late > 0) say(`begins ${formatDuration(late)} late: it was still connecting`);
       await waitUntil(at, interruption);
     },
   };

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { parseScenario, type Scenario } from "../../../lib/cli/scenario/file.ts";
 import { applyScenario, readScenario } from "../../../lib/cli/scenario/apply.ts";
 import { lengthOf, mostConnections } from "../../../lib/cli/scenario/stages.ts";
+import { initialValues } from "../../../lib/cli/options/option.ts";
+import { STRESS } from "../../../lib/cli/stress/command.ts";
 import { readSettings, type RunOptions } from "../../../lib/cli/stress/settings.ts";
 import { parseThreshold } from "../../../lib/report/judge/threshold.ts";
 import { root, spawnCli } from "../../support/cli.ts";
@@ -12,9 +14,8 @@ import { TempDir } from "../../support/files.ts";
 import { target } from "../../support/misbehaving.ts";
 
 const DEFAULTS: RunOptions = {
-  ...{ connections: 50, duration: 10_000, size: 64, expect: "echo", ramp: 0, tick: 0, warmup: 0 },
-  ...{ timeout: 5000, workers: 1, clientSelector: "auto", selector: "auto", service: "echo" },
-  serverWorkers: 1,
+  ...initialValues(STRESS.options),
+  ...{ target: undefined, tls: undefined },
 };
 
 /** The settings of a run by a scenario and by options of the command line. */
@@ -62,7 +63,7 @@ thresholds: [p99<5ms, errors==0]
 
   it("may be JSON, where numbers need no quotes", () => {
     const { options } = parseScenario(
-      '{\n\t"connections": 5,\n\t"duration": 1.5,\n\t"size": "64B",\n\t"rate": 2000\n}',
+      '{\n\t"connections": 5,\n\t"duration": "1.5s",\n\t"size": "64B",\n\t"rate": 2000\n}',
       "s.json",
     );
     expect(options).toEqual({ connections: 5, duration: 1500, size: 64, rate: 2000 });

@@ -7,9 +7,10 @@ import { readBaseline } from "../../../lib/cli/results/baseline.ts";
 import { exitCode } from "../../../lib/cli/results/exit_code.ts";
 import { roundsOf, runCompare } from "../../../lib/cli/stress/compare.ts";
 import { runFindRate } from "../../../lib/cli/stress/find_rate.ts";
-import { configOf, run, type StressFlags } from "../../../lib/cli/stress/run.ts";
+import { initialValues } from "../../../lib/cli/options/option.ts";
+import { STRESS } from "../../../lib/cli/stress/command.ts";
 import type { RunSettings } from "../../../lib/cli/stress/session.ts";
-import { readSettings } from "../../../lib/cli/stress/settings.ts";
+import { configOf, readSettings, type StressJob } from "../../../lib/cli/stress/settings.ts";
 import { availableSelectors } from "../../../lib/selectors/mod.ts";
 import type { StressResult } from "../../../lib/result/result.ts";
 import { spawnCli } from "../../support/cli.ts";
@@ -34,20 +35,22 @@ async function stress(...args: string[]): Promise<Ended> {
 const few = ["-c", "2", "-n", "200"];
 
 /** The settings of a run without options. */
-const settings = readSettings({
-  ...{ connections: 50, duration: 10_000, size: 64, expect: "echo", ramp: 0, tick: 0, warmup: 0 },
-  ...{ timeout: 5000, workers: 1, clientSelector: "auto", selector: "auto", service: "echo" },
-  serverWorkers: 1,
-}, new Set());
+const settings = readSettings(
+  { ...initialValues(STRESS.options), tls: undefined, target: undefined },
+  new Set(),
+);
 
 const sample = sampleResult({ seconds: 1 });
 
-const flagsOf = (change: Partial<RunSettings>, flags: Partial<StressFlags>): StressFlags => ({
+const jobOf = (
+  change: Partial<RunSettings>,
+  options: Partial<StressJob["options"]>,
+  given: string[] = [],
+): StressJob => ({
   settings: { ...settings, ...change },
-  given: new Set(),
+  options: { ...initialValues(STRESS.options), ...options },
+  given: new Set(given),
   threshold: [],
-  ...{ strict: false, json: false, output: [] },
-  ...flags,
 });
 
 /** For what must be refused before anything starts. */
@@ -149,20 +152,20 @@ describe("iomux stress --compare", () => {
     expect(cli.stdout()).toMatch(/^verdict +\w+ \(interrupted\)$/m);
   });
 
-  const refused = (change: Partial<RunSettings>, flags: Partial<StressFlags>) =>
-    runCompare(flagsOf(change, { compare: "select,poll", ...flags }), [], neverSpawn);
+  const refused = (change: Partial<RunSettings>, compare = "select,poll", given: string[] = []) =>
+    runCompare(jobOf(change, { compare }, given), [], neverSpawn);
 
   it("is a wrong use with a target, with one name, and with names that there are not", async () => {
-    await rejects(refused({ target: "127.0.0.1:1" }, {}), /there is a target/);
-    await rejects(refused({}, { compare: "select" }), /needs two selectors/);
+    await rejects(refused({ target: "127.0.0.1:1" }), /there is a target/);
+    await rejects(refused({}, "select"), /needs two selectors/);
     await rejects(
-      refused({}, { compare: "select,epol" }),
+      refused({}, "select,epol"),
       /no selector "epol" \(did you mean epoll\?\)/,
     );
-    await rejects(refused({}, { given: new Set(["selector"]) }), /'--selector' exclude each other/);
-    await rejects(refused({ stages: [{ durationMs: 1 }] }, {}), /has no stages/);
+    await rejects(refused({}, undefined, ["selector"]), /'--selector' exclude each other/);
+    await rejects(refused({ stages: [{ durationMs: 1 }] }), /has no stages/);
     const missing = availableSelectors().find(({ available }) => !available);
-    if (missing) await rejects(refused({}, { compare: `select,${missing.name}` }), /available: /);
+    if (missing) await rejects(refused({}, `select,${missing.name}`), /available: /);
   });
 
   it("has ten rounds, fewer if they would be very short, but never less than three", () => {
@@ -178,10 +181,11 @@ describe("iomux stress --compare", () => {
   });
 
   it("excludes the other ways to judge", async () => {
-    await rejects(
-      run(flagsOf({}, { compare: "select,poll", findRate: "p99<5ms" }), neverSpawn),
-      /--compare and --find-rate exclude each other/,
-    );
+    const { code, stderr } = await stress("--compare", "select,poll", "--find-rate", "p99<5ms");
+    expect([code, stderr]).toEqual([
+      2,
+      "iomux: '--compare' and '--find-rate' exclude each other\n",
+    ]);
   });
 });
 
@@ -232,7 +236,7 @@ describe("iomux stress --find-rate", () => {
 
   it("is a wrong use of what it can't search with", async () => {
     const refused = (findRate: string, change: Partial<RunSettings> = {}, given: string[] = []) =>
-      runFindRate(flagsOf(change, { findRate, given: new Set(given) }), neverSpawn);
+      runFindRate(jobOf(change, { findRate }, given), neverSpawn);
     await rejects(refused("p99=5ms"), /threshold "p99=5ms": there is no operator =/);
     await rejects(refused("p99<5ms", {}, ["messages"]), /'--find-rate' and '--messages'/);
     await rejects(refused("p99<5ms", {}, ["startAt"]), /'--find-rate' and '--start-at'/);

@@ -1,0 +1,45 @@
+/** The commands of the program. Each is loaded when it is needed: its description first, what it does then. */
+import type { Spawn } from "../serve/server.ts";
+import type { SpawnHandler } from "../serve/handoff/handler_pool.ts";
+import type { SpawnProbe } from "../probe/plan.ts";
+import type { SpawnLoad } from "../stress/run/run.ts";
+import type { Command } from "./options/command.ts";
+
+/** Starts a thread of any role. */
+export type SpawnThread = Spawn & SpawnHandler & SpawnLoad & SpawnProbe;
+
+/** A command. */
+interface Entry {
+  /** What it is, in a line. */
+  describe(): Promise<Command<any>>;
+  /** Does it, with what was read of its options; returns the exit code. */
+  run(read: any, spawn: SpawnThread): Promise<number>;
+}
+
+/** All of them by name, in the order of the help page. */
+export const COMMANDS: Readonly<Record<string, Entry>> = {
+  serve: {
+    describe: async () => (await import("./serve/command.ts")).SERVE,
+    run: async (read, spawn) => await (await import("./serve/run.ts")).run(read, spawn),
+  },
+  client: {
+    describe: async () => (await import("./client/command.ts")).CLIENT,
+    run: async (read) => await (await import("./client/run.ts")).run(read),
+  },
+  stress: {
+    describe: async () => (await import("./stress/command.ts")).STRESS,
+    run: async (read, spawn) => await (await import("./stress/run.ts")).run(read, spawn),
+  },
+  probe: {
+    describe: async () => (await import("./probe/command.ts")).PROBE,
+    run: async (read, spawn) => await (await import("./probe/run.ts")).run(read, spawn),
+  },
+  report: {
+    describe: async () => (await import("./report/command.ts")).REPORT,
+    run: async (read) => await (await import("./report/run.ts")).run(read),
+  },
+  info: {
+    describe: async () => (await import("./info/command.ts")).INFO,
+    run: async (read) => await (await import("./info/run.ts")).run(read),
+  },
+};

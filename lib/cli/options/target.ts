@@ -1,0 +1,41 @@
+/** Whom a command talks to: HOST:PORT, or the path of a Unix socket. */
+import { UsageError } from "../exit.ts";
+
+/** A host and a port, of which the host is not resolved yet. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Where to connect to. */
+export type Destination = Address | { readonly path: string };
+
+/** "HOST:PORT", or "[HOST]:PORT" for IPv6, with a port from 1 on. @throws UsageError */
+export function parseTarget(text: string): Address {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):([^:]*)$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  if (host === undefined) {
+    throw new UsageError(`invalid target "${text}": use HOST:PORT, or [HOST]:PORT for IPv6`);
+  }
+  return { host, port: targetPort(match![3]!, text) };
+}
+
+/** A port to connect to. @throws UsageError */
+export function targetPort(text: string, target: string): number {
+  if (!/^\d+$/.test(text) || Number(text) > 65535) {
+    throw new UsageError(`invalid target "${target}": "${text}" is no port, which is 1 to 65535`);
+  }
+  if (Number(text) === 0) throw new UsageError(`invalid target "${target}": port 0 is no port`);
+  return Number(text);
+}
+
+/** The target and `--unix`, of which one may be given; what is typed wins over a variable. @throws UsageError */
+export function chooseTarget(
+  target: string | undefined,
+  { options, source }: { options: { unix: string | undefined }; source(key: "unix"): string },
+): { target: string | undefined; unix: string | undefined } {
+  const { unix } = options;
+  if (target === undefined || unix === undefined) return { target, unix };
+  if (source("unix") === "cli") throw new UsageError("HOST:PORT and '--unix' exclude each other");
+  return { target, unix: undefined };
+}

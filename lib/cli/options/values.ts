@@ -1,0 +1,97 @@
+/** The values that options take: each function reads one, or says what is wrong with it. */
+import { didYouMean } from "../../text/nearest.ts";
+import { parseCount, parseDuration, parseSize } from "../../text/units.ts";
+
+/** Text as it is. */
+export const text = (value: string): string => value;
+
+/** A file's name. */
+export function file(value: string): string {
+  if (value === "") throw new Error("it is empty, and has to be the name of a file");
+  return value;
+}
+
+/** Keeps the text, once `check` has found nothing wrong with it. */
+export function checked(check: (text: string) => unknown): (text: string) => string {
+  return (text) => {
+    check(text);
+    return text;
+  };
+}
+
+/** One of these words. */
+export function oneOf<const T extends string>(words: readonly T[]): (text: string) => T {
+  return (text) => {
+    if ((words as readonly string[]).includes(text)) return text as T;
+    const hint = didYouMean(text, words);
+    throw new Error(`there is no "${text}"${hint}; there are ${words.join(", ")}`);
+  };
+}
+
+/** A whole number of at least 1. */
+export function atLeastOne(text: string): number {
+  const value = parseCount(text);
+  if (value < 1) throw new Error(`"${text}" is less than 1`);
+  return value;
+}
+
+/** A duration in milliseconds that is more than 0. */
+export function someTime(text: string): number {
+  const value = parseDuration(text);
+  if (value <= 0) throw new Error(`"${text}" must be more than 0`);
+  return value;
+}
+
+/** At least one byte. */
+export function someBytes(text: string): number {
+  const value = parseSize(text);
+  if (value < 1) throw new Error(`"${text}" must be at least 1 byte`);
+  return value;
+}
+
+/** A port number; 0 where any free port will do. */
+export function port(text: string): number {
+  if (!/^\d+$/.test(text) || Number(text) > 65535) {
+    throw new Error(`"${text}" is no port: ports go from 0 to 65535`);
+  }
+  return Number(text);
+}
+
+/** A number of threads. */
+export function threads(text: string): number {
+  const value = parseCount(text);
+  if (value < 1 || value > 256) throw new Error(`"${text}" is not between 1 and 256`);
+  return value;
+}
+
+/** A number of threads; "auto" is one for each CPU. */
+export function threadsOrAuto(text: string): number {
+  if (text === "auto") return process.getBuiltinModule("node:os").availableParallelism();
+  const value = parseCount(text);
+  if (value < 1 || value > 256) throw new Error(`"${text}" is not between 1 and 256, or auto`);
+  return value;
+}
+
+/** What random numbers start from. */
+export function seed(text: string): number {
+  if (!/^\d+$/.test(text) || Number(text) >= 2 ** 32) {
+    throw new Error(`"${text}" is no seed: a whole number below 4294967296`);
+  }
+  return Number(text);
+}
+
+/** The path of a Unix socket: sun_path has 108 bytes, one of them for the terminating NUL (unix(7)). */
+export function socketPath(text: string): string {
+  const { length } = new TextEncoder().encode(text);
+  if (length === 0 || length > 107) throw new Error("the path of a Unix socket has 1 to 107 bytes");
+  return text;
+}
+
+/** The selectors that there are, on one system or another. */
+export const SELECTORS = ["auto", "select", "poll", "epoll", "kqueue", "wsapoll"] as const;
+/** The engines that there are, on one system or another. */
+export const ENGINES = ["auto", "readiness", "uring"] as const;
+/** The levels of `--log-level`, from much to little. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+/** One of them. */
+export type Level = (typeof LOG_LEVELS)[number];

@@ -1,0 +1,60 @@
+/** What a run of load needs around it: checks in front, signals and the live line meanwhile. */
+import type { Spawn } from "../../serve/server.ts";
+import type { SpawnLoad } from "../../stress/run/run.ts";
+import type { Watched } from "../../stress/run/watch.ts";
+import { isColorful, liveLine } from "../live/line.ts";
+import { stressLine } from "../live/stress.ts";
+import { checkSelector } from "../options/selector.ts";
+import { checkClientTls } from "../options/tls_check.ts";
+import { onSignals } from "../signals.ts";
+import { checkDescriptors } from "./limits.ts";
+import { isEmbedded, type RunContext, type RunSettings } from "./session.ts";
+
+/** What can be known to be wrong before anything starts. @throws UsageError */
+export async function checkSettings(settings: RunSettings): Promise<void> {
+  checkSelector(settings.clientSelector);
+  checkSelector(settings.selector);
+  if (settings.tls) await checkClientTls(settings.tls);
+  checkDescriptors(settings.connections, isEmbedded(settings));
+}
+
+/** A context with a live view, which can be taken away before something else is printed. */
+export interface LiveContext extends RunContext {
+  endLive(): void;
+}
+
+/**
+ * Gives a context to `action` whose runs end at the first SIGINT or SIGTERM; its code then replaces that
+ * of the action. A second one ends the process.
+ */
+export async function interruptible(
+  spawn: Spawn & SpawnLoad,
+  action: (context: LiveContext) => Promise<number>,
+): Promise<number> {
+  const interruption = new AbortController();
+  let signalCode: number | undefined;
+  let current: Watched | undefined;
+  const endLive = liveLine(stressLine(() => current, isColorful()));
+  const restore = onSignals({
+    first(code) {
+      signalCode = code;
+      interruption.abort();
+    },
+    second(code) {
+      endLive();
+      process.exit(code);
+    },
+  });
+  try {
+    const code = await action({
+      spawn,
+      interruption: interruption.signal,
+      began: (run) => current = run,
+      endLive,
+    });
+    return signalCode ?? code;
+  } finally {
+    endLive();
+    restore();
+  }
+}
