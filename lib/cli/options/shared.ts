@@ -2,7 +2,7 @@
 import { SERVICES } from "../../serve/services.ts";
 import { parseExpectation } from "../../stress/plan/expectation.ts";
 import { parseMessage } from "../../stress/traffic/message.ts";
-import { outputFile } from "../results/outputs.ts";
+import { outputFile } from "./outputs.ts";
 import { flag, list, type Table, value, valued } from "./option.ts";
 import { parseSources } from "./sources.ts";
 import {

@@ -4,7 +4,7 @@ import { command } from "../options/command.ts";
 import { list, value, valued } from "../options/option.ts";
 import type { ReadOf } from "../options/read.ts";
 import { CLIENT_TLS, EMBEDDED, MESSAGES, OUTPUT, SEED, SOURCE, UNIX } from "../options/shared.ts";
-import { outputFile } from "../results/outputs.ts";
+import { outputFile } from "../options/outputs.ts";
 import { atLeastOne, oneOf, SELECTORS, someTime } from "../options/values.ts";
 
 /** What was found out has one format beside text. */

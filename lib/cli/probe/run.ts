@@ -23,7 +23,7 @@ import { initialValues } from "../options/option.ts";
 import { chooseTarget } from "../options/target.ts";
 import { say } from "../output.ts";
 import { checkWritable } from "../results/files.ts";
-import type { OutputFlags } from "../results/outputs.ts";
+import type { OutputFlags } from "../options/outputs.ts";
 import { deliver, toJson } from "../results/publish.ts";
 import { onSignals } from "../signals.ts";
 import { STRESS } from "../stress/command.ts";

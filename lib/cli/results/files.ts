@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { resolve } from "node:path";
 import { UsageError } from "../exit.ts";
-import type { Output } from "./outputs.ts";
+import type { Output } from "../options/outputs.ts";
 
 /** Fails when one of the files can't be written. What is there stays as it is. @throws Error */
 export function checkWritable(output: readonly Output[]): void {

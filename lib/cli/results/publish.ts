@@ -10,7 +10,7 @@ import { EXIT } from "../exit.ts";
 import { err, out } from "../output.ts";
 import { gravest } from "./exit_code.ts";
 import { reasonOf, writeFiles } from "./files.ts";
-import type { Output, OutputFlags } from "./outputs.ts";
+import type { Output, OutputFlags } from "../options/outputs.ts";
 
 /** How quantities are written everywhere. */
 export const FORMAT: Format = { count: formatCount, size: formatSize, duration: formatDuration };

@@ -8,7 +8,7 @@ import { FD_SETSIZE } from "../../sys/constants.ts";
 import { readNumbers } from "../../sys/machine/proc.ts";
 import { exitNow } from "../../sys/spawn.ts";
 import { EXIT } from "../exit.ts";
-import { createLogger, type Logger } from "../log.ts";
+import { createLogger, type Logger } from "./log.ts";
 import type { Level } from "../options/values.ts";
 import { out } from "../output.ts";
 import { checkSelector } from "../options/selector.ts";

@@ -7,8 +7,8 @@ import {
   type Logger,
 } from "@logtape/logtape";
 export type { Logger } from "@logtape/logtape";
-import type { Level } from "./options/values.ts";
-import { err } from "./output.ts";
+import type { Level } from "../options/values.ts";
+import { err } from "../output.ts";
 
 /** Configures logging for this process, and returns its logger. */
 export function createLogger(level: Level, format: "text" | "json"): Logger {
