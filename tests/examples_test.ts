@@ -1,6 +1,6 @@
 // The three programs that this project grew from, each with a real client.
 import { describe, expect, it } from "bun:test";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { join } from "node:path";
@@ -8,14 +8,16 @@ import { root } from "./support/cli.ts";
 
 const path = (name: string) => join(root, "examples", `${name}.ts`);
 
+/** What a runtime wants before the file that it runs. */
+const runFlags = process.versions.bun
+  ? []
+  : process.versions.deno
+  ? ["run", "-q", "-P"]
+  : ["--no-warnings"];
+
 /** Starts an example on a free port. */
 function start(name: string): Promise<{ child: ChildProcess; port: number }> {
-  const flags = process.versions.bun
-    ? []
-    : process.versions.deno
-    ? ["run", "-P"]
-    : ["--no-warnings"];
-  const child = spawn(process.execPath, [...flags, path(name), "0"], { cwd: root });
+  const child = spawn(process.execPath, [...runFlags, path(name), "0"], { cwd: root });
   return new Promise((resolve, reject) => {
     let output = "";
     const guard = setTimeout(() => reject(new Error(`${name} is not ready: ${output}`)), 20_000);
@@ -112,4 +114,10 @@ describe("examples/", () => {
         client.socket.end();
       }
     }));
+
+  it("dns_query.ts asks a responder of its own", () => {
+    const [flags, options] = [runFlags, { cwd: root, encoding: "utf8", timeout: 30_000 } as const];
+    const { stdout, status } = spawnSync(process.execPath, [...flags, path("dns_query")], options);
+    expect([status, stdout]).toEqual([0, "loop.example is 127.0.0.1\ntwo.example is 127.0.0.2\n"]);
+  });
 });

@@ -5,6 +5,12 @@
  *
  * @module
  */
+export {
+  type BindOptions,
+  type Datagram,
+  type DatagramAddress,
+  DatagramSocket,
+} from "./datagram.ts";
 export { parseHostPort, ResolveError, resolveHost } from "./address.ts";
 export type { BlockingHandler, HandlerContext } from "./handler.ts";
 export { getAvailablePort, type GetAvailablePortOptions, getNetworkAddress } from "./host.ts";

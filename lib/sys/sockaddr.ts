@@ -184,7 +184,7 @@ export function packAddress(
 }
 
 /** The scope of a link-local address: "%2" names it by number, "%eth0" by interface. */
-function zoneIndex(zone: string | undefined): number {
+export function zoneIndex(zone: string | undefined): number {
   if (zone === undefined) return 0;
   if (/^\d+$/.test(zone)) return Number(zone);
   // Only its link-local addresses tell an interface's number; a global one has scope 0.

@@ -4,6 +4,7 @@ import { describe } from "bun:test";
 import type { Selector, SelectorName } from "../../lib/selectors/mod.ts";
 import { argumentCases } from "./selector_arguments.ts";
 import { asyncCases } from "./selector_async.ts";
+import { datagramCases } from "./selector_datagrams.ts";
 import { dispatchCases } from "./selector_dispatch.ts";
 import { lifeCases } from "./selector_life.ts";
 import { modeCases } from "./selector_modes.ts";
@@ -27,5 +28,6 @@ export function selectorContract(name: SelectorName, create: Create): void {
   describe(`${name}: stale events and ghosts`, () => staleCases(create));
   describe(`${name}: modes and raw bits`, () => modeCases(name, create));
   describe(`${name}: selectAsync`, () => asyncCases(create));
+  describe(`${name}: datagrams`, () => datagramCases(create));
   describe(`${name}: spin guard`, () => spinCases(create));
 }

@@ -1,0 +1,337 @@
+/** Datagram sockets: UDP over IPv4 and IPv6, and Unix datagrams. See udp(7), unix(7). */
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  MSG_NOSIGNAL,
+  SO_REBIND,
+  SOL_SOCKET,
+} from "../sys/constants.ts";
+import { IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEPORT } from "../sys/constants.ts";
+import * as sys from "../sys/datagrams.ts";
+import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
+import { Native } from "../sys/ffi.ts";
+import { c, closeFd, retry, setNonBlocking } from "../sys/posix.ts";
+import {
+  type Address,
+  formatAddress,
+  packAddress,
+  SOCKADDR_SIZE,
+  unpackAddress,
+} from "../sys/sockaddr.ts";
+import { literalAddresses } from "./address.ts";
+import * as multicast from "./multicast.ts";
+import { setInt, setTimeouts, takeError } from "./options.ts";
+
+/**
+ * Where a datagram goes: an IP address (or "localhost") and a port, or the path of a Unix socket.
+ *
+ * @example
+ * ```ts
+ * import { type DatagramAddress, DatagramSocket } from "iomux";
+ *
+ * using server = DatagramSocket.bind({ host: "127.0.0.1" });
+ * using client = DatagramSocket.bind({ host: "127.0.0.1" });
+ * const to: DatagramAddress = { host: "127.0.0.1", port: server.port };
+ * console.log(client.sendTo(new TextEncoder().encode("hello"), to)); // 5
+ * ```
+ */
+export type DatagramAddress =
+  | { readonly host?: string; readonly port: number }
+  | { readonly path: string };
+
+/**
+ * What a datagram socket is bound to, or connected from.
+ *
+ * @example
+ * ```ts
+ * import { type BindOptions, DatagramSocket } from "iomux";
+ *
+ * const options: BindOptions = { host: "127.0.0.1", port: 0 };
+ * using socket = DatagramSocket.bind(options);
+ * console.log(socket.port > 0); // true
+ * ```
+ */
+export interface BindOptions {
+  /** An IP address or "localhost"; default "0.0.0.0". */
+  readonly host?: string;
+  /** Default 0: any free port. */
+  readonly port?: number;
+  /** The path of a Unix socket, instead of host and port. */
+  readonly path?: string;
+  /** Lets several sockets receive on one port: SO_REUSEADDR, as listeners of multicast need it. */
+  readonly reuseAddress?: boolean;
+  /** Spreads datagrams over the sockets of one port (SO_REUSEPORT). */
+  readonly reusePort?: boolean;
+  /** For "::": no IPv4. */
+  readonly v6Only?: boolean;
+}
+
+/**
+ * A datagram that was received.
+ *
+ * @example
+ * ```ts
+ * import { type Datagram, DatagramSocket } from "iomux";
+ *
+ * using socket = DatagramSocket.bind({ host: "127.0.0.1" });
+ * socket.sendTo(new Uint8Array(0), { host: "127.0.0.1", port: socket.port });
+ * const datagram: Datagram | null = socket.recvFrom(new Uint8Array(16));
+ * console.log(datagram?.bytes, datagram?.truncated); // 0 false
+ * ```
+ */
+export type Datagram = sys.Received;
+
+const target = new Native(SOCKADDR_SIZE);
+const name = new Native(SOCKADDR_SIZE);
+const nameLength = new Native(8);
+
+/** One address for a synchronous call, which cannot ask a resolver. */
+function numeric(host: string): string {
+  const [address] = literalAddresses(host) ?? [];
+  if (address !== undefined) return address;
+  throw new RangeError(
+    `Cannot use the host name "${host}" here: resolve it with resolveHost first`,
+  );
+}
+
+/** An IP address and a port, or the path of a Unix socket. */
+type Endpoint = { host: string; port: number } | string;
+
+const domainOf = (to: Endpoint) =>
+  typeof to === "string" ? AF_UNIX : to.host.includes(":") ? AF_INET6 : AF_INET;
+
+const endpoint = (to: DatagramAddress): Endpoint =>
+  "path" in to ? to.path : { host: numeric(to.host ?? "127.0.0.1"), port: to.port };
+
+const show = (to: Endpoint) =>
+  typeof to === "string"
+    ? formatAddress({ family: "unix", path: to })
+    : formatAddress({ family: to.host.includes(":") ? "ipv6" : "ipv4", ...to });
+
+const endpointOf = ({ path, host = "0.0.0.0", port = 0 }: BindOptions): Endpoint =>
+  path ?? { host: numeric(host), port };
+
+function bindTo(fd: number, local: Endpoint, options: BindOptions): void {
+  if (options.reuseAddress) setInt(fd, SOL_SOCKET, SO_REBIND, 1);
+  if (options.reusePort) setInt(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (domainOf(local) === AF_INET6) {
+    setInt(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.v6Only ? 1 : 0);
+  }
+  const length = packAddress(target.view, local);
+  check(c.bind(fd, target.pointer, length), "bind", `bind ${show(local)}`);
+}
+
+function checkBytes(bytes: unknown): asserts bytes is Uint8Array {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new TypeError("The bytes of a datagram must be a Uint8Array");
+  }
+}
+
+/**
+ * A datagram socket. It starts non-blocking and close-on-exec, and is registered with a selector like any
+ * other. A datagram arrives whole or not at all; one of no bytes is a datagram, and no end.
+ *
+ * @example
+ * ```ts
+ * import { createSelector, DatagramSocket, EVENT_READ } from "iomux";
+ *
+ * using server = DatagramSocket.bind({ host: "127.0.0.1" });
+ * using client = DatagramSocket.connect({ host: "127.0.0.1", port: server.port });
+ * using selector = createSelector();
+ * selector.register(server, EVENT_READ);
+ * client.send(new TextEncoder().encode("ping"));
+ * selector.select(1000);
+ * const { bytes, from } = server.recvFrom(new Uint8Array(1500))!;
+ * console.log(bytes, from!.family); // 4 ipv4
+ * ```
+ */
+export class DatagramSocket implements Disposable {
+  #fd: number;
+  readonly #family: number;
+  /** Whom it is connected to, for messages. */
+  readonly #peer: string;
+
+  private constructor(fd: number, family: number, peer = "the peer") {
+    this.#fd = fd;
+    this.#family = family;
+    this.#peer = peer;
+  }
+
+  /**
+   * A socket that receives what is sent to its address, from anybody.
+   *
+   * @throws OSError EADDRINUSE, EACCES, EADDRNOTAVAIL
+   */
+  static bind(options: BindOptions = {}): DatagramSocket {
+    const local = endpointOf(options);
+    return DatagramSocket.#make(domainOf(local), undefined, (fd) => bindTo(fd, local, options));
+  }
+
+  /**
+   * A socket that sends to one address, and receives from it alone; `from` chooses its own address. An
+   * answer of ICMP that nobody listens there shows up as ECONNREFUSED in a later `send` or `recv`.
+   */
+  static connect(to: DatagramAddress, from?: BindOptions): DatagramSocket {
+    const peer = endpoint(to);
+    const family = domainOf(peer);
+    return DatagramSocket.#make(family, show(peer), (fd) => {
+      const any = family === AF_INET6 ? "::" : "0.0.0.0";
+      if (from) bindTo(fd, endpointOf({ host: any, ...from }), from);
+      const length = packAddress(target.view, peer);
+      check(c.connect(fd, target.pointer, length), "connect", `connect to ${show(peer)}`);
+    });
+  }
+
+  /** Takes over a descriptor, in the blocking mode it is in. The socket closes it from now on. */
+  static fromFd(fd: number): DatagramSocket {
+    const { family } = nameOf(fd, "getsockname");
+    return new DatagramSocket(
+      fd,
+      family === "unix" ? AF_UNIX : family === "ipv6" ? AF_INET6 : AF_INET,
+    );
+  }
+
+  static #make(
+    family: number,
+    peer: string | undefined,
+    prepare: (fd: number) => void,
+  ): DatagramSocket {
+    const fd = sys.newDatagramSocket(family);
+    try {
+      prepare(fd);
+      return new DatagramSocket(fd, family, peer);
+    } catch (error) {
+      closeFd(fd);
+      throw error;
+    }
+  }
+
+  /** The descriptor; -1 once closed or detached. */
+  fileno(): number {
+    return this.#fd;
+  }
+
+  /** Sends one datagram to an address: how many bytes it has, or WOULD_BLOCK (-1). */
+  sendTo(bytes: Uint8Array, to: DatagramAddress): number {
+    checkBytes(bytes);
+    const peer = endpoint(to);
+    const length = packAddress(target.view, peer);
+    const send = () => sys.sendDatagram(this.#fd, bytes, MSG_NOSIGNAL, target.pointer, length);
+    return this.#sent(retry(send), show(peer));
+  }
+
+  /** Sends one datagram to the address that the socket is connected to. */
+  send(bytes: Uint8Array): number {
+    checkBytes(bytes);
+    return this.#sent(
+      retry(() => sys.sendDatagram(this.#fd, bytes, MSG_NOSIGNAL)),
+      this.#peer,
+    );
+  }
+
+  #sent(result: number, to: string): number {
+    if (result >= 0 || errno() === ERRNO.EAGAIN) return result;
+    throw new OSError(errno(), "send", `send a datagram to ${to}`);
+  }
+
+  /** Receives one datagram into `buffer`; null when none is waiting. */
+  recvFrom(buffer: Uint8Array): Datagram | null {
+    checkBytes(buffer);
+    if (buffer.length === 0) throw new RangeError("Cannot receive into an empty buffer");
+    for (;;) {
+      const received = sys.receiveDatagram(this.#fd, buffer);
+      if (received !== -1) return received;
+      const error = errno();
+      if (error === ERRNO.EAGAIN) return null;
+      if (error !== ERRNO.EINTR) throw new OSError(error, "recv", `receive from ${this.#peer}`);
+    }
+  }
+
+  /** As `recvFrom`, for one peer: the number of bytes (0 is an empty datagram), or WOULD_BLOCK (-1). */
+  recv(buffer: Uint8Array): number {
+    return this.recvFrom(buffer)?.bytes ?? -1;
+  }
+
+  /** Allows sending to a broadcast address (SO_BROADCAST). */
+  setBroadcast(on: boolean): void {
+    setInt(this.#fd, SOL_SOCKET, sys.SO_BROADCAST, on ? 1 : 0);
+  }
+
+  /**
+   * Receives what is sent to a multicast group, on an interface: its IPv4 address, or for IPv6 its name
+   * or number; without one the kernel chooses by its routes.
+   */
+  joinMulticast(group: string, iface?: string): void {
+    multicast.membership(this.#fd, group, iface, true);
+  }
+
+  /** Ends what `joinMulticast` has begun. */
+  leaveMulticast(group: string, iface?: string): void {
+    multicast.membership(this.#fd, group, iface, false);
+  }
+
+  /** How multicast datagrams leave: over how many routers, back to this machine, on which interface. */
+  setMulticast(options: { hops?: number; loop?: boolean; iface?: string }): void {
+    multicast.outgoing(this.#fd, this.#family === AF_INET6, options);
+  }
+
+  /** Makes calls wait (true) or return WOULD_BLOCK or null at once (false). */
+  setBlocking(blocking: boolean): void {
+    setNonBlocking(this.#fd, !blocking);
+  }
+
+  /** How long blocking calls wait at most, in milliseconds; 0 for no limit. */
+  setTimeouts(limits: { recvMs?: number; sendMs?: number }): void {
+    setTimeouts(this.#fd, limits);
+  }
+
+  /** Where the socket is bound. */
+  get localAddress(): Address {
+    return nameOf(this.#fd, "getsockname");
+  }
+
+  /** The local port; 0 for a Unix socket. */
+  get port(): number {
+    const address = this.localAddress;
+    return address.family === "unix" ? 0 : address.port;
+  }
+
+  /**
+   * Whom the socket is connected to.
+   *
+   * @throws OSError ENOTCONN when it is not connected
+   */
+  get remoteAddress(): Address {
+    return nameOf(this.#fd, "getpeername");
+  }
+
+  /** The pending error, which asking clears: ECONNREFUSED after an answer of ICMP. */
+  takeError(): OSError | null {
+    return takeError(this.#fd, `send a datagram to ${this.#peer}`);
+  }
+
+  /** Gives the descriptor away: the socket no longer closes it. */
+  detach(): number {
+    const fd = this.#fd;
+    this.#fd = -1;
+    return fd;
+  }
+
+  /** Closes the socket; may be called again. */
+  close(): void {
+    if (this.#fd >= 0) closeFd(this.detach());
+  }
+
+  /** Closes the socket at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function nameOf(fd: number, syscall: "getsockname" | "getpeername"): Address {
+  nameLength.int32[0] = SOCKADDR_SIZE;
+  const result = c[syscall](fd, name.pointer, nameLength.pointer);
+  check(result, syscall, `read an address of descriptor ${fd}`);
+  return unpackAddress(name.view, nameLength.int32[0]!);
+}

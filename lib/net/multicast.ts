@@ -1,0 +1,64 @@
+/** Multicast: who receives what is sent to a group, and how it leaves. See ip(7), ipv6(7), RFC 3493. */
+import { IPPROTO_IP, IPPROTO_IPV6 } from "../sys/constants.ts";
+import * as sys from "../sys/datagrams.ts";
+import { check } from "../sys/errno.ts";
+import { Native } from "../sys/ffi.ts";
+import { c } from "../sys/posix.ts";
+import { addressBytes, zoneIndex } from "../sys/sockaddr.ts";
+import { setInt } from "./options.ts";
+
+/** Room for struct ip_mreq (8 bytes) and struct ipv6_mreq (20). */
+const request = new Native(24);
+
+/** Joins or leaves a group, on an interface (IPv4: its address; IPv6: its name or number). */
+export function membership(
+  fd: number,
+  group: string,
+  iface: string | undefined,
+  join: boolean,
+): void {
+  const bytes = addressBytes(group);
+  const memory = new Uint8Array(request.view.buffer, request.view.byteOffset, 24).fill(0);
+  memory.set(bytes);
+  const six = bytes.length === 16;
+  if (six) request.view.setUint32(16, zoneIndex(iface), true);
+  else if (iface !== undefined) memory.set(addressBytes(iface), 4);
+  const option = six
+    ? (join ? sys.IPV6_JOIN_GROUP : sys.IPV6_LEAVE_GROUP)
+    : join
+    ? sys.IP_ADD_MEMBERSHIP
+    : sys.IP_DROP_MEMBERSHIP;
+  const level = six ? IPPROTO_IPV6 : IPPROTO_IP;
+  check(
+    c.setsockopt(fd, level, option, request.pointer, six ? 20 : 8),
+    "setsockopt",
+    `${join ? "join" : "leave"} the multicast group ${group}`,
+  );
+}
+
+/** Sets how multicast datagrams leave; what is not given stays. */
+export function outgoing(
+  fd: number,
+  six: boolean,
+  { hops, loop, iface }: { hops?: number; loop?: boolean; iface?: string },
+): void {
+  const level = six ? IPPROTO_IPV6 : IPPROTO_IP;
+  const [ttl, back] = six
+    ? [sys.IPV6_MULTICAST_HOPS, sys.IPV6_MULTICAST_LOOP]
+    : [sys.IP_MULTICAST_TTL, sys.IP_MULTICAST_LOOP];
+  if (hops !== undefined) {
+    if (!Number.isInteger(hops) || hops < 0 || hops > 255) {
+      throw new RangeError(`Invalid number of hops ${hops}: 0 to 255`);
+    }
+    setInt(fd, level, ttl, hops);
+  }
+  if (loop !== undefined) setInt(fd, level, back, loop ? 1 : 0);
+  if (iface === undefined) return;
+  if (six) return setInt(fd, level, sys.IPV6_MULTICAST_IF, zoneIndex(iface));
+  new Uint8Array(request.view.buffer, request.view.byteOffset, 4).set(addressBytes(iface));
+  check(
+    c.setsockopt(fd, level, sys.IP_MULTICAST_IF, request.pointer, 4),
+    "setsockopt",
+    `send multicast over ${iface}`,
+  );
+}

@@ -1,0 +1,87 @@
+/** Datagrams: sendto(2), recvfrom(2), and the options of udp(7), ip(7) and ipv6(7). */
+import { SOCK_CLOEXEC, SOCK_NONBLOCK } from "./constants.ts";
+import { check, ERRNO, errno } from "./errno.ts";
+import { Native, NULL, open, type Pointer } from "./ffi.ts";
+import { c, setCloseOnExec, setNonBlocking } from "./posix.ts";
+import { type Address, SOCKADDR_SIZE, unpackAddress } from "./sockaddr.ts";
+import { LIBC, on, system } from "./system.ts";
+
+const SOCK_DGRAM = 2;
+const FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+//                                               Linux  macOS  FreeBSD  Windows
+export const SO_BROADCAST: number = on(6, 0x20, 0x20, 0x20);
+export const IP_MULTICAST_IF: number = on(32, 9, 9, 9);
+export const IP_MULTICAST_TTL: number = on(33, 10, 10, 10);
+export const IP_MULTICAST_LOOP: number = on(34, 11, 11, 11);
+export const IP_ADD_MEMBERSHIP: number = on(35, 12, 12, 12);
+export const IP_DROP_MEMBERSHIP: number = on(36, 13, 13, 13);
+export const IPV6_MULTICAST_IF: number = on(17, 9, 9, 9);
+export const IPV6_MULTICAST_HOPS: number = on(18, 10, 10, 10);
+export const IPV6_MULTICAST_LOOP: number = on(19, 11, 11, 11);
+export const IPV6_JOIN_GROUP: number = on(20, 12, 12, 12);
+export const IPV6_LEAVE_GROUP: number = on(21, 13, 13, 13);
+
+/** Linux: recvfrom(2) returns the whole length of a datagram, however little of it fits. */
+const MSG_TRUNC = 0x20;
+const TELLS_LENGTH = system === "linux";
+
+const calls = open(LIBC, {
+  sendto: { args: ["i32", "buffer", "size", "i32", "pointer", "i32"], result: "size" },
+  recvfrom: { args: ["i32", "buffer", "size", "i32", "pointer", "pointer"], result: "size" },
+});
+
+/** A datagram socket of a domain (AF_INET, …), non-blocking and close-on-exec: socket(2). */
+export function newDatagramSocket(domain: number): number {
+  const fd = check(c.socket(domain, SOCK_DGRAM | FLAGS, 0), "socket", "create a datagram socket");
+  if (FLAGS === 0) {
+    setNonBlocking(fd, true);
+    setCloseOnExec(fd);
+  }
+  return fd;
+}
+
+/** Sends one datagram, to an address of `length` bytes where one is given. -1 leaves errno behind. */
+export const sendDatagram = (
+  fd: number,
+  bytes: Uint8Array,
+  flags: number,
+  to: Pointer = NULL,
+  length = 0,
+): number => calls.sendto(fd, bytes, bytes.length, flags, to, length);
+
+const sender = new Native(SOCKADDR_SIZE);
+const senderLength = new Native(8);
+/** Where it is not told how long a datagram is: room for any, and one byte more. */
+const whole = TELLS_LENGTH ? undefined : new Uint8Array(new ArrayBuffer(65_536));
+
+/** What one call has received. */
+export interface Received {
+  /** How many bytes are in the buffer. */
+  readonly bytes: number;
+  /** Whether the datagram was longer than the buffer: its rest is lost. */
+  readonly truncated: boolean;
+  /** Who has sent it; undefined for a Unix socket without a name. */
+  readonly from: Address | undefined;
+}
+
+/** Receives one datagram; -1 leaves errno behind. */
+export function receiveDatagram(fd: number, buffer: Uint8Array): Received | -1 {
+  senderLength.int32[0] = SOCKADDR_SIZE;
+  const into = whole ?? buffer;
+  const flags = TELLS_LENGTH ? MSG_TRUNC : 0;
+  const { pointer } = sender;
+  let length = calls.recvfrom(fd, into, into.length, flags, pointer, senderLength.pointer);
+  if (length === -1) {
+    if (system !== "windows" || errno() !== ERRNO.EMSGSIZE) return -1;
+    length = into.length;
+  }
+  const bytes = Math.min(length, buffer.length);
+  if (whole) buffer.set(whole.subarray(0, bytes));
+  const named = senderLength.int32[0]! > 2;
+  return {
+    bytes,
+    truncated: length > buffer.length,
+    from: named ? unpackAddress(sender.view, senderLength.int32[0]!) : undefined,
+  };
+}
