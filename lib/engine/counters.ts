@@ -20,15 +20,27 @@ export const COUNTER = {
   active: 10,
   /** Newcomers that a listener's `deny` has turned away. */
   denied: 11,
+  /** Connections that were closed with output still queued, and so ended by RST. */
+  cut: 12,
   /** First slot that is free for the engine's user. */
-  user: 12,
+  user: 16,
 } as const;
 
 const ERRORS = 32;
-const MAX_ERRNO = 160;
+/** Error numbers of Unix and of TLS lie below this, Winsock's in as many from 10,000 on. */
+const SPAN = 160;
+const WINSOCK = 10_000;
+/** Numbers beyond both spans are counted together, as this one. */
+const OTHER = SPAN - 1;
 
 /** Size in bytes of the memory of one set of counters. */
-export const COUNTERS_BYTES = (ERRORS + MAX_ERRNO) * 8;
+export const COUNTERS_BYTES = (ERRORS + 2 * SPAN) * 8;
+
+/** Where an error is counted, from ERRORS on. */
+function placeOf(errno: number): number {
+  if (errno >= WINSOCK && errno < WINSOCK + SPAN) return errno - WINSOCK + SPAN;
+  return errno >= 0 && errno < SPAN ? errno : OTHER;
+}
 
 /** A set of counters, over memory of its own or shared. */
 export class Counters {
@@ -43,15 +55,15 @@ export class Counters {
 
   /** Counts an error by its number, or takes one back that was cured. */
   countError(errno: number, count: 1 | -1 = 1): void {
-    this.slots[ERRORS + Math.min(errno, MAX_ERRNO - 1)]! += count;
+    this.slots[ERRORS + placeOf(errno)]! += count;
   }
 
   /** The counted errors as [number, count]. */
   errors(): [errno: number, count: number][] {
     const found: [number, number][] = [];
-    for (let errno = 0; errno < MAX_ERRNO; errno++) {
-      const count = this.slots[ERRORS + errno]!;
-      if (count > 0) found.push([errno, count]);
+    for (let place = 0; place < 2 * SPAN; place++) {
+      const count = this.slots[ERRORS + place]!;
+      if (count > 0) found.push([place < SPAN ? place : place - SPAN + WINSOCK, count]);
     }
     return found;
   }

@@ -41,7 +41,10 @@ export interface Connection<S> {
   resume(): void;
   /** Sends FIN once everything queued is sent. When both sides have ended, the connection closes. */
   end(): void;
-  /** Closes now. What is queued is dropped; with unread input the peer sees a reset. */
+  /**
+   * Closes now. What is queued is dropped, and then the peer sees a reset, so that a stream that was cut
+   * never looks whole; with unread input it does as well. What the kernel has taken still goes out.
+   */
   close(): void;
   /** Closes now with RST: what the peer's kernel has not yet is lost. On a Unix socket, `close`. */
   reset(): void;
@@ -113,6 +116,12 @@ export interface EngineOptions {
   readonly receiveBytes?: number;
   readonly counters?: Counters;
   /**
+   * Bounds what may be queued for a peer that does not read, in bytes, whoever queued it (TLS answers by
+   * itself): from a half on nothing more is received from it, until no more than a quarter is left. A
+   * single `send` may exceed it.
+   */
+  readonly maxQueued?: number;
+  /**
    * Watches connections edge-triggered where that is cheaper (epoll: half as many looks at a connection for
    * each message). What handlers see is the same. Not for handlers with `ready`.
    */
@@ -133,7 +142,7 @@ export interface Engine {
   readonly now: number;
   /** How many connections there are. */
   readonly active: number;
-  /** Watches a listening socket, which the engine owns from now on. */
+  /** Watches a listening socket, which the engine owns from now on. @throws OSError when it can't be watched */
   listen<S>(socket: Socket, options: ListenerOptions<S>): Listener;
   /** Begins to connect. A failure arrives as `close`. @throws when the engine is closed */
   connect<S>(options: ConnectOptions, handler: Handler<S>, state: S): Connection<S>;

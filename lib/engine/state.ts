@@ -10,5 +10,7 @@ export const ENDING = 8;
 export const CLOSED = 16;
 /** It is not, or no longer, watched edge-triggered: something may have been left undone. */
 export const LEVEL = 32;
+/** Too much is queued: nothing is received until the peer has taken some. */
+export const HELD = 64;
 /** With both, nothing more can happen to it. */
 export const OVER: number = PEER_ENDED | ENDING;

@@ -61,6 +61,7 @@ export function runServeWorker(
     selector: options.selector,
     // What arrives at once must fit above the mark at which reading stops.
     receiveBytes: Math.max(1, Math.min(1 << 16, Math.floor(options.maxBuffer / 2))),
+    maxQueued: options.maxBuffer,
     counters: new Counters(data.counters),
     ...(trace ? { observer: tls ? tlsObserver(trace) : trace } : {}),
   });

@@ -95,6 +95,49 @@ export function flowCases(create: CreateEngine): void {
     expect(recorder.count("writable")).toBe(1);
   });
 
+  it("maxQueued bounds what is queued for a peer that does not read; nothing is lost by it", () => {
+    const engine = bench.engine({ maxQueued: 1 << 20, receiveBytes: 1 << 16 });
+    const recorder = new Recorder({
+      data: (connection, bytes) => {
+        for (let i = 0; i < 4; i++) connection.send(bytes);
+      },
+    });
+    const { peer, connection } = bench.connected(engine, recorder);
+    let most = 0;
+    let sent = 0;
+    const chunk = pattern(1 << 16);
+    const flood = () => {
+      const taken = peer.send(chunk);
+      if (taken > 0) sent += taken;
+      most = Math.max(most, connection.queued);
+      return taken < 0;
+    };
+    for (let full = 0; full < 20; turnFor(engine, 1)) full = flood() ? full + 1 : 0;
+    expect(most).toBeGreaterThan(1 << 19);
+    expect(most).toBeLessThanOrEqual((1 << 19) + 4 * (1 << 16));
+    const { read, bytes } = reader(peer);
+    turnUntil(engine, () => {
+      while (read() > 0);
+      return bytes().length === 4 * sent;
+    }, 20_000);
+  });
+
+  it("maxQueued and pause() hold each for itself", () => {
+    const engine = bench.engine({ maxQueued: 1 << 16 });
+    const recorder = new Recorder();
+    const { peer, connection } = bench.connected(engine, recorder);
+    connection.send(pattern(BIG));
+    connection.pause();
+    peer.send(encode("x"));
+    const { read, bytes } = reader(peer);
+    turnUntil(engine, () => (read(), connection.queued === 0), 10_000);
+    turnFor(engine, 10);
+    expect(recorder.count("data")).toBe(0);
+    connection.resume();
+    turnUntil(engine, () => recorder.count("data") === 1);
+    expect(bytes().length).toBeGreaterThan(0);
+  });
+
   it("pause() stops receiving until the peer's sends wait; resume() loses nothing", () => {
     const engine = bench.engine();
     const recorder = new Recorder({ data: (connection) => connection.pause() });

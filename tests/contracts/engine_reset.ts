@@ -1,8 +1,9 @@
 // Ending a connection by a reset, and knowing what has reached the peer before that.
 import { expect, it } from "bun:test";
+import { COUNTER } from "../../lib/engine/mod.ts";
 import type { OSError, Socket } from "../../lib/net/mod.ts";
 import { type CreateEngine, engineBench, pattern, Recorder } from "../support/engines.ts";
-import { turnFor, turnUntil } from "../support/engines.ts";
+import { expectSameBytes, turnFor, turnUntil } from "../support/engines.ts";
 import { encode, fill, receive } from "../support/sockets.ts";
 import { itUnless, NO_RESETS, onWindows } from "../support/systems.ts";
 import { settles } from "../support/waiting.ts";
@@ -15,6 +16,14 @@ function reads(peer: Socket): number | string {
     return peer.recv(buffer);
   } catch (error) {
     return (error as OSError).code;
+  }
+}
+
+/** Reads all there is, and returns how it ended: "0", "-1" for not yet, or an error's code. */
+function readsToTheEnd(peer: Socket): string {
+  for (let read = reads(peer);; read = reads(peer)) {
+    if (typeof read === "string") return read;
+    if (read <= 0) return String(read);
   }
 }
 
@@ -66,13 +75,35 @@ export function resetCases(create: CreateEngine): void {
     connection.reset();
     expect([connection.queued, connection.unacknowledged]).toEqual([0, 0]);
     turnUntil(engine, () => recorder.count("close") === 1);
-    const over = () => {
-      for (let read = reads(peer);; read = reads(peer)) {
-        if (typeof read === "string") return read;
-        if (read <= 0) return String(read);
-      }
-    };
-    expect(settles(over, "ECONNRESET", 5000)).toBe("ECONNRESET");
+    expect(settles(() => readsToTheEnd(peer), "ECONNRESET", 5000)).toBe("ECONNRESET");
+  });
+
+  itUnless(
+    NO_RESETS,
+    "close() with output still queued is a reset: a cut stream never looks whole",
+    () => {
+      const engine = bench.engine();
+      const recorder = new Recorder();
+      const { peer, connection } = bench.connected(engine, recorder);
+      turnUntil(engine, () => (connection.send(pattern(1 << 20)), connection.queued > 0));
+      connection.close();
+      turnUntil(engine, () => recorder.count("close") === 1);
+      expect(recorder.errors.get("A")).toBe(null);
+      expect(engine.counters.slots[COUNTER.cut]).toBe(1);
+      expect(settles(() => readsToTheEnd(peer), "ECONNRESET", 5000)).toBe("ECONNRESET");
+    },
+  );
+
+  it("close() with all handed to the kernel is FIN behind all of it", () => {
+    const engine = bench.engine();
+    const { peer, connection } = bench.connected(engine, new Recorder());
+    const bytes = pattern(100_000);
+    connection.send(bytes);
+    turnUntil(engine, () => connection.queued === 0);
+    connection.close();
+    turnFor(engine, 5);
+    expect(engine.counters.slots[COUNTER.cut]).toBe(0);
+    expectSameBytes(receive(peer, bytes.length + 1), bytes);
   });
 
   it("unacknowledged is what a peer that does not read has no room for", () => {

@@ -7,7 +7,11 @@ import { ERRNO } from "../../lib/sys/errno.ts";
 import { open, viewAt } from "../../lib/sys/ffi.ts";
 import { c } from "../../lib/sys/posix.ts";
 import { on } from "../../lib/sys/system.ts";
-import { engineBench, Recorder, turnBriefly, turnUntil } from "../support/engines.ts";
+import { IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_NODELAY } from "../../lib/sys/constants.ts";
+import { Socket } from "../../lib/net/mod.ts";
+import { getInt } from "../../lib/net/options.ts";
+import { engineBench, Recorder, turnBriefly, turnFor, turnUntil } from "../support/engines.ts";
+import { acceptSoon, encode, portOf, receive } from "../support/sockets.ts";
 import { onWindows } from "../support/systems.ts";
 
 const calls = c as { accept4: (...args: any[]) => number; accept: (...args: any[]) => number };
@@ -117,28 +121,81 @@ function cases(name: SelectorName): void {
     expect(() => turnUntil(engine, () => false)).toThrow(/Cannot accept a connection: EINVAL/);
   });
 
-  it("every connection gets TCP_NODELAY: an answer does not wait for the peer's ACK", () => {
+  it("every connection has TCP_NODELAY and SO_KEEPALIVE", () => {
+    const engine = bench.engine();
+    let fd = -1;
+    const recorder = new Recorder({ data: (connection) => fd = engine.release(connection).fd });
+    const { port } = bench.listen(engine, recorder);
+    bench.dial(port).send(encode("x"));
+    turnUntil(engine, () => fd >= 0);
+    bench.keep(Socket.fromFd(fd));
+    expect(getInt(fd, IPPROTO_TCP, TCP_NODELAY)).not.toBe(0);
+    expect(getInt(fd, SOL_SOCKET, SO_KEEPALIVE)).not.toBe(0);
+  });
+
+  it("a listener that can't be watched is an error of listen(), which closes its socket", () => {
+    const engine = bench.engine();
+    const socket = Socket.listen({ host: "127.0.0.1" });
+    const fd = socket.fileno();
+    engine.watch(fd, () => {}); // its number is taken
+    expect(() => engine.listen(socket, { handler: new Recorder(), state: () => "A" })).toThrow();
+    expect(socket.fileno()).toBe(-1);
+  });
+
+  it("a listener that can't be watched again after a pause is tried again later", () => {
     const engine = bench.engine();
     const recorder = new Recorder();
-    const { port } = bench.listen(engine, recorder);
-    const set: number[][] = [];
+    let exhausted = true;
+    const paused: string[] = [];
+    const { port, socket } = bench.listen(engine, recorder, {
+      paused: (error) => void paused.push(error.code),
+    });
+    acceptFailsWith(() => exhausted ? "EMFILE" : undefined);
+    bench.dial(port);
+    turnUntil(engine, () => paused.length === 1);
+    const taken = engine.watch(socket.fileno(), () => {});
+    exhausted = false;
+    turnFor(engine, 250); // two retries that fail
+    expect(recorder.count("open")).toBe(0);
+    taken.close();
+    turnUntil(engine, () => recorder.count("open") === 1);
+  });
+
+  it("a state() or an admit() that throws leaves no connection open", () => {
+    for (const name of ["state", "admit"] as const) {
+      const engine = bench.engine();
+      const socket = Socket.listen({ host: "127.0.0.1" });
+      const port = portOf(socket);
+      const fail = () => {
+        throw new Error("no");
+      };
+      engine.listen(socket, { handler: new Recorder(), state: () => "A", [name]: fail });
+      const peer = bench.dial(port);
+      expect(() => turnUntil(engine, () => false)).toThrow("no");
+      expect(receive(peer, 1).length).toBe(0); // it was closed, and does not wait
+      expect(engine.active).toBe(0);
+    }
+  });
+
+  it("a connect whose options can't be set is one that failed, and leaves nothing open", () => {
+    const engine = bench.engine();
+    const recorder = new Recorder();
+    const listener = bench.keep(Socket.listen({ host: "127.0.0.1" }));
     const { setsockopt } = c;
-    (c as any).setsockopt = (
-      fd: number,
-      level: number,
-      option: number,
-      value: any,
-      size: number,
-    ) => {
-      set.push([level, option]);
-      return setsockopt(fd, level, option, value, size);
+    (c as any).setsockopt = (...args: any[]) => {
+      if (args[1] !== IPPROTO_TCP) return (setsockopt as any)(...args);
+      setErrno(ERRNO.EINVAL!);
+      return -1;
     };
     try {
-      bench.dial(port);
-      turnUntil(engine, () => recorder.count("open") === 1);
+      engine.connect({ host: "127.0.0.1", port: portOf(listener) }, recorder, "A");
     } finally {
       (c as any).setsockopt = setsockopt;
     }
-    expect(set).toContainEqual([6, 1]); // IPPROTO_TCP, TCP_NODELAY
+    turnFor(engine, 5);
+    expect(recorder.calls).toEqual(["close A EINVAL"]);
+    expect(engine.active).toBe(0);
+    const accepted = bench.keep(acceptSoon(listener)); // it had connected, and was closed
+    expect(receive(accepted, 1).length).toBe(0);
   });
 }

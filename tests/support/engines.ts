@@ -29,6 +29,11 @@ export class Recorder implements Handler<string> {
   readonly #stage = new Map<Connection<string>, "open" | "ended" | "closed">();
   #inside: Connection<string> | undefined;
 
+  /** All that were opened and are not closed. */
+  get connections(): Connection<string>[] {
+    return [...this.#stage].filter(([, stage]) => stage !== "closed").map(([c]) => c);
+  }
+
   constructor(hooks: Hooks = {}) {
     this.hooks = hooks;
   }
@@ -116,7 +121,7 @@ export interface Bench {
     engine: Engine,
     handler: Handler<string>,
     more?: Pick<ListenerOptions<string>, "admit" | "paused" | "refused">,
-  ): { port: number; listener: Listener };
+  ): { port: number; listener: Listener; socket: Socket };
   /** A connected peer of a port. */
   dial(port: number): Socket;
   /** An engine's connection and its peer, already open. */
@@ -148,7 +153,7 @@ export function engineBench(create: CreateEngine): Bench {
       const port = portOf(socket);
       let letter = 65;
       const state = () => String.fromCharCode(letter++);
-      return { port, listener: engine.listen(socket, { handler, state, ...more }) };
+      return { port, socket, listener: engine.listen(socket, { handler, state, ...more }) };
     },
     dial: (port) => keep(Socket.connect({ host: "127.0.0.1", port, timeoutMs: 5000 })),
     connected(engine, recorder) {

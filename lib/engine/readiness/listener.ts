@@ -5,11 +5,12 @@ import { ERRNO, errno } from "../../sys/errno.ts";
 import { Native } from "../../sys/ffi.ts";
 import { SOCKADDR_SIZE, unpackAddress } from "../../sys/sockaddr.ts";
 import { acceptFd } from "../../sys/sockets.ts";
+import type { Accepting } from "../core.ts";
 import { COUNTER } from "../counters.ts";
 import type { Listener, ListenerOptions } from "../engine.ts";
-import type { ReadinessEngine, Source } from "./readiness.ts";
-import { Stream } from "./stream.ts";
 import type { Timer } from "../timers.ts";
+import type { ReadinessCore, Source } from "./core.ts";
+import { Stream } from "./stream.ts";
 
 /** Connections accepted per wake-up, so that a flood of newcomers does not starve the others. */
 const ACCEPTS_PER_TURN = 64;
@@ -27,8 +28,8 @@ const peer = new Native(SOCKADDR_SIZE);
 const peerLength = new Native(8);
 
 /** Accepts until nothing waits, for at most ACCEPTS_PER_TURN connections a turn. */
-export class StreamListener<S> implements Listener, Source {
-  readonly #engine: ReadinessEngine;
+export class StreamListener<S> implements Listener, Accepting, Source {
+  readonly #core: ReadinessCore;
   readonly #socket: Socket;
   readonly #options: ListenerOptions<S>;
   #retry: Timer | undefined;
@@ -39,15 +40,26 @@ export class StreamListener<S> implements Listener, Source {
   #watched = false;
   #closed = false;
 
-  constructor(engine: ReadinessEngine, socket: Socket, options: ListenerOptions<S>) {
-    this.#engine = engine;
+  /** Owns the socket from now on. @throws OSError when it can't be watched */
+  constructor(core: ReadinessCore, socket: Socket, options: ListenerOptions<S>) {
+    this.#core = core;
     this.#socket = socket;
     this.#options = options;
-    this.resume();
+    try {
+      // Accepted sockets inherit both: an option each would be two more system calls for a connection.
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true);
+      core.selector.register(socket, EVENT_READ, this);
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
+    this.#watched = true;
+    core.listeners.add(this);
   }
 
   ready(): void {
-    const { slots } = this.#engine;
+    const { slots } = this.#core;
     for (let i = 0; i < ACCEPTS_PER_TURN && !this.#closed; i++) {
       const fd = this.#accept();
       if (fd >= 0) {
@@ -60,7 +72,7 @@ export class StreamListener<S> implements Listener, Source {
         this.#exhausted = false;
         return;
       }
-      if (error !== ERRNO.EINTR) this.#engine.counters.countError(error);
+      if (error !== ERRNO.EINTR) this.#core.counters.countError(error);
       const failure = new OSError(error, "accept4", "accept a connection");
       if (BROKEN.has(error)) throw failure;
       if (EXHAUSTED.has(error)) return this.#pause(failure);
@@ -74,49 +86,59 @@ export class StreamListener<S> implements Listener, Source {
   }
 
   #admit(socket: Socket): void {
-    const { slots } = this.#engine;
-    const { handler, state, admit, deny } = this.#options;
-    slots[COUNTER.accepted]!++;
-    if (deny?.(unpackAddress(peer.view, peerLength.int32[0]!))) {
-      slots[COUNTER.denied]!++;
-      socket.close();
-      return;
+    let stream: Stream<S> | undefined;
+    try {
+      stream = this.#streamOf(socket);
+    } finally {
+      if (!stream) socket.close(); // refused, or something was thrown
     }
-    if (admit && !admit()) {
-      slots[COUNTER.rejected]!++;
-      socket.close();
-      return;
-    }
-    socket.setNoDelay(true);
-    const failure = this.#engine.begin(new Stream(this.#engine, socket, handler, state(), false));
+    if (!stream) return;
+    this.#core.add(stream);
+    const failure = stream.start();
     if (failure && !this.#refusing) this.#options.refused?.(failure);
     this.#refusing = failure !== undefined;
   }
 
+  /** The newcomer's stream, or undefined when it is refused. */
+  #streamOf(socket: Socket): Stream<S> | undefined {
+    const { slots } = this.#core;
+    const { handler, state, admit, deny } = this.#options;
+    slots[COUNTER.accepted]!++;
+    if (deny?.(unpackAddress(peer.view, peerLength.int32[0]!))) slots[COUNTER.denied]!++;
+    else if (admit && !admit()) slots[COUNTER.rejected]!++;
+    else return new Stream(this.#core, socket, handler, state(), false);
+    return undefined;
+  }
+
   #pause(error: OSError): void {
-    this.#engine.poller.unregister(this.#socket);
+    if (this.#watched) this.#core.selector.unregister(this.#socket);
     this.#watched = false;
-    this.#retry = this.#engine.after(PAUSE_MS, () => this.resume());
+    this.#retry?.cancel();
+    this.#retry = this.#core.after(PAUSE_MS, () => this.resume());
     if (this.#exhausted) return;
     this.#exhausted = true;
-    this.#engine.slots[COUNTER.acceptPauses]!++;
+    this.#core.slots[COUNTER.acceptPauses]!++;
     this.#options.paused?.(error);
   }
 
-  /** Goes on accepting; the engine calls this when a connection closes. */
+  /** Goes on accepting; called when a connection closes. What can't be watched is tried again later. */
   resume(): void {
     if (this.#watched || this.#closed) return;
+    try {
+      this.#core.selector.register(this.#socket, EVENT_READ, this);
+    } catch (error) {
+      return this.#pause(error as OSError);
+    }
     this.#retry?.cancel();
     this.#watched = true;
-    this.#engine.poller.register(this.#socket, EVENT_READ, this);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#retry?.cancel();
-    if (this.#watched) this.#engine.poller.unregister(this.#socket);
+    if (this.#watched) this.#core.selector.unregister(this.#socket);
     this.#socket.close();
-    this.#engine.forget(this);
+    this.#core.listeners.delete(this);
   }
 }

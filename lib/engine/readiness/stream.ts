@@ -8,12 +8,13 @@ import { bytesInTransit } from "../../sys/sockets.ts";
 import { receive, transmit } from "../../sys/transfer.ts";
 import { tcpInfo, type TransportInfo } from "../../sys/tcp_info.ts";
 import { COUNTER } from "../counters.ts";
+import type { Closable } from "../core.ts";
 import type { Connection, Handler, Released } from "../engine.ts";
-import { changeInterest } from "./interest.ts";
 import { peerNameOf } from "../peer_name.ts";
 import { OutputQueue } from "../queue.ts";
-import type { ReadinessEngine, Source } from "./readiness.ts";
-import { CLOSED, CONNECTING, ENDING, LEVEL, OVER, PAUSED, PEER_ENDED } from "../state.ts";
+import { CLOSED, CONNECTING, ENDING, HELD, LEVEL, OVER, PAUSED, PEER_ENDED } from "../state.ts";
+import type { ReadinessCore, Source } from "./core.ts";
+import { changeInterest } from "./interest.ts";
 
 /** The most that one connection sends from its queue in a turn. */
 const SEND_BUDGET = 256 * 1024;
@@ -22,13 +23,12 @@ const NO_BYTES = new Uint8Array(new ArrayBuffer(0));
 const { EAGAIN, EINTR } = ERRNO as Record<"EAGAIN" | "EINTR", number>;
 
 /** A connection over a descriptor and a selector. */
-export class Stream<S> implements Connection<S>, Source {
+export class Stream<S> implements Connection<S>, Closable, Source {
   state: S;
-  /** Among the streams of the engine. */
-  place = -1;
+  index = -1;
   readonly #socket: Socket;
   readonly #fd: number;
-  readonly #engine: ReadinessEngine;
+  readonly #core: ReadinessCore;
   readonly #handler: Handler<S>;
   /** Received elsewhere before this engine took the connection in: comes before all else. */
   #ahead: Uint8Array | undefined;
@@ -40,17 +40,17 @@ export class Stream<S> implements Connection<S>, Source {
   #is: number;
 
   constructor(
-    engine: ReadinessEngine,
+    core: ReadinessCore,
     socket: Socket,
     handler: Handler<S>,
     state: S,
     connecting: boolean,
   ) {
-    this.#engine = engine;
+    this.#core = core;
     this.#socket = socket;
     this.#fd = socket.fileno(); // below 0: an attempt to connect that failed at once
     this.#is = (this.#fd < 0 ? CLOSED : 0) | (connecting ? CONNECTING : 0) |
-      (engine.edge && !handler.ready ? 0 : LEVEL);
+      (core.edge && !handler.ready ? 0 : LEVEL);
     this.#handler = handler;
     this.state = state;
   }
@@ -86,7 +86,7 @@ export class Stream<S> implements Connection<S>, Source {
   startWith(bytes: Uint8Array, waits = false): void {
     if (bytes.length > 0) this.#ahead = bytes;
     this.#is |= LEVEL;
-    if (!this.#watch() && this.#ahead && !waits) this.#engine.defer(() => this.#deliverAhead());
+    if (!this.#watch() && this.#ahead && !waits) this.#core.defer(() => this.#deliverAhead());
   }
 
   /** Stops watching and gives up the descriptor, open; nothing is called any more. */
@@ -104,7 +104,7 @@ export class Stream<S> implements Connection<S>, Source {
     if (this.#is & CLOSED) return;
     if (this.#is & CONNECTING) {
       if (!this.#finishConnect()) return;
-    } else if (events & EVENT_READ && !(this.#is & (PAUSED | PEER_ENDED))) {
+    } else if (events & EVENT_READ && !(this.#is & (PAUSED | HELD | PEER_ENDED))) {
       // Read first: an error or a hang-up comes together with data that has not been read yet.
       if (this.#ahead) this.#deliverAhead();
       else if (this.#handler.ready) this.#announce();
@@ -128,16 +128,16 @@ export class Stream<S> implements Connection<S>, Source {
   }
 
   #receive(raw: number): void {
-    const engine = this.#engine;
-    const received = receive(this.#fd, engine.buffer.pointer, engine.receiveBytes, 0);
+    const core = this.#core;
+    const received = receive(this.#fd, core.buffer.pointer, core.receiveBytes, 0);
     if (received > 0) {
-      engine.slots[COUNTER.bytesIn]! += received;
-      // An edge is told of once, and there may be more than there was room for, or an end.
-      if (!(this.#is & LEVEL) && (received === engine.receiveBytes || raw !== POLLIN)) {
+      core.slots[COUNTER.bytesIn]! += received;
+      // An edge is reported once, and there may be more than there was room for, or an end.
+      if (!(this.#is & LEVEL) && (received === core.receiveBytes || raw !== POLLIN)) {
         this.#watch(LEVEL);
       }
-      const bytes = engine.lend(received);
-      engine.observer?.received(this, bytes);
+      const bytes = core.views.first(received);
+      core.observer?.received(this, bytes);
       this.#handler.data(this, bytes);
     } else if (received === 0) {
       this.#is |= PEER_ENDED;
@@ -149,20 +149,20 @@ export class Stream<S> implements Connection<S>, Source {
 
   /** There was nothing to receive after all, or there never will be. */
   #missed(error: number): void {
-    if (error === EAGAIN || error === EINTR) this.#engine.slots[COUNTER.spurious]!++;
+    if (error === EAGAIN || error === EINTR) this.#core.slots[COUNTER.spurious]!++;
     else this.#fail(new OSError(error, "recv", "receive"));
   }
 
   /** Says that something can be received, without receiving it. */
   #announce(): void {
-    const waiting = receive(this.#fd, this.#engine.buffer.pointer, 1, MSG_PEEK);
+    const waiting = receive(this.#fd, this.#core.buffer.pointer, 1, MSG_PEEK);
     if (waiting >= 0) this.#handler.ready!(this, waiting === 0);
     else this.#missed(errno());
   }
 
   #deliverAhead(): void {
     const bytes = this.#ahead;
-    if (!bytes || this.#is & (PAUSED | CLOSED)) return;
+    if (!bytes || this.#is & (PAUSED | HELD | CLOSED)) return;
     if (this.#handler.ready) return this.#handler.ready(this, false); // they go along when it is released
     this.#ahead = undefined;
     this.#handler.data(this, bytes);
@@ -171,15 +171,16 @@ export class Stream<S> implements Connection<S>, Source {
   send(bytes: Uint8Array): number {
     if (this.#is & (CLOSED | ENDING)) return this.queued;
     let sent = 0;
-    if (!this.#queue && !(this.#is & CONNECTING) && !this.#engine.observer) {
+    if (!this.#queue && !(this.#is & CONNECTING) && !this.#core.observer) {
       sent = this.#transmit(bytes);
       if (sent === bytes.length || sent < 0) return 0;
     }
     const queue = this.#queue ??= new OutputQueue();
     queue.push(sent === 0 ? bytes : bytes.subarray(sent));
-    this.#engine.observer?.queued(this, bytes.length);
-    const { slots } = this.#engine;
+    this.#core.observer?.queued(this, bytes.length);
+    const { slots, highWater } = this.#core;
     if (queue.length > slots[COUNTER.maxBuffered]!) slots[COUNTER.maxBuffered] = queue.length;
+    if (queue.length >= highWater) this.#is |= HELD;
     this.#watch();
     return queue.length;
   }
@@ -188,7 +189,7 @@ export class Stream<S> implements Connection<S>, Source {
   #transmit(bytes: Uint8Array): number {
     const sent = transmit(this.#fd, bytes, bytes.length, MSG_NOSIGNAL);
     if (sent >= 0) {
-      this.#engine.slots[COUNTER.bytesOut]! += sent;
+      this.#core.slots[COUNTER.bytesOut]! += sent;
       return sent;
     }
     const error = errno();
@@ -201,17 +202,25 @@ export class Stream<S> implements Connection<S>, Source {
     const queue = this.#queue!;
     const alive = queue.drain(SEND_BUDGET, (bytes) => {
       const sent = this.#transmit(bytes);
-      if (sent > 0) this.#engine.observer?.sent(this, bytes.subarray(0, sent));
+      if (sent > 0) this.#core.observer?.sent(this, bytes.subarray(0, sent));
       return sent;
     });
     if (!alive) return;
+    if (this.#is & HELD && queue.length <= this.#core.highWater / 2) this.#letGo();
     if (queue.length === 0) {
       this.#queue = undefined;
-      this.#engine.observer?.drained(this);
+      this.#core.observer?.drained(this);
       this.#watch();
       if ((this.#is & (ENDING | CLOSED)) === ENDING) this.#finish();
     }
     if (!(this.#is & CLOSED)) this.#handler.writable(this);
+  }
+
+  /** The peer has taken enough: what it sends is received again. */
+  #letGo(): void {
+    this.#is &= ~HELD;
+    this.#watch();
+    if (this.#ahead) this.#core.defer(() => this.#deliverAhead());
   }
 
   pause(): void {
@@ -222,7 +231,7 @@ export class Stream<S> implements Connection<S>, Source {
   resume(): void {
     this.#is &= ~PAUSED;
     this.#watch();
-    if (this.#ahead) this.#engine.defer(() => this.#deliverAhead());
+    if (this.#ahead) this.#core.defer(() => this.#deliverAhead());
   }
 
   end(): void {
@@ -243,7 +252,9 @@ export class Stream<S> implements Connection<S>, Source {
   }
 
   close(): void {
-    if (!(this.#is & CLOSED)) this.#retire(null);
+    // An answer that is cut must not look whole to a peer that sees FIN.
+    if (this.#queue) this.reset();
+    else if (!(this.#is & CLOSED)) this.#retire(null);
   }
 
   reset(): void {
@@ -257,25 +268,26 @@ export class Stream<S> implements Connection<S>, Source {
   }
 
   #fail(error: OSError): void {
-    this.#engine.counters.countError(error.errno);
+    this.#core.count(error);
     this.#retire(error);
   }
 
   /** Stops watching and closes; the handler's `close` follows when the running call has returned. */
   #retire(error: OSError | null): void {
     this.#is |= CLOSED;
+    if (this.#queue) this.#core.slots[COUNTER.cut]!++;
     this.#queue?.clear();
     this.#queue = undefined;
     this.#unwatch();
     this.#socket.close();
-    this.#engine.retired(this, () => this.#handler.close(this, error));
+    this.#core.retire(this, () => this.#handler.close(this, error));
   }
 
   /** Brings the selector's interest in line with what this connection can do now. */
   #watch(level = 0): OSError | undefined {
     if (this.#is & CLOSED) return;
-    const { poller, edge } = this.#engine;
-    const wanted = (this.#is & (PAUSED | PEER_ENDED | CONNECTING) ? 0 : EVENT_READ) |
+    const { selector, edge } = this.#core;
+    const wanted = (this.#is & (PAUSED | HELD | PEER_ENDED | CONNECTING) ? 0 : EVENT_READ) |
       (this.#queue || this.#is & CONNECTING ? EVENT_WRITE : 0);
     if (!(this.#is & LEVEL) && (level || this.#queue && !(this.#is & CONNECTING))) {
       this.#is |= LEVEL;
@@ -285,7 +297,7 @@ export class Stream<S> implements Connection<S>, Source {
     if (wanted === before) return;
     this.#interest = wanted;
     const options = this.#is & LEVEL ? undefined : edge;
-    const failure = changeInterest(poller, this.#fd, before, wanted, this, options);
+    const failure = changeInterest(selector, this.#fd, before, wanted, this, options);
     if (!failure) return;
     this.#interest = 0;
     this.#fail(failure);
@@ -293,7 +305,7 @@ export class Stream<S> implements Connection<S>, Source {
   }
 
   #unwatch(): void {
-    if (this.#interest !== 0) this.#engine.poller.unregister(this.#fd);
+    if (this.#interest !== 0) this.#core.selector.unregister(this.#fd);
     this.#interest = 0;
   }
 }

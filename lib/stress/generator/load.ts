@@ -1,5 +1,5 @@
 /** The load of a generator thread: connections driven on an engine, in a closed or an open loop. */
-import { Bag, type Engine, type Handler } from "../../engine/mod.ts";
+import { type Engine, type Handler, IndexedSet } from "../../engine/mod.ts";
 import type { OSError } from "../../net/mod.ts";
 import { now as clock } from "../../sys/clock.ts";
 import type { TlsEndpoint } from "../../tls/mod.ts";
@@ -31,7 +31,7 @@ export class Load implements Handler<Flow> {
   readonly tally: Tally;
   readonly fleet: Fleet;
   readonly pump: Pump;
-  readonly peers: Bag<Peer> = new Bag({
+  readonly peers: IndexedSet<Peer> = new IndexedSet({
     get: (peer) => peer.state.place,
     set: (peer, place) => peer.state.place = place,
   });

@@ -1,5 +1,5 @@
 /** What a thread remembers of its connections beyond the life of each: "slots" that connect anew. */
-import type { Bag } from "../../engine/mod.ts";
+import type { IndexedSet } from "../../engine/mod.ts";
 import type { Peer } from "./flow.ts";
 import type { LoadData } from "../plan/plan.ts";
 import { shareOf } from "./make_pump.ts";
@@ -34,7 +34,7 @@ export class Slots {
   }
 
   /** The warm-up is over: what these connections have sent until now was for nothing. */
-  count(peers: Bag<Peer>): void {
+  count(peers: IndexedSet<Peer>): void {
     this.#quotas.set(this.#counted);
     peers.each(({ state: flow }) => {
       this.#quotas[flow.slot]! += flow.sentMessages;

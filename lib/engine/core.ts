@@ -1,0 +1,141 @@
+/** What both engines do alike: counters, timers, deferred calls, and who is there to be closed. */
+import type { OSError } from "../net/mod.ts";
+import { COUNTER, Counters } from "./counters.ts";
+import type { EngineOptions, Observer } from "./engine.ts";
+import { IndexedSet } from "./indexed_set.ts";
+import { type Timer, Timers } from "./timers.ts";
+
+const RECEIVE_BYTES = 64 * 1024;
+/** Views of lent bytes are kept up to this length: a new view costs more than the work on it. */
+const KEPT_VIEWS = 4096;
+
+/** A connection as the core knows it. */
+export interface Closable {
+  /** Its index among the connections of the engine. */
+  index: number;
+  close(): void;
+}
+
+/** A listener as the core knows it. */
+export interface Accepting {
+  /** Goes on accepting, if it has stopped for want of descriptors. */
+  resume(): void;
+  close(): void;
+}
+
+/** The part of an engine that does not depend on how it waits. */
+export class EngineCore {
+  readonly counters: Counters;
+  /** The counters, by COUNTER. */
+  readonly slots: Float64Array;
+  readonly observer: Observer | undefined;
+  /** The most that is received at once. */
+  readonly receiveBytes: number;
+  /** A connection with so much queued is not received from, until no more than a half of it is left. */
+  readonly highWater: number;
+  readonly connections: IndexedSet<Closable> = new IndexedSet<Closable>({
+    get: (connection) => connection.index,
+    set: (connection, index) => connection.index = index,
+  });
+  readonly listeners: Set<Accepting> = new Set();
+  closed = false;
+  /** 0 until it is asked for in this turn. */
+  #now = 0;
+  readonly #timers = new Timers();
+  #deferred: (() => void)[] = [];
+
+  constructor(options: EngineOptions) {
+    this.counters = options.counters ?? new Counters();
+    this.slots = this.counters.slots;
+    this.observer = options.observer;
+    this.receiveBytes = options.receiveBytes ?? RECEIVE_BYTES;
+    this.highWater = (options.maxQueued ?? Infinity) / 2;
+  }
+
+  get now(): number {
+    return this.#now ||= performance.now();
+  }
+
+  after(ms: number, callback: () => void): Timer {
+    return this.#timers.at(performance.now() + ms, callback);
+  }
+
+  defer(callback: () => void): void {
+    this.#deferred.push(callback);
+  }
+
+  /** How long the turn that begins may wait, in milliseconds; undefined for as long as it takes. */
+  beginTurn(): number | undefined {
+    this.#now = 0; // unknown until the wait is over
+    if (this.#deferred.length > 0) return 0;
+    const { next } = this.#timers;
+    return next === Infinity ? undefined : next - performance.now();
+  }
+
+  /** Counts a turn's events, and calls timers that are due and what was deferred. */
+  endTurn(events: number): void {
+    this.slots[COUNTER.wakeups]!++;
+    this.slots[COUNTER.events]! += events;
+    const { next } = this.#timers;
+    if (next !== Infinity) {
+      this.#now = performance.now();
+      if (next <= this.#now) this.#timers.run(this.#now);
+    }
+    if (this.#deferred.length > 0) this.#runDeferred();
+  }
+
+  #runDeferred(): void {
+    const deferred = this.#deferred;
+    this.#deferred = [];
+    for (const callback of deferred) callback();
+  }
+
+  /** A connection that is active from now on. */
+  add(connection: Closable): void {
+    this.connections.add(connection);
+    this.slots[COUNTER.active]!++;
+  }
+
+  /** A connection that is given up, and not closed. */
+  remove(connection: Closable): void {
+    this.connections.delete(connection);
+    this.slots[COUNTER.active]!--;
+  }
+
+  /** A connection that is over; `last` calls its handler's `close` at the end of the turn. */
+  retire(connection: Closable, last: () => void): void {
+    this.remove(connection);
+    this.slots[COUNTER.closed]!++;
+    this.#deferred.push(last);
+    for (const listener of this.listeners) listener.resume();
+  }
+
+  /** Counts a failure, whose connection is over with it. */
+  count(error: OSError): void {
+    this.counters.countError(error.errno);
+  }
+
+  /** Closes all listeners and connections, and calls their handlers' `close`. */
+  close(): void {
+    this.closed = true;
+    for (const listener of this.listeners) listener.close();
+    this.connections.each((connection) => connection.close());
+    while (this.#deferred.length > 0) this.#runDeferred();
+  }
+}
+
+/** Views of a buffer from its start, each made once. */
+export class Views {
+  readonly #bytes: Uint8Array;
+  readonly #views: Uint8Array[] = [];
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  /** The first `length` bytes. */
+  first(length: number): Uint8Array {
+    if (length > KEPT_VIEWS) return this.#bytes.subarray(0, length);
+    return this.#views[length] ??= this.#bytes.subarray(0, length);
+  }
+}

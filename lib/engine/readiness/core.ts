@@ -1,0 +1,51 @@
+/** What the parts of a readiness engine share: the selector, and the buffer that it receives into. */
+import {
+  createSelector,
+  type Selector,
+  type SelectorKey,
+  type WatchOptions,
+} from "../../selectors/mod.ts";
+import { Native } from "../../sys/ffi.ts";
+import { EngineCore, Views } from "../core.ts";
+import type { EngineOptions } from "../engine.ts";
+
+/** Something registered with the selector, as the key's data. */
+export interface Source {
+  /** With the portable bits, and with the system's own. */
+  ready(events: number, raw: number): void;
+}
+
+/** The shared state. It knows neither streams nor listeners. */
+export class ReadinessCore extends EngineCore {
+  readonly selector: Selector<Source>;
+  readonly buffer: Native;
+  readonly views: Views;
+  /** How connections are watched that are reported once. */
+  readonly edge: WatchOptions | undefined;
+
+  constructor(options: EngineOptions) {
+    super(options);
+    this.selector = createSelector<Source>(options.selector ?? "auto");
+    this.buffer = new Native(this.receiveBytes);
+    this.views = new Views(this.buffer.bytes);
+    const edge = options.edge && !this.observer && this.selector.name === "epoll";
+    this.edge = edge ? { edge } : undefined;
+  }
+
+  /** Waits, and lets what is ready act. Returns how many descriptors were. */
+  wait(timeoutMs: number | undefined): number {
+    const { observer } = this;
+    if (!observer) return this.selector.dispatch(timeoutMs, this.#ready);
+    const map = this.selector.getMap();
+    observer.waiting(map.size);
+    const ready = this.selector.select(timeoutMs);
+    observer.ready(ready.length);
+    for (const [key, events] of ready) {
+      if (map.get(key.fd)?.data === key.data) key.data.ready(events, 0);
+    }
+    return ready.length;
+  }
+
+  readonly #ready = (key: SelectorKey<Source>, events: number, raw: number): void =>
+    key.data.ready(events, raw);
+}
