@@ -1,12 +1,13 @@
 /** Connecting by name: each address of a host in turn, within one deadline. */
 import { type OSError, resolveHost, Socket } from "../net/mod.ts";
+import { EVENT_WRITE } from "../selectors/mod.ts";
 import { ERRNO, OSError as SystemError } from "../sys/errno.ts";
-import { yieldToSignals } from "./yield.ts";
+import { Loop } from "./loop.ts";
 
 /** Longest wait when no timeout is given: the system gives up by itself before that. */
 const SYSTEM_LIMIT_MS = 300_000;
-/** Between looks at a connect that goes on; a wait for readiness would hold signals up. */
-const STEP_MS = 50;
+/** The longest delay of a timer of the runtimes; a longer one would fire at once. */
+const LONGEST_TIMER_MS = 0x7fffffff;
 
 /**
  * Connects to the first address of `host` that answers.
@@ -40,12 +41,12 @@ export async function connectTo(
 /** What `promise` resolves to, or an error when that takes longer than `ms`. */
 function within<T>(ms: number, promise: Promise<T>, late: () => Error): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(late()), ms);
+    const timer = setTimeout(() => reject(late()), Math.min(ms, LONGEST_TIMER_MS));
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
 
-/** Waits in short steps, so that signals are handled; null when the deadline or a signal came first. */
+/** Null when the deadline or a signal came first. */
 async function connectOne(
   host: string,
   port: number,
@@ -54,9 +55,10 @@ async function connectOne(
 ): Promise<Socket | null> {
   const socket = Socket.connect({ host, port });
   try {
-    const step = () => Math.max(0, Math.min(STEP_MS, deadline - performance.now()));
-    while (!socket.waitConnected(step())) {
-      await yieldToSignals();
+    using loop = new Loop();
+    loop.watch(socket.fileno(), EVENT_WRITE, () => {});
+    while (!socket.waitConnected(0)) {
+      await loop.turn(Math.max(0, deadline - performance.now()));
       if (interrupted() || performance.now() >= deadline) {
         socket.close();
         return null;

@@ -1,14 +1,12 @@
 /** From a connected socket to one with TLS: the handshake, within a time. */
 import type { Socket } from "../net/mod.ts";
-import { createSelector, EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
+import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
 import { ERRNO, OSError } from "../sys/errno.ts";
 import { tlsClient, type TlsClientOptions, TlsSocket } from "../tls/mod.ts";
-import { yieldToSignals } from "./yield.ts";
+import { Loop } from "./loop.ts";
 
 /** Longest handshake when no time is given. */
 const LIMIT_MS = 30_000;
-/** Between looks at signals. */
-const STEP_MS = 50;
 
 /** Whom to trust, and which name or IP address the certificate must be for. */
 export interface SecureOptions extends TlsClientOptions {
@@ -30,18 +28,15 @@ export async function secure(
   const deadline = performance.now() + limit;
   const tls = new TlsSocket(socket, tlsClient(options), options.serverName);
   try {
-    using selector = createSelector<null>("auto");
-    selector.register(tls, EVENT_READ | EVENT_WRITE);
+    using loop = new Loop();
     while (!tls.isSecured) {
       const left = deadline - performance.now();
       if (left <= 0) {
         const action = `agree on TLS with ${options.serverName} within ${limit} ms`;
         throw new OSError(ERRNO.ETIMEDOUT!, "tls", action);
       }
-      selector.modify(tls, EVENT_READ | (tls.hasOutgoing ? EVENT_WRITE : 0));
-      const ready = selector.select(Math.min(STEP_MS, left)).length > 0;
-      if (ready) tls.take();
-      if (!ready) await yieldToSignals();
+      loop.watch(tls.fileno(), EVENT_READ | (tls.hasOutgoing ? EVENT_WRITE : 0), () => tls.take());
+      await loop.turn(left);
       if (interrupted()) {
         tls[Symbol.dispose]();
         return null;

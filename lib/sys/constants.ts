@@ -60,6 +60,8 @@ export const TCP_INFO: number = on(11, -1, -1, -1);
 /** No SIGPIPE when the peer is gone: EPIPE instead (send(2)). macOS has it since version 11. */
 export const MSG_NOSIGNAL: number = on(0x4000, 0x80000, 0x20000, 0);
 export const MSG_PEEK = 2;
+/** One call that does not wait, on a socket that would; 0 on Windows, which has no such flag. */
+export const MSG_DONTWAIT: number = on(0x40, 0x80, 0x80, 0);
 export const SHUT_RD = 0;
 export const SHUT_WR = 1;
 export const SHUT_RDWR = 2;

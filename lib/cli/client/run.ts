@@ -1,10 +1,16 @@
 /** What `iomux client` does once its options are known. */
-import { Client } from "../../client/client.ts";
-import { secure } from "../../client/secure.ts";
 import { connectTo } from "../../client/connect.ts";
+import { Input } from "../../client/input.ts";
+import { Loop } from "../../client/loop.ts";
+import { Output } from "../../client/output.ts";
+import { secure } from "../../client/secure.ts";
+import { Session, type SessionEnd } from "../../client/session.ts";
 import { Socket } from "../../net/mod.ts";
+import { kindOf } from "../../sys/file.ts";
+import { formatCount } from "../../text/units.ts";
 import type { ClientRead } from "./command.ts";
 import { EXIT, UsageError } from "../exit.ts";
+import { say } from "../output.ts";
 import { onSignals } from "../signals.ts";
 import { checkClientTls } from "../options/tls_check.ts";
 import { chooseTarget, type Destination, parseTarget, targetPort } from "../options/target.ts";
@@ -32,9 +38,10 @@ async function converse(
   timeoutMs: number | undefined,
   tls: ClientTls | undefined,
 ): Promise<number> {
-  // Console and pipes are no sockets there, and nothing tells when they are ready.
+  // Console and pipes are no sockets there, and nothing says when they are ready.
   if (process.platform === "win32") throw new Error("client does not run on Windows yet");
   if (tls) await checkClientTls(tls);
+  const kinds = [kindOf(0), kindOf(1)] as const; // before anything else can get these numbers
   let signalCode: number | undefined;
   const interrupted = () => signalCode !== undefined;
   const restore = onSignals({
@@ -48,8 +55,13 @@ async function converse(
     if (socket === null) return signalCode!;
     using peer = tls ? await secure(socket, tls, timeoutMs, interrupted) : socket;
     if (peer === null) return signalCode!;
-    const end = await new Client(peer).run(interrupted);
-    return end === "peer" ? EXIT.ok : end === "broken-stdout" ? EXIT.brokenPipe : signalCode!;
+    using loop = new Loop();
+    const input = new Input(0, kinds[0]);
+    const output = new Output(1, kinds[1]);
+    const options = { halfClose: true, graceMs: 500, sends: true, receives: true };
+    const session = new Session({ socket: peer, transport: socket }, input, output, loop, options);
+    const end = await session.run(interrupted);
+    return end.reason === "interrupted" ? signalCode! : exitCode(end);
   } catch (error) {
     const { code, message } = error as { code?: string; message: string };
     (error as Error).message = withAdvice(code ?? "", message);
@@ -57,4 +69,15 @@ async function converse(
   } finally {
     restore();
   }
+}
+
+/** Says what went wrong, and how it is said to programs. */
+function exitCode({ reason, error, notTaken }: SessionEnd): number {
+  if (reason === "reader-gone") return EXIT.brokenPipe;
+  const rest = notTaken > 0
+    ? [`${formatCount(notTaken)} bytes of standard input were not taken`]
+    : [];
+  const what = [...(error ? [error.message] : []), ...rest].join("; ");
+  if (what !== "") say(what);
+  return reason === "finished" ? EXIT.ok : EXIT.peerGone;
 }

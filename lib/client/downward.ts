@@ -1,0 +1,97 @@
+/** From the peer to standard output. */
+import { WOULD_BLOCK } from "../net/mod.ts";
+import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
+import { type Output, ReaderGone } from "./output.ts";
+import type { PeerSocket } from "./peer.ts";
+
+/** How many chunks are moved before the other direction, and signals, get their turn. */
+const BUDGET = 16;
+
+/** One direction of a session. `move` does what can be done without waiting. */
+export class Downward {
+  readonly #peer: PeerSocket;
+  readonly #output: Output;
+  readonly #received: (bytes: Uint8Array) => void;
+  /** False: what comes is thrown away. */
+  readonly #keeps: boolean;
+  #peerWaits = true;
+  #outputWaits = false;
+  #ended = false;
+  #error: Error | undefined;
+  /** When something, or the end, was last received. Milliseconds. */
+  receivedAt: number = performance.now();
+
+  constructor(
+    peer: PeerSocket,
+    output: Output,
+    keeps: boolean,
+    received: (bytes: Uint8Array) => void,
+  ) {
+    this.#peer = peer;
+    this.#output = output;
+    this.#keeps = keeps;
+    this.#received = received;
+  }
+
+  /** What receiving failed with, after all that had come before was written. */
+  get error(): Error | undefined {
+    return this.#error;
+  }
+  /** The peer has ended, and all of it was written. */
+  get done(): boolean {
+    return this.#ended && this.#output.empty;
+  }
+  get #over(): boolean {
+    return this.#ended || this.#error !== undefined;
+  }
+  /** Nothing can be done without waiting. */
+  get waits(): boolean {
+    if (!this.#output.empty) return this.#outputWaits;
+    return this.#over || (this.#peerWaits && !this.#peer.hasIncoming);
+  }
+  /** What to wait for at the peer. */
+  get peerEvents(): number {
+    return this.#output.empty && !this.#over ? EVENT_READ : 0;
+  }
+  /** What to wait for at standard output. */
+  get outputEvents(): number {
+    return (this.#output.empty ? 0 : EVENT_WRITE) |
+      (this.#keeps && this.#output.showsReader ? EVENT_READ : 0);
+  }
+  peerReady(): void {
+    this.#peerWaits = false;
+  }
+  /** @throws ReaderGone */
+  outputReady(): void {
+    this.#outputWaits = false;
+    if (this.#output.showsReader && this.#output.readerGone) throw new ReaderGone();
+  }
+
+  /** @throws ReaderGone; OSError of standard output */
+  move(): void {
+    for (let chunks = 0; chunks < BUDGET && !this.waits; chunks++) {
+      if (this.#output.empty) this.#receive();
+      if (!this.#output.empty) this.#outputWaits = !this.#output.write();
+    }
+  }
+
+  #receive(): void {
+    const { buffer } = this.#output;
+    let count: number;
+    try {
+      count = this.#peer.recv(buffer);
+    } catch (error) {
+      this.#error = error as Error;
+      return;
+    }
+    // What was not filled is empty now: the next wait says when there is more.
+    this.#peerWaits = count < buffer.length;
+    if (count === WOULD_BLOCK) return;
+    this.receivedAt = performance.now();
+    if (count === 0) this.#ended = true;
+    else {
+      this.#received(buffer.subarray(0, count));
+      if (this.#keeps) this.#output.fill(count);
+    }
+  }
+}

@@ -1,0 +1,83 @@
+/** Standard input, and what was read of it and not sent yet. */
+import { MSG_DONTWAIT } from "../sys/constants.ts";
+import { ERRNO, errno, OSError } from "../sys/errno.ts";
+import { bytesAhead, type Kind } from "../sys/file.ts";
+import { reopenNonBlocking } from "../sys/linux/description.ts";
+import { c } from "../sys/posix.ts";
+import { lineEndings } from "./line_endings.ts";
+
+const CHUNK = 64 * 1024;
+
+/** A source of bytes, at most one chunk of which is held here. */
+export class Input {
+  /** What to watch, and to read. */
+  readonly fd: number;
+  readonly #kind: Kind;
+  readonly #read: (bytes: Uint8Array) => number;
+  readonly #raw = new Uint8Array(new ArrayBuffer(CHUNK));
+  readonly #convert: ((bytes: Uint8Array) => Uint8Array) | undefined;
+  #bytes: Uint8Array = this.#raw.subarray(0, 0);
+  #ended: boolean;
+
+  /** Reads `fd`; with `crlf`, LF becomes CR LF. */
+  constructor(fd: number, kind: Kind, crlf = false) {
+    // Where others read as well, a byte that was announced may be gone: a read must not wait for the next.
+    const own = kind === "pipe" || kind === "terminal" ? reopenNonBlocking(fd, "read") : -1;
+    this.fd = own === -1 ? fd : own;
+    this.#kind = kind;
+    this.#ended = kind === "none";
+    this.#convert = crlf ? lineEndings() : undefined;
+    this.#read = kind === "socket"
+      ? (bytes) => c.recvBytes(this.fd, bytes, bytes.length, MSG_DONTWAIT)
+      : (bytes) => c.readBytes(this.fd, bytes, bytes.length);
+  }
+
+  /** A person types. */
+  get isTerminal(): boolean {
+    return this.#kind === "terminal";
+  }
+  /** It has a size, and a read never waits. */
+  get isFile(): boolean {
+    return this.#kind === "file";
+  }
+  /** Its end was reached; bytes may still wait to be sent. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+  /** Read, and to be sent. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+  /** Bytes that were not sent: those read, and of a file those behind them. */
+  get left(): number {
+    return this.#bytes.length + (this.isFile && !this.#ended ? bytesAhead(this.fd) : 0);
+  }
+
+  /** The first `count` bytes were sent. */
+  sent(count: number): void {
+    this.#bytes = this.#bytes.subarray(count);
+  }
+
+  /**
+   * Reads, once all was sent: true when there are bytes or the end, false when there is nothing now.
+   *
+   * @throws OSError such as EISDIR
+   */
+  read(): boolean {
+    const count = this.#read(this.#raw);
+    if (count > 0) {
+      const bytes = this.#raw.subarray(0, count);
+      this.#bytes = this.#convert ? this.#convert(bytes) : bytes;
+      return true;
+    }
+    if (count === -1) {
+      const error = errno();
+      // EINTR: without a description of our own this call did wait, and a signal wants to be handled.
+      if (error === ERRNO.EAGAIN || error === ERRNO.EINTR) return false;
+      // EIO: the terminal went away.
+      if (error !== ERRNO.EIO) throw new OSError(error, "read", "read standard input");
+    }
+    this.#ended = true;
+    return true;
+  }
+}

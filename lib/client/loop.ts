@@ -1,0 +1,92 @@
+/** Waiting for descriptors and for signals at the same time. */
+import { createSelector, EVENT_READ, type Selector, type SelectorName } from "../selectors/mod.ts";
+import { eventLoopFds } from "../sys/linux/event_loops.ts";
+
+/** Not "auto": a selector is no option of the client, so the environment does not choose it either. */
+const PREFERENCE: readonly SelectorName[] = ["kqueue", "epoll", "poll", "wsapoll", "select"];
+/** Longest wait where the runtime's event loop can't be watched: a signal just before it is seen late. */
+const LONGEST_WAIT_MS = 100;
+/** There: how long to go on without a look at signals. */
+const YIELD_MS = 50;
+
+/**
+ * Lets the runtime's event loop turn, and so the listeners of signals run. `setImmediate` is a thousand
+ * times faster, but Deno needs some 25 of them to come to a signal.
+ */
+const yieldToSignals = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+
+function bestSelector(): Selector<Callback> {
+  let failure: unknown;
+  for (const name of PREFERENCE) {
+    try {
+      return createSelector(name);
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw failure;
+}
+
+/** Called with what is ready: EVENT_READ, EVENT_WRITE or both. */
+export type Callback = (events: number) => void;
+
+/** Descriptors with callbacks. Each turn is one wait, after which signals have been handled. */
+export class Loop implements Disposable {
+  readonly #selector: Selector<Callback>;
+  readonly #events = new Map<number, number>();
+  /** The runtime's event loop is watched, so that a wait may last for ever. */
+  readonly #watchesSignals: boolean;
+  #runtimeHasWork = false;
+  #yieldedAt = 0;
+
+  constructor() {
+    const loops = eventLoopFds();
+    this.#selector = bestSelector();
+    this.#selector.onSpin = () => {}; // the runtime empties its own loop, in its own time
+    for (const fd of loops) {
+      this.#selector.register(fd, EVENT_READ, () => this.#runtimeHasWork = true);
+    }
+    this.#watchesSignals = loops.length > 0;
+  }
+
+  /**
+   * Watches a descriptor for EVENT_READ, EVENT_WRITE or both; 0 ends that.
+   *
+   * @throws OSError EPERM when it has no readiness, as a regular file; EBADF when it is not open
+   */
+  watch(fd: number, events: number, callback: Callback): void {
+    const before = this.#events.get(fd) ?? 0;
+    if (before === events) return;
+    this.#events.delete(fd);
+    if (events === 0) this.#selector.unregister(fd);
+    else if (before === 0) this.#selector.register(fd, events, callback);
+    else this.#selector.modify(fd, events, callback);
+    if (events !== 0) this.#events.set(fd, events);
+  }
+
+  /** Watches a descriptor no longer; it may have been closed. */
+  forget(fd: number): void {
+    if (this.#events.delete(fd)) this.#selector.unregister(fd);
+  }
+
+  /** Waits until something is ready, a signal has come or the time has passed (milliseconds). */
+  async turn(timeoutMs?: number): Promise<void> {
+    const limited = this.#watchesSignals
+      ? timeoutMs
+      : Math.min(timeoutMs ?? LONGEST_WAIT_MS, LONGEST_WAIT_MS);
+    const ready = this.#selector.dispatch(limited, (key, events) => key.data(events));
+    if (this.#watchesSignals) {
+      if (!this.#runtimeHasWork) return;
+      this.#runtimeHasWork = false;
+    } else {
+      const now = performance.now();
+      if (ready > 0 && now - this.#yieldedAt < YIELD_MS) return;
+      this.#yieldedAt = now;
+    }
+    await yieldToSignals();
+  }
+
+  [Symbol.dispose](): void {
+    this.#selector.close();
+  }
+}

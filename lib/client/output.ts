@@ -1,0 +1,91 @@
+/** Standard output, and what was received and not written yet. */
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from "../sys/constants.ts";
+import { ERRNO, errno, OSError } from "../sys/errno.ts";
+import { isWriteOnly, type Kind } from "../sys/file.ts";
+import { reopenNonBlocking } from "../sys/linux/description.ts";
+import { pollFor } from "../sys/poll.ts";
+import { c } from "../sys/posix.ts";
+
+/** A write of at most PIPE_BUF bytes to a pipe that is ready never blocks (pipe(7)). */
+const PIPE_BUF = 4096;
+/** What a pipe holds; a socket may hand out more at once. */
+const CHUNK = 128 * 1024;
+const NOTHING = new Uint8Array(0);
+
+/** Its reader has gone: there is no point in going on. */
+export class ReaderGone extends Error {
+  override readonly name = "ReaderGone";
+}
+
+/** Where received bytes go; at most one chunk is held here. */
+export class Output {
+  /** What to watch, and to write to. */
+  readonly fd: number;
+  /** For the next chunk. */
+  readonly buffer: Uint8Array = new Uint8Array(new ArrayBuffer(CHUNK));
+  readonly #kind: Kind;
+  /** The most that a write which must not wait may take. */
+  readonly #most: number;
+  readonly #write: (bytes: Uint8Array) => number;
+  #bytes: Uint8Array = NOTHING;
+
+  constructor(fd: number, kind: Kind) {
+    const own = kind === "pipe" || kind === "terminal" ? reopenNonBlocking(fd, "write") : -1;
+    this.fd = own === -1 ? fd : own;
+    this.#kind = kind;
+    this.#most = own === -1 && (kind === "pipe" || kind === "terminal") ? PIPE_BUF : CHUNK;
+    this.#write = kind === "none"
+      ? () => {
+        throw new ReaderGone(); // another file may have its number by now
+      }
+      : kind === "socket"
+      ? (bytes) => c.sendBytes(this.fd, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL)
+      : (bytes) => c.writeBytes(this.fd, bytes, bytes.length);
+  }
+
+  /** Nothing waits to be written. */
+  get empty(): boolean {
+    return this.#bytes.length === 0;
+  }
+
+  /** Only with nothing to read from it can EVENT_READ mean just one thing: that its reader has gone. */
+  get showsReader(): boolean {
+    return this.#kind === "socket" || this.#kind === "pipe" && isWriteOnly(this.fd);
+  }
+
+  /** What is readable about a stream that nothing is read from is a hang-up or an error: poll(2). */
+  get readerGone(): boolean {
+    return pollFor(this.fd, 0, 0) > 0;
+  }
+
+  /** Takes the first `count` bytes of the buffer, to be written. */
+  fill(count: number): void {
+    this.#bytes = this.buffer.subarray(0, count);
+  }
+
+  /**
+   * Writes: true when all is written, false when the rest has to wait.
+   *
+   * @throws ReaderGone; OSError such as ENOSPC
+   */
+  write(): boolean {
+    while (this.#bytes.length > 0) {
+      const count = this.#write(this.#bytes.subarray(0, this.#most));
+      if (count === -1) {
+        const error = errno();
+        if (error === ERRNO.EAGAIN || error === ERRNO.EINTR) return false;
+        if (this.#hasGone(error)) throw new ReaderGone();
+        throw new OSError(error, "write", "write standard output");
+      }
+      this.#bytes = this.#bytes.subarray(count);
+      if (this.#most === PIPE_BUF) break; // whether there is room for more has to be asked
+    }
+    return this.empty;
+  }
+
+  #hasGone(error: number): boolean {
+    return GONE.has(error) || this.#kind === "terminal" && error === ERRNO.EIO;
+  }
+}
+
+const GONE = new Set([ERRNO.EPIPE, ERRNO.ECONNRESET]);

@@ -1,0 +1,25 @@
+/** Whom a session talks to. */
+import type { Socket } from "../net/mod.ts";
+import { bytesInTransit } from "../sys/sockets.ts";
+import type { TlsSocket } from "../tls/mod.ts";
+
+/** A Socket, or one with TLS around it, which may hold bytes of either way. */
+export type PeerSocket =
+  & Pick<Socket, "fileno" | "recv" | "send" | "shutdown">
+  & Partial<Pick<TlsSocket, "hasIncoming" | "hasOutgoing" | "flush">>;
+
+/** A connected peer; what it is made of is closed by whoever made it. */
+export interface Peer {
+  readonly socket: PeerSocket;
+  /** Below TLS, or the same. */
+  readonly transport: Socket;
+}
+
+/**
+ * Bytes that were sent and that the peer's kernel has not taken yet; with TLS bytes of its records. FIN
+ * counts as one of them (tcp(7), SIOCOUTQ), which is taken off. Unix sockets hand bytes over at once.
+ */
+export function unacknowledged({ transport }: Peer, finSent: boolean): number {
+  if (transport.localAddress.family === "unix") return 0;
+  return Math.max(0, bytesInTransit(transport.fileno()) - (finSent ? 1 : 0));
+}

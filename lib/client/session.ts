@@ -1,0 +1,190 @@
+/**
+ * A netcat: standard input to the peer, the peer to standard output.
+ *
+ * When standard input ends, the peer gets FIN, and the session goes on until it ends too. When the peer
+ * ends first, standard input goes on until it ends or gives nothing for a while. See docs/client.md.
+ */
+import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
+import { Downward } from "./downward.ts";
+import type { Input } from "./input.ts";
+import type { Callback, Loop } from "./loop.ts";
+import { type Output, ReaderGone } from "./output.ts";
+import { type Peer, unacknowledged } from "./peer.ts";
+import { Upward } from "./upward.ts";
+
+/** How a session goes; times in milliseconds. */
+export interface SessionOptions {
+  /** FIN follows the end of standard input. */
+  readonly halfClose: boolean;
+  /** Once the peer has ended: how long standard input may give nothing. */
+  readonly graceMs: number;
+  /** Once standard input has ended and nothing more is taken: how long to wait for the peer's end. */
+  readonly quitAfterMs?: number;
+  /** How long nothing may come or go. */
+  readonly idleTimeoutMs?: number;
+  /** False: nothing is sent; standard input is not read. */
+  readonly sends: boolean;
+  /** False: what comes is thrown away, and the session ends when all is sent. */
+  readonly receives: boolean;
+  /** Sees all bytes. They are lent. */
+  readonly observe?: (direction: "sent" | "received", bytes: Uint8Array) => void;
+}
+
+/** How a session ended. */
+export interface SessionEnd {
+  readonly reason: "finished" | "lost" | "idle" | "quit" | "reader-gone" | "interrupted";
+  /** With "lost": what the connection failed with. */
+  readonly error?: Error;
+  /** Bytes of standard input that the peer's kernel did not take. */
+  readonly notTaken: number;
+}
+
+/** How long the peer's kernel may take nothing of what is left at the end. */
+const STALLED_MS = 5000;
+/** Between two looks at that, at most. */
+const LOOK_MS = 20;
+
+/** One session over a connected, non-blocking socket. */
+export class Session {
+  readonly #peer: Peer;
+  readonly #input: Input;
+  readonly #output: Output;
+  readonly #loop: Loop;
+  readonly #options: SessionOptions;
+  readonly #up: Upward;
+  readonly #down: Downward;
+
+  constructor(peer: Peer, input: Input, output: Output, loop: Loop, options: SessionOptions) {
+    const { halfClose, sends, receives, observe } = options;
+    this.#peer = peer;
+    this.#input = input;
+    this.#output = output;
+    this.#loop = loop;
+    this.#options = options;
+    const see = observe ?? (() => {});
+    const sent = (bytes: Uint8Array) => see("sent", bytes);
+    this.#up = new Upward(input, peer.socket, { halfClose, sends, sent });
+    this.#down = new Downward(peer.socket, output, receives, (bytes) => see("received", bytes));
+  }
+
+  /**
+   * Pumps until the session is over.
+   *
+   * @param interrupted asked after each wait; true ends the session
+   * @throws OSError of standard input or output
+   */
+  async run(interrupted: () => boolean): Promise<SessionEnd> {
+    const [up, down] = [this.#up, this.#down];
+    try {
+      for (;;) {
+        down.move();
+        up.move();
+        const reason = this.#over();
+        if (reason === "finished") return await this.#confirm(interrupted);
+        if (reason) return this.#end(reason);
+        const waits = this.#watch() && down.waits && up.waits;
+        await this.#loop.turn(waits ? this.#nextDeadline() : 0);
+        if (interrupted()) return this.#end("interrupted");
+      }
+    } catch (error) {
+      if (error instanceof ReaderGone) return this.#end("reader-gone");
+      throw error;
+    } finally {
+      this.#forget();
+    }
+  }
+
+  #over(): SessionEnd["reason"] | undefined {
+    const { sends, receives } = this.#options;
+    const [up, down] = [this.#up, this.#down];
+    if (down.error || up.error && (down.done || !receives)) return "lost";
+    if (sends && up.done && !receives) return "finished";
+    if (down.done && (!sends || up.done || up.idle && this.#input.isTerminal)) return "finished";
+    const now = performance.now();
+    if (now >= this.#graceEnds()) return "finished";
+    if (now >= this.#quitAt()) return "quit";
+    return now >= this.#idleAt() ? "idle" : undefined;
+  }
+
+  /** When standard input has given nothing for too long after the peer's end. */
+  #graceEnds(): number {
+    const [up, down] = [this.#up, this.#down];
+    if (!down.done || !up.idle || this.#input.isFile) return Infinity;
+    return Math.max(down.receivedAt, up.readAt, up.sentAt) + this.#options.graceMs;
+  }
+  #quitAt(): number {
+    if (!this.#input.ended) return Infinity;
+    return Math.max(this.#up.readAt, this.#up.sentAt) + (this.#options.quitAfterMs ?? Infinity);
+  }
+  #idleAt(): number {
+    const last = Math.max(this.#up.readAt, this.#up.sentAt, this.#down.receivedAt);
+    return last + (this.#options.idleTimeoutMs ?? Infinity);
+  }
+  #nextDeadline(): number | undefined {
+    const next = Math.min(this.#graceEnds(), this.#quitAt(), this.#idleAt());
+    return next === Infinity ? undefined : Math.max(0, next - performance.now());
+  }
+
+  /** Asks for what each side can do now; false when one of them has no readiness, and is always ready. */
+  #watch(): boolean {
+    const [up, down] = [this.#up, this.#down];
+    this.#ask(this.#peer.socket.fileno(), down.peerEvents | up.peerEvents, this.#peerReady);
+    const input = this.#ask(this.#input.fd, up.inputEvents, this.#inputReady);
+    const output = this.#ask(this.#output.fd, down.outputEvents, this.#outputReady);
+    if (!input) up.inputReady();
+    if (!output) down.outputReady();
+    return input && output;
+  }
+
+  readonly #peerReady = (events: number): void => {
+    if (events & EVENT_READ) this.#down.peerReady();
+    if (events & EVENT_WRITE) this.#up.peerReady();
+  };
+  readonly #inputReady = (): void => this.#up.inputReady();
+  readonly #outputReady = (): void => this.#down.outputReady();
+
+  #ask(fd: number, events: number, callback: Callback): boolean {
+    try {
+      this.#loop.watch(fd, events, callback);
+      return true;
+    } catch (error) {
+      if ((error as { code?: string }).code === "EPERM") return false; // epoll_ctl(2)
+      throw error;
+    }
+  }
+
+  #forget(): void {
+    for (const fd of [this.#peer.socket.fileno(), this.#input.fd, this.#output.fd]) {
+      this.#loop.forget(fd);
+    }
+  }
+
+  /** Nothing is left to do here. Waits until the peer's kernel has taken all of it. */
+  async #confirm(interrupted: () => boolean): Promise<SessionEnd> {
+    this.#forget();
+    this.#up.sendFin(); // has the rest acknowledged at once
+    let left = unacknowledged(this.#peer, true);
+    let deadline = performance.now() + STALLED_MS;
+    for (
+      let wait = 1;
+      left > 0 && performance.now() < deadline;
+      wait = Math.min(2 * wait, LOOK_MS)
+    ) {
+      const error = this.#peer.transport.takeError();
+      if (error) return this.#end("lost", error);
+      await this.#loop.turn(wait);
+      if (interrupted()) return this.#end("interrupted");
+      if (!this.#options.receives) this.#down.move();
+      const now = unacknowledged(this.#peer, true);
+      if (now < left) deadline = performance.now() + STALLED_MS;
+      left = now;
+    }
+    return this.#end("finished");
+  }
+
+  #end(reason: SessionEnd["reason"], error = this.#down.error ?? this.#up.error): SessionEnd {
+    const sent = unacknowledged(this.#peer, this.#up.finSent);
+    const notTaken = this.#options.sends ? this.#input.left + sent : 0;
+    return reason === "lost" && error ? { reason, error, notTaken } : { reason, notTaken };
+  }
+}

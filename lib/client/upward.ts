@@ -1,0 +1,120 @@
+/** From standard input to the peer. */
+import { WOULD_BLOCK } from "../net/mod.ts";
+import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
+import type { Input } from "./input.ts";
+import type { PeerSocket } from "./peer.ts";
+
+/** How many chunks are moved before the other direction, and signals, get their turn. */
+const BUDGET = 16;
+
+/** What a session wants of this direction. */
+export interface UpwardOptions {
+  /** False: nothing is sent, and standard input is left alone. */
+  readonly sends: boolean;
+  /** FIN follows the last byte. */
+  readonly halfClose: boolean;
+  /** Called with what was sent. */
+  readonly sent: (bytes: Uint8Array) => void;
+}
+
+/** One direction of a session. `move` does what can be done without waiting. */
+export class Upward {
+  readonly #input: Input;
+  readonly #peer: PeerSocket;
+  readonly #options: UpwardOptions;
+  #inputWaits = false;
+  #peerWaits = false;
+  #finSent = false;
+  #error: Error | undefined;
+  /** When the last byte, or the end, was read; when the last one was sent. Milliseconds. */
+  readAt: number = performance.now();
+  sentAt: number = performance.now();
+
+  constructor(input: Input, peer: PeerSocket, options: UpwardOptions) {
+    this.#input = input;
+    this.#peer = peer;
+    this.#options = options;
+  }
+
+  /** Why nothing more can be sent. */
+  get error(): Error | undefined {
+    return this.#error;
+  }
+  get finSent(): boolean {
+    return this.#finSent;
+  }
+  /** All that was read has been sent. */
+  get idle(): boolean {
+    return this.#input.bytes.length === 0 && !this.#peer.hasOutgoing;
+  }
+  /** There is nothing more to do. */
+  get done(): boolean {
+    return this.idle && this.#input.ended && (this.#finSent || !this.#options.halfClose);
+  }
+  /** Nothing can be done without waiting. */
+  get waits(): boolean {
+    if (this.#error !== undefined) return true;
+    if (!this.idle) return this.#peerWaits;
+    return !this.#options.sends || this.#inputWaits || this.done;
+  }
+  /** What to wait for at standard input. */
+  get inputEvents(): number {
+    const wanted = this.idle && !this.#input.ended && this.#error === undefined;
+    return wanted && this.#options.sends ? EVENT_READ : 0;
+  }
+  /** What to wait for at the peer. */
+  get peerEvents(): number {
+    return !this.idle && this.#peerWaits && this.#error === undefined ? EVENT_WRITE : 0;
+  }
+  inputReady(): void {
+    this.#inputWaits = false;
+  }
+  peerReady(): void {
+    this.#peerWaits = false;
+  }
+
+  /** @throws OSError of standard input */
+  move(): void {
+    for (let chunks = 0; chunks < BUDGET && !this.waits; chunks++) {
+      if (!this.idle) this.#attempt(() => this.#send());
+      else if (!this.#input.ended) this.#read();
+      else this.sendFin();
+    }
+  }
+
+  /** Says that nothing more will come. */
+  sendFin(): void {
+    if (this.#finSent) return;
+    this.#finSent = true;
+    this.#attempt(() => this.#peer.shutdown("write"));
+  }
+
+  #read(): void {
+    if (this.#input.read()) this.readAt = performance.now();
+    else this.#inputWaits = true;
+  }
+
+  #send(): void {
+    const { bytes } = this.#input;
+    if (bytes.length === 0) {
+      this.#peer.flush!();
+      this.#peerWaits = !this.idle;
+      return;
+    }
+    const count = this.#peer.send(bytes, 0, bytes.length);
+    this.#peerWaits = count === WOULD_BLOCK;
+    if (count === WOULD_BLOCK) return;
+    this.#options.sent(bytes.subarray(0, count));
+    this.#input.sent(count);
+    this.sentAt = performance.now();
+  }
+
+  #attempt(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      // ENOTCONN: reset; receiving says so.
+      if ((error as { code?: string }).code !== "ENOTCONN") this.#error = error as Error;
+    }
+  }
+}

@@ -1,0 +1,46 @@
+/** What a descriptor that was inherited stands for, as far as it matters to reading and writing it. */
+import { fstatSync } from "node:fs";
+import { type Functions, open, type Signature } from "./ffi.ts";
+import { c as posix } from "./posix.ts";
+import { absent, LIBC, system } from "./system.ts";
+
+/** "device" is any character device but a terminal, such as /dev/null; "none": the descriptor is closed. */
+export type Kind = "file" | "device" | "terminal" | "pipe" | "socket" | "none";
+
+/** What a descriptor is: fstat(2). */
+export function kindOf(fd: number): Kind {
+  let stat;
+  try {
+    stat = fstatSync(fd);
+  } catch {
+    return "none";
+  }
+  if (stat.isSocket()) return "socket";
+  if (stat.isFIFO()) return "pipe";
+  if (!stat.isCharacterDevice()) return "file";
+  return posix.isatty(fd) === 1 ? "terminal" : "device";
+}
+
+const TABLE = {
+  lseek: { args: ["i32", "u64", "i32"], result: "u64" }, // fd, offset, from where
+} as const satisfies Record<string, Signature>;
+
+const c: Functions<typeof TABLE> = system === "windows"
+  ? absent("lseek is part of Unix")
+  : open(LIBC, TABLE);
+
+const SEEK_CUR = 1;
+
+/** How many bytes of a regular file lie behind the place of the next read. */
+export function bytesAhead(fd: number): number {
+  const offset = Number(BigInt.asIntN(64, c.lseek(fd, 0n, SEEK_CUR)));
+  return offset < 0 ? 0 : Math.max(0, fstatSync(fd).size - offset);
+}
+
+const F_GETFL = 3;
+const O_ACCMODE = 3;
+const O_WRONLY = 1;
+
+/** The descriptor can be written to, and not read. */
+export const isWriteOnly = (fd: number): boolean =>
+  (posix.fcntl(fd, F_GETFL, 0) & O_ACCMODE) === O_WRONLY;
