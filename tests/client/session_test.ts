@@ -148,18 +148,18 @@ describe("iomux client reaches", () => {
     expect(cli.stdout()).toBe("local");
   });
 
-  it("what IOMUX_UNIX names", async () => {
+  it("what IOMUX_CLIENT_UNIX names", async () => {
     using folder = new TempDir();
     await using _echo = await echoPeer(folder.file("socket"));
-    const env = { IOMUX_UNIX: folder.file("socket") };
+    const env = { IOMUX_CLIENT_UNIX: folder.file("socket") };
     await using cli = spawnCli(["client"], { stdin: "from the environment", env });
     expect((await cli.exit).code).toBe(0);
     expect(cli.stdout()).toBe("from the environment");
   });
 
-  it("what stands on the command line, rather than what IOMUX_UNIX names", async () => {
+  it("what stands on the command line, rather than what IOMUX_CLIENT_UNIX names", async () => {
     await using echo = await echoPeer();
-    const env = { IOMUX_UNIX: "/nonexistent/socket" };
+    const env = { IOMUX_CLIENT_UNIX: "/nonexistent/socket" };
     await using cli = spawnCli(["client", `127.0.0.1:${echo.port}`], { stdin: "here", env });
     expect([(await cli.exit).code, cli.stdout()]).toEqual([0, "here"]);
   });
