@@ -1,29 +1,32 @@
 /**
- * Waiting, as all backends share it: deadlines, EINTR, stale events, wake-ups.
- *
- * A backend is the small methods that are abstract here and in registry.ts.
+ * What all selectors share: waiting, with its deadlines, signals, wake-ups and stale events. How a system
+ * watches descriptors is the backend's (backend.ts), and nothing here differs by it.
  */
 import { ERRNO, OSError } from "../sys/errno.ts";
 import { isOpen } from "../sys/posix.ts";
 import { isAnnounced, isMainThread } from "../sys/thread.ts";
-import { AsyncWait } from "./async/async_wait.ts";
-import { checkTimeout } from "./keys.ts";
-import type { Registration } from "./registration.ts";
-import { Registry } from "./registry.ts";
+import { checkTimeout } from "./arguments.ts";
+import { AsyncWait } from "./async/wait.ts";
+import { type Backend, EDGE, ONESHOT, ReadyList, type Registration } from "./backend.ts";
+import { SelectorClosedError } from "./errors.ts";
+import { Registrations } from "./registrations.ts";
 import {
   type DispatchCallback,
   EVENT_READ,
+  type FileObject,
   type Ready,
   type Selector,
+  type SelectorKey,
+  type SelectorName,
   type SpinReport,
   type WakeHandle,
+  type WatchOptions,
 } from "./selector.ts";
-import { SelectorClosedError } from "./errors.ts";
 import { SpinGuard, SUSPICIOUS } from "./spin_guard.ts";
 import { Waker } from "./waker.ts";
 
 /**
- * The shared half of every selector. The abstract members are the half that a backend provides.
+ * What the selectors of this library have in common: all of {@linkcode Selector}.
  *
  * @example
  * ```ts
@@ -34,38 +37,15 @@ import { Waker } from "./waker.ts";
  * console.log(registered(selector)); // 0
  * ```
  */
-export abstract class BaseSelector<T> extends Registry<T> implements Selector<T> {
-  /**
-   * Blocks for at most `timeoutMs` (Infinity: for ever; 0: not at all) and returns how many entries are
-   * ready, or -errno.
-   */
-  protected abstract wait(timeoutMs: number): number;
-  /**
-   * The registration of the i-th ready entry, with its readiness in `this.taken` and `this.raw`;
-   * `undefined` when the entry belongs to no live registration.
-   */
-  protected abstract take(index: number): Registration<T> | undefined;
-  /** Called after a wake-up that nobody could be told of: removes the cause. */
-  protected abstract recover(): void;
-  /** Gives back what the backend holds. */
-  protected abstract release(): void;
-  /**
-   * What another thread can poll(2) to learn that a wait would find something: pairs of a descriptor
-   * and EVENT_* bits. A backend with a descriptor of its own overrides this.
-   */
-  protected pollable(): number[] {
-    return this.registrations.flatMap((r) => r && r.slot !== -1 ? [r.fd, r.mask] : []);
-  }
-
-  /** Out-parameter of `take`: EVENT_* bits as the kernel reported, not yet masked. */
-  protected taken = 0;
-  /** Out-parameter of `take`: the system's own bits. */
-  protected raw = 0;
-
-  /** See {@linkcode Selector.onSpin}. */
-  onSpin: (report: SpinReport<T>) => void = ({ message }) =>
-    process.emitWarning(message, "SpinWarning");
-
+export abstract class BaseSelector<T> implements Selector<T> {
+  /** Which backend this is. */
+  readonly name: SelectorName;
+  readonly #backend: Backend;
+  readonly #registrations: Registrations<T>;
+  /** What the last wait has found and nobody was told yet. Empty between two waits, unless a callback throws. */
+  readonly #ready = new ReadyList();
+  #next = 0;
+  #closed = false;
   /** Something must be seen to before the next wait: see `#attend`. */
   #notable = false;
   #dispatching = false;
@@ -78,6 +58,59 @@ export abstract class BaseSelector<T> extends Registry<T> implements Selector<T>
   #waker: Waker | undefined;
   readonly #guard = new SpinGuard<T>();
   #async: AsyncWait<T> | undefined;
+
+  /** Called by the selectors of this library only. @internal */
+  constructor(name: SelectorName, backend: Backend) {
+    this.name = name;
+    this.#backend = backend;
+    this.#registrations = new Registrations(name, backend);
+  }
+
+  /** See {@linkcode Selector.register}. */
+  register<F extends FileObject>(
+    fileobj: F,
+    events: number,
+    data?: T,
+    options?: WatchOptions,
+  ): SelectorKey<T, F> {
+    this.#checkOpen();
+    const key = this.#registrations.register(fileobj, events, data as T, options);
+    this.#async?.changed();
+    return key;
+  }
+
+  /** See {@linkcode Selector.unregister}. */
+  unregister(fileobj: FileObject): SelectorKey<T> {
+    this.#checkOpen();
+    const registration = this.#registrations.find(fileobj, "unregister");
+    this.#registrations.delete(registration);
+    this.#async?.changed();
+    return registration.key!;
+  }
+
+  /** See {@linkcode Selector.modify}. */
+  modify<F extends FileObject>(fileobj: F, events: number, data?: T): SelectorKey<T, F> {
+    this.#checkOpen();
+    return this.#registrations.modify(fileobj, events, data as T, this.#changed);
+  }
+
+  readonly #changed = (registration: Registration): void => {
+    // What a callback that threw has left is out of date: the system looks anew.
+    if (!this.#dispatching) this.#ready.keep(0, (left) => left !== registration);
+    this.#async?.changed();
+  };
+
+  /** See {@linkcode Selector.getKey}. */
+  getKey<F extends FileObject>(fileobj: F): SelectorKey<T, F> {
+    this.#checkOpen();
+    return this.#registrations.find(fileobj, "look up").key!;
+  }
+
+  /** See {@linkcode Selector.getMap}. */
+  getMap(): ReadonlyMap<number, SelectorKey<T>> {
+    this.#checkOpen();
+    return this.#registrations.map;
+  }
 
   /** See {@linkcode Selector.select}. */
   select(timeoutMs?: number): Ready<T>[] {
@@ -99,21 +132,29 @@ export abstract class BaseSelector<T> extends Registry<T> implements Selector<T>
     if (this.#notable && this.#attend()) return 0;
     this.#notable = this.#dispatching = true; // in the way of a wait from within a callback
     this.#early = false;
+    const ready = this.#ready;
     try {
-      if (timeoutMs !== 0) return this.#wait(checkTimeout(timeoutMs), callback);
-      // Whoever only looks, again and again, does not wait in vain: two at once end every streak.
+      if (timeoutMs !== 0 && ready.length === 0) {
+        return this.#wait(checkTimeout(timeoutMs), callback);
+      }
+      // A loop that only looks does not wait in vain: two at once end every streak.
       this.#waits += 2;
-      const ready = this.wait(0);
-      return ready > 0 ? this.#deliver(ready, callback) : this.#nothing(ready);
+      const postponed = ready.length;
+      const result = this.#backend.wait(0, ready);
+      if (postponed > 0) ready.merge(postponed);
+      else if (result <= 0) return result === 0 ? 0 : this.#failed(result);
+      return this.#deliver(callback);
     } finally {
-      this.#notable = this.#woken || this.closed || this.#guard.pending;
+      // A callback has thrown. Levels are reported again; edges and one-shots are kept for the next wait.
+      if (ready.length > 0) ready.keep(this.#next, isReportedOnce);
+      this.#notable = this.#woken || this.#closed || this.#guard.pending;
       this.#dispatching = false;
     }
   }
 
   /** Does what must be done before a wait; true when that takes the place of the wait. */
   #attend(): boolean {
-    this.checkOpen();
+    this.#checkOpen();
     if (this.#dispatching) {
       throw new Error("Cannot wait on a selector from within its own dispatch callback");
     }
@@ -126,48 +167,45 @@ export abstract class BaseSelector<T> extends Registry<T> implements Selector<T>
     return true;
   }
 
-  /** Waits until there is something to tell, for at most `timeoutMs`. */
+  /** Waits until there is something to report, for at most `timeoutMs`. */
   #wait(timeoutMs: number, callback: DispatchCallback<T>): number {
     this.#waits++;
     const deadline = timeoutMs === Infinity ? Infinity : performance.now() + timeoutMs;
     for (let remaining = timeoutMs;;) {
-      const ready = this.wait(remaining);
-      if (ready > 0) {
-        const called = this.#deliver(ready, callback);
+      const result = this.#backend.wait(remaining, this.#ready);
+      if (result > 0) {
+        const called = this.#deliver(callback);
         // 0 after a wake-up means that it was meant for this thread, not for a descriptor.
         if (called > 0 || this.#early) return called;
-      } else {
-        this.#nothing(ready);
-        if (this.#early) return 0;
-      }
-      if (deadline === Infinity) continue;
-      remaining = deadline - performance.now();
-      if (remaining <= 0) return 0;
+      } else if (result < 0) this.#failed(result);
+      const late = remaining === 0;
+      if (deadline !== Infinity) remaining = Math.max(0, deadline - performance.now());
+      // A thread that was stopped until after its time (SIGSTOP) has not seen what came meanwhile.
+      if (remaining === 0 ? result >= 0 || late : this.#early) return 0;
     }
   }
 
-  /** A wait has ended without anything ready. @throws OSError when it failed */
-  #nothing(result: number): 0 {
-    if (result === -ERRNO.EINTR!) {
-      // A signal's JavaScript handler can only run when the main thread leaves this wait.
-      this.#early = isMainThread && !isAnnounced();
-    } else if (result < 0) {
-      throw new OSError(-result, this.name, `wait (${this.name})`);
-    }
+  /** A wait returned -errno. @throws OSError unless a signal interrupted it */
+  #failed(result: number): 0 {
+    if (result !== -ERRNO.EINTR!) throw new OSError(-result, this.name, `wait (${this.name})`);
+    // A signal's JavaScript handler can only run when the main thread leaves this wait.
+    this.#early = isMainThread && !isAnnounced();
     return 0;
   }
 
-  /** Calls back for the ready entries. When there was none to tell anybody of, removes the cause. */
-  #deliver(ready: number, callback: DispatchCallback<T>): number {
+  /** Calls back for the ready entries. When there was nothing to report, removes the cause. */
+  #deliver(callback: DispatchCallback<T>): number {
+    const ready = this.#ready;
     const wait = this.#waits;
     let called = 0;
-    for (let i = 0; i < ready; i++) {
-      const registration = this.take(i);
-      if (registration === undefined) continue;
-      const key = registration.key;
-      const events = this.taken & registration.mask;
-      if (events === 0) continue;
-      if (key.fileobj === this.#waker) {
+    this.#next = 0;
+    while (this.#next < ready.length) {
+      const at = this.#next++;
+      const registration = ready.registration(at);
+      const events = ready.events(at) & registration.events;
+      if (events === 0 || !registration.live) continue;
+      const { key } = registration;
+      if (key === undefined) {
         this.#waker!.drain();
         this.#early = true;
         continue;
@@ -184,58 +222,54 @@ export abstract class BaseSelector<T> extends Registry<T> implements Selector<T>
         : fileobj.fileno() !== registration.fd;
       if (doubtful && !isOpen(registration.fd)) continue;
       called++;
-      if (streak >= SUSPICIOUS) this.#guard.told(registration, events, this.raw, this.onSpin);
-      callback(key, events, this.raw);
-      if (this.closed) break;
+      const raw = ready.raw(at);
+      if (streak >= SUSPICIOUS) this.#guard.suspect(registration, events, raw, this.onSpin);
+      callback(key, events, raw);
     }
-    if (called === 0 && !this.#early) this.recover();
+    ready.clear();
+    if (called === 0 && !this.#early) this.#backend.recover();
     // What the callbacks used up is known now; after `select` only when the next wait begins.
     if (this.#guard.pending && !this.#collecting) this.#guard.settle();
     return called;
   }
 
   /** See {@linkcode Selector.selectAsync}. */
-  selectAsync(timeoutMs?: number, options?: { signal?: AbortSignal }): Promise<Ready<T>[]> {
-    try {
-      this.checkOpen();
-      return (this.#async ??= this.#asyncWait()).begin(checkTimeout(timeoutMs), options?.signal);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+  async selectAsync(
+    timeoutMs?: number,
+    options?: { signal?: AbortSignal },
+  ): Promise<Ready<T>[]> {
+    this.#checkOpen();
+    this.#async ??= this.#asyncWait();
+    return await this.#async.begin(checkTimeout(timeoutMs), options?.signal);
   }
 
   #asyncWait(): AsyncWait<T> {
     this.wakeHandle(); // from now on other threads may end the wait
-    return new AsyncWait<T>({
-      look: () => {
-        this.#waits--; // this look is part of a wait
-        const ready = this.select(0);
-        return ready.length > 0 || this.#early ? ready : undefined;
-      },
-      pollable: () => this.pollable(),
+    return new AsyncWait<T>(this.#backend, () => this.#registrations.all(), () => {
+      this.#waits--; // this look is part of a wait
+      const ready = this.select(0);
+      return ready.length > 0 || this.#early ? ready : undefined;
     });
   }
 
-  /** Another thread that polls for us must learn of it. */
-  protected override changed(): void {
-    this.#async?.changed();
-  }
+  /** See {@linkcode Selector.onSpin}. */
+  onSpin: (report: SpinReport<T>) => void = ({ message }) =>
+    process.emitWarning(message, "SpinWarning");
 
   /** See {@linkcode Selector.wakeup}. */
   wakeup(): void {
-    this.checkOpen();
+    this.#checkOpen();
     this.#notable = this.#woken = true;
     this.#async?.poke();
   }
 
   /** See {@linkcode Selector.wakeHandle}. */
   wakeHandle(): WakeHandle {
-    this.checkOpen();
+    this.#checkOpen();
     if (!this.#waker) {
       const waker = new Waker();
-      const data = undefined as T;
       try {
-        this.insert({ fileobj: waker, fd: waker.fileno(), events: EVENT_READ, data }, 0, false);
+        this.#registrations.insert(waker.fileno(), EVENT_READ);
       } catch (error) {
         waker.close();
         throw error;
@@ -247,17 +281,26 @@ export abstract class BaseSelector<T> extends Registry<T> implements Selector<T>
 
   /** See {@linkcode Selector.close}. */
   close(): void {
-    if (this.closed) return;
-    this.closed = this.#notable = true;
-    this.clear();
-    this.release();
+    if (this.#closed) return;
+    this.#closed = this.#notable = true;
+    this.#registrations.clear();
+    this.#ready.clear(); // a callback that closes the selector is the last one
+    this.#backend.close();
     this.#waker?.close();
     this.#guard.close();
-    this.#async?.fail(new SelectorClosedError("Cannot wait any longer: the selector was closed"));
+    this.#async?.close(
+      new SelectorClosedError("Cannot wait any longer: the selector was closed"),
+    );
   }
 
   /** `close`, for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new SelectorClosedError("Cannot use the selector: it is closed");
+  }
 }
+
+const isReportedOnce = ({ live, modes }: Registration) => live && (modes & (EDGE | ONESHOT)) !== 0;

@@ -32,10 +32,6 @@ export type {
   WatchOptions,
 } from "./selector.ts";
 export type { BaseSelector } from "./base.ts";
-export type { PollList } from "./poll_list.ts";
-export type { ReadyList } from "./ready_list.ts";
-export type { Registration } from "./registration.ts";
-export type { Registry } from "./registry.ts";
 export { wake } from "./waker.ts";
 export { OSError } from "../sys/errno.ts";
 export { EpollSelector, KqueueSelector, PollSelector, SelectSelector, WsaPollSelector };

@@ -4,8 +4,8 @@
  * No limit on descriptor numbers, but a wait costs time in proportion to how many are registered.
  */
 import { system } from "../sys/system.ts";
+import { BaseSelector } from "./base.ts";
 import { PollList } from "./poll_list.ts";
-import { PRIORITY } from "./registration.ts";
 
 /**
  * Watches descriptors with poll.
@@ -21,20 +21,10 @@ import { PRIORITY } from "./registration.ts";
  * selector.dispatch(1000, (key) => console.log(key.data, "is ready")); // b is ready
  * ```
  */
-export class PollSelector<T = unknown> extends PollList<T> {
-  /** "poll" */
-  readonly name = "poll";
-  /** Priority events: POLLPRI. */
-  protected override readonly modes: number = PRIORITY;
-
+export class PollSelector<T = unknown> extends BaseSelector<T> {
   /** @throws Error on Windows, which does not have it */
   constructor() {
-    super();
     if (system === "windows") throw new Error("Windows has no poll(2): use wsapoll");
-  }
-
-  /** One ppoll over the whole list. */
-  protected override wait(timeoutMs: number): number {
-    return this.poll(timeoutMs);
+    super("poll", new PollList());
   }
 }

@@ -8,12 +8,63 @@ import { ERRNO, errno } from "../sys/errno.ts";
 import { cannotWatch, checkPollable } from "../sys/pollable.ts";
 import { isOpen } from "../sys/posix.ts";
 import { system } from "../sys/system.ts";
+import { type Backend, PRIORITY, type ReadyList, type Registration } from "./backend.ts";
 import { BaseSelector } from "./base.ts";
-import { Bitmaps, type FdSets } from "./select_bitmaps.ts";
-import { ReadyList } from "./ready_list.ts";
-import { PRIORITY, type Registration } from "./registration.ts";
-import { EVENT_PRIORITY } from "./selector.ts";
-import { SocketSets } from "./select_arrays.ts";
+import { SelectArrays } from "./select/arrays.ts";
+import { SelectBitmaps, type SelectSets } from "./select/bitmaps.ts";
+
+/** The sets, and who is in them. */
+class Select implements Backend {
+  readonly modes: number = PRIORITY;
+  readonly pollable = -1;
+  readonly #sets: SelectSets = system === "windows" ? new SelectArrays() : new SelectBitmaps();
+  /** What is in the sets, by descriptor. */
+  readonly #watched: (Registration | undefined)[] = [];
+
+  add(registration: Registration): void {
+    this.#sets.admit(registration.fd);
+    checkPollable(registration.fd);
+    this.#watched[registration.fd] = registration;
+    this.#sets.ask(registration.fd, registration.events);
+  }
+
+  change(registration: Registration): void {
+    if (!isOpen(registration.fd)) throw cannotWatch(ERRNO.EBADF!, registration.fd);
+    this.#watched[registration.fd] = registration; // it may have been dropped as closed
+    this.#sets.ask(registration.fd, registration.events);
+  }
+
+  remove({ fd }: Registration): void {
+    if (this.#watched[fd]) this.#sets.ask(fd, 0);
+    this.#watched[fd] = undefined;
+  }
+
+  /** One select; again without those that have been closed meanwhile. */
+  wait(timeoutMs: number, ready: ReadyList): number {
+    for (;;) {
+      const result = this.#sets.select(timeoutMs);
+      if (result >= 0) {
+        this.#sets.collect(result, this.#watched, ready);
+        return result;
+      }
+      const error = errno();
+      if (error !== ERRNO.EBADF || !this.#dropClosed()) return -error;
+    }
+  }
+
+  /** Closed while registered: epoll forgets such a descriptor, so select must no longer be asked. */
+  #dropClosed(): boolean {
+    const closed = this.#watched.filter((registration) => registration && !isOpen(registration.fd));
+    for (const registration of closed) this.remove(registration!);
+    return closed.length > 0;
+  }
+
+  /** Nothing to do: a closed descriptor makes select fail, which `wait` repairs. */
+  recover(): void {}
+
+  /** Nothing is held but memory. */
+  close(): void {}
+}
 
 /**
  * Watches descriptors with select.
@@ -30,79 +81,8 @@ import { SocketSets } from "./select_arrays.ts";
  * ```
  */
 export class SelectSelector<T = unknown> extends BaseSelector<T> {
-  /** "select" */
-  readonly name = "select";
-  /** Priority events: the third set. */
-  protected override readonly modes: number = PRIORITY;
-  readonly #sets: FdSets = system === "windows" ? new SocketSets() : new Bitmaps();
-  readonly #ready = new ReadyList<Registration<T>>();
-
-  /** Puts the descriptor into the sets. */
-  protected override add(registration: Registration<T>): void {
-    this.#sets.admit(registration.fd);
-    checkPollable(registration.fd);
-    this.#set(registration, registration.key.events);
-  }
-
-  #set(registration: Registration<T>, events: number): void {
-    registration.slot = registration.fd;
-    const urgent = registration.modes & PRIORITY ? EVENT_PRIORITY : 0;
-    this.#sets.ask(registration.fd, events | urgent);
-  }
-
-  /** Puts it into other sets. */
-  protected override change(registration: Registration<T>, events: number): void {
-    if (!isOpen(registration.fd)) throw cannotWatch(ERRNO.EBADF!, registration.fd);
-    this.#set(registration, events);
-  }
-
-  /** Takes it out of all sets. */
-  protected override remove(registration: Registration<T>): void {
-    if (registration.slot === -1) return;
-    registration.slot = -1;
-    this.#sets.ask(registration.fd, 0);
-  }
-
-  /** One select; again without those that have been closed meanwhile. */
-  protected override wait(timeoutMs: number): number {
-    for (;;) {
-      const result = this.#sets.select(timeoutMs);
-      if (result >= 0) return this.#collect(result);
-      const error = errno();
-      if (error !== ERRNO.EBADF || !this.#dropClosed()) return -error;
-    }
-  }
-
-  /** Closed while registered: epoll forgets such a descriptor, so select must no longer be asked. */
-  #dropClosed(): boolean {
-    let dropped = false;
-    for (const registration of this.registrations) {
-      if (!registration || registration.slot === -1 || isOpen(registration.fd)) continue;
-      this.remove(registration);
-      dropped = true;
-    }
-    return dropped;
-  }
-
-  #collect(expected: number): number {
-    this.#ready.clear();
-    this.#sets.collect(expected, this.registrations, this.#ready);
-    return this.#ready.length;
-  }
-
-  /** What `wait` has found, unless it was unregistered since. */
-  protected override take(index: number): Registration<T> | undefined {
-    const registration = this.#ready.item(index);
-    if (!registration.live) return undefined;
-    this.taken = this.raw = this.#ready.bits(index);
-    return registration;
-  }
-
-  /** Nothing to do: a closed descriptor makes select fail, which `wait` repairs. */
-  protected override recover(): void {}
-
-  /** Nothing is held but memory. */
-  protected override release(): void {
-    this.#ready.clear();
+  /** Holds nothing but memory. */
+  constructor() {
+    super("select", new Select());
   }
 }

@@ -86,9 +86,9 @@ export type FileObject = number | { fileno(): number };
  * console.log(key.fd === a.fileno(), key.events, key.data); // true 1 mine
  * ```
  */
-export interface SelectorKey<T> {
+export interface SelectorKey<T, F extends FileObject = FileObject> {
   /** What was registered. */
-  readonly fileobj: FileObject;
+  readonly fileobj: F;
   /** Its descriptor at the time of registration. */
   readonly fd: number;
   /** The events waited for: EVENT_READ, EVENT_WRITE or both. */
@@ -328,7 +328,7 @@ export interface Selector<T = unknown> extends Disposable {
 }
 
 /**
- * Wakes a selector from another thread; structured-cloneable, valid until the selector is closed.
+ * Wakes a selector from another thread; structured-cloneable. Without effect once that is closed.
  *
  * @example
  * ```ts
@@ -343,4 +343,6 @@ export interface Selector<T = unknown> extends Disposable {
 export interface WakeHandle {
   /** The descriptor that `wake` writes to. */
   readonly wakeFd: number;
+  /** Says whether the selector is closed. A handle without it is its maker's to keep from being stale. */
+  readonly state?: SharedArrayBuffer;
 }

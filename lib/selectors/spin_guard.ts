@@ -1,24 +1,24 @@
 /**
- * Finds descriptors that are told in wait after wait and never used up: a forgotten interest in
- * writing, an end of stream that nobody acts on, a listener that nobody accepts from. Level-triggered
- * readiness makes a loop out of them that burns a processor, without an error anywhere.
+ * Finds descriptors that are reported by wait after wait and never used: a forgotten interest in writing,
+ * an end of stream that is not acted on, a listener that is not accepted from. Level-triggered readiness
+ * makes a loop out of them that takes a whole CPU, without an error anywhere.
  *
- * A descriptor that was told in many waits in a row is suspicious, no more: a busy one looks the same.
- * Of suspicious ones the system's own counts are compared, before and after its handler had its chance.
+ * A descriptor that was reported by many waits in a row is suspicious, no more: a busy one looks the same.
+ * Of suspicious ones the system's own counts are compared, before and after their handlers were called.
  */
 import { peerName } from "../sys/sockaddr.ts";
 import { Usage } from "../sys/usage.ts";
-import type { Registration } from "./registration.ts";
+import type { Registration } from "./backend.ts";
 import { EVENT_READ, EVENT_WRITE, type SpinReport } from "./selector.ts";
 
-/** Waits in a row that told a descriptor until it is looked at more closely. */
+/** Waits in a row that report a descriptor until it is looked at more closely. */
 export const SUSPICIOUS = 1000;
-/** Looks in a row that find nothing used up, until that is reported. */
+/** Looks in a row that find nothing used, until `onSpin` is called. */
 const LOOKS = 64;
 
 /** A look at a descriptor before its handler is called. */
 interface Look<T> {
-  readonly registration: Registration<T>;
+  readonly registration: Registration;
   readonly events: number;
   readonly raw: number;
   readonly report: (report: SpinReport<T>) => void;
@@ -29,29 +29,29 @@ interface Look<T> {
 export class SpinGuard<T> {
   /** Looks that wait for their second half. */
   #looks: Look<T>[] = [];
-  readonly #idle = new Map<Registration<T>, number>();
+  readonly #idle = new Map<Registration, number>();
   readonly #usage = new Usage();
 
   /** Whether `settle` has something to do. */
   pending = false;
 
-  /** A suspicious registration is about to be told again. */
-  told(
-    registration: Registration<T>,
+  /** A suspicious registration is about to be reported again. */
+  suspect(
+    registration: Registration,
     events: number,
     raw: number,
     report: (report: SpinReport<T>) => void,
   ): void {
     const before = this.#usage.of(registration.fd, events);
     if (before === undefined) {
-      registration.streak = 0; // nothing can be known of it; asked again in a while
+      registration.streak = 0; // the system has no counts of it; asked again in a while
       return;
     }
     this.#looks.push({ registration, events, raw, report, before });
     this.pending = true;
   }
 
-  /** The handlers have had their chance. */
+  /** The handlers have been called. */
   settle(): void {
     const looks = this.#looks;
     this.#looks = [];
@@ -80,7 +80,7 @@ export class SpinGuard<T> {
       registration.streak = -(2 ** 30); // once is enough
       const waits = SUSPICIOUS + LOOKS;
       const peer = peerName(fd);
-      report({ key, events, raw, peer, waits, message: describe(fd, events, peer, waits) });
+      report({ key: key!, events, raw, peer, waits, message: describe(fd, events, peer, waits) });
     }
   }
 }

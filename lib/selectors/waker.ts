@@ -13,10 +13,12 @@ const HAS_EVENTFD = system === "linux";
 const increment = new Native(8);
 increment.view.setUint32(0, 1, true);
 
+/** In a handle's state: the selector is closed. Below it is how many threads are in `wake` now. */
+const CLOSED = 1 << 30;
+
 /**
- * Makes the current wait of a selector, or its next one, return early. Works in any thread.
- *
- * The handle is valid until the selector is closed; its owner tells the other threads before that.
+ * Makes the current wait of a selector, or its next one, return early. Works in any thread, and has no
+ * effect once the selector is closed.
  *
  * @example
  * ```ts
@@ -29,9 +31,17 @@ increment.view.setUint32(0, 1, true);
  * ```
  */
 export function wake(handle: WakeHandle): void {
+  const { wakeFd, state } = handle;
+  if (state === undefined) return write(wakeFd);
+  const cell = new Int32Array(state);
+  if ((Atomics.add(cell, 0, 1) & CLOSED) === 0) write(wakeFd);
+  Atomics.sub(cell, 0, 1);
+}
+
+function write(fd: number): void {
   // EAGAIN means that the counter or the buffer is full, so that a wake-up is pending already.
-  if (HAS_EVENTFD) c.write(handle.wakeFd, increment.pointer, 8);
-  else c.send(handle.wakeFd, increment.pointer, 1, MSG_NOSIGNAL);
+  if (HAS_EVENTFD) c.write(fd, increment.pointer, 8);
+  else c.send(fd, increment.pointer, 1, MSG_NOSIGNAL);
 }
 
 /** The receiving end, owned by one selector. */
@@ -43,7 +53,7 @@ export class Waker {
   constructor() {
     const [receiver, sender] = HAS_EVENTFD ? oneDescriptor() : newPair();
     this.#fd = receiver;
-    this.handle = { wakeFd: sender };
+    this.handle = { wakeFd: sender, state: new SharedArrayBuffer(4) };
   }
 
   fileno(): number {
@@ -57,7 +67,11 @@ export class Waker {
     else while (c.recv(this.#fd, pointer, length, 0) === length);
   }
 
+  /** Closes the descriptors, once no other thread is about to write to them. */
   close(): void {
+    const cell = new Int32Array(this.handle.state!);
+    Atomics.or(cell, 0, CLOSED);
+    while (Atomics.load(cell, 0) !== CLOSED); // they write to what is non-blocking: microseconds
     closeFd(this.#fd);
     if (this.handle.wakeFd !== this.#fd) closeFd(this.handle.wakeFd);
   }

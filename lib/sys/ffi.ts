@@ -27,6 +27,8 @@ export interface Signature {
   readonly args: readonly CType[];
   readonly result: CType;
   readonly symbol?: string;
+  /** See `openElsewhere`. */
+  readonly nonblocking?: boolean;
 }
 
 type Argument<C extends CType> = C extends "pointer" ? Pointer
@@ -106,6 +108,7 @@ function denoBackend(): Backend {
         name: s.symbol ?? key,
         parameters: s.args.map((type) => typeName(type, {})),
         result: typeName(s.result, {}),
+        nonblocking: s.nonblocking === true,
       }]);
       return deno.dlopen(library, Object.fromEntries(entries)).symbols;
     },
@@ -200,6 +203,24 @@ export const addressOf = (pointer: Pointer): number => backend.number(pointer);
  * argument lies on the stack, where the upper half of a "size" is whatever was there before.
  */
 export const pointerOf = (number: number): Pointer => backend.pointer(number) as Pointer;
+
+/** The functions of a table, called on a thread of the runtime's own. */
+export type Elsewhere<D extends Record<string, Signature>> = {
+  readonly [K in keyof D]: (...args: Arguments<D[K]["args"]>) => Promise<Result<D[K]["result"]>>;
+};
+
+/**
+ * As `open`, for functions that block: the calls are made on another thread and return promises. errno is
+ * lost. Undefined where the runtime has no such calls, which is all but Deno.
+ */
+export function openElsewhere<const D extends Record<string, Signature>>(
+  libraries: readonly string[],
+  table: D,
+): Elsewhere<D> | undefined {
+  if (runtime !== "deno") return undefined;
+  const nonblocking = Object.entries(table).map(([key, s]) => [key, { ...s, nonblocking: true }]);
+  return open(libraries, Object.fromEntries(nonblocking)) as unknown as Elsewhere<D>;
+}
 
 const SOURCES: Record<Runtime, string> = {
   bun: `(name, table) => process.getBuiltinModule("bun:ffi").dlopen(name,

@@ -1,8 +1,9 @@
 /** poll(2) with the finest timeout that the system has, and its struct pollfd. */
 import { Native, NULL, type Pointer } from "./ffi.ts";
-import { c, Timespec } from "./posix.ts";
+import { c } from "./posix.ts";
 import { selectOne } from "./windows/select_one.ts";
 import { on, system } from "./system.ts";
+import { Timespec } from "./time.ts";
 
 /**
  * struct pollfd { int fd; short events; short revents; }; on 64-bit Windows WSAPOLLFD begins with a

@@ -122,19 +122,3 @@ const memory = open(WINDOWS ? ["ucrtbase.dll", "msvcrt.dll"] : LIBC, {
 /** True when both hold the same bytes in the first `length` places. */
 export const sameBytes = (a: Uint8Array, b: Uint8Array, length: number): boolean =>
   memory.memcmp(a, b, length) === 0;
-
-/** A struct timespec (two 64-bit fields), filled from milliseconds, rounded up to whole nanoseconds. */
-export class Timespec {
-  readonly #memory = new Native(16);
-
-  /** Sets the time and returns the address to pass on. `Infinity` becomes the null pointer. */
-  set(ms: number): Pointer {
-    if (ms === Infinity) return NULL;
-    // 2^31 seconds is the most that every system takes; callers wait again when it has passed.
-    const nanoseconds = Math.ceil(Math.min(ms, 2 ** 31 * 1000 - 1000) * 1e6);
-    const seconds = Math.floor(nanoseconds / 1e9);
-    this.#memory.int32[0] = seconds;
-    this.#memory.int32[2] = nanoseconds - seconds * 1e9;
-    return this.#memory.pointer;
-  }
-}

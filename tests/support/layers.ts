@@ -8,8 +8,14 @@
  */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
   "text": [],
-  "sys": [],
-  "selectors": ["sys"],
+  "sys": ["sys/linux", "sys/bsd", "sys/windows", "sys/machine"], // a call, and what it is there
+  "sys/linux": ["sys"],
+  "sys/bsd": ["sys"],
+  "sys/windows": ["sys"],
+  "sys/machine": [],
+  "selectors": ["sys", "selectors/async", "selectors/select"],
+  "selectors/async": ["selectors"],
+  "selectors/select": ["selectors"],
   "net": ["sys"],
 
   "engine": ["selectors", "net"],
@@ -86,7 +92,7 @@ const IMPORT_NOTHING: ReadonlySet<string> = new Set([
 /** Who starts threads: a file's name in lib/ means nothing in a binary, a program given as text does. */
 const WORKER_FILES: ReadonlySet<string> = new Set([
   "main.ts",
-  "lib/selectors/async/poll_thread.ts",
+  "lib/selectors/async/poller.ts",
 ]);
 
 const RUNTIME_FILE = "lib/sys/ffi.ts";

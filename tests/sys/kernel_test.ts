@@ -7,7 +7,7 @@ import {
   softnetOf,
   tableOf,
 } from "../../lib/sys/machine/kernel_counters.ts";
-import { machineCpuOf, readMachineCpu } from "../../lib/sys/machine/machine_cpu.ts";
+import { machineCpuOf, readMachineCpu } from "../../lib/sys/machine/cpu.ts";
 import { system } from "../../lib/sys/system.ts";
 import { tcpInfo } from "../../lib/sys/tcp_info.ts";
 import { until } from "../support/waiting.ts";

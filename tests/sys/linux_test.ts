@@ -9,7 +9,7 @@ import {
   epollCreate,
   EPOLLIN,
   EPOLLOUT,
-  epollWaitPrecise,
+  epollWait,
   eventfd,
 } from "../../lib/sys/linux/epoll.ts";
 import { c } from "../../lib/sys/posix.ts";
@@ -70,23 +70,23 @@ describe("epoll", () => {
     expect(errno()).toBe(ERRNO.EAGAIN!);
   });
 
-  it("epollWaitPrecise() waits for less than a millisecond, never too short", () => {
+  it("epollWait() waits for less than a millisecond, never too short", () => {
     const [epoll] = own(new Descriptor(epollCreate()));
     const events = new Native(EPOLL_EVENT.size);
-    const wait = () => epollWaitPrecise(epoll.fileno(), events.pointer, 1, 0.25);
+    const wait = () => epollWait(epoll.fileno(), events.pointer, 1, 0.25);
     const times = Array.from({ length: 100 }, () => timed(wait));
     expect(times.every(({ result }) => result === 0)).toBe(true);
     expect(Math.min(...times.map(({ ms }) => ms))).toBeGreaterThanOrEqual(0.25);
     expect(median(times.map(({ ms }) => ms))).toBeLessThan(atMost(0.95));
   });
 
-  it("epollWaitPrecise() tells what is ready", () => {
+  it("epollWait() tells what is ready", () => {
     const [epoll, reader, writer] = own(new Descriptor(epollCreate()), ...pipe());
     const event = new Native(16);
     event.view.setUint32(0, EPOLLIN, true);
     epoll_ctl(epoll.fileno(), EPOLL_CTL_ADD, reader.fileno(), event.pointer);
     c.writeBytes(writer.fileno(), Uint8Array.of(1), 1);
-    expect(epollWaitPrecise(epoll.fileno(), event.pointer, 1, 500.5)).toBe(1);
+    expect(epollWait(epoll.fileno(), event.pointer, 1, 500.5)).toBe(1);
     expect(event.view.getUint32(0, true)).toBe(EPOLLIN);
   });
 });

@@ -2,15 +2,8 @@ import { describe, expect, it } from "bun:test";
 import { ERRNO, errno } from "../../lib/sys/errno.ts";
 import { Native, NULL, viewAt } from "../../lib/sys/ffi.ts";
 import { openFileLimit, raiseOpenFileLimit, threadCpu } from "../../lib/sys/limits.ts";
-import {
-  c,
-  closeFd,
-  isOpen,
-  retry,
-  sameBytes,
-  setNonBlocking,
-  Timespec,
-} from "../../lib/sys/posix.ts";
+import { c, closeFd, isOpen, retry, sameBytes, setNonBlocking } from "../../lib/sys/posix.ts";
+import { Timespec } from "../../lib/sys/time.ts";
 import { sleepFor } from "../../lib/sys/windows/kernel32.ts";
 import { socketPair } from "../../lib/net/mod.ts";
 import { itUnless, NO_FCNTL, NO_LIMITS, NO_PIPES, onWindows } from "../support/systems.ts";

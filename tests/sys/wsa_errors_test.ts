@@ -1,6 +1,6 @@
 // The errors of Windows under portable names: a table, which is the same everywhere.
 import { describe, expect, it } from "bun:test";
-import { tellsFailedConnect } from "../../lib/selectors/wsapoll.ts";
+import { reportsFailedConnect } from "../../lib/selectors/wsapoll.ts";
 import { describeWsa, portableError, WSA_ERRNO } from "../../lib/sys/windows/wsa_errors.ts";
 
 describe("WSA_ERRNO", () => {
@@ -35,13 +35,13 @@ describe("portableError() and describeWsa()", () => {
   });
 });
 
-describe("tellsFailedConnect()", () => {
+describe("reportsFailedConnect()", () => {
   it("is true from Windows 10 2004 on (build 19041)", () => {
     for (const release of ["10.0.19041", "10.0.22631", "11.0.1"]) {
-      expect(tellsFailedConnect(release)).toBe(true);
+      expect(reportsFailedConnect(release)).toBe(true);
     }
     for (const release of ["6.1.7601", "6.3.9600", "10.0.17763", "10.0.18363", "", "x"]) {
-      expect(tellsFailedConnect(release)).toBe(false);
+      expect(reportsFailedConnect(release)).toBe(false);
     }
   });
 });

@@ -1,7 +1,7 @@
 /** What the machine does during a run: the kernel's counters, and who uses its CPUs. */
 import { cpus } from "node:os";
 import { kernelRise, readKernelCounters } from "../../sys/machine/kernel_counters.ts";
-import { type MachineCpu, readMachineCpu } from "../../sys/machine/machine_cpu.ts";
+import { type MachineCpu, readMachineCpu } from "../../sys/machine/cpu.ts";
 
 /** Who has used the CPUs while the load went on. Everything in percent of one CPU. */
 export interface CpuUse {

@@ -9,8 +9,9 @@
 import { check, ERRNO, errno } from "../errno.ts";
 import { type Functions, NULL, open, type Signature } from "../ffi.ts";
 import { EV_CLEAR, EV_ERROR, KEVENT, type KeventLayout, type KeventList } from "./kevent.ts";
-import { closeFd, setCloseOnExec, Timespec } from "../posix.ts";
+import { closeFd, setCloseOnExec } from "../posix.ts";
 import { isBsd, LIBC, system } from "../system.ts";
+import { Timespec } from "../time.ts";
 
 const TABLE = {
   kqueue: { args: [], result: "i32" },

@@ -6,8 +6,9 @@
 import { POLLIN, SOCK_CLOEXEC } from "../constants.ts";
 import { check, ERRNO, errno } from "../errno.ts";
 import { type Functions, Native, NULL, open, type Pointer, type Signature } from "../ffi.ts";
-import { c as posix, closeFd, Timespec } from "../posix.ts";
+import { c as posix, closeFd } from "../posix.ts";
 import { absent, LIBC, system } from "../system.ts";
+import { Timespec } from "../time.ts";
 
 export const EPOLLIN = 0x001;
 export const EPOLLPRI = 0x002;
@@ -87,11 +88,21 @@ const time = new Timespec();
 const one = new Native(8);
 let pwait2Missing = false;
 
+const LONGEST_MS = 0x7fffffff;
+
+/** epoll_wait(2) for any number of milliseconds; Infinity waits for ever. -1 leaves errno behind. */
+export const epollWait = (epfd: number, events: Pointer, max: number, timeoutMs: number): number =>
+  Number.isInteger(timeoutMs)
+    ? epoll_wait(epfd, events, max, timeoutMs > LONGEST_MS ? LONGEST_MS : timeoutMs)
+    : timeoutMs === Infinity
+    ? epoll_wait(epfd, events, max, -1)
+    : epollWaitPrecise(epfd, events, max, timeoutMs);
+
 /**
  * epoll_wait with a timeout of less than whole milliseconds: epoll_pwait2(2) since Linux 5.11, and
  * where it is missing or forbidden, ppoll(2) on the epoll descriptor followed by a look at the set.
  */
-export function epollWaitPrecise(
+function epollWaitPrecise(
   epfd: number,
   events: Pointer,
   max: number,

@@ -17,9 +17,10 @@ import {
   type Signature,
   viewAt,
 } from "../ffi.ts";
-import { closeFd, Timespec } from "../posix.ts";
+import { closeFd } from "../posix.ts";
 import { absent, LIBC, system } from "../system.ts";
 import { announceInterruption } from "../thread.ts";
+import { Timespec } from "../time.ts";
 
 const TABLE = {
   // syscall(2): the C library has no wrappers for them. The numbers are the same on x64 and arm64.

@@ -1,11 +1,12 @@
 /** Windows: select() for one socket, which tells of a failed connect on every version. */
 import { POLLIN, POLLOUT } from "../constants.ts";
-import { SocketSet, Timeval } from "./socket_array.ts";
+import { Timeval } from "../time.ts";
+import { SocketArray } from "./socket_array.ts";
 import { c } from "../posix.ts";
 
-const readers = new SocketSet(1);
-const writers = new SocketSet(1);
-const exceptional = new SocketSet(1);
+const readers = new SocketArray(1);
+const writers = new SocketArray(1);
+const exceptional = new SocketArray(1);
 const time = new Timeval();
 
 /**

@@ -5,10 +5,9 @@
  * program's own choice: any socket fits, whatever its value, but no more of them than there is room.
  */
 import { Native, NULL, type Pointer } from "../ffi.ts";
-import { on } from "../system.ts";
 
 /** A set of sockets to ask about, and after a select the part of it that is ready. */
-export class SocketSet {
+export class SocketArray {
   readonly #capacity: number;
   /** Twice an fd_set: for the system to overwrite, and, from #asked on, what is asked. */
   readonly #memory: Native;
@@ -73,25 +72,5 @@ export class SocketSet {
   /** The i-th of them. */
   at(index: number): number {
     return this.#memory.int32[2 + 2 * index]!;
-  }
-}
-
-/** struct timeval: where the microseconds are, in units of 32 bits, after the seconds at 0. */
-const MICROSECONDS: number = on(2, 2, 2, 1);
-/** The longest that every system takes: 24 days where somebody counts milliseconds in an int. */
-const LONGEST_MS: number = on(0x7fffffff * 1000, 0x7fffffff, 0x7fffffff, 0x7fffffff);
-
-/** A struct timeval for select, filled from milliseconds, rounded up to whole microseconds. */
-export class Timeval {
-  readonly #memory = new Native(16);
-
-  /** Sets the time and returns the address to pass on. `Infinity` becomes the null pointer. */
-  set(ms: number): Pointer {
-    if (ms === Infinity) return NULL;
-    const microseconds = Math.ceil(Math.min(ms, LONGEST_MS) * 1000);
-    const seconds = Math.floor(microseconds / 1e6);
-    this.#memory.int32[0] = seconds;
-    this.#memory.int32[MICROSECONDS] = microseconds - seconds * 1e6;
-    return this.#memory.pointer;
   }
 }

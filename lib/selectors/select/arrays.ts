@@ -2,25 +2,26 @@
  * The sets that select() takes on Windows: arrays of sockets, see
  * https://learn.microsoft.com/windows/win32/api/winsock2/nf-winsock2-select
  *
- * A connect that failed makes a socket neither readable nor writable there: it is told in the third
- * set, "exceptfds", alone. So whatever may be connecting is put there, too.
+ * A connect that failed makes a socket neither readable nor writable there: it is reported in the third
+ * set, "exceptfds", alone. So what may be connecting is put there, too.
  */
-import { FD_SETSIZE } from "../sys/constants.ts";
-import { SocketSet, Timeval } from "../sys/windows/socket_array.ts";
-import { c } from "../sys/posix.ts";
-import { sleepFor } from "../sys/windows/kernel32.ts";
-import { isUnconnected } from "../sys/windows/winsock.ts";
-import { type FdSets, noRoom } from "./select_bitmaps.ts";
-import type { ReadyList } from "./ready_list.ts";
-import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "./selector.ts";
+import { FD_SETSIZE } from "../../sys/constants.ts";
+import { Timeval } from "../../sys/time.ts";
+import { SocketArray } from "../../sys/windows/socket_array.ts";
+import { c } from "../../sys/posix.ts";
+import { sleepFor } from "../../sys/windows/kernel32.ts";
+import { isUnconnected } from "../../sys/windows/winsock.ts";
+import type { ReadyList, Registration } from "../backend.ts";
+import { noRoom, type SelectSets } from "./bitmaps.ts";
+import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "../selector.ts";
 
 const BOTH = EVENT_READ | EVENT_WRITE;
 
 /** Arrays of at most FD_SETSIZE sockets, whatever their values. */
-export class SocketSets implements FdSets {
-  readonly #readers = new SocketSet(FD_SETSIZE);
-  readonly #writers = new SocketSet(FD_SETSIZE);
-  readonly #exceptional = new SocketSet(FD_SETSIZE);
+export class SelectArrays implements SelectSets {
+  readonly #readers = new SocketArray(FD_SETSIZE);
+  readonly #writers = new SocketArray(FD_SETSIZE);
+  readonly #exceptional = new SocketArray(FD_SETSIZE);
   readonly #timeval = new Timeval();
   /** The EVENT_* bits asked for, by socket. */
   readonly #asked = new Map<number, number>();
@@ -51,7 +52,7 @@ export class SocketSets implements FdSets {
     this.#put(this.#exceptional, fd, events & EVENT_PRIORITY || +this.#unconnected.has(fd));
   }
 
-  #put(set: SocketSet, fd: number, wanted: number): void {
+  #put(set: SocketArray, fd: number, wanted: number): void {
     if (wanted) set.add(fd);
     else set.delete(fd);
   }
@@ -67,46 +68,46 @@ export class SocketSets implements FdSets {
     return c.select(0, readers, writers, exceptional, this.#timeval.set(timeoutMs));
   }
 
-  collect<R>(
+  collect(
     expected: number,
-    registrations: readonly (R | undefined)[],
-    ready: ReadyList<R>,
+    registrations: readonly (Registration | undefined)[],
+    ready: ReadyList,
   ): void {
     if (expected === 0) return;
     for (let i = 0; i < this.#readers.ready; i++) {
       const fd = this.#readers.at(i);
-      this.#tell(fd, registrations[fd]!, ready, EVENT_READ);
+      this.#report(fd, registrations[fd]!, ready, EVENT_READ);
     }
     for (let i = 0; i < this.#writers.ready; i++) {
       const fd = this.#writers.at(i);
-      this.#tell(fd, registrations[fd]!, ready, EVENT_WRITE);
+      this.#report(fd, registrations[fd]!, ready, EVENT_WRITE);
     }
     for (let i = 0; i < this.#exceptional.ready; i++) {
       const fd = this.#exceptional.at(i);
       const urgent = this.#asked.get(fd)! & EVENT_PRIORITY;
-      // The set tells of out-of-band data as well, which only an established connection can have.
+      // The set reports out-of-band data as well, which only an established connection can have.
       const failed = this.#unconnected.has(fd) && isUnconnected(fd);
-      if (failed || urgent) this.#tell(fd, registrations[fd]!, ready, failed ? BOTH : urgent);
+      if (failed || urgent) this.#report(fd, registrations[fd]!, ready, failed ? BOTH : urgent);
       else this.#established(fd);
     }
     if (this.#unconnected.size > 0) this.#settle(registrations, ready);
   }
 
   /** Appends an entry, or adds to the one that the socket has. */
-  #tell<R>(fd: number, registration: R, ready: ReadyList<R>, bits: number): void {
+  #report(fd: number, registration: Registration, ready: ReadyList, events: number): void {
     const place = this.#places[fd];
-    if (place !== undefined && place < ready.length && ready.item(place) === registration) {
-      ready.mark(place, bits);
+    if (place !== undefined && place < ready.length && ready.registration(place) === registration) {
+      ready.mark(place, events, events);
     } else {
       this.#places[fd] = ready.length;
-      ready.add(registration, bits);
+      ready.add(registration, events, events);
     }
   }
 
   /** Those that are ready and have a peer now. */
-  #settle<R>(registrations: readonly (R | undefined)[], ready: ReadyList<R>): void {
+  #settle(registrations: readonly (Registration | undefined)[], ready: ReadyList): void {
     for (const fd of this.#unconnected) {
-      if (ready.has(registrations[fd]!) && !isUnconnected(fd)) this.#established(fd);
+      if (ready.indexOf(registrations[fd]!) >= 0 && !isUnconnected(fd)) this.#established(fd);
     }
   }
 

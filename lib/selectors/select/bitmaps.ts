@@ -1,16 +1,16 @@
 /**
  * What select takes: three sets of descriptors, which it overwrites with those that are ready. Here
- * they are bitmaps, as on Unix; socket_sets.ts has those of Windows.
+ * they are bitmaps, as on Unix; arrays.ts has those of Windows.
  */
-import { FD_SETSIZE } from "../sys/constants.ts";
-import { Timeval } from "../sys/windows/socket_array.ts";
-import { Native } from "../sys/ffi.ts";
-import { c } from "../sys/posix.ts";
-import type { ReadyList } from "./ready_list.ts";
-import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "./selector.ts";
+import { FD_SETSIZE } from "../../sys/constants.ts";
+import { Native } from "../../sys/ffi.ts";
+import { c, isOpen } from "../../sys/posix.ts";
+import { Timeval } from "../../sys/time.ts";
+import type { ReadyList, Registration } from "../backend.ts";
+import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "../selector.ts";
 
 /** The sets of one selector: what is asked, and what the last select has answered. */
-export interface FdSets {
+export interface SelectSets {
   /** Checks that there is room for this descriptor. @throws RangeError when there is not */
   admit(fd: number): void;
   /** Asks for these EVENT_* bits from now on; for nothing when they are 0. */
@@ -18,10 +18,10 @@ export interface FdSets {
   /** One select(); -1 with errno left behind when it fails. */
   select(timeoutMs: number): number;
   /** Appends the ready registrations, each once, with the EVENT_* bits that select has answered. */
-  collect<R>(
+  collect(
     expected: number,
-    registrations: readonly (R | undefined)[],
-    ready: ReadyList<R>,
+    registrations: readonly (Registration | undefined)[],
+    ready: ReadyList,
   ): void;
 }
 
@@ -32,12 +32,14 @@ export const noRoom = (fd: number, others: string): RangeError =>
   );
 
 const BYTES = FD_SETSIZE / 8;
+/** Linux opens no descriptor beyond this (fs.nr_open) unless it is told to; BSDs have lower limits. */
+const NUMBERS = 1 << 20;
 
 const setBit = (set: Int32Array, fd: number) => set[fd >>> 5]! |= 1 << (fd & 31);
 const clearBit = (set: Int32Array, fd: number) => set[fd >>> 5]! &= ~(1 << (fd & 31));
 
 /** Bitmaps of descriptors below FD_SETSIZE: select(2). */
-export class Bitmaps implements FdSets {
+export class SelectBitmaps implements SelectSets {
   /** What is asked for; the kernel overwrites the copies that it is given. */
   readonly #readers = new Int32Array(BYTES / 4);
   readonly #writers = new Int32Array(BYTES / 4);
@@ -49,7 +51,8 @@ export class Bitmaps implements FdSets {
   #highest = -1;
 
   admit(fd: number): void {
-    if (fd >= FD_SETSIZE) throw noRoom(fd, "poll and epoll have");
+    // Numbers that no process has on this system are said to be closed, as by every other backend.
+    if (fd >= FD_SETSIZE && (fd < NUMBERS || isOpen(fd))) throw noRoom(fd, "poll and epoll have");
   }
 
   ask(fd: number, events: number): void {
@@ -84,10 +87,10 @@ export class Bitmaps implements FdSets {
     );
   }
 
-  collect<R>(
+  collect(
     expected: number,
-    registrations: readonly (R | undefined)[],
-    ready: ReadyList<R>,
+    registrations: readonly (Registration | undefined)[],
+    ready: ReadyList,
   ): void {
     const readable = this.#readable.int32;
     const writable = this.#writable.int32;
@@ -98,10 +101,9 @@ export class Bitmaps implements FdSets {
       const x = exceptional[word]!;
       for (let rest = r | w | x; rest !== 0; rest &= rest - 1) {
         const bit = rest & -rest;
-        ready.add(
-          registrations[word * 32 + (31 - Math.clz32(bit))]!,
-          (r & bit ? EVENT_READ : 0) | (w & bit ? EVENT_WRITE : 0) | (x & bit ? EVENT_PRIORITY : 0),
-        );
+        const events = (r & bit ? EVENT_READ : 0) | (w & bit ? EVENT_WRITE : 0) |
+          (x & bit ? EVENT_PRIORITY : 0);
+        ready.add(registrations[word * 32 + (31 - Math.clz32(bit))]!, events, events);
         left -= (r & bit ? 1 : 0) + (w & bit ? 1 : 0) + (x & bit ? 1 : 0);
       }
     }

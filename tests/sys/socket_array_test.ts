@@ -1,11 +1,12 @@
 // The sets that select() takes on Windows: pure memory, so they can be tried everywhere.
 import { describe, expect, it } from "bun:test";
-import { SocketSet, Timeval } from "../../lib/sys/windows/socket_array.ts";
+import { Timeval } from "../../lib/sys/time.ts";
+import { SocketArray } from "../../lib/sys/windows/socket_array.ts";
 import { NULL, viewAt } from "../../lib/sys/ffi.ts";
 import { onWindows } from "../support/systems.ts";
 
 /** struct fd_set as Windows would read it: the count, and that many sockets of 64 bits. */
-function read(set: SocketSet): bigint[] {
+function read(set: SocketArray): bigint[] {
   const address = set.arm();
   if (address === NULL) return [];
   const count = new DataView(viewAt(address, 8)).getUint32(0, true);
@@ -13,16 +14,16 @@ function read(set: SocketSet): bigint[] {
   return Array.from({ length: count }, (_, i) => sockets.getBigUint64(8 + 8 * i, true));
 }
 
-describe("SocketSet", () => {
+describe("SocketArray", () => {
   it("is the count and the sockets, each once", () => {
-    const set = new SocketSet(4);
+    const set = new SocketArray(4);
     for (const fd of [104, 65_536, 104, 8]) set.add(fd);
     expect(read(set)).toEqual([104n, 65_536n, 8n]);
     expect([set.size, set.has(8), set.has(9)]).toEqual([3, true, false]);
   });
 
   it("fills the gap of a deleted one with the last", () => {
-    const set = new SocketSet(4);
+    const set = new SocketArray(4);
     for (const fd of [1, 2, 3, 4]) set.add(fd);
     for (const fd of [2, 4, 99]) set.delete(fd);
     expect(read(set).sort()).toEqual([1n, 3n]);
@@ -31,7 +32,7 @@ describe("SocketSet", () => {
   });
 
   it("is the null pointer when nothing is asked, and has no answer then", () => {
-    const set = new SocketSet(2);
+    const set = new SocketArray(2);
     set.add(1);
     set.arm();
     set.delete(1);
@@ -40,7 +41,7 @@ describe("SocketSet", () => {
   });
 
   it("asks the same again after the system has overwritten it with its answer", () => {
-    const set = new SocketSet(3);
+    const set = new SocketArray(3);
     for (const fd of [1, 2, 3]) set.add(fd);
     const memory = new Int32Array(viewAt(set.arm(), 32));
     memory.set([1, 0, 3]); // of three asked about, 3 alone is ready
@@ -49,7 +50,7 @@ describe("SocketSet", () => {
   });
 
   it("throws RangeError when there is no room", () => {
-    const set = new SocketSet(2);
+    const set = new SocketArray(2);
     set.add(1);
     set.add(2);
     expect(() => set.add(3)).toThrow(RangeError);

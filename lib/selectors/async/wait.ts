@@ -1,33 +1,29 @@
 /**
  * `selectAsync`: another thread polls while this one is free, and this one then looks for itself.
  *
- * What the other thread says is a hint only, so that it needs to know neither keys nor generations.
+ * What the other thread says is a hint only: it knows neither keys nor generations.
  */
-import { PollThread, type Watch } from "./poll_thread.ts";
-import type { Ready } from "../selector.ts";
-
-/** What is asked of the selector. */
-interface Source<T> {
-  /** What is ready now; `[]` after a wake-up, `undefined` when there is nothing to tell. */
-  look(): Ready<T>[] | undefined;
-  /** Pairs of a descriptor and EVENT_* bits to poll. */
-  pollable(): number[];
-}
+import type { Backend, Registration } from "../backend.ts";
+import { EVENT_READ, type Ready } from "../selector.ts";
+import { Mirror } from "./mirror.ts";
+import { Poller, type Watch } from "./poller.ts";
 
 /** The longest delay of a timer (2^31 - 1 ms); longer ones would fire at once. */
 const LONGEST = 0x7fffffff;
 
 /**
- * After so many false alarms in a row the thread polls again only a little later: what it sees is
- * then nothing that anybody asked for, and would be seen at once again (on Windows the hang-up of a peer
- * that has only ended its side, while there is no room to send).
+ * After so many false alarms in a row the next poll begins a little later: what it sees was then not asked
+ * for, and would be seen at once again (on Windows the hang-up of a peer that has only ended its side,
+ * while there is no room to send).
  */
 const FALSE_ALARMS = 3;
 const LATER_MS = 10;
 
 /** One asynchronous wait at a time. */
 export class AsyncWait<T> {
-  readonly #source: Source<T>;
+  readonly #backend: Backend;
+  readonly #registrations: () => Registration[];
+  readonly #lookNow: () => Ready<T>[] | undefined;
   #settle: { resolve(ready: Ready<T>[]): void; reject(reason: unknown): void } | undefined;
   #deadline = Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -35,9 +31,22 @@ export class AsyncWait<T> {
   #signal: AbortSignal | undefined;
   #changed = false;
   #falseAlarms = 0;
+  /** For a backend without a descriptor of its own. */
+  #mirror: Mirror | undefined;
+  #outdated = true;
 
-  constructor(source: Source<T>) {
-    this.#source = source;
+  /**
+   * `registrations` is what is watched now; `look` returns what is ready now, `[]` after a wake-up, and
+   * `undefined` when there is nothing to report.
+   */
+  constructor(
+    backend: Backend,
+    registrations: () => Registration[],
+    look: () => Ready<T>[] | undefined,
+  ) {
+    this.#backend = backend;
+    this.#registrations = registrations;
+    this.#lookNow = look;
   }
 
   /** Waits for at most `timeoutMs`. @throws when a wait is going on */
@@ -45,7 +54,7 @@ export class AsyncWait<T> {
     signal?.throwIfAborted();
     if (this.#settle) throw new Error("Cannot wait: another selectAsync of this selector goes on");
     const start = performance.now();
-    const ready = this.#source.look();
+    const ready = this.#lookNow();
     if (ready || timeoutMs === 0) return Promise.resolve(ready ?? []);
     this.#falseAlarms = 0;
     this.#deadline = start + timeoutMs;
@@ -54,17 +63,31 @@ export class AsyncWait<T> {
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
       this.#setTimer();
-      this.#watch = PollThread.ofThisThread().watch(this.#source.pollable(), () => this.#look());
+      this.#watch = Poller.ofThisThread().watch(this.#pollable(), () => this.#look());
     });
   }
 
-  /** The registrations are others now. Told to the thread once, however many changes there are. */
+  /** What to poll elsewhere: pairs of a descriptor and EVENT_* bits. */
+  #pollable(): number[] {
+    const { pollable } = this.#backend;
+    if (pollable >= 0) return [pollable, EVENT_READ];
+    this.#mirror ??= Mirror.make();
+    if (this.#mirror === undefined) {
+      return this.#registrations().flatMap(({ fd, events }) => [fd, events]);
+    }
+    if (this.#outdated) this.#mirror.follow(this.#registrations());
+    this.#outdated = false;
+    return [this.#mirror.fd, EVENT_READ];
+  }
+
+  /** The registrations are others now. Passed on once, however many changes there are. */
   changed(): void {
+    this.#outdated = true;
     if (!this.#settle || this.#changed) return;
     this.#changed = true;
     queueMicrotask(() => {
       this.#changed = false;
-      if (this.#settle) this.#watch?.update(this.#source.pollable());
+      if (this.#settle) this.#watch?.update(this.#pollable());
     });
   }
 
@@ -83,13 +106,28 @@ export class AsyncWait<T> {
     if (!this.#settle) return;
     let ready: Ready<T>[] | undefined;
     try {
-      ready = this.#source.look();
+      ready = this.#lookNow();
     } catch (error) {
       return this.fail(error);
     }
     if (ready) this.#end()?.resolve(ready);
-    else if (++this.#falseAlarms <= FALSE_ALARMS) this.#watch?.update(this.#source.pollable());
-    else setTimeout(() => this.#watch?.update(this.#source.pollable()), LATER_MS);
+    else if (++this.#falseAlarms <= FALSE_ALARMS) this.#watch?.update(this.#pollable());
+    else {
+      this.#dropMirror(); // it may have a ghost, see Epoll.recover
+      setTimeout(() => this.#watch?.update(this.#pollable()), LATER_MS);
+    }
+  }
+
+  #dropMirror(): void {
+    this.#mirror?.close();
+    this.#mirror = undefined;
+    this.#outdated = true;
+  }
+
+  /** The selector is closed: ends a wait that goes on with an error. */
+  close(reason: unknown): void {
+    this.fail(reason);
+    this.#dropMirror();
   }
 
   #end(): { resolve(ready: Ready<T>[]): void; reject(reason: unknown): void } | undefined {
@@ -114,7 +152,7 @@ export class AsyncWait<T> {
         if (performance.now() < this.#deadline) return this.#setTimer();
         let ready: Ready<T>[] | undefined;
         try {
-          ready = this.#source.look();
+          ready = this.#lookNow();
         } catch (error) {
           return this.fail(error);
         }

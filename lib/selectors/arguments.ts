@@ -1,0 +1,97 @@
+/** The checks of what callers pass in, the same for every backend. */
+import { EDGE, EXCLUSIVE, ONESHOT, PRIORITY } from "./backend.ts";
+import { UnsupportedModeError } from "./errors.ts";
+import {
+  EVENT_READ,
+  EVENT_WRITE,
+  type FileObject,
+  type SelectorName,
+  type WatchOptions,
+} from "./selector.ts";
+
+/** Throws RangeError unless `events` is EVENT_READ, EVENT_WRITE or both. */
+export function checkEvents(events: number): void {
+  if (events !== EVENT_READ && events !== EVENT_WRITE && events !== (EVENT_READ | EVENT_WRITE)) {
+    throw new RangeError(
+      `Invalid events: ${String(events)}; use EVENT_READ (1), EVENT_WRITE (2) or both (3)`,
+    );
+  }
+}
+
+/** How long to wait in milliseconds: Infinity for ever, 0 not at all. */
+export function checkTimeout(timeoutMs: number | undefined): number {
+  if (timeoutMs === undefined) return Infinity;
+  // What compares as neither more nor less would wait for ever.
+  if (typeof timeoutMs !== "number") {
+    throw new TypeError(`Invalid timeout: ${String(timeoutMs)} is no number of milliseconds`);
+  }
+  if (Number.isNaN(timeoutMs)) throw new RangeError("Cannot wait: the timeout is NaN");
+  return timeoutMs <= 0 ? 0 : timeoutMs;
+}
+
+/** The descriptor that a file object has now; negative once it is closed. */
+export function filenoOf(fileobj: FileObject): number {
+  const object = fileobj as { fileno?: unknown } | null | undefined;
+  const fd: unknown = typeof fileobj === "number"
+    ? fileobj
+    : typeof object?.fileno === "function"
+    ? object.fileno()
+    : undefined;
+  if (typeof fd !== "number") {
+    throw new TypeError(`Invalid file object: ${nameOf(fileobj)} is no number and has no fileno()`);
+  }
+  return fd;
+}
+
+/** Some objects can't be made a string: those without a prototype, and functions that throw. */
+function nameOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return typeof value;
+  }
+}
+
+/** As `filenoOf`, and throws RangeError when that is no descriptor. */
+export function descriptorOf(fileobj: FileObject): number {
+  const fd = filenoOf(fileobj);
+  if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fffffff) {
+    throw new RangeError(`Invalid descriptor: ${fd}; is it closed?`);
+  }
+  return fd;
+}
+
+const MODES: readonly [keyof WatchOptions, number, where: string][] = [
+  ["edge", EDGE, "epoll and kqueue"],
+  ["oneshot", ONESHOT, "epoll and kqueue"],
+  ["exclusive", EXCLUSIVE, "epoll"],
+  ["priority", PRIORITY, "epoll, poll, select and, on macOS, kqueue"],
+];
+
+/**
+ * The modes that the options ask for, as bits.
+ *
+ * @throws UnsupportedModeError when one is not among those that the backend has
+ * @throws RangeError for a combination that no system has
+ */
+export function modesOf(
+  options: WatchOptions | undefined,
+  name: SelectorName,
+  has: number,
+): number {
+  if (options === undefined || options === null) return 0;
+  let modes = 0;
+  for (const [option, bit, where] of MODES) {
+    if (!options[option]) continue;
+    if (!(has & bit)) {
+      throw new UnsupportedModeError(
+        `Cannot register with "${option}": ${name} does not have it here; use ${where}`,
+      );
+    }
+    modes |= bit;
+  }
+  if (modes & EXCLUSIVE && modes & (ONESHOT | PRIORITY)) {
+    throw new RangeError('Cannot register: "exclusive" goes with "edge" only (see epoll_ctl(2))');
+  }
+  return modes;
+}

@@ -1,0 +1,156 @@
+/**
+ * What a backend must provide: everything that differs between epoll, kqueue, poll and select, and
+ * nothing else. Deadlines, signals, wake-ups, stale events, the map and the checks of arguments are the
+ * base's (base.ts), once for all.
+ *
+ * A backend keeps its own books: by descriptor, in private fields. It never calls the user's code.
+ */
+import type { SelectorKey } from "./selector.ts";
+
+/** Ways of watching, as bits: what `WatchOptions` asks for, and what a backend has. */
+export const EDGE = 1;
+export const ONESHOT = 2;
+export const EXCLUSIVE = 4;
+export const PRIORITY = 8;
+
+/** A watched descriptor. It outlives its keys (`modify` replaces them) and ends with `unregister`. */
+export class Registration {
+  readonly fd: number;
+  /** Tells this registration from an earlier or later one of the same number; 32 bits, wraps. */
+  readonly generation: number;
+  /** EDGE, ONESHOT, EXCLUSIVE and PRIORITY, as far as asked for. */
+  readonly modes: number;
+  /** What to watch for and what may be reported: EVENT_* bits, EVENT_PRIORITY included. */
+  events: number;
+  /** The current key; undefined for what the selector registered for itself. */
+  key: SelectorKey<any, any> | undefined;
+  /** False once unregistered: events that were harvested before are then dropped. */
+  live: boolean = true;
+  /** The number of the last wait that reported it, and of how many in a row: see spin_guard.ts. */
+  lastWait: number = -1;
+  streak: number = 0;
+
+  constructor(fd: number, generation: number, modes: number, events: number) {
+    this.fd = fd;
+    this.generation = generation;
+    this.modes = modes;
+    this.events = events;
+  }
+}
+
+/** A backend of a selector: how one system call, or one family of them, watches descriptors. */
+export interface Backend {
+  /** EDGE, ONESHOT, EXCLUSIVE and PRIORITY, as far as it has them. */
+  readonly modes: number;
+
+  /**
+   * Begins to watch `registration.fd` for `registration.events`. No other live registration has this
+   * number, but an earlier one of a closed descriptor may have left traces in the kernel.
+   *
+   * @throws OSError EBADF, EPERM and others when the kernel refuses; nothing may be left behind then
+   */
+  add(registration: Registration): void;
+
+  /**
+   * `registration.events` is another number now, or a one-shot is to be armed again.
+   *
+   * @throws OSError when the kernel refuses; the base calls `remove` then
+   */
+  change(registration: Registration): void;
+
+  /** Stops to watch. The descriptor may be closed, and its number somebody else's. Never throws. */
+  remove(registration: Registration): void;
+
+  /**
+   * Blocks for at most `timeoutMs` (Infinity: for ever; 0: not at all; fractions round up), appends what
+   * is ready to `ready`, a registration at most once, and returns how many entries the system reported,
+   * or -errno. More than were appended means that some belong to no live registration.
+   */
+  wait(timeoutMs: number, ready: ReadyList): number;
+
+  /** Called after a wait that the system ended without anything to report: removes the cause. */
+  recover(): void;
+
+  /**
+   * A descriptor that poll(2) finds readable when `wait` would report something; -1 when there is none.
+   * Another thread may sit in poll(2) on it.
+   */
+  readonly pollable: number;
+
+  /** Gives back what it holds. The registered descriptors stay open. */
+  close(): void;
+}
+
+/**
+ * What a wait has found: registrations, each with its EVENT_* bits and the system's own. The memory is
+ * used again by every wait: an array that is emptied by its length would give its memory back.
+ */
+export class ReadyList {
+  /** How many there are. */
+  length = 0;
+  readonly #registrations: (Registration | undefined)[] = [];
+  readonly #events: number[] = [];
+  readonly #raw: number[] = [];
+
+  /** Appends one. `events` may have more bits than were asked for. */
+  add(registration: Registration, events: number, raw: number): void {
+    const at = this.length++;
+    this.#registrations[at] = registration;
+    this.#events[at] = events;
+    this.#raw[at] = raw;
+  }
+
+  registration(index: number): Registration {
+    return this.#registrations[index]!;
+  }
+
+  events(index: number): number {
+    return this.#events[index]!;
+  }
+
+  raw(index: number): number {
+    return this.#raw[index]!;
+  }
+
+  /** Sets more bits of an entry. */
+  mark(index: number, events: number, raw: number): void {
+    this.#events[index]! |= events;
+    this.#raw[index]! |= raw;
+  }
+
+  /** Where a registration is; -1 when it is not in the list. */
+  indexOf(registration: Registration): number {
+    const at = this.#registrations.indexOf(registration);
+    return at < this.length ? at : -1;
+  }
+
+  /** Keeps the entries from `start` on that pass `test`, in order. */
+  keep(start: number, test: (registration: Registration) => boolean): void {
+    const { length } = this;
+    this.length = 0;
+    for (let i = start; i < length; i++) {
+      const registration = this.#registrations[i]!;
+      if (test(registration)) this.add(registration, this.#events[i]!, this.#raw[i]!);
+    }
+    this.#registrations.fill(undefined, this.length, length);
+  }
+
+  /** Makes one entry of two for those among the first `count` that were appended once more. */
+  merge(count: number): void {
+    const { length } = this;
+    this.length = count;
+    for (let i = count; i < length; i++) {
+      const registration = this.#registrations[i]!;
+      const at = this.indexOf(registration);
+      if (at >= 0) this.mark(at, this.#events[i]!, this.#raw[i]!);
+      else this.add(registration, this.#events[i]!, this.#raw[i]!);
+    }
+    this.#registrations.fill(undefined, this.length, length);
+  }
+
+  /** Empties the list, and lets go of what was in it. */
+  clear(): void {
+    for (let i = 0; i < this.length; i++) this.#registrations[i] = undefined;
+    this.length = 0;
+  }
+}

@@ -1,0 +1,167 @@
+/** What is registered with a selector, by descriptor: the map that callers see, and its changes. */
+import { ERRNO } from "../sys/errno.ts";
+import { cannotWatch } from "../sys/pollable.ts";
+import { checkEvents, descriptorOf, filenoOf, modesOf } from "./arguments.ts";
+import { type Backend, ONESHOT, PRIORITY, Registration } from "./backend.ts";
+import { AlreadyRegisteredError, NotRegisteredError } from "./errors.ts";
+import {
+  EVENT_PRIORITY,
+  type FileObject,
+  type SelectorKey,
+  type SelectorName,
+  type WatchOptions,
+} from "./selector.ts";
+
+/** The registrations of one selector. Arguments are checked before anything changes. */
+export class Registrations<T> {
+  readonly #name: SelectorName;
+  readonly #backend: Backend;
+  /** By descriptor, the selector's own included. */
+  readonly #all: (Registration | undefined)[] = [];
+  /** How many of them have a key. */
+  #size = 0;
+  #generation = 0;
+  /** What `getMap` returns. */
+  readonly map: ReadonlyMap<number, SelectorKey<T>> = new KeyMap<T>(this.#all, () => this.#size);
+
+  constructor(name: SelectorName, backend: Backend) {
+    this.#name = name;
+    this.#backend = backend;
+  }
+
+  /** Watches a descriptor for `events`, for the user. */
+  register<F extends FileObject>(
+    fileobj: F,
+    events: number,
+    data: T,
+    options: WatchOptions | undefined,
+  ): SelectorKey<T, F> {
+    checkEvents(events);
+    const fd = descriptorOf(fileobj);
+    if (this.#all[fd]) {
+      throw new AlreadyRegisteredError(
+        `Cannot register descriptor ${fd}: it is registered already; use modify`,
+      );
+    }
+    const key: SelectorKey<T, F> = { fileobj, fd, events, data };
+    this.insert(fd, events, modesOf(options, this.#name, this.#backend.modes)).key = key;
+    this.#size++;
+    return key;
+  }
+
+  /** Watches a descriptor. One that the system refuses leaves nothing behind, not even a longer table. */
+  insert(fd: number, events: number, modes = 0): Registration {
+    this.#generation = (this.#generation + 1) | 0;
+    const registration = new Registration(fd, this.#generation, modes, withPriority(events, modes));
+    this.#backend.add(registration);
+    return this.#all[fd] = registration;
+  }
+
+  /** Watches for other events, replaces the data, or arms a one-shot again; `told` is called then. */
+  modify<F extends FileObject>(
+    fileobj: F,
+    events: number,
+    data: T,
+    told: (registration: Registration) => void,
+  ): SelectorKey<T, F> {
+    checkEvents(events);
+    const registration = this.find(fileobj, "modify");
+    const old: SelectorKey<T, F> = registration.key!;
+    const unchanged = events === old.events;
+    if (!unchanged || registration.modes & ONESHOT) {
+      this.#change(registration, fileobj, events);
+      told(registration);
+    }
+    if (unchanged && data === old.data) return old;
+    const key: SelectorKey<T, F> = { fileobj: old.fileobj, fd: old.fd, events, data };
+    return registration.key = key;
+  }
+
+  #change(registration: Registration, fileobj: FileObject, events: number): void {
+    try {
+      // A closed object is found by identity, but its number may be somebody else's by now.
+      if (typeof fileobj !== "number" && fileobj.fileno() < 0) {
+        throw cannotWatch(ERRNO.EBADF!, registration.fd);
+      }
+      registration.events = withPriority(events, registration.modes);
+      this.#backend.change(registration);
+    } catch (error) {
+      this.delete(registration);
+      throw error;
+    }
+  }
+
+  /** Watches no longer. */
+  delete(registration: Registration): void {
+    registration.live = false;
+    this.#all[registration.fd] = undefined;
+    this.#size--;
+    this.#backend.remove(registration);
+  }
+
+  /** The registration of a file object, which may be closed. @throws NotRegisteredError */
+  find(fileobj: FileObject, action: string): Registration {
+    const number = typeof fileobj === "number" ? descriptorOf(fileobj) : filenoOf(fileobj);
+    const found = number >= 0
+      ? this.#all[number]
+      : this.#all.find((r) => r?.key?.fileobj === fileobj);
+    if (found?.key) return found;
+    const what = number >= 0 ? `descriptor ${number}` : "a closed object";
+    throw new NotRegisteredError(`Cannot ${action} ${what}: it is not registered`);
+  }
+
+  /** All of them, the selector's own included. */
+  all(): Registration[] {
+    return this.#all.filter((registration) => registration !== undefined);
+  }
+
+  /** Forgets everything, without a word to the backend: its resources go next. */
+  clear(): void {
+    for (const registration of this.all()) registration.live = false;
+    this.#all.length = this.#size = 0;
+  }
+}
+
+const withPriority = (events: number, modes: number) =>
+  modes & PRIORITY ? events | EVENT_PRIORITY : events;
+
+/**
+ * The live view behind `getMap`, in the order of the descriptors: reads pass through, and there is
+ * nothing to write with. A Map of keys beside the registrations would cost more with every descriptor:
+ * the kernel gives the lowest number again and again, and a deleted entry stays in a Map's chain.
+ */
+class KeyMap<T> implements ReadonlyMap<number, SelectorKey<T>> {
+  readonly #registrations: readonly (Registration | undefined)[];
+  readonly #size: () => number;
+
+  constructor(registrations: readonly (Registration | undefined)[], size: () => number) {
+    this.#registrations = registrations;
+    this.#size = size;
+  }
+  get size(): number {
+    return this.#size();
+  }
+  get(fd: number): SelectorKey<T> | undefined {
+    return this.#registrations[fd]?.key;
+  }
+  has(fd: number): boolean {
+    return this.get(fd) !== undefined;
+  }
+  *keys(): Generator<number, undefined> {
+    for (const { fd } of this.values()) yield fd;
+  }
+  *values(): Generator<SelectorKey<T>, undefined> {
+    for (const registration of this.#registrations) if (registration?.key) yield registration.key;
+  }
+  *entries(): Generator<[number, SelectorKey<T>], undefined> {
+    for (const key of this.values()) yield [key.fd, key];
+  }
+  [Symbol.iterator](): Generator<[number, SelectorKey<T>], undefined> {
+    return this.entries();
+  }
+  forEach(
+    callback: (key: SelectorKey<T>, fd: number, map: ReadonlyMap<number, SelectorKey<T>>) => void,
+  ): void {
+    for (const key of this.values()) callback(key, key.fd, this);
+  }
+}
