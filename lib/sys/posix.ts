@@ -7,7 +7,7 @@
 import { O_NONBLOCK } from "./constants.ts";
 import { darwinCalls } from "./bsd/darwin.ts";
 import { check, ERRNO, errno } from "./errno.ts";
-import { type Functions, Native, NULL, open, type Pointer, type Signature } from "./ffi.ts";
+import { type Functions, open, type Signature } from "./ffi.ts";
 import { LIBC, system } from "./system.ts";
 import { setNotInherited } from "./windows/kernel32.ts";
 import { isSocket, portableCalls, setNonBlockingMode } from "./windows/winsock.ts";
