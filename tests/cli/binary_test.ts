@@ -3,44 +3,21 @@
 import { afterAll, beforeAll, describe, expect, it } from "bun:test";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { builtProgram } from "../../scripts/testing/program.ts";
+import { root } from "../support/cli.ts";
 import { Certificates, NO_OPENSSL } from "../tls/certificates.ts";
 import { itUnless, onWindows } from "../support/systems.ts";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
 const exe = process.platform === "win32" ? ".exe" : "";
-const built = join(root, "dist", `iomux${exe}`);
-
-function newest(path: string): number {
-  const own = statSync(path);
-  if (!own.isDirectory()) return own.mtimeMs;
-  return Math.max(0, ...readdirSync(path).map((name) => newest(join(path, name))));
-}
-
-function build(): void {
-  const sources = ["main.ts", "lib", "package.json", "compile.sh"].map((name) => join(root, name));
-  if (existsSync(built) && statSync(built).mtimeMs >= Math.max(...sources.map(newest))) return;
-  const done = spawnSync("sh", ["compile.sh", "host"], { cwd: root, encoding: "utf8" });
-  if (done.status !== 0) throw new Error(`compile.sh failed: ${done.stderr}`);
-}
-
-/** It is the same program whoever starts it, so one suite is enough: Bun is its runtime. */
-const RUNS_HERE = process.versions.bun !== undefined;
 
 // As the module loads and not in a hook: a build can outlast the time that bun allows a hook.
-if (RUNS_HERE) build();
+const built = builtProgram(root);
 
 describe("the compiled binary", () => {
-  if (!RUNS_HERE) {
-    it("of another runtime", () =>
-      console.log("not run: the compiled binary: the suite of Bun runs it"));
-    return;
-  }
   let folder = "";
   let binary = "";
 
