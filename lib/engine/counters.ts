@@ -18,7 +18,7 @@ export const COUNTER = {
   acceptPauses: 8,
   maxBuffered: 9,
   active: 10,
-  /** Newcomers that a listener's `deny` has turned away. */
+  /** New connections that a listener's `deny` has refused. */
   denied: 11,
   /** Connections that were closed with output still queued, and so ended by RST. */
   cut: 12,

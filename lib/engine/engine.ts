@@ -7,7 +7,7 @@
  *
  * - A handler's calls for one connection come in this order: `open`, then any of `data`, `writable`
  *   and `end` (once, and no `data` after it), then `close`, exactly once, whatever happened. A connect
- *   that fails calls `close` without `open`; so does a newcomer that can't be watched. A handler with
+ *   that fails calls `close` without `open`; so does an accepted connection that can't be watched. A handler with
  *   `ready` gets that instead of `data` and `end`, and receives by other means.
  * - Bytes given to `data` are lent until it returns: use them, change them in place, copy them, or give
  *   them to `send`, which copies only what the kernel does not take at once. An echo copies nothing.
@@ -28,11 +28,11 @@ export interface Connection<S> {
   readonly queued: number;
   /** It is over; `close` was called or is about to be. */
   readonly closed: boolean;
-  /** Bytes that the kernel has taken and the peer's has not; 0 where the system does not tell. */
+  /** Bytes that the kernel has taken and the peer's has not; 0 where the system does not say. */
   readonly unacknowledged: number;
-  /** Whom it is connected to, "HOST:PORT" or "unix:PATH"; ask while it is open. */
+  /** The peer's address, "HOST:PORT" or "unix:PATH"; ask while it is open. */
   readonly peerName: string;
-  /** How the kernel sees it (TCP_INFO); null when it is closed, no TCP, or the system does not tell. */
+  /** How the kernel sees it (TCP_INFO); null when it is closed, no TCP, or the system does not say. */
   transportInfo(): TransportInfo | null;
   /** Sends, or queues what cannot be sent now; returns `queued`. */
   send(bytes: Uint8Array): number;
@@ -60,7 +60,7 @@ export interface Handler<S> {
   writable(connection: Connection<S>): void;
   /**
    * Takes the place of `data` and `end`: something can be received, or the peer has ended. Nothing is
-   * received then. Pause, release or close the connection: it is told again in every turn else.
+   * received then. Pause, release or close the connection: it is called again in every turn else.
    */
   ready?(connection: Connection<S>, ended: boolean): void;
   /** The peer sent FIN: no more data comes, but it may still read. */
@@ -74,7 +74,7 @@ export interface Released {
   readonly fd: number;
   /** What was received of it and not yet given to a handler. */
   readonly bytes: Uint8Array;
-  /** The bytes are no news: a handler with `ready` is called when more arrives. */
+  /** The handler has seen the bytes: one with `ready` is called when more arrives. */
   readonly waits?: boolean;
 }
 
@@ -84,16 +84,16 @@ export interface Listener {
   close(): void;
 }
 
-/** How a listener treats newcomers. */
+/** How a listener treats new connections. */
 export interface ListenerOptions<S> {
   readonly handler: Handler<S>;
   /** Makes the state of a new connection. */
   readonly state: () => S;
-  /** True turns a newcomer away by its address, before anything else: closed, counted as denied. */
+  /** True refuses a new connection by its address, before anything else: closed, counted as denied. */
   readonly deny?: (peer: Address) => boolean;
   /** False refuses: the connection is closed and counted as rejected. */
   readonly admit?: () => boolean;
-  /** A newcomer is closed as the selector can't watch it (FD_SETSIZE); told once until one can be. */
+  /** A new connection is closed as the selector can't watch it (FD_SETSIZE); reported once until one can be. */
   readonly refused?: (error: OSError) => void;
   /** The system is out of descriptors or memory; accepting goes on when one is free, or in 100 ms. */
   readonly paused?: (error: OSError) => void;
@@ -116,8 +116,7 @@ export interface EngineOptions {
   readonly receiveBytes?: number;
   readonly counters?: Counters;
   /**
-   * Bounds what may be queued for a peer that does not read, in bytes, whoever queued it (TLS answers by
-   * itself): from a half on nothing more is received from it, until no more than a quarter is left. A
+   * Bounds what may be queued for a peer that does not read, in bytes, whether its handler queued it or TLS: from a half on nothing more is received from it, until no more than a quarter is left. A
    * single `send` may exceed it.
    */
   readonly maxQueued?: number;

@@ -1,11 +1,11 @@
-/** Whom a connection is with, for messages. */
+/** The name of a connection's peer, for messages. */
 import { formatAddress, type Socket } from "../net/mod.ts";
 
-/** Whom a socket is connected to, in words. */
+/** The peer's address in words. */
 export function peerNameOf(socket: Socket): string {
   try {
     return formatAddress(socket.remoteAddress);
   } catch {
-    return "unknown"; // reset before anybody asked
+    return "unknown"; // it has reset already
   }
 }

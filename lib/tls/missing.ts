@@ -1,4 +1,4 @@
-/** Where OpenSSL 3 comes from on this system, for those who have none. */
+/** Where OpenSSL 3 comes from on this system. */
 import { readFileSync } from "node:fs";
 import { on } from "../sys/system.ts";
 
@@ -14,7 +14,7 @@ const LINUX: Readonly<Record<string, string>> = {
   opensuse: "zypper install libopenssl3",
 };
 
-/** The command that installs it, as far as the text of os-release(5) tells. */
+/** The command that installs it, by the text of os-release(5). */
 export function linuxPackage(release: string): string | undefined {
   const values = (key: string) =>
     release.match(new RegExp(`^${key}=(.*)$`, "m"))?.[1]?.replaceAll('"', "").split(/\s+/) ?? [];

@@ -91,7 +91,7 @@ export class TlsSession {
     }
   }
 
-  /** Tells the server which name is meant, and has its certificate checked for that. */
+  /** Names the server that is meant (SNI), and has its certificate checked for that name. */
   #expect(): void {
     const ssl = this.#ssl;
     const { verify } = this.#context;

@@ -68,7 +68,7 @@ export function listenerCases(create: CreateEngine): void {
     expect(recorder.count("open")).toBe(1);
   });
 
-  itUnless(NO_RESETS, "a newcomer that is gone before it is accepted does no harm", () => {
+  itUnless(NO_RESETS, "a connection that is gone before it is accepted does no harm", () => {
     const engine = bench.engine();
     const recorder = new Recorder();
     const { port } = bench.listen(engine, recorder);

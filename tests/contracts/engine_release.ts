@@ -33,8 +33,8 @@ class Sink implements Handler<string> {
   }
 }
 
-/** A handler that wants to be told, and does `act` then. */
-const told = (act: (connection: Connection<string>, ended: boolean) => void): Recorder =>
+/** A handler with `ready`, which does `act`. */
+const whenReady = (act: (connection: Connection<string>, ended: boolean) => void): Recorder =>
   Object.assign(new Recorder(), { ready: act } satisfies Partial<Handler<string>>);
 
 export function releaseCases(create: CreateEngine): void {
@@ -90,7 +90,7 @@ export function releaseCases(create: CreateEngine): void {
     expect(sink.calls[0]).toBe("data 70000");
   });
 
-  it("bytes that nobody has seen travel on, also through a paused connection", () => {
+  it("bytes that no handler has seen travel on, also through a paused connection", () => {
     const engine = bench.engine();
     const [a, b] = socketPair();
     bench.keep(b);
@@ -127,10 +127,10 @@ export function releaseCases(create: CreateEngine): void {
     expect(recorder.calls).toEqual(["open A", "data A 4"]);
   });
 
-  it("ready() takes the place of data and end, receives nothing, and tells of the end", () => {
+  it("ready() takes the place of data and end, receives nothing, and reports the end", () => {
     const engine = bench.engine();
     const calls: string[] = [];
-    const recorder = told((connection, ended) => {
+    const recorder = whenReady((connection, ended) => {
       calls.push(ended ? "ended" : "ready");
       connection.pause();
     });
@@ -157,7 +157,7 @@ export function releaseCases(create: CreateEngine): void {
     const [a, b] = socketPair();
     bench.keep(b);
     const seen: string[] = [];
-    const handler = told((connection, ended) => {
+    const handler = whenReady((connection, ended) => {
       const released = engine.release(connection);
       seen.push(`${ended} ${decode(released.bytes)}`);
       bench.keep(Socket.fromFd(released.fd));
@@ -169,7 +169,7 @@ export function releaseCases(create: CreateEngine): void {
 
   itUnless(NO_RESETS, "ready() is not called for a reset: close comes, with the error", () => {
     const engine = bench.engine();
-    const recorder = told(() => expect("ready").toBe("not called"));
+    const recorder = whenReady(() => expect("ready").toBe("not called"));
     const { peer } = bench.connected(engine, recorder);
     peer.setLinger(0);
     peer.close();

@@ -107,7 +107,7 @@ export function resetCases(create: CreateEngine): void {
   });
 
   it("unacknowledged is what a peer that does not read has no room for", () => {
-    if (onWindows) return console.log("not run: unacknowledged: Windows does not tell");
+    if (onWindows) return console.log("not run: unacknowledged: Windows does not say");
     const engine = bench.engine();
     const { peer, connection } = bench.connected(engine, new Recorder());
     expect(connection.unacknowledged).toBe(0);
@@ -125,13 +125,13 @@ export function resetCases(create: CreateEngine): void {
     expect(connection.unacknowledged).toBe(0);
   });
 
-  it("transportInfo() is what the kernel tells of the connection, and null once it is closed", () => {
+  it("transportInfo() is what the kernel knows of the connection, and null once it is closed", () => {
     const engine = bench.engine();
     const { connection } = bench.connected(engine, new Recorder());
     const info = connection.transportInfo();
     connection.close();
     expect(connection.transportInfo()).toBe(null);
-    if (info === null) return console.log("not run: transportInfo(): the system does not tell");
+    if (info === null) return console.log("not run: transportInfo(): the system does not say");
     expect(info.congestionWindow).toBeGreaterThan(0);
     expect(info.retransmits).toBe(0);
   });

@@ -67,7 +67,7 @@ function cases(name: SelectorName): void {
   });
 
   for (const code of ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"]) {
-    it(`${code}: a pause, told once, few turns, over when the system has room again`, () => {
+    it(`${code}: a pause, reported once, few turns, over when the system has room again`, () => {
       const engine = bench.engine();
       const recorder = new Recorder();
       const pauses: string[] = [];
@@ -87,7 +87,7 @@ function cases(name: SelectorName): void {
       const start = performance.now();
       turnUntil(engine, () => recorder.count("open") === 3);
       expect(performance.now() - start).toBeLessThan(2000);
-      exhausted = true; // another episode is told again
+      exhausted = true; // another episode is reported again
       bench.dial(port);
       turnUntil(engine, () => pauses.length === 2);
       expect(engine.counters.slots[COUNTER.acceptPauses]).toBe(2);

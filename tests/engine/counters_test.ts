@@ -3,7 +3,7 @@ import { describe, expect, it } from "bun:test";
 import { Counters } from "../../lib/engine/mod.ts";
 
 describe("Counters.countError()", () => {
-  it("tells Winsock's numbers apart, as it does those of Unix", () => {
+  it("keeps Winsock's numbers apart, as it does those of Unix", () => {
     const counters = new Counters();
     for (const errno of [1, 104, 152, 10_035, 10_054, 10_054, 10_061]) counters.countError(errno);
     expect(counters.errors()).toEqual([
@@ -11,7 +11,7 @@ describe("Counters.countError()", () => {
     ]);
   });
 
-  it("counts numbers that are nobody's together, and touches no other counter", () => {
+  it("counts numbers of no system together, and touches no other counter", () => {
     const counters = new Counters();
     for (const errno of [-1, 160, 9_999, 10_160, 2 ** 31]) counters.countError(errno);
     expect(counters.errors()).toEqual([[159, 5]]);

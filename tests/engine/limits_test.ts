@@ -13,7 +13,7 @@ describe("an engine without descriptors", () => {
     if (!available) continue;
     itUnless(
       NO_LIMITS,
-      `${name}: pauses without spinning, tells once, goes on when one is free`,
+      `${name}: pauses without spinning, reports once, goes on when one is free`,
       async () => {
         const program = new Program("engine_exhausted.ts", [name]);
         const seen = JSON.parse(await program.line());
@@ -40,13 +40,13 @@ describe("an engine over select", () => {
 
   itUnless(
     NO_CHOICE_OF_NUMBERS,
-    "a connection above FD_SETSIZE is closed and counted; told once; the others live on",
+    "a connection above FD_SETSIZE is closed and counted; reported once; the others live on",
     () => {
       const engine = bench.engine();
       const recorder = new Recorder({ data: (connection, bytes) => void connection.send(bytes) });
-      const told: string[] = [];
+      const reported: string[] = [];
       const { port } = bench.listen(engine, recorder, {
-        refused: (error) => told.push(error.message),
+        refused: (error) => reported.push(error.message),
       });
       const peer = bench.dial(port);
       turnUntil(engine, () => recorder.count("open") === 1);
@@ -57,8 +57,8 @@ describe("an engine over select", () => {
       expect(recorder.of("B")).toBe("close"); // without open, as a connect that failed
       expect(recorder.errors.get("B")!.code).toBe("EMFILE");
       expect(engine.counters.errors()).toEqual([[recorder.errors.get("B")!.errno, 2]]);
-      expect(told.length).toBe(1);
-      expect(told[0]).toMatch(/FD_SETSIZE is 1024/);
+      expect(reported.length).toBe(1);
+      expect(reported[0]).toMatch(/FD_SETSIZE is 1024/);
       expect([engine.active, engine.counters.slots[COUNTER.closed]]).toEqual([1, 2]);
       peer.send(encode("alive"));
       expect(receiveWhileTurning(peer, 5)).toBe("alive");

@@ -101,7 +101,7 @@ describe("serve with TLS", () => {
     await using server = await serveTls("--service", "daytime");
     using peer = await TlsPeer.dial(server.port);
     expect(new TextDecoder().decode(await peer.readToEnd())).toMatch(/\d\d:\d\d/);
-    await peer.send(pattern(100)); // nobody is interested, and nobody resets
+    await peer.send(pattern(100)); // it is read and dropped, without a reset
     peer.end();
     const stats = await server.statsWhen(({ active }) => active === 0);
     expect(stats.active).toBe(0);
@@ -183,17 +183,17 @@ describe("serve with TLS", () => {
     expect(cli.stderr()).toMatch(/^iomux: option '--tls-cert' cannot be used with '--exec'.*\n$/);
   });
 
-  it("tells its story to --trace", async () => {
+  it("shows each step with --trace", async () => {
     await using server = await serveTls("--trace");
     using peer = await TlsPeer.dial(server.port);
     await peer.send(pattern(5));
     await peer.read(5);
     peer.end();
     await server.says(/127\.0\.0\.1:\d+ disconnected/);
-    const story = server.stderr();
-    expect(story).toMatch(/new connection from 127\.0\.0\.1:\d+/);
-    expect(story).toMatch(/received \d+ bytes from 127\.0\.0\.1:\d+: "\\x16\\x03\\x01/);
-    expect(story.includes("undefined")).toBe(false);
+    const trace = server.stderr();
+    expect(trace).toMatch(/new connection from 127\.0\.0\.1:\d+/);
+    expect(trace).toMatch(/received \d+ bytes from 127\.0\.0\.1:\d+: "\\x16\\x03\\x01/);
+    expect(trace.includes("undefined")).toBe(false);
   });
 
   it("serves with several workers, and drains", async () => {

@@ -12,7 +12,7 @@ import { writeFileSync } from "node:fs";
 const certificates = NO_OPENSSL === undefined ? new Certificates() : undefined;
 afterAll(() => certificates?.[Symbol.dispose]());
 
-/** A sink that writes down what it is told, and keeps what is to be sent. */
+/** A sink that records each call, and keeps what is to be sent. */
 class End implements TlsSink {
   readonly session: TlsSession;
   readonly said: string[] = [];

@@ -72,7 +72,7 @@ describe("stress with TLS", () => {
     expect(result.messages.verified).toBe(300);
   });
 
-  it("says why it trusts nobody: exit 1, TLS_CERTIFICATE", async () => {
+  it("says why it trusts no certificate: exit 1, TLS_CERTIFICATE", async () => {
     await using server = await serveTls(certificates!.identity({ names: "DNS:example.org" }));
     const { code, result, stderr } = await trusted(server, "-c", "3", "-n", "30");
     expect(code).toBe(1);

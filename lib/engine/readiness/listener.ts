@@ -12,7 +12,7 @@ import type { Timer } from "../timers.ts";
 import type { ReadinessCore, Source } from "./core.ts";
 import { Stream } from "./stream.ts";
 
-/** Connections accepted per wake-up, so that a flood of newcomers does not starve the others. */
+/** Connections accepted per wake-up, so that a flood of new ones does not starve the others. */
 const ACCEPTS_PER_TURN = 64;
 const PAUSE_MS = 100;
 
@@ -23,7 +23,7 @@ const BROKEN = new Set(
   ["EBADF", "EINVAL", "ENOTSOCK", "EOPNOTSUPP", "EFAULT"].map((code) => ERRNO[code]),
 );
 
-/** Where accept(2) writes who has connected, for those who ask. */
+/** Where accept(2) writes the peer's address, for `deny`. */
 const peer = new Native(SOCKADDR_SIZE);
 const peerLength = new Native(8);
 
@@ -33,9 +33,9 @@ export class StreamListener<S> implements Listener, Accepting, Source {
   readonly #socket: Socket;
   readonly #options: ListenerOptions<S>;
   #retry: Timer | undefined;
-  /** From the first accept that failed for want of something until nobody waits; told once. */
+  /** From the first accept that failed for want of something until none waits; reported once. */
   #exhausted = false;
-  /** The last newcomer could not be watched; told once. */
+  /** The last new connection could not be watched; reported once. */
   #refusing = false;
   #watched = false;
   #closed = false;
@@ -99,7 +99,7 @@ export class StreamListener<S> implements Listener, Accepting, Source {
     this.#refusing = failure !== undefined;
   }
 
-  /** The newcomer's stream, or undefined when it is refused. */
+  /** The new connection's stream, or undefined when it is refused. */
   #streamOf(socket: Socket): Stream<S> | undefined {
     const { slots } = this.#core;
     const { handler, state, admit, deny } = this.#options;
