@@ -10,6 +10,7 @@ import { certificateOf, namesOf, type PeerCertificate, selectedProtocol } from "
 import type { TlsContext } from "./context.ts";
 import { handshakeError, TlsError } from "./errors.ts";
 import { type Expectation, expectationOf } from "./expectation.ts";
+import { RecordBoundaries } from "./records.ts";
 
 // From openssl/ssl.h, bio.h, x509v3.h, x509_vfy.h of version 3.
 const SSL_ERROR_WANT_READ = 2;
@@ -27,6 +28,8 @@ const BIO_CTRL_RESET = 1;
 /** How much is encrypted before it is passed on: four records. */
 const SLICE = 64 * 1024;
 const MAX_RECORD = 16 * 1024;
+/** Records in a row that bring no plaintext, such as requests for new keys; none needs as many. */
+const MOST_IDLE_RECORDS = 32;
 
 /** What a session says. Bytes are lent until the call returns. A sink may call the session back. */
 export interface TlsSink {
@@ -63,6 +66,7 @@ export class TlsSession {
   readonly #sink: TlsSink;
   readonly #handle: Pointer;
   readonly #expected: Expectation | undefined;
+  readonly #records = new RecordBoundaries();
   #handshaking = true;
   #over = false;
   #freed = false;
@@ -133,10 +137,20 @@ export class TlsSession {
     if (this.#over) return;
     const ssl = this.#ssl;
     const { input } = this.#context;
-    if (ssl.BIO_write(input, ciphertext, ciphertext.length) !== ciphertext.length) this.#fail();
-    else if (!this.#handshaking || this.#handshake()) this.#read();
+    for (let at = 0; at < ciphertext.length && !this.#over;) {
+      const end = this.#records.next(ciphertext, at, MOST_IDLE_RECORDS);
+      const all = at === 0 && end === ciphertext.length;
+      this.#take(all ? ciphertext : ciphertext.subarray(at, end));
+      at = end;
+    }
     // A session that ended half-way leaves nothing for the next one to take for its own.
     if (this.#over && ssl.BIO_ctrl_pending(input) > 0) ssl.BIO_ctrl(input, BIO_CTRL_RESET, 0, null);
+  }
+
+  #take(records: Uint8Array): void {
+    const { input } = this.#context;
+    if (this.#ssl.BIO_write(input, records, records.length) !== records.length) this.#fail();
+    else if (!this.#handshaking || this.#handshake()) this.#read();
   }
 
   /** Goes on with the handshake; true when it is done and plaintext may follow. */
@@ -150,6 +164,7 @@ export class TlsSession {
         return false;
       }
       this.#handshaking = false;
+      this.#records.begun = 0;
       this.#flush();
       this.#sink.secured();
       return !this.#over;
@@ -166,6 +181,7 @@ export class TlsSession {
     const { input, plain } = this.#context;
     let filled = 0;
     let ended = false;
+    let idle = true;
     for (;;) {
       const room = plain.length - filled;
       const count = filled === 0
@@ -173,6 +189,7 @@ export class TlsSession {
         : ssl.SSL_readBytes(handle, plain.bytes.subarray(filled), room);
       if (count > 0) {
         filled += count;
+        idle = false;
         if (ssl.BIO_ctrl_pending(input) === 0 && count < room) break;
         if (plain.length - filled < MAX_RECORD) {
           this.#sink.plaintext(plain.bytes.subarray(0, filled));
@@ -192,6 +209,10 @@ export class TlsSession {
       break;
     }
     this.#flush(); // such as the answer to a new key
+    if (!idle) this.#records.begun = 0;
+    else if (this.#records.begun >= MOST_IDLE_RECORDS) {
+      return this.#give(new TlsError("TLS_PROTOCOL", "too many records without content"));
+    }
     if (filled > 0) this.#sink.plaintext(plain.bytes.subarray(0, filled));
     if (ended && !this.#over) this.#sink.ended();
   }
