@@ -21,7 +21,7 @@ if (!RUNS_HERE) console.log("not run: the documents' commands: the suite of Bun 
 
 /** Without options the load lasts 10 s, of which the first are like the others. */
 const briefly = (script: string): Record<string, string> =>
-  script.trim() === "iomux stress" ? { IOMUX_DURATION: "2s" } : {};
+  script.trim() === "iomux stress" ? { IOMUX_STRESS_DURATION: "2s" } : {};
 
 /** The shell blocks of a file. */
 const blocks = (file: string): string[] =>

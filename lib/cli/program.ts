@@ -8,6 +8,8 @@ import { VERSION } from "./version.ts";
 
 /** Runs the command line and returns the exit code. Never throws. */
 export async function main(args: readonly string[], spawn: SpawnThread): Promise<number> {
+  // It forces a selector on programs that use the library; here it is an option.
+  delete process.env.IOMUX_SELECTOR;
   try {
     return await run(args, spawn);
   } catch (error) {

@@ -55,8 +55,8 @@ export interface RowStyle {
 }
 
 /**
- * Rows of a name and a text, which is wrapped beside the name. A name that is too long for its columns, and
- * every name where the terminal is narrow, has a line of its own. Ends with a line feed.
+ * Rows of a name and a text, which is wrapped beside the name. Where the text doesn't fit beside a long name,
+ * and on a narrow terminal, the name has a line of its own. Ends with a line feed.
  */
 export function rows(pairs: readonly (readonly [string, string])[], style: RowStyle): string {
   const { width, indent = "" } = style;
@@ -65,8 +65,10 @@ export function rows(pairs: readonly (readonly [string, string])[], style: RowSt
   const narrow = width - left < 20;
   const margin = narrow ? `${indent}    ` : " ".repeat(left);
   return pairs.map(([name, text]) => {
-    const lines = wrap(text, Math.max(10, width - margin.length));
     if (text === "") return `${indent}${name}\n`;
+    const beside = `${indent}${name}  ${text}`;
+    if (widthOf(name) >= names && widthOf(beside) <= width) return `${beside}\n`;
+    const lines = wrap(text, Math.max(10, width - margin.length));
     const apart = narrow || widthOf(name) >= names;
     const first = apart ? `${indent}${name}\n${margin}` : indent + pad(name, names);
     return `${first}${lines.join(`\n${margin}`)}\n`;

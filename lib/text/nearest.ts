@@ -1,16 +1,21 @@
 /** Which of the right words a wrong one was probably meant to be. */
 
-/** The nearest of `words`, if it is near: at most a third of its letters differ, or two. */
+/**
+ * The word that was probably meant: the nearest of `words`, if at most a third of its letters differ, or two;
+ * else one that begins with what was written.
+ */
 export function nearest(word: string, words: Iterable<string>): string | undefined {
   let best: string | undefined;
   let least = Infinity;
+  let begun: string | undefined;
   for (const candidate of words) {
     const distance = editDistance(fold(word), fold(candidate));
     if (distance < least) [least, best] = [distance, candidate];
+    if (fold(word) !== "" && fold(candidate).startsWith(fold(word))) begun ??= candidate;
   }
   return best !== undefined && least <= Math.max(2, best.length / 3) && least < best.length
     ? best
-    : undefined;
+    : begun;
 }
 
 /** " (did you mean p99?)", or nothing. */

@@ -10,7 +10,14 @@ const SIZES: Record<string, number> = {
   GiB: 2 ** 30,
 };
 /** In microseconds, so that all factors are whole. */
-const DURATIONS: Record<string, number> = { us: 1, ms: 1e3, s: 1e6, m: 60e6, h: 3600e6 };
+const DURATIONS: Record<string, number> = {
+  us: 1,
+  ms: 1e3,
+  s: 1e6,
+  m: 60e6,
+  h: 3600e6,
+  d: 86400e6,
+};
 const MULTIPLES: Record<string, number> = { k: 1e3, m: 1e6 };
 
 /** A quantity that could not be understood; the message says what would be. */
@@ -45,15 +52,23 @@ export function parseSize(text: string): number {
   return size;
 }
 
-/** Milliseconds: "500us", "250ms", "10s", "2m", "1h"; a bare number is seconds. */
+/** Milliseconds: "500us", "250ms", "10s", "2m", "1h", "1d". */
 export const parseDuration = (text: string): number =>
-  parse(text, DURATIONS, 1e6, "a duration, such as 500us, 250ms, 10s or 2m") / 1e3;
+  durationOf(text, "a duration, such as 500us, 250ms, 10s or 2m", text);
+
+/** A bare number has been taken for seconds by some and for milliseconds by others. */
+function durationOf(text: string, use: string, written: string): number {
+  const bare = text.trim();
+  if (/^\d+(\.\d+)?$/.test(bare)) {
+    throw new UnitError(`"${written}" has no unit: write ${bare}us, ${bare}ms or ${bare}s`);
+  }
+  return parse(text, DURATIONS, undefined, use, written) / 1e3;
+}
 
 /** A duration with what it varies by: "10ms", "10ms±5ms", or "10ms+-5ms" where ± can't be typed. */
 export function parseVaryingDuration(text: string): { ms: number; jitterMs: number } {
-  const [base = "", variation = "0", ...more] = text.split(/±|\+-/);
-  const part = (part: string) =>
-    parse(part, DURATIONS, 1e6, "a duration, such as 10ms or 10ms±5ms", text) / 1e3;
+  const [base = "", variation = "0s", ...more] = text.split(/±|\+-/);
+  const part = (part: string) => durationOf(part, "a duration, such as 10ms or 10ms±5ms", text);
   const [ms, jitterMs] = [part(more.length === 0 ? base : ""), part(variation)];
   if (jitterMs > ms) throw new UnitError(`"${text}" is not a duration: it can be less than none`);
   return { ms, jitterMs };
@@ -90,20 +105,33 @@ export function parseRate(text: string): number {
   return rate;
 }
 
-const shorten = (value: number) =>
-  value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+/** Three digits: "1.50", "15.0", "150". */
+const shorten = (value: number): string =>
+  value.toFixed(value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2);
+
+/** In the greatest of these units of which there is one, as it is shown: never "1000 us". */
+function inUnits(
+  value: number,
+  units: readonly (readonly [name: string, factor: number])[],
+): string {
+  let [name, factor] = units[0]!;
+  for (const [next, more] of units.slice(1)) {
+    // What would be rounded up to one of the next unit is one of it.
+    if (Number(shorten(value / factor)) * factor < more) break;
+    [name, factor] = [next, more];
+  }
+  return `${shorten(value / factor)} ${name}`;
+}
 
 /** "1.50 KiB" from bytes. */
-export function formatSize(bytes: number): string {
-  const unit = bytes >= 2 ** 30 ? "GiB" : bytes >= 2 ** 20 ? "MiB" : bytes >= 2 ** 10 ? "KiB" : "B";
-  return unit === "B" ? `${Math.round(bytes)} B` : `${shorten(bytes / SIZES[unit]!)} ${unit}`;
-}
+export const formatSize = (bytes: number): string =>
+  Math.round(bytes) < 2 ** 10
+    ? `${Math.round(bytes)} B`
+    : inUnits(bytes, [["KiB", 2 ** 10], ["MiB", 2 ** 20], ["GiB", 2 ** 30]]);
 
-/** "1.50 ms" from milliseconds. */
-export function formatDuration(ms: number): string {
-  if (ms >= 1000) return `${shorten(ms / 1000)} s`;
-  return ms >= 1 ? `${shorten(ms)} ms` : `${shorten(ms * 1000)} us`;
-}
+/** "1.50 ms" from milliseconds. Above a minute in seconds still, up to which people count. */
+export const formatDuration = (ms: number): string =>
+  inUnits(ms, [["us", 1e-3], ["ms", 1], ["s", 1e3]]);
 
 /** "1,234,567". */
 export const formatCount = (count: number): string =>

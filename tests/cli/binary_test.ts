@@ -31,7 +31,10 @@ describe("the compiled binary", () => {
     folder = mkdtempSync(join(tmpdir(), "iomux-binary-"));
     binary = join(folder, `iomux${exe}`);
     copyFileSync(built, binary);
-    writeFileSync(join(folder, ".env"), "IOMUX_HOST=no.such.host.invalid\nIOMUX_SIZE=none\n");
+    writeFileSync(
+      join(folder, ".env"),
+      "IOMUX_SERVE_HOST=no.such.host.invalid\nIOMUX_STRESS_SIZE=none\n",
+    );
     writeFileSync(join(folder, "bunfig.toml"), 'preload = ["./evil.ts"]\n');
     writeFileSync(join(folder, "evil.ts"), 'console.log("PWNED");\n');
   });

@@ -60,7 +60,7 @@ describe("serve --allow and --deny", () => {
   });
 
   it("take a list from their variables", async () => {
-    const env = { IOMUX_ALLOW: "127.0.0.2, 127.0.0.3", IOMUX_DENY: "127.0.0.3" };
+    const env = { IOMUX_SERVE_ALLOW: "127.0.0.2, 127.0.0.3", IOMUX_SERVE_DENY: "127.0.0.3" };
     await using server = await startServe([], { env });
     expect(await isServed(server.port, "127.0.0.2")).toBe(true);
     expect(await isServed(server.port, "127.0.0.3")).toBe(false);

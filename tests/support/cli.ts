@@ -253,9 +253,11 @@ export async function startServe(
 ): Promise<RunningServer> {
   const has = (...names: string[]) => args.some((arg) => names.includes(arg.split("=")[0]!));
   const all = ["serve"];
-  if (!has("--unix") && options.env?.IOMUX_UNIX === undefined) {
-    if (!has("-p", "--port") && options.env?.IOMUX_PORT === undefined) all.push("-p", "0");
-    if (!has("-H", "--host") && options.env?.IOMUX_HOST === undefined) all.push("-H", "127.0.0.1");
+  if (!has("--unix") && options.env?.IOMUX_SERVE_UNIX === undefined) {
+    if (!has("-p", "--port") && options.env?.IOMUX_SERVE_PORT === undefined) all.push("-p", "0");
+    if (!has("-H", "--host") && options.env?.IOMUX_SERVE_HOST === undefined) {
+      all.push("-H", "127.0.0.1");
+    }
   }
   const server = new RunningServer([...all, ...args], options);
   try {

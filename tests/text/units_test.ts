@@ -91,22 +91,30 @@ describe("parseSize", () => {
 });
 
 describe("parseDuration", () => {
-  it("takes us, ms, s, m and h, and seconds without a unit", () =>
+  it("takes us, ms, s, m, h and d", () =>
     understands(parseDuration, {
       "500us": 0.5,
       "250ms": 250,
       "10s": 10_000,
       "2m": 120_000,
       "1h": 3_600_000,
-      "10": 10_000,
-      "0.5": 500,
+      "2d": 172_800_000,
       "1.5s": 1500,
-      "0": 0,
+      "0s": 0,
       "5 s": 5000,
     }));
 
   it("refuses other units and signs, and what is too long for a number", () =>
-    refuses(parseDuration, [...NONSENSE, "1d", "1min", "1KB", "9".repeat(400)]));
+    refuses(parseDuration, [...NONSENSE, "1w", "1min", "1KB", `${"9".repeat(400)}s`]));
+
+  it("refuses a number without a unit, and says how to write it", () => {
+    for (const text of ["0", "10", "0.5"]) {
+      expect(() => parseDuration(text)).toThrow(
+        `"${text}" has no unit: write ${text}us, ${text}ms or ${text}s`,
+      );
+    }
+    expect(() => parseVaryingDuration("10ms±5")).toThrow('"10ms±5" has no unit: write 5us');
+  });
 
   it("keeps whole milliseconds and microseconds whole", () => {
     fc.assert(fc.property(fc.nat(1e9), (n) => {
@@ -124,8 +132,7 @@ describe("parseVaryingDuration", () => {
         ["10ms±5ms", 10, 5],
         ["10ms+-5ms", 10, 5],
         ["1s ± 250ms", 1000, 250],
-        ["1±0.5", 1000, 500],
-        ["0", 0, 0],
+        ["0s", 0, 0],
       ] as const
     ) expect([text, parseVaryingDuration(text)]).toEqual([text, { ms, jitterMs }]);
   });
@@ -209,6 +216,18 @@ describe("shown quantities", () => {
     expect([0, 999, 1000, 1234567.4, 1e9].map(formatCount)).toEqual([
       ...["0", "999", "1,000", "1,234,567", "1,000,000,000"],
     ]);
+  });
+
+  it("are rounded to the next unit, never to a thousand of one", () => {
+    expect([0.9997, 0.99949, 999.7, 999.4, 99.96, 9.996, 0.0099951].map(formatDuration)).toEqual([
+      ...["1.00 ms", "999 us", "1.00 s", "999 ms", "100 ms", "10.0 ms", "10.0 us"],
+    ]);
+    expect([1048575, 1047900, 1023.6, 2 ** 30 - 1, 99.96 * 1024, 9.996 * 1024].map(formatSize))
+      .toEqual(["1.00 MiB", "1023 KiB", "1.00 KiB", "1.00 GiB", "100 KiB", "10.0 KiB"]);
+    const digits = /^(\d\.\d\d|\d\d\.\d|\d{3}) (us|ms)$|^(\d\.\d\d|\d\d\.\d|\d{3,}) s$/;
+    fc.assert(fc.property(fc.double({ min: 0, max: 1e7, noNaN: true }), (ms) => {
+      expect(formatDuration(ms)).toMatch(digits);
+    }));
   });
 
   it("are understood again, within what was rounded away", () => {

@@ -13,10 +13,14 @@ export const CLIENT = command({
   operands: { usage: "[HOST:PORT | HOST PORT]", most: 2 },
   groups: {
     "The peer": {
-      unix: value("PATH", "a Unix socket instead of HOST:PORT; @NAME: abstract", socketPath, {
+      unix: value("PATH", "a Unix socket; @NAME is an abstract one", socketPath, {
         ...{ file: true, short: "U" },
       }),
-      ipv4: flag("IPv4 addresses only", { short: "4", row: "addresses of one family only" }),
+      ipv4: flag("IPv4 addresses only", {
+        short: "4",
+        joined: true,
+        brief: "addresses of one family only",
+      }),
       ipv6: flag("IPv6 addresses only", { short: "6" }),
       source: value("ADDR[:PORT]", "connect from this local address", text, { short: "s" }),
       connectTimeout: value("DUR", "give up connecting after this time", someTime, {
@@ -27,11 +31,11 @@ export const CLIENT = command({
       }),
       keepListening: flag("with -l: one connection after the other", { short: "k" }),
       reconnect: value("DUR", "connect again this long after a connection ended", someTime),
-      scan: flag("print which ports of HOST are open: PORT, PORT-PORT, lists", { short: "z" }),
+      scan: flag("print which of PORT, PORT-PORT, lists are open", { short: "z" }),
     },
     "The bytes": {
       crlf: flag("send line feeds as CR LF", { short: "C" }),
-      sendOnly: flag("send, and print nothing", { row: "one direction only" }),
+      sendOnly: flag("send, and print nothing", { joined: true, brief: "one direction only" }),
       recvOnly: flag("print, and send nothing"),
       hex: flag("both directions to stderr, with offset and time", { short: "x" }),
       script: value("FILE", "steps: send, expect, close, sleep", file, { file: true }),
@@ -48,25 +52,25 @@ export const CLIENT = command({
     },
     "TLS": CLIENT_TLS,
     "What it says": {
-      verbose: flag("each address tried, the connection, TLS and certificate", { short: "v" }),
+      verbose: flag("addresses tried, the connection, TLS", { short: "v" }),
     },
   },
   examples: [
-    ["echo hello | iomux client 127.0.0.1:9999", "one message, and what comes back"],
-    ["iomux client -l 9000 > file", "receive what another client sends"],
-    ["iomux client --tls example.org:443", "talk to a server that speaks TLS"],
+    ["echo hello | iomux client localhost:9999", "a message and its answer"],
+    ["iomux client -l 9000 > file", "receive a file"],
+    ["iomux client --tls example.org:443", "talk TLS"],
   ],
   exits: {
-    0: "the peer took every byte of stdin",
+    0: "the peer took all of stdin",
     1: "failed",
-    3: "cannot connect, bind or resolve",
+    3: "cannot connect or bind",
     4: "timed out",
-    5: "the peer reset, or took not all",
-    141: "stdout was closed by its reader",
+    5: "it reset, or took not all",
+    141: "stdout closed",
     130: "SIGINT",
     143: "SIGTERM",
   },
-  gone: { "-N": "-N means the opposite elsewhere; use --no-half-close" },
+  gone: { "-N": "it means the opposite in OpenBSD's nc; write --no-half-close" },
 });
 
 /** Its options, as they were given. */

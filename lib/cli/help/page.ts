@@ -4,7 +4,9 @@ import type { Command } from "../options/command.ts";
 import { longName, type Option, type Table } from "../options/option.ts";
 
 /** Columns of an option, and those of its text, on a terminal that is wide enough. */
-const OPTION = 31;
+const OPTION = 29;
+/** Columns of a command line among the examples. */
+const EXAMPLE = 48;
 /** A page is not wider than this on any terminal: long lines are hard to read. */
 const WIDEST = 80;
 
@@ -20,13 +22,10 @@ function groupRows(options: Table): [string, string][] {
   const found: [string, string][] = [];
   for (let i = 0; i < entries.length; i++) {
     const [key, option] = entries[i]!;
-    const next = option.row === undefined ? undefined : entries[++i];
-    const flags = next ? `${flagsOf(key, option)}, ${flagsOf(...next).trimStart()}` : flagsOf(
-      key,
-      option,
-    );
-    const initial = option.shown === undefined || next ? "" : ` [${option.shown}]`;
-    found.push([flags, (option.row ?? option.text) + initial]);
+    const { brief = option.text, shown, joined } = option;
+    const flags = [flagsOf(key, option)];
+    if (joined) flags.push(flagsOf(...entries[++i]!).trimStart());
+    found.push([flags.join(", "), shown === undefined || joined ? brief : `${brief} [${shown}]`]);
   }
   return found;
 }
@@ -37,20 +36,21 @@ export function commandPage(command: Command, columns: number): string {
   const paragraph = (text: string) => wrap(text, width).join("\n") + "\n";
   const usage = `Usage: iomux ${command.name} [OPTIONS] ${command.operands.usage}`.trimEnd();
   const { text } = command.operands;
-  const codes = { ...command.exits, 2: "wrong usage" };
+  const codes = { ...command.exits, 2: "usage" };
   const exits = Object.entries(codes).map(([code, meaning]) => `${code} ${meaning}`).join(", ");
   return [
     paragraph(usage),
     paragraph(command.about),
     text === undefined ? "" : paragraph(text),
     ...command.groups.map(({ title, options }) =>
-      `${title}:\n${rows(groupRows(options), { width, name: OPTION - 2, indent: "  " })}`
+      `${title}:\n${rows(groupRows(options), { width, name: OPTION, indent: "  " })}`
     ),
     "Examples:\n",
-    rows(command.examples, { width, indent: "  " }),
+    rows(command.examples, { width, name: EXAMPLE, indent: "  " }),
     paragraph(`Exit codes: ${exits}.`),
     paragraph(
-      `[x] is the default. Each option can come from IOMUX_${command.name.toUpperCase()}_<OPTION>.`,
+      "[x] is the default. Units: durations us ms s m h d, sizes B KB MB GB KiB MiB GiB, rates " +
+        `and counts k m. Every option can come from IOMUX_${command.name.toUpperCase()}_<OPTION>.`,
     ),
   ].join("");
 }
@@ -61,21 +61,24 @@ export function programPage(
   columns: number,
 ): string {
   const width = Math.min(columns, WIDEST);
-  const pairs = commands.map(({ name, about }) => [name, about] as const);
+  const paragraph = (text: string) => `${wrap(text, width).join("\n")}\n`;
+  const table = (pairs: readonly (readonly [string, string])[]) =>
+    rows(pairs, { width, indent: "  " });
   return [
-    "Usage: iomux COMMAND [OPTIONS] [ARGUMENTS]\n",
-    "I/O multiplexing: a TCP server, a client and a load generator on real readiness\n\n",
-    "Commands:\n",
-    rows(pairs, { width, indent: "  " }),
+    paragraph("Usage: iomux COMMAND [OPTIONS] [ARGUMENTS]"),
+    paragraph("I/O multiplexing: a TCP server, a client and a load generator on real readiness"),
+    "\nCommands:\n",
+    table(commands.map(({ name, about }) => [name, about])),
     "\nOptions:\n",
-    rows([["-h, --help", "this page; iomux COMMAND --help: that of a command"], [
-      "-V, --version",
-      "the version",
-    ]], { width, indent: "  " }),
+    table([
+      ["-h, --help", "this page; iomux COMMAND --help is that of a command"],
+      ["-V, --version", "the version"],
+    ]),
     "\nExamples:\n",
-    rows([["iomux stress", "a complete benchmark, with a server of its own"], [
-      "iomux serve",
-      "an echo server on port 9999",
-    ], ["echo hello | iomux client 127.0.0.1:9999", "talk to it"]], { width, indent: "  " }),
+    table([
+      ["iomux stress", "a complete benchmark, with a server of its own"],
+      ["iomux serve", "an echo server on port 9999"],
+      ["echo hello | iomux client localhost:9999", "talk to it"],
+    ]),
   ].join("");
 }

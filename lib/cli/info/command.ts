@@ -17,10 +17,10 @@ export const INFO = command({
   },
   examples: [
     ["iomux info", "what works here"],
-    ["iomux info --connections 100k", "which limits are in the way, and how to move them"],
+    ["iomux info --connections 100k", "what to change for so many"],
     ["iomux info --json", "the same for programs"],
   ],
-  exits: { 0: "always, but for wrong usage" },
+  exits: { 0: "always else" },
 });
 
 /** Its options, as they were given. */

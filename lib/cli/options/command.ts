@@ -15,7 +15,7 @@ export interface Command<T extends Table = Table> {
   readonly options: T;
   readonly examples: readonly (readonly [command: string, purpose: string])[];
   /** Exit codes with what they mean here; 2, wrong usage, is the same everywhere. */
-  readonly exits: Readonly<Record<number, string>>;
+  readonly exits: Readonly<Record<string, string>>;
   /** Options that were there once: what replaced each. */
   readonly gone?: Readonly<Record<string, string>>;
 }

@@ -1,5 +1,5 @@
 /** Environment variables: IOMUX_<COMMAND>_<OPTION>. */
-import { didYouMean } from "../../text/nearest.ts";
+import { nearest } from "../../text/nearest.ts";
 import type { Command } from "./command.ts";
 import { longName } from "./option.ts";
 
@@ -35,7 +35,12 @@ export function variablesOf(
     const isService = SERVICE.test(name) || (name.endsWith("_PORT") && ADDRESS.test(text));
     if (key !== undefined && !(isService && ADDRESS.test(text))) values.push({ key, name, text });
     else if (!isService) {
-      warnings.push(`${name} is no variable of this command${didYouMean(name, keys.keys())}`);
+      const near = nearest(
+        name.slice(prefix.length),
+        [...keys.keys()].map((own) => own.slice(prefix.length)),
+      );
+      const hint = near === undefined ? "" : ` (did you mean ${prefix}${near}?)`;
+      warnings.push(`${name} is no variable of this command${hint}`);
     }
   }
   return { values, warnings };

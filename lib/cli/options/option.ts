@@ -19,12 +19,16 @@ export interface Option<T> {
   readonly words?: readonly string[] | undefined;
   /** The value is the name of a file. */
   readonly file?: boolean | undefined;
-  /** What the help says where this option and the next share a row. */
-  readonly row?: string | undefined;
+  /** What the help page says, where there is no room for `text`. */
+  readonly brief?: string | undefined;
+  /** The help page has this option and the next in one row. */
+  readonly joined?: boolean | undefined;
 }
 
 /** What a declaration can say beside the value and the text. */
-type More = Partial<Pick<Option<unknown>, "short" | "shown" | "words" | "file" | "row">>;
+type More = Partial<
+  Pick<Option<unknown>, "short" | "shown" | "words" | "file" | "brief" | "joined">
+>;
 
 /** A switch. */
 export const flag = (text: string, more: More = {}): Option<boolean> => ({

@@ -141,7 +141,10 @@ function* wordsOf(command: Command, args: readonly string[]): Generator<Word> {
 
 function unknown(command: Command, name: string, names: Iterable<string>): UsageError {
   const instead = command.gone?.[name];
-  if (instead !== undefined) return new UsageError(`option '${name}' is gone: ${instead}`);
+  if (instead !== undefined) {
+    const gone = instead.startsWith("use ") ? ` is gone: ${instead}` : `: ${instead}`;
+    return new UsageError(`option '${name}'${gone}`);
+  }
   const hint = name.length > 2 ? didYouMean(name, names) : "";
   return new UsageError(
     `unknown option '${name}'${hint || ` (see iomux ${command.name} --help)`}`,

@@ -19,52 +19,66 @@ import {
 
 /** A Unix socket instead of HOST:PORT. */
 export const UNIX = {
-  unix: value("PATH", "a Unix socket instead of HOST:PORT; @NAME: abstract", socketPath, {
+  unix: value("PATH", "a Unix socket; @NAME is an abstract one", socketPath, {
     file: true,
   }),
 } satisfies Table;
 
 /** Of a client of TLS. */
 export const CLIENT_TLS = {
-  tls: flag("speak TLS, and check the certificate"),
-  tlsCa: value("FILE", "trust these authorities only, as PEM", file, { file: true }),
-  tlsInsecure: flag("take any certificate"),
-  tlsServerName: value("NAME", "the name that the certificate must be for", text),
-  tlsCert: value("FILE", "certificate of this client, as PEM", file, {
-    ...{ file: true, row: "certificate of this client, and its key" },
+  tls: flag("speak TLS, and check the certificate", {
+    ...{ joined: true, brief: "speak TLS, trust any certificate" },
   }),
-  tlsKey: value("FILE", "the certificate's key, as PEM, not encrypted", file, { file: true }),
+  tlsInsecure: flag("with --tls: trust any certificate"),
+  tlsCa: value("FILE", "trust these authorities only, as PEM", file, { file: true }),
+  tlsServerName: value("NAME", "the name that the certificate must be for", text),
+  tlsCert: value("FILE", "this client's own certificate and its chain, as PEM", file, {
+    ...{ file: true, joined: true, brief: "this client's own, as PEM" },
+  }),
+  tlsKey: value("FILE", "the key of --tls-cert, as PEM, not encrypted", file, { file: true }),
 } satisfies Table;
 
 /** Of the server that a run without a target has. */
 export const EMBEDDED = {
-  selector: valued("NAME", "what the embedded server waits on", oneOf(SELECTORS), "auto", {
-    words: SELECTORS,
+  selector: valued(
+    "NAME",
+    "what the server of a run without a target waits on",
+    oneOf(SELECTORS),
+    "auto",
+    { words: SELECTORS, brief: "of the server without a target" },
+  ),
+  service: valued("NAME", "what that server answers", oneOf(Object.keys(SERVICES)), "echo", {
+    ...{ words: Object.keys(SERVICES), brief: "of that server" },
   }),
-  service: valued("NAME", "of the embedded server", oneOf(Object.keys(SERVICES)), "echo", {
-    words: Object.keys(SERVICES),
+  serverWorkers: valued("N|auto", "event loops of that server", threadsOrAuto, 1, {
+    brief: "of that server",
   }),
-  serverWorkers: valued("N|auto", "of the embedded server", threadsOrAuto, 1),
 } satisfies Table;
 
 /** What is sent, and what must come back. */
 export const MESSAGES = {
-  size: valued("SIZE", "of one message, cut from a seeded stream", someBytes, 64, {
+  size: valued("SIZE", "of a message, cut from a seeded stream", someBytes, 64, {
     ...{ short: "s", shown: "64B" },
   }),
   message: value(
     "TEXT",
-    "a fixed message: \\r \\n \\t \\0 \\xHH {conn} {seq}",
+    "a fixed message instead, with \\r \\n \\t \\0 \\xHH {conn} {seq}",
     checked(parseMessage),
-    { short: "m" },
+    { short: "m", joined: true, brief: "\\r \\n \\t \\0 \\xHH {conn} {seq}" },
   ),
-  messageFile: value("FILE", "a fixed message, the bytes of a file", file, { file: true }),
+  messageFile: value("FILE", "a fixed message instead, the bytes of a file", file, {
+    file: true,
+  }),
   expect: valued(
     "WHAT",
-    "echo upper none line bytes:N until:TEXT http /re/ TEXT",
+    "what must come back: echo, upper, none, line, bytes:N, until:TEXT, http, /re/, or a text",
     checked(parseExpectation),
     "echo",
-    { words: ["echo", "upper", "none", "line", "http"] },
+    {
+      words: ["echo", "upper", "none", "line", "bytes:", "until:", "http"],
+      brief: "echo upper none line bytes:N until:TEXT http /re/",
+      shown: undefined,
+    },
   ),
 } satisfies Table;
 
@@ -75,16 +89,18 @@ export const SOURCE = {
 
 /** What the stream is seeded with. */
 export const SEED = {
-  seed: value("N", "of the stream, to repeat it (default: at random)", seed),
+  seed: value("N", "repeats the bytes of a run (default: at random)", seed),
 } satisfies Table;
 
 /** Where results go. */
 export const OUTPUT = {
-  json: flag("the result as JSON on stdout, and nothing else there"),
+  json: flag("the result as JSON on stdout, and nothing else there", {
+    brief: "the result as JSON on stdout, no text",
+  }),
   output: list(
     "FILE",
-    "by its ending: .json .html .csv .hgrm .xml .md; repeatable",
+    "write the result, by the file's ending: .json, .html, .csv, .hgrm, .xml or .md; repeatable",
     outputFile(),
-    { short: "o", file: true },
+    { short: "o", file: true, brief: ".json .html .csv .hgrm .xml or .md; repeatable" },
   ),
 } satisfies Table;

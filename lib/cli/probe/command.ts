@@ -40,9 +40,9 @@ export const PROBE = command({
     "Results": { ...OUTPUT, output: JSON_OUTPUT },
   },
   examples: [
-    ["iomux probe", "every profile against a server of its own"],
-    ["iomux probe 127.0.0.1:9999 reset never-read", "two of them against a server"],
-    ["iomux probe 127.0.0.1:6379 -m 'PING\\r\\n' --expect '+PONG\\r\\n'", "one that is no echo"],
+    ["iomux probe", "every profile, its own server"],
+    ["iomux probe localhost:9999 reset never-read", "two of them"],
+    ["iomux probe localhost:6379 -m 'PING\\r\\n' --expect line", "no echo"],
   ],
   exits: {
     0: "all passed",

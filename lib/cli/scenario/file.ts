@@ -76,6 +76,8 @@ interface Entry {
 class Reader {
   readonly #document: Document;
   readonly #issues: Issue[];
+  /** Where the first stage is. */
+  #firstStage = 0;
 
   constructor(document: Document, issues: Issue[]) {
     this.#document = document;
@@ -84,7 +86,7 @@ class Reader {
 
   scenario(): Scenario {
     const found = this.#map(this.#document.contents, KEYS, "", startOf(this.#document.contents));
-    this.#checkTogether(found);
+    if (this.#issues.length === 0) this.#checkTogether(found);
     const { stages, thresholds, ...options } = Object.fromEntries(
       [...found].map(([key, { value }]) => [key, value]),
     );
@@ -103,16 +105,14 @@ class Reader {
     return undefined;
   }
 
-  #resolved(node: unknown, path: string): unknown {
-    if (!isAlias(node)) return node;
-    return node.resolve(this.#document) ??
-      this.#wrong(startOf(node), path, `Unresolved alias: ${node.source}`);
+  #resolved(node: unknown): unknown {
+    return isAlias(node) ? node.resolve(this.#document) ?? node : node;
   }
 
   /** A map of options, each read by its parser. Keys that there are not are mistakes. */
   #map(whole: unknown, table: Table, path: string, offset: number): Map<string, Entry> {
     const entries = new Map<string, Entry>();
-    const node = this.#resolved(whole, path);
+    const node = this.#resolved(whole);
     if (!isMap(node)) {
       this.#wrong(startOf(whole) || offset, path, `expected a map of options, found ${kind(node)}`);
       return entries;
@@ -134,11 +134,11 @@ class Reader {
   }
 
   #value(given: unknown, key: string, option: Option<unknown>, path: string, at: number): unknown {
-    const node = this.#resolved(given, path);
+    const node = this.#resolved(given);
     if (key === "stages") return this.#stages(node, path, at);
     if (!option.repeats) return this.#scalar(node, option, path, at);
     return this.#list(node, path, at)?.flatMap((item, i) =>
-      this.#scalar(this.#resolved(item, path), option, `${path}[${i}]`, startOf(item) || at)
+      this.#scalar(this.#resolved(item), option, `${path}[${i}]`, startOf(item) || at)
     );
   }
 
@@ -156,7 +156,11 @@ class Reader {
     }
     const text = isScalar(node) ? node.source ?? String(node.value) : undefined;
     if (text === undefined || (text === "" && isPlain(node))) {
-      return this.#wrong(offset, path, `expected ${option.value}, found ${kind(node)}`);
+      return this.#wrong(
+        offset,
+        path,
+        `expected ${EXPECTED[option.value] ?? "a text"}, found ${kind(node)}`,
+      );
     }
     try {
       return option.parse(text);
@@ -172,8 +176,9 @@ class Reader {
     }
     const stages = items?.map((item, i) => {
       const offset = startOf(item) || at;
+      if (i === 0) this.#firstStage = offset;
       const entries = this.#map(item, STAGE, `${path}[${i}]`, offset);
-      const isComplete = entries.has("duration") || !isMap(this.#resolved(item, path));
+      const isComplete = entries.has("duration") || !isMap(this.#resolved(item));
       if (!isComplete) this.#wrong(offset, `${path}[${i}].duration`, "duration is missing");
       if (entries.get("ramp")?.value && !entries.has("rate") && !entries.has("connections")) {
         const { offset } = entries.get("ramp")!;
@@ -191,23 +196,20 @@ class Reader {
   /** What can't be seen by a look at one key at a time. */
   #checkTogether(found: Map<string, Entry>): void {
     const exclude = (one: string, other: string, why: string) => {
-      const [first, second] = [found.get(one), found.get(other)];
-      if (!first || !second) return;
-      const [later, key] = first.offset > second.offset ? [first, one] : [second, other];
-      this.#wrong(later.offset, longName(key), why);
+      const { offset } = found.get(other) ?? {};
+      if (found.has(one) && offset !== undefined) this.#wrong(offset, longName(other), why);
     };
     for (const [one, other, why] of EXCLUSIVE) exclude(one, other, why);
     exclude("target", "unix", "a target and a Unix socket exclude each other");
     exclude("stages", "duration", "the time of a run is that of its stages");
     exclude("stages", "ramp", "a stage can be a ramp itself: ramp: true");
     const stages = (found.get("stages")?.value ?? []) as StageEntry[];
-    const at = found.get("stages")?.offset ?? 0;
     for (const key of ["rate", "connections"] as const) {
       const first = stages.findIndex((stage) => stage[key] !== undefined);
       if (first > 0 && !found.has(key)) {
         const why = `there is no ${key}, which stages[${first}] has: ` +
           "give it here or before the stages";
-        this.#wrong(at, "stages[0]", why);
+        this.#wrong(this.#firstStage, "stages[0]", why);
       }
       if (key === "rate" && first >= 0 && found.get("hold")?.value === true) {
         this.#wrong(found.get("hold")!.offset, "hold", "idle connections have no rate");
@@ -216,12 +218,22 @@ class Reader {
   }
 }
 
+/** What is expected of a value, by its placeholder in the help. */
+const EXPECTED: Readonly<Record<string, string>> = {
+  "N": "a whole number",
+  "N|auto": "a number of threads, or auto",
+  "DUR": "a duration such as 10s",
+  "SIZE": "a size such as 64B",
+  "RATE": "a rate such as 10k",
+};
+
 const startOf = (node: unknown): number => (node as Node | null)?.range?.[0] ?? 0;
 
 const isPlain = (node: unknown) => isScalar(node) && node.type === Scalar.PLAIN;
 
 /** What a node is, for a message. */
 function kind(node: unknown): string {
+  if (isAlias(node)) return `an alias of nothing, *${node.source}`;
   if (isSeq(node)) return "a list";
   if (isMap(node)) return "a map";
   if (!isScalar(node) || (node.value === null && isPlain(node))) return "nothing";

@@ -56,7 +56,7 @@ export const SERVE = command({
       }),
       backlog: valued("N", "connections that wait to be accepted", atLeastOne, DEFAULTS.backlog),
       tlsCert: value("FILE", "serve TLS with this certificate and its chain, as PEM", file, {
-        ...{ file: true, row: "serve TLS: chain and key, as PEM" },
+        ...{ file: true, joined: true, brief: "serve TLS: chain and key, as PEM" },
       }),
       tlsKey: value("FILE", "the certificate's key, as PEM, not encrypted", file, { file: true }),
     },
@@ -88,7 +88,8 @@ export const SERVE = command({
       maxConnections: value("N", "more are closed (default: from ulimit -n)", atLeastOne),
       maxPerAddress: value("N", "of one address; an IPv6 one counts as its /64", atLeastOne),
       allow: list("CIDR", "serve these networks only; repeatable; --deny wins", networks, {
-        row: "these networks only, never these; repeatable",
+        joined: true,
+        brief: "only these, never those; repeatable",
       }),
       deny: list("CIDR", "close connections from these networks at once", networks),
       maxBuffer: valued("SIZE", "unsent output of a connection", buffer, DEFAULTS.maxBuffer, {
@@ -109,12 +110,14 @@ export const SERVE = command({
       bandwidth: value("RATE", "send no faster, in bytes a second: 64KB", parseBandwidth),
       slice: value("SIZE", "send in pieces of at most so many bytes", someBytes),
       resetAfter: value("SIZE", "reset a connection after so many bytes of answers", parseSize, {
-        row: "of answers",
+        joined: true,
+        brief: "after so many bytes",
       }),
       closeAfter: value("SIZE", "close a connection after so many bytes of answers", parseSize),
       blackhole: flag("read everything, and never answer"),
       faultRate: value("PERCENT", "the share of connections that have them", parsePercent, {
-        row: "share of connections, seed",
+        joined: true,
+        brief: "which connections",
       }),
       seed: value("N", "repeats the faults of a run (default: at random, and logged)", seed),
     },
@@ -123,7 +126,7 @@ export const SERVE = command({
       stats: flag("print the statistics as JSON to stdout at exit"),
       trace: flag("narrate every turn of the loop to stderr"),
       logLevel: valued("LEVEL", LOG_LEVELS.join(", "), oneOf(LOG_LEVELS), "info", {
-        ...{ words: LOG_LEVELS, row: "debug, info, warn, error; text, json" },
+        ...{ words: LOG_LEVELS, joined: true, brief: "[info, text]" },
       }),
       logFormat: valued("FORMAT", "text or json", oneOf(["text", "json"]), "text", {
         words: ["text", "json"],
@@ -133,12 +136,12 @@ export const SERVE = command({
   },
   examples: [
     ["iomux serve", "an echo server on port 9999"],
-    ["iomux serve --exec 'sh -c \"date; cat\"' -H 127.0.0.1", "a program for each connection"],
-    ["iomux serve --delay 20ms±5ms --fault-rate 10", "a bad server, to test a client with"],
+    ["iomux serve -H 127.0.0.1 --exec 'tr a-z A-Z'", "a program per connection"],
+    ["iomux serve --delay 20ms±5ms --fault-rate 10", "a bad server, for tests"],
   ],
   exits: {
-    0: "drained after a signal",
-    1: "failed, or connections had to be cut",
+    0: "drained",
+    1: "failed, or cut connections",
     3: "cannot bind",
     130: "a second SIGINT",
     143: "a second SIGTERM",

@@ -21,7 +21,7 @@ import {
 export const RUN = {
   "The target": { ...UNIX, ...EMBEDDED },
   "The load": {
-    connections: valued("N", "how many", atLeastOne, 50, { short: "c" }),
+    connections: valued("N", "how many connections", atLeastOne, 50, { short: "c" }),
     duration: valued("DUR", "stop after this time", someTime, 10_000, {
       ...{ short: "d", shown: "10s" },
     }),
@@ -29,34 +29,57 @@ export const RUN = {
       short: "n",
     }),
     rate: value("RATE", "open loop: messages a second, on schedule", parseRate, { short: "r" }),
-    tick: valued("DUR", "with --rate: due together, this often", parseDuration, 0, {
-      shown: "off",
+    tick: valued("DUR", "with --rate: messages are due together, this often", parseDuration, 0, {
+      ...{ shown: "off", brief: "with --rate: due together, this often" },
     }),
-    pipeline: value("N", "in flight on a connection (1; with --rate: all)", atLeastOne),
-    ramp: valued("DUR", "start connections and raise --rate over this time", parseDuration, 0),
+    pipeline: value(
+      "N",
+      "messages in flight on a connection (default: 1; with --rate no limit)",
+      atLeastOne,
+      { brief: "in flight on a connection (1; --rate: no limit)" },
+    ),
+    ramp: valued("DUR", "connect, and raise --rate, over this time", parseDuration, 0, {
+      ...{ shown: "off", joined: true, brief: "spread out the start" },
+    }),
     connectRate: value("RATE", "connects a second", parseRate),
-    messagesPerConnection: value("N", "churn: connect again after this many", atLeastOne),
+    messagesPerConnection: value("N", "churn: connect again after this many", atLeastOne, {
+      brief: "churn: connect again after N",
+    }),
     hold: flag("one message on each connection, then keep it idle"),
-    reconnect: flag("replace lost connections; each loss is counted"),
-    warmup: valued("DUR", "before anything counts", parseDuration, 0, { shown: "0s" }),
+    reconnect: flag("replace lost connections; each loss is counted", {
+      brief: "replace lost connections; each is counted",
+    }),
+    warmup: valued("DUR", "run for this time before anything counts", parseDuration, 0, {
+      ...{ shown: "0s", joined: true, brief: "uncounted, for a reply [0s, 5s]" },
+    }),
     timeout: valued("DUR", "for a connect and for a reply", someTime, 5000, { shown: "5s" }),
     ...SOURCE,
   },
   "The messages": {
     ...MESSAGES,
-    frame: value("HOW", "where a reply ends, for /re/: line bytes:N until:TEXT http", text, {
-      words: ["line", "http"],
-    }),
+    frame: value(
+      "HOW",
+      "where a reply ends that a /re/ judges: line, bytes:N, until:TEXT or http (default: line)",
+      text,
+      {
+        words: ["line", "bytes:", "until:", "http"],
+        brief: "of /re/: line bytes:N until:TEXT http",
+      },
+    ),
     ...SEED,
   },
-  "The generator": {
+  "The run": {
     workers: valued("N|auto", "generator threads", threadsOrAuto, 1),
-    clientSelector: valued("NAME", "what it waits on", oneOf(SELECTORS), "auto", {
-      words: SELECTORS,
+    clientSelector: valued("NAME", "what the generator waits on", oneOf(SELECTORS), "auto", {
+      ...{ words: SELECTORS, joined: true, brief: "[auto]" },
     }),
-    clientEngine: valued("NAME", "readiness, or uring (Linux)", oneOf(ENGINES), "auto", {
-      words: ENGINES,
-    }),
+    clientEngine: valued(
+      "NAME",
+      "how the generator waits: readiness, or uring (Linux)",
+      oneOf(ENGINES),
+      "auto",
+      { words: ENGINES },
+    ),
   },
 } as const;
 
@@ -67,8 +90,10 @@ export const STRESS = command({
   operands: { usage: "[HOST:PORT]", most: 1 },
   groups: {
     ...RUN,
-    "TLS": CLIENT_TLS,
+    // Keys and names of TLS are of the place, not of the load: a scenario has none.
+    "The target": { ...RUN["The target"], ...CLIENT_TLS },
     "The run": {
+      ...RUN["The run"],
       scenario: value("FILE", "options and stages from a YAML or JSON file", file, {
         file: true,
       }),
@@ -77,36 +102,38 @@ export const STRESS = command({
         words: SELECTORS,
       }),
       findRate: value("EXPR", "search the highest rate that holds p99<5ms, say", text),
-      confidence: value("PERCENT", "repeat until the 95 % interval is within ±", text),
+      confidence: value("PERCENT", "repeat the run until its 95 % interval is ± this", text),
     },
-    "Judgement": {
+    "The result": {
       threshold: list(
         "EXPR",
-        "p99<5ms, rate>100k, errors==0; repeatable",
+        "a condition: p99<5ms, rate>100k, errors==0; repeatable",
         (text) => [checked(parseThreshold)(text)],
-        { words: ["p50<", "p99<", "p99_corrected<", "rate>", "errors==0", "mismatches==0"] },
+        {
+          brief: "p99<5ms, rate>100k, errors==0; repeatable",
+          words: ["p50<", "p99<", "p99_corrected<", "rate>", "errors==0", "mismatches==0"],
+        },
       ),
       baseline: value("FILE", "compare with an earlier -o FILE.json", file, { file: true }),
       strict: flag("exit 8 when the generator was the bottleneck"),
+      ...OUTPUT,
     },
-    "Results": OUTPUT,
   },
   examples: [
-    ["iomux stress", "a complete benchmark: 50 connections, 10 s, echo"],
-    ["iomux stress 127.0.0.1:9999 -r 10k -d 30s -o run.html", "a schedule, and a page"],
-    ["iomux stress 127.0.0.1:6379 -m 'PING\\r\\n' --expect '+PONG\\r\\n'", "a server of yours"],
+    ["iomux stress", "its own server, 50 connections"],
+    ["iomux stress localhost:9999 -r 10k -o run.html", "a schedule, and a page"],
+    ["iomux stress localhost:6379 -m 'PING\\r\\n' --expect line", "another protocol"],
   ],
   exits: {
-    0: "done, and all held",
+    0: "all held",
     1: "failed",
-    3: "cannot connect",
-    4: "timed out",
+    3: "no connection",
+    4: "timeout",
     5: "connections lost",
     6: "wrong bytes",
-    7: "a threshold failed",
-    8: "invalid (--strict)",
-    130: "SIGINT",
-    143: "SIGTERM",
+    7: "threshold",
+    8: "invalid",
+    "130, 143": "a signal",
   },
   gone: {
     "--json=": "use -o FILE.json",

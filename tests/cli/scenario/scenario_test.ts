@@ -69,6 +69,20 @@ thresholds: [p99<5ms, errors==0]
     expect(options).toEqual({ connections: 5, duration: 1500, size: 64, rate: 2000 });
   });
 
+  it("has values as they stand in the source, whatever YAML takes them for", () => {
+    const value = (text: string) => parseScenario(`message: ${text}`, "s.yaml").options.message;
+    for (
+      const text of ["1.10", "007", "0x41", "1e3", "true", "null", "~", ".5", "+1", "2026-01-01"]
+    ) {
+      expect(value(text)).toBe(text);
+    }
+    expect(value("'1.10'")).toBe("1.10");
+    expect(value('"a\\\\r"')).toBe("a\\r");
+    expect(value("|\n  two\n  lines\n")).toBe("two\nlines\n");
+    expect(() => parseScenario("size: 0x10", "s.yaml")).toThrow(/"0x10" is not a size/);
+    expect(parseScenario("unix: 007", "s.yaml").options.unix).toBe("007");
+  });
+
   it("may use anchors and flow style", () => {
     const { stages } = parseScenario(
       "stages: [&step {duration: 1s, rate: 5}, *step, {duration: 2s}]",

@@ -86,13 +86,17 @@ describe("serve --handler FILE", () => {
   });
 
   it("the command line wins over the environment, the other way round as well", async () => {
-    const IOMUX_HANDLER = commands;
-    await using echo = await startServe(["--service", "upper"], { env: { IOMUX_HANDLER } });
+    const IOMUX_SERVE_HANDLER = commands;
+    await using echo = await startServe(["--service", "upper"], { env: { IOMUX_SERVE_HANDLER } });
     expect(text(await exchange(echo, "bye\n"))).toBe("BYE\n");
-    const env = { IOMUX_SERVICE: "upper", IOMUX_HANDLER_WORKERS: "1", IOMUX_LEASE_TIMEOUT: "2s" };
+    const env = {
+      IOMUX_SERVE_SERVICE: "upper",
+      IOMUX_SERVE_HANDLER_WORKERS: "1",
+      IOMUX_SERVE_LEASE_TIMEOUT: "2s",
+    };
     await using handler = await startServe(["--handler", commands], { env });
     expect(text(await exchange(handler, "bye\n"))).toBe("bye\n");
-    await using both = await startServe([], { env: { IOMUX_HANDLER } });
+    await using both = await startServe([], { env: { IOMUX_SERVE_HANDLER } });
     using peer = Peer.dial(both);
     await peer.send("who\n");
     expect(await peer.text(6)).toBe("1 1 1\n");

@@ -54,7 +54,7 @@ describe("iomux serve, used wrongly", () => {
   }
 
   it("a bad value of a variable: exit 2, the line names the variable", () =>
-    fails([], 2, /IOMUX_PORT/, { env: { IOMUX_PORT: "x" } }));
+    fails([], 2, /IOMUX_SERVE_PORT/, { env: { IOMUX_SERVE_PORT: "x" } }));
 });
 
 describe("iomux serve, where it can't listen", () => {
@@ -84,9 +84,18 @@ describe("iomux serve, where it can't listen", () => {
 describe("iomux serve and its environment", () => {
   it("takes every option from IOMUX_ variables; arguments win", async () => {
     const env = {
-      ...{ IOMUX_PORT: "0", IOMUX_HOST: "127.0.0.1", IOMUX_SERVICE: "upper", IOMUX_STATS: "1" },
-      ...{ IOMUX_WORKERS: "2", IOMUX_SELECTOR: "poll", IOMUX_MAX_CONNECTIONS: "5" },
-      ...{ IOMUX_LOG_LEVEL: "debug", IOMUX_LOG_FORMAT: "text" },
+      ...{
+        IOMUX_SERVE_PORT: "0",
+        IOMUX_SERVE_HOST: "127.0.0.1",
+        IOMUX_SERVE_SERVICE: "upper",
+        IOMUX_SERVE_STATS: "1",
+      },
+      ...{
+        IOMUX_SERVE_WORKERS: "2",
+        IOMUX_SERVE_SELECTOR: "poll",
+        IOMUX_SERVE_MAX_CONNECTIONS: "5",
+      },
+      ...{ IOMUX_SERVE_LOG_LEVEL: "debug", IOMUX_SERVE_LOG_FORMAT: "text" },
     };
     await using server = await startServe(["--selector", "select"], { env });
     expect(server.name).toMatch(/^127\.0\.0\.1:/);
@@ -97,7 +106,9 @@ describe("iomux serve and its environment", () => {
   });
 
   it("a switch's variable that says no is off", async () => {
-    await using server = await startServe([], { env: { IOMUX_STATS: "0", IOMUX_TRACE: "false" } });
+    await using server = await startServe([], {
+      env: { IOMUX_SERVE_STATS: "0", IOMUX_SERVE_TRACE: "false" },
+    });
     expect((await exchange(server, "hello")).length).toBe(5);
     expect((await server.stop()).code).toBe(0);
     expect(server.stdout()).toBe(`listening on ${server.name}\n`);

@@ -150,16 +150,16 @@ describe("the report of iomux stress", () => {
 describe("the options of iomux stress", () => {
   it("can come from the environment, and the command line is stronger", async () => {
     const env = {
-      IOMUX_CONNECTIONS: "7",
-      IOMUX_MESSAGES: "70",
-      IOMUX_SIZE: "1KiB",
-      IOMUX_PIPELINE: "2",
-      IOMUX_SERVICE: "upper",
-      IOMUX_EXPECT: "upper",
-      IOMUX_SELECTOR: "poll",
-      IOMUX_CLIENT_SELECTOR: "select",
-      IOMUX_WORKERS: "2",
-      IOMUX_JSON: "-",
+      IOMUX_STRESS_CONNECTIONS: "7",
+      IOMUX_STRESS_MESSAGES: "70",
+      IOMUX_STRESS_SIZE: "1KiB",
+      IOMUX_STRESS_PIPELINE: "2",
+      IOMUX_STRESS_SERVICE: "upper",
+      IOMUX_STRESS_EXPECT: "upper",
+      IOMUX_STRESS_SELECTOR: "poll",
+      IOMUX_STRESS_CLIENT_SELECTOR: "select",
+      IOMUX_STRESS_WORKERS: "2",
+      IOMUX_STRESS_JSON: "1",
     };
     const result = JSON.parse(await run(["--pipeline", "3"], env));
     expect(result.connections.requested).toBe(7);
@@ -175,8 +175,8 @@ describe("the options of iomux stress", () => {
     await using server = await startServe();
     const result = JSON.parse(
       await run([server.name, ...few, "--json"], {
-        IOMUX_SELECTOR: "poll",
-        IOMUX_SERVICE: "upper",
+        IOMUX_STRESS_SELECTOR: "poll",
+        IOMUX_STRESS_SERVICE: "upper",
       }),
     );
     expect(result.messages.verified).toBe(300);
@@ -184,9 +184,9 @@ describe("the options of iomux stress", () => {
 });
 
 describe("the target of iomux stress", () => {
-  it("on the command line is stronger than IOMUX_UNIX", async () => {
+  it("on the command line is stronger than IOMUX_STRESS_UNIX", async () => {
     await using server = await startServe();
-    const text = await run([server.name, ...few], { IOMUX_UNIX: "/nonexistent/socket" });
+    const text = await run([server.name, ...few], { IOMUX_STRESS_UNIX: "/nonexistent/socket" });
     expect(text).toMatch(/^verified +300 of 300/m);
   });
 

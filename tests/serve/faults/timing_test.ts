@@ -65,7 +65,7 @@ describe("serve --delay", () => {
   });
 
   it("can be written +- and come from the environment", async () => {
-    await using server = await startServe([], { env: { IOMUX_DELAY: "90ms+-10ms" } });
+    await using server = await startServe([], { env: { IOMUX_SERVE_DELAY: "90ms+-10ms" } });
     const start = performance.now();
     expect((await exchange(server, "hello")).length).toBe(5);
     expect(performance.now() - start).toBeGreaterThanOrEqual(80);
