@@ -1,5 +1,6 @@
 /** Waiting for descriptors and for signals at the same time. */
 import { createSelector, EVENT_READ, type Selector, type SelectorName } from "../selectors/mod.ts";
+import { runtime } from "../sys/ffi.ts";
 import { eventLoopFds } from "../sys/linux/event_loops.ts";
 
 /** Not "auto": a selector is no option of the client, so the environment does not choose it either. */
@@ -9,11 +10,15 @@ const LONGEST_WAIT_MS = 100;
 /** There: how long to go on without a look at signals. */
 const YIELD_MS = 50;
 
-/**
- * Lets the runtime's event loop turn, and so the listeners of signals run. `setImmediate` is a thousand
- * times faster, but Deno needs some 25 of them to come to a signal.
- */
-const yieldToSignals = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+/** Deno's listeners of signals run some turns of its event loop after the signal. */
+const TURNS = runtime === "deno" ? 10 : 1;
+
+/** Lets the runtime's event loop turn, and so the listeners of signals run. */
+async function yieldToSignals(): Promise<void> {
+  for (let turns = 0; turns < TURNS; turns++) {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+}
 
 function bestSelector(): Selector<Callback> {
   let failure: unknown;
@@ -37,6 +42,7 @@ export class Loop implements Disposable {
   /** The runtime's event loop is watched, so that a wait may last for ever. */
   readonly #watchesSignals: boolean;
   #runtimeHasWork = false;
+  #isFirstTurn = true;
   #yieldedAt = 0;
 
   constructor() {
@@ -71,6 +77,11 @@ export class Loop implements Disposable {
 
   /** Waits until something is ready, a signal has come or the time has passed (milliseconds). */
   async turn(timeoutMs?: number): Promise<void> {
+    if (this.#isFirstTurn) {
+      this.#isFirstTurn = false;
+      // libuv watches for signals from the next turn of its loop on.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     const limited = this.#watchesSignals
       ? timeoutMs
       : Math.min(timeoutMs ?? LONGEST_WAIT_MS, LONGEST_WAIT_MS);
