@@ -29,7 +29,8 @@ async function runThread(): Promise<void> {
 
 async function runProgram(): Promise<void> {
   const { main } = await import("./lib/cli/program.ts");
-  process.exit(await main(process.argv.slice(2), spawn));
+  const { leave } = await import("./lib/cli/leave.ts");
+  leave(await main(process.argv.slice(2), spawn));
 }
 
 void (isMainThread ? runProgram() : runThread());

@@ -1,4 +1,5 @@
 /** What SIGINT, SIGTERM and SIGUSR1 do to a running command. */
+import { isIgnored } from "../sys/signals.ts";
 import { EXIT } from "./exit.ts";
 
 /** The exit code of a process that a signal ended. */
@@ -12,6 +13,8 @@ export interface SignalActions {
   second(code: number): void;
   /** SIGUSR1, where the system has it. */
   usr1?(): void;
+  /** A SIGINT or SIGTERM that was ignored when the process started stays so, as by nohup(1). */
+  readonly keepsIgnored?: boolean;
 }
 
 /** Installs the reactions, and returns how to take them away again. */
@@ -21,10 +24,10 @@ export function onSignals(actions: SignalActions): () => void {
     if (seen++ === 0) actions.first(CODES[name]);
     else actions.second(CODES[name]);
   };
-  const listeners: [string, () => void][] = [
-    ["SIGINT", ending("SIGINT")],
-    ["SIGTERM", ending("SIGTERM")],
-  ];
+  const listeners: [string, () => void][] = [];
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    if (!actions.keepsIgnored || !isIgnored(name)) listeners.push([name, ending(name)]);
+  }
   if (actions.usr1 && process.platform !== "win32") listeners.push(["SIGUSR1", actions.usr1]);
   for (const [name, listener] of listeners) process.on(name as NodeJS.Signals, listener);
   return () => {

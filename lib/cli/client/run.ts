@@ -10,6 +10,7 @@ import { kindOf } from "../../sys/file.ts";
 import { formatCount } from "../../text/units.ts";
 import type { ClientRead } from "./command.ts";
 import { EXIT, UsageError } from "../exit.ts";
+import { leave } from "../leave.ts";
 import { say } from "../output.ts";
 import { onSignals } from "../signals.ts";
 import { checkClientTls } from "../options/tls_check.ts";
@@ -46,7 +47,8 @@ async function converse(
   const interrupted = () => signalCode !== undefined;
   const restore = onSignals({
     first: (code) => signalCode = code,
-    second: (code) => process.exit(code),
+    second: leave,
+    keepsIgnored: true,
   });
   try {
     using socket = "path" in destination

@@ -19,6 +19,7 @@ import {
 } from "../../probe/plan.ts";
 import { closeFd } from "../../sys/posix.ts";
 import { EXIT, UsageError } from "../exit.ts";
+import { leave } from "../leave.ts";
 import { initialValues } from "../options/option.ts";
 import { chooseTarget } from "../options/target.ts";
 import { say } from "../output.ts";
@@ -125,7 +126,7 @@ async function interruptible(
       signalCode = code;
       interruption.abort();
     },
-    second: (code) => process.exit(code),
+    second: leave,
   });
   try {
     const code = await action(interruption.signal);

@@ -2,6 +2,7 @@
 import type { Spawn } from "../../serve/server.ts";
 import type { SpawnLoad } from "../../stress/run/run.ts";
 import type { Watched } from "../../stress/run/watch.ts";
+import { leave } from "../leave.ts";
 import { isColorful, liveLine } from "../live/line.ts";
 import { stressLine } from "../live/stress.ts";
 import { checkSelector } from "../options/selector.ts";
@@ -42,7 +43,7 @@ export async function interruptible(
     },
     second(code) {
       endLive();
-      process.exit(code);
+      leave(code);
     },
   });
   try {
