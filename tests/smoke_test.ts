@@ -2,6 +2,9 @@
 // tested once, on Bun; here is seen that each of them starts, works and ends on all of the runtimes.
 import { describe, expect, it } from "bun:test";
 import { spawnCli, startServe } from "./support/cli.ts";
+import { TempDir } from "./support/files.ts";
+import { itUnless } from "./support/systems.ts";
+import { Certificates, NO_OPENSSL } from "./tls/certificates.ts";
 
 /** Runs the command to its end and fails with what it said unless it exits 0. */
 async function stdoutOf(args: string[], stdin?: string): Promise<string> {
@@ -29,9 +32,30 @@ describe("each command", () => {
     expect(await server.stop()).toEqual({ code: 0, signal: null });
   });
 
-  it("stress: alone, with threads for both ends", async () => {
+  itUnless(NO_OPENSSL, "serve, client, stress: the same within TLS", async () => {
+    using certificates = new Certificates();
+    const { cert, key } = certificates.identity();
+    await using server = await startServe(["--tls-cert", cert, "--tls-key", key]);
+    const tls = ["--tls", "--tls-ca", certificates.ca];
+    expect(await stdoutOf(["client", server.name, ...tls], "hello\n")).toBe("hello\n");
+    const load = ["-c", "3", "-n", "100", "-s", "20KiB", "--json"];
+    const { messages } = JSON.parse(await stdoutOf(["stress", server.name, ...tls, ...load]));
+    expect(messages.verified).toBeGreaterThanOrEqual(100);
+    expect(await server.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  it("probe: what a server does of clients that misbehave", async () => {
+    const output = await stdoutOf(["probe", "half-close", "reset", "--timeout", "5s", "--json"]);
+    expect(JSON.stringify(JSON.parse(output))).toContain("half-close");
+  });
+
+  it("stress: alone, with threads for both ends; report: its result", async () => {
+    using folder = new TempDir();
+    const file = folder.file("result.json");
     const load = ["-c", "4", "-n", "200", "--workers", "2", "--server-workers", "2", "--json"];
-    const { messages } = JSON.parse(await stdoutOf(["stress", ...load]));
+    const { messages } = JSON.parse(await stdoutOf(["stress", ...load, "-o", file]));
     expect(messages.verified).toBeGreaterThanOrEqual(200);
+    // And report: that result once more.
+    expect(JSON.parse(await stdoutOf(["report", file, "--json"])).messages).toEqual(messages);
   });
 });

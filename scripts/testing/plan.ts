@@ -1,16 +1,22 @@
 // Which test files there are, and which runtimes run each of them.
-import { globSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * What differs between runtimes, and so runs on all of them: everything that calls the system, the
- * examples, the package, and one short run of each command. What is plain computation, or starts the
- * program as a process and looks at what it does, runs once, on Bun, which is the binary's runtime.
+ * What differs between runtimes, and so runs on all of them: everything that calls the system, examples
+ * and programs on the library, the package, and one short run of each command. All else is plain
+ * computation, or is about the program, and runs once, on Bun, which is the binary's runtime.
  */
 const EVERYWHERE = [
   ...["tests/sys/", "tests/selectors/", "tests/net/", "tests/engine/", "tests/tls/"],
-  ...["tests/smoke_test.ts", "tests/examples_test.ts", "tests/package_test.ts"],
+  ...["tests/smoke_test.ts", "tests/examples_test.ts", "tests/tutorial_test.ts"],
+  "tests/package_test.ts",
 ];
+
+/** A test that starts the program, wherever it stands; but for the short runs. */
+const aboutProgram = (root: string, file: string): boolean =>
+  file !== "tests/smoke_test.ts" &&
+  /\b(?:spawnCli|startServe|cliCommand)\b/.test(readFileSync(join(root, file), "utf8"));
 
 export const RUNTIMES = ["bun", "deno", "node"];
 
@@ -30,7 +36,8 @@ export const testFiles = (root: string): string[] =>
 /** Every file on each of its runtimes. */
 export const wholeSuite = (root: string): Job[] =>
   testFiles(root).flatMap((file) => {
-    const everywhere = EVERYWHERE.some((path) => file.startsWith(path));
+    const everywhere = EVERYWHERE.some((path) => file.startsWith(path)) &&
+      !aboutProgram(root, file);
     return (everywhere ? RUNTIMES : ["bun"]).map((runtime) => ({ runtime, file }));
   });
 
