@@ -308,7 +308,7 @@ export class DatagramSocket implements Disposable {
 
   /** The pending error, which asking clears: ECONNREFUSED after an answer of ICMP. */
   takeError(): OSError | null {
-    return takeError(this.#fd, `send a datagram to ${this.#peer}`);
+    return takeError(this.#fd, "getsockopt", `send a datagram to ${this.#peer}`);
   }
 
   /** Gives the descriptor away: the socket no longer closes it. */

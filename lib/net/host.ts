@@ -1,5 +1,6 @@
 /** A free port and the machine's own address, with the names and results of @std/net. */
 import { system } from "../sys/system.ts";
+import { canonicalBytes, contains, parseCidr } from "./cidr.ts";
 import { Socket } from "./socket.ts";
 
 /**
@@ -36,13 +37,17 @@ export function getAvailablePort(options?: GetAvailablePortOptions): number {
   for (const port of [options?.preferredPort ?? 0, 0]) {
     try {
       using socket = Socket.listen({ host: "0.0.0.0", port });
-      return (socket.localAddress as { port: number }).port;
+      return socket.port;
     } catch (error) {
       if (port === 0 || !TAKEN.has((error as { code: string }).code)) throw error;
     }
   }
   throw new Error("unreachable");
 }
+
+const LINK_LOCAL = ["169.254.0.0/16", "fe80::/10"].map(parseCidr);
+const isLinkLocal = (address: string) =>
+  LINK_LOCAL.some((network) => contains(network, canonicalBytes(address)));
 
 /**
  * The machine's first address that others can reach by it: neither loopback nor link-local.
@@ -56,7 +61,6 @@ export function getAvailablePort(options?: GetAvailablePortOptions): number {
  */
 export function getNetworkAddress(family: "IPv4" | "IPv6" = "IPv4"): string | undefined {
   const interfaces = process.getBuiltinModule("node:os").networkInterfaces();
-  const linkLocal = (a: { scopeid?: number }) => (a.scopeid ?? 0) > 0;
   return Object.values(interfaces).flat()
-    .find((a) => a && a.family === family && !a.internal && !linkLocal(a))?.address;
+    .find((a) => a && a.family === family && !a.internal && !isLinkLocal(a.address))?.address;
 }

@@ -14,7 +14,10 @@ export {
 export { parseHostPort, ResolveError, resolveHost } from "./address.ts";
 export type { BlockingHandler, HandlerContext } from "./handler.ts";
 export { getAvailablePort, type GetAvailablePortOptions, getNetworkAddress } from "./host.ts";
-export { type ConnectOptions, type ListenOptions } from "./open.ts";
+export type { Bytes } from "./arguments.ts";
+export type { ConnectOptions } from "./connect.ts";
+export { dial, type DialOptions, type WaitWritable } from "./dial.ts";
+export type { ListenOptions } from "./listen.ts";
 export { Socket, socketPair, WOULD_BLOCK } from "./socket.ts";
 export { OSError } from "../sys/errno.ts";
 export {

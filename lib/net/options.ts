@@ -15,6 +15,7 @@ import {
 } from "../sys/constants.ts";
 import { c } from "../sys/posix.ts";
 import { isBsd, system } from "../sys/system.ts";
+import { checkDuration, checkInteger, checkOptions } from "./arguments.ts";
 
 const WINDOWS = system === "windows";
 const value = new Native(16);
@@ -41,10 +42,10 @@ export function getInt(fd: number, level: number, option: number): number {
   return value.int32[0]!;
 }
 
-/** Takes the pending error (SO_ERROR), which reading clears. */
-export function takeError(fd: number, action: string): OSError | null {
+/** Takes the pending error (SO_ERROR), which reading clears; `action` completes "Cannot …". */
+export function takeError(fd: number, syscall: string, action: string): OSError | null {
   const number = getInt(fd, SOL_SOCKET, SO_ERROR);
-  return number === 0 ? null : new OSError(number, "connect", action);
+  return number === 0 ? null : new OSError(number, syscall, action);
 }
 
 /**
@@ -68,6 +69,10 @@ export const setKeepAlive = (fd: number, on: boolean): void =>
 
 /** Sizes of the kernel's buffers in bytes; Linux doubles what is set, and reads back the double. */
 export function setBuffers(fd: number, sizes: { sendBytes?: number; recvBytes?: number }): void {
+  checkOptions(sizes, "{ sendBytes, recvBytes }");
+  for (const bytes of [sizes.sendBytes, sizes.recvBytes]) {
+    if (bytes !== undefined) checkInteger(bytes, "size of a buffer", 0, 0x7fffffff);
+  }
   if (sizes.sendBytes !== undefined) setInt(fd, SOL_SOCKET, SO_SNDBUF, sizes.sendBytes);
   if (sizes.recvBytes !== undefined) setInt(fd, SOL_SOCKET, SO_RCVBUF, sizes.recvBytes);
 }
@@ -80,6 +85,7 @@ export const getBuffers = (fd: number): { sendBytes: number; recvBytes: number }
 
 /** SO_LINGER: null for the default; 0 seconds makes `close` reset the connection. */
 export function setLinger(fd: number, seconds: number | null): void {
+  if (seconds !== null) checkInteger(seconds, "time to linger", 0, 0x7fffffff);
   const [on, time] = [seconds === null ? 0 : 1, seconds ?? 0];
   // struct linger: two ints; on Windows two shorts.
   if (WINDOWS) value.int32[0] = on | Math.min(time, 0xffff) << 16;
@@ -92,16 +98,12 @@ export function setLinger(fd: number, seconds: number | null): void {
   );
 }
 
-/** Throws RangeError unless `ms` is a time to wait: 0 or more. */
-export function checkDuration(ms: number): void {
-  if (!(ms >= 0)) throw new RangeError(`Invalid timeout: ${ms} milliseconds`);
-}
-
 /** On Windows a timeout is a DWORD of milliseconds, and what does not fit is no limit. */
 const dwordOf = (ms: number) => ms > 0x7fffffff ? 0 : Math.ceil(ms);
 
 /** How long blocking calls wait at most, in milliseconds; 0 for no limit (SO_RCVTIMEO, SO_SNDTIMEO). */
 export function setTimeouts(fd: number, limits: { recvMs?: number; sendMs?: number }): void {
+  checkOptions(limits, "{ recvMs, sendMs }");
   for (
     const [option, ms] of [[SO_RCVTIMEO, limits.recvMs], [SO_SNDTIMEO, limits.sendMs]] as const
   ) {
@@ -111,7 +113,8 @@ export function setTimeouts(fd: number, limits: { recvMs?: number; sendMs?: numb
       setInt(fd, SOL_SOCKET, option, dwordOf(ms));
       continue;
     }
-    const microseconds = Math.ceil(ms * 1000);
+    // What is longer than a signed 32-bit number of seconds is no limit.
+    const microseconds = ms > 0x7fffffff * 1000 ? 0 : Math.ceil(ms * 1000);
     const seconds = Math.floor(microseconds / 1e6);
     value.int32.set([seconds, 0, microseconds - seconds * 1e6, 0]);
     check(c.setsockopt(fd, SOL_SOCKET, option, value.pointer, 16), "setsockopt", "set a timeout");

@@ -1,21 +1,32 @@
 /** Stream sockets: TCP over IPv4 and IPv6, and Unix sockets. See socket(7), tcp(7), unix(7). */
 import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
-import { MSG_NOSIGNAL, MSG_PEEK, SHUT_RD, SHUT_RDWR, SHUT_WR } from "../sys/constants.ts";
+import { MSG_NOSIGNAL, MSG_PEEK, POLLOUT, SHUT_RD, SHUT_RDWR, SHUT_WR } from "../sys/constants.ts";
+import { pollFor } from "../sys/poll.ts";
 import { c, closeFd, setNonBlocking } from "../sys/posix.ts";
 import { acceptFd, newPair } from "../sys/sockets.ts";
-import { type Address, SOCKADDR_SIZE, unpackAddress } from "../sys/sockaddr.ts";
 import {
+  type Address,
+  formatAddress,
+  isConnectedToItself,
+  SOCKADDR_SIZE,
+  unpackAddress,
+} from "../sys/sockaddr.ts";
+import { type Bytes, bytesOf, checkInteger, kindOf } from "./arguments.ts";
+import {
+  addressesToTry,
   type ConnectOptions,
   finishConnect,
-  type ListenOptions,
+  lateFor,
   openConnection,
-  openListener,
   targetName,
-} from "./open.ts";
-import * as options from "./options.ts";
+  toItself,
+} from "./connect.ts";
 import { TIMED_OUT, uninterrupted } from "./interrupted.ts";
 import { readLine } from "./lines.ts";
+import { type ListenOptions, openListener } from "./listen.ts";
+import * as options from "./options.ts";
+import { Race } from "./race.ts";
 
 /**
  * What `recv` and `send` return when a non-blocking socket can do nothing now.
@@ -35,6 +46,8 @@ const sockaddr = new Native(SOCKADDR_SIZE);
 const sockaddrLength = new Native(8);
 /** What accept says of a connection that was reset before: BSDs the first, Windows, Wine. */
 const RESET_BEFORE = new Set([ERRNO.ECONNABORTED!, ERRNO.ECONNRESET!, ERRNO.ENOTCONN!]);
+/** The most that one call takes: Linux cuts at it, other systems refuse more (read(2), NOTES). */
+const LARGEST_SEND = 0x7ffff000;
 const SHUTDOWN = { read: SHUT_RD, write: SHUT_WR, both: SHUT_RDWR };
 
 /**
@@ -45,8 +58,7 @@ const SHUTDOWN = { read: SHUT_RD, write: SHUT_WR, both: SHUT_RDWR };
  * import { Socket } from "iomux";
  *
  * using server = Socket.listen({ host: "127.0.0.1", port: 0 });
- * const { port } = server.localAddress as { port: number };
- * using client = Socket.connect({ host: "127.0.0.1", port, timeoutMs: 1000 });
+ * using client = Socket.connect({ host: "127.0.0.1", port: server.port, timeoutMs: 1000 });
  * client.send(new TextEncoder().encode("hello\n"));
  * server.setBlocking(true);
  * using connection = server.accept()!;
@@ -58,16 +70,19 @@ export class Socket implements Disposable {
   #fd: number;
   /** What `unread` has put back. */
   #ahead: Uint8Array = NOTHING;
-  /** Whom `connect` was asked to reach, for messages. */
-  readonly #target: string;
+  /** What is known of the other end: whom `connect` was asked to reach, or what accept(2) has said. */
+  #peer: string | Address | undefined;
+  /** A connect of which it is not known yet how it ended. */
+  #connecting: boolean;
 
-  private constructor(fd: number, target = "the peer") {
+  private constructor(fd: number, peer?: string | Address, connecting = false) {
     this.#fd = fd;
-    this.#target = target;
+    this.#peer = peer;
+    this.#connecting = connecting;
   }
 
   /**
-   * A listening socket on `host` and `port`, or on a Unix `path`.
+   * A listening socket on `host` and `port`, or on a Unix `path` ("@NAME": an abstract name).
    *
    * `host` is an IP address or "localhost" (resolve names with `resolveHost`) and defaults to all IPv4
    * addresses; "::" is dual-stack unless `v6Only`. Port 0 takes a free one. SO_REUSEADDR is set.
@@ -83,17 +98,33 @@ export class Socket implements Disposable {
    *
    * Without `timeoutMs` it does not wait: the socket becomes ready for writing when the attempt is
    * over, and `takeError` says how it ended; a failure that is known at once is thrown. With
-   * `timeoutMs` it waits, and returns a connected socket.
+   * `timeoutMs` it waits, and returns a connected socket. "localhost" has two addresses: both are tried,
+   * the second after 250 ms or when the first has failed (RFC 8305; for other names see `dial`).
    *
-   * @throws OSError ECONNREFUSED, ENETUNREACH, ETIMEDOUT (also when `timeoutMs` has passed)
+   * @throws OSError ECONNREFUSED, ENETUNREACH, ETIMEDOUT (also when `timeoutMs` has passed), EAGAIN when
+   * the backlog of a Unix listener is full (and has stayed so for `timeoutMs`: ETIMEDOUT)
    */
   static connect(connectOptions: ConnectOptions): Socket {
-    return new Socket(openConnection(connectOptions), targetName(connectOptions));
+    const addresses = addressesToTry(connectOptions);
+    const begin = (address: string | undefined, waits = connectOptions) =>
+      new Socket(
+        openConnection(address, waits),
+        targetName(address === undefined ? waits : { host: address, port: waits.port }),
+        true,
+      );
+    if (addresses === undefined || addresses.length === 1) return begin(addresses?.[0]);
+    const { timeoutMs, ...rest } = connectOptions;
+    const race = new Race(addresses, (address) => begin(address, rest));
+    if (timeoutMs !== undefined) return finishRace(race, targetName(connectOptions), timeoutMs);
+    return race.advance() ?? race.take();
   }
 
-  /** Takes over a descriptor, in the blocking mode it is in. The Socket closes it from now on. */
-  static fromFd(fd: number): Socket {
-    return new Socket(fd);
+  /**
+   * Takes over a descriptor, in the blocking mode it is in. The Socket closes it from now on. `peer` is
+   * whom it is connected to, where that is known.
+   */
+  static fromFd(fd: number, peer?: Address): Socket {
+    return new Socket(checkInteger(fd, "descriptor", -1, 0x7fffffff), peer);
   }
 
   /** The descriptor; -1 once closed or detached. */
@@ -113,26 +144,30 @@ export class Socket implements Disposable {
     const take = () => acceptFd(this.#fd, pointer, sockaddrLength.pointer);
     const fd = uninterrupted(this.#fd, "recv", take);
     if (fd === TIMED_OUT) return null;
-    if (fd >= 0) return new Socket(fd);
+    if (fd >= 0) return new Socket(fd, unpackAddress(sockaddr.view, sockaddrLength.int32[0]!));
     const error = errno();
     if (error === ERRNO.EAGAIN || RESET_BEFORE.has(error)) return null;
-    throw new OSError(error, "accept", "accept a connection");
+    throw new OSError(error, "accept", `accept a connection on ${this.#name()}`);
   }
 
   /** Receives into `buffer`: the number of bytes, 0 at the end of the stream, or WOULD_BLOCK. */
-  recv(buffer: Uint8Array): number {
-    if (buffer.length === 0) throw new RangeError("Cannot receive into an empty buffer");
-    return this.#receive(buffer, 0);
+  recv(buffer: Bytes): number {
+    const bytes = bytesOf(buffer);
+    if (bytes.length === 0) throw new RangeError("Cannot receive into an empty buffer");
+    return this.#receive(bytes, 0);
   }
 
-  /** Sends `length` bytes of `buffer` from `offset`: the number taken, or WOULD_BLOCK. */
-  send(buffer: Uint8Array, offset = 0, length: number = buffer.length - offset): number {
-    const inside = offset >= 0 && length >= 0 && offset + length <= buffer.length;
-    if (!inside || !Number.isInteger(offset) || !Number.isInteger(length)) {
-      throw new RangeError(`Cannot send ${length} bytes from ${offset} of ${buffer.length}`);
+  /** Sends `length` bytes of `buffer` from byte `offset`: the number taken, or WOULD_BLOCK. */
+  send(buffer: Bytes, offset = 0, length?: number): number {
+    const all = bytesOf(buffer);
+    const count = length ?? all.length - offset;
+    const inside = offset >= 0 && count >= 0 && offset + count <= all.length;
+    if (!inside || !Number.isInteger(offset) || !Number.isInteger(count)) {
+      throw new RangeError(`Cannot send ${count} bytes from ${offset} of ${all.length}`);
     }
-    const bytes = offset === 0 ? buffer : buffer.subarray(offset, offset + length);
-    const put = () => c.sendBytes(this.#fd, bytes, length, MSG_NOSIGNAL);
+    const bytes = offset === 0 ? all : all.subarray(offset, offset + count);
+    const size = Math.min(count, LARGEST_SEND);
+    const put = () => c.sendBytes(this.#fd, bytes, size, MSG_NOSIGNAL);
     return this.#result(uninterrupted(this.#fd, "send", put), "send");
   }
 
@@ -141,11 +176,23 @@ export class Socket implements Disposable {
     if (result === TIMED_OUT) return WOULD_BLOCK; // as the call itself says it, by EAGAIN
     const error = errno();
     if (error === ERRNO.EAGAIN) return WOULD_BLOCK;
-    throw new OSError(error, syscall, syscall === "recv" ? "receive" : "send");
+    const action = syscall === "recv" ? "receive from" : "send to";
+    throw new OSError(error, syscall, `${action} ${this.#name()}`);
+  }
+
+  /** What error messages call the other end; for a listener its own. */
+  #name(): string {
+    if (typeof this.#peer === "string") return this.#peer;
+    try {
+      return formatAddress(this.#peer ?? this.#addressBy("getpeername"));
+    } catch {
+      return this.#fd < 0 ? "a closed socket" : `descriptor ${this.#fd}`;
+    }
   }
 
   /** Blocking sockets: receives exactly `length` bytes; null when the stream ends before. */
   recvExactly(length: number): Uint8Array | null {
+    checkInteger(length, "number of bytes", 0, 0x7fffffff);
     const bytes = new Uint8Array(new ArrayBuffer(length));
     return this.#fill(bytes) ? bytes : null;
   }
@@ -174,14 +221,15 @@ export class Socket implements Disposable {
   }
 
   /** Puts received bytes back: they come again, first. They are kept here, where no selector sees them. */
-  unread(bytes: Uint8Array): void {
+  unread(buffer: Bytes): void {
+    const bytes = bytesOf(buffer);
     const all = new Uint8Array(new ArrayBuffer(bytes.length + this.#ahead.length));
     all.set(bytes);
     all.set(this.#ahead, bytes.length);
     this.#ahead = all;
   }
 
-  /** Takes what was put back and not received again, for whoever gets the descriptor. */
+  /** Takes what was put back and not received again, for the next owner of the descriptor. */
   takeUnread(): Uint8Array {
     const ahead = this.#ahead;
     this.#ahead = NOTHING;
@@ -197,20 +245,23 @@ export class Socket implements Disposable {
 
   #receive(buffer: Uint8Array, flags: number): number {
     if (this.#ahead.length > 0) return this.#receiveAhead(buffer, flags);
-    const get = () => c.recvBytes(this.#fd, buffer, buffer.length, flags);
+    const size = Math.min(buffer.length, LARGEST_SEND);
+    const get = () => c.recvBytes(this.#fd, buffer, size, flags);
     return this.#result(uninterrupted(this.#fd, "recv", get), "recv");
   }
 
   /** Blocking sockets: sends all of it. */
-  sendAll(bytes: Uint8Array): void {
+  sendAll(buffer: Bytes): void {
+    const bytes = bytesOf(buffer);
     for (let at = 0; at < bytes.length;) at += this.#blocking(this.send(bytes, at), "send");
   }
 
   /** EAGAIN from a blocking socket means that its timeout has passed (socket(7), SO_RCVTIMEO). */
   #blocking(result: number, syscall: "recv" | "send"): number {
     if (result !== WOULD_BLOCK) return result;
-    const action = syscall === "recv" ? "receive in time" : "send in time";
-    throw new OSError(ERRNO.ETIMEDOUT!, syscall, `${action} (is the socket blocking?)`);
+    const action = syscall === "recv" ? "receive from" : "send to";
+    const message = `${action} ${this.#name()} in time (is the socket blocking?)`;
+    throw new OSError(ERRNO.ETIMEDOUT!, syscall, message);
   }
 
   /** Chooses between blocking and non-blocking calls. */
@@ -220,6 +271,9 @@ export class Socket implements Disposable {
 
   /** Ends one direction or both: "write" sends FIN, and the peer reads the end of the stream. */
   shutdown(how: "read" | "write" | "both"): void {
+    if (!Object.hasOwn(SHUTDOWN, how)) {
+      throw new TypeError(`Invalid direction: ${kindOf(how)}; use "read", "write" or "both"`);
+    }
     check(c.shutdown(this.#fd, SHUTDOWN[how]), "shutdown", `shut down (${how})`);
   }
 
@@ -258,15 +312,27 @@ export class Socket implements Disposable {
 
   /** Where this socket is bound. */
   get localAddress(): Address {
-    return this.#name("getsockname");
+    return this.#addressBy("getsockname");
   }
 
-  /** Whom this socket is connected to. @throws OSError ENOTCONN */
+  /** The local port; 0 for a Unix socket. */
+  get port(): number {
+    const address = this.localAddress;
+    return address.family === "unix" ? 0 : address.port;
+  }
+
+  /**
+   * Whom this socket is connected to. An accepted socket has it from accept(2), and keeps it when the peer
+   * has reset the connection.
+   *
+   * @throws OSError ENOTCONN
+   */
   get remoteAddress(): Address {
-    return this.#name("getpeername");
+    const known = this.#fd >= 0 && typeof this.#peer === "object";
+    return known ? this.#peer as Address : this.#addressBy("getpeername");
   }
 
-  #name(syscall: "getsockname" | "getpeername"): Address {
+  #addressBy(syscall: "getsockname" | "getpeername"): Address {
     sockaddrLength.int32[0] = SOCKADDR_SIZE;
     const side = syscall === "getsockname" ? "local" : "remote";
     const result = c[syscall](this.#fd, sockaddr.pointer, sockaddrLength.pointer);
@@ -274,9 +340,20 @@ export class Socket implements Disposable {
     return unpackAddress(sockaddr.view, sockaddrLength.int32[0]!);
   }
 
-  /** The pending error, such as that of a failed connect; null when there is none. Clears it. */
+  /**
+   * The pending error, such as that of a failed connect or of a reset connection; null when there is none.
+   * Clears it. The first call after `connect` also finds a connection that has reached its own port
+   * (ECONNREFUSED).
+   */
   takeError(): OSError | null {
-    return options.takeError(this.#fd, `connect to ${this.#target}`);
+    if (!this.#connecting) {
+      return options.takeError(this.#fd, "getsockopt", `go on with ${this.#name()}`);
+    }
+    const name = this.#name();
+    const error = options.takeError(this.#fd, "connect", `connect to ${name}`);
+    this.#connecting = false;
+    if (error) return error;
+    return isConnectedToItself(this.#fd) ? toItself(name) : null;
   }
 
   /**
@@ -286,7 +363,9 @@ export class Socket implements Disposable {
    * @throws OSError when it failed
    */
   waitConnected(timeoutMs: number): boolean {
-    return finishConnect(this.#fd, this.#target, timeoutMs);
+    const connected = finishConnect(this.#fd, this.#name(), timeoutMs);
+    if (connected) this.#connecting = false;
+    return connected;
   }
 
   /** Gives the descriptor away: the Socket is closed, the descriptor stays open. */
@@ -304,6 +383,28 @@ export class Socket implements Disposable {
   /** `close`, for `using`. */
   [Symbol.dispose](): void {
     this.close();
+  }
+}
+
+/** How long one of several attempts is waited for before the next is looked at. */
+const SLICE_MS = 10;
+
+/** Waits for a race, with the thread blocked. */
+function finishRace(race: Race<Socket>, name: string, timeoutMs: number): Socket {
+  const deadline = performance.now() + timeoutMs;
+  try {
+    for (;;) {
+      const socket = race.advance();
+      if (socket) return socket;
+      const left = deadline - performance.now();
+      if (left <= 0) throw lateFor(name, timeoutMs);
+      const { attempts } = race;
+      const most = attempts.length > 1 ? SLICE_MS / attempts.length : Infinity;
+      const ms = Math.max(0, Math.min(left, race.delayMs, most));
+      for (const attempt of attempts) pollFor(attempt.fileno(), POLLOUT, ms);
+    }
+  } finally {
+    race.close();
   }
 }
 

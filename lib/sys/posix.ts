@@ -8,7 +8,7 @@ import { O_NONBLOCK } from "./constants.ts";
 import { darwinCalls } from "./bsd/darwin.ts";
 import { check, ERRNO, errno } from "./errno.ts";
 import { type Functions, open, type Signature } from "./ffi.ts";
-import { LIBC, system } from "./system.ts";
+import { LIBC, on, system } from "./system.ts";
 import { setNotInherited } from "./windows/kernel32.ts";
 import { isSocket, portableCalls, setNonBlockingMode } from "./windows/winsock.ts";
 
@@ -82,17 +82,23 @@ export function closeFd(fd: number): void {
   if (c.close(fd) === -1 && errno() !== ERRNO.EINTR) check(-1, "close", `close descriptor ${fd}`);
 }
 
-/** Another descriptor of the same open file, close-on-exec like all of ours: dup(2). */
-export function duplicate(fd: number): number {
-  const copy = check(c.dup(fd), "dup", `duplicate descriptor ${fd}`);
-  setCloseOnExec(copy);
-  return copy;
-}
+/**
+ * Another descriptor of the same open file, close-on-exec like all of ours. In one call (F_DUPFD_CLOEXEC):
+ * a program that another thread starts in between two would inherit it, and keep a connection open.
+ */
+export const duplicate = (fd: number): number =>
+  check(
+    WINDOWS ? c.dup(fd) : c.fcntl(fd, F_DUPFD_CLOEXEC, 0),
+    WINDOWS ? "dup" : "fcntl",
+    `duplicate descriptor ${fd}`,
+  );
 
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 const F_GETFL = 3;
 const F_SETFL = 4;
+//                                  Linux  macOS  FreeBSD
+const F_DUPFD_CLOEXEC: number = on(1030, 67, 17, 0);
 
 /** Sets or clears O_NONBLOCK. It belongs to the open file description, so duplicates see it too. */
 export function setNonBlocking(fd: number, on: boolean): void {

@@ -5,7 +5,7 @@
 import { AF_INET, AF_INET6, AF_UNIX } from "./constants.ts";
 import { Native } from "./ffi.ts";
 import { c } from "./posix.ts";
-import { isBsd } from "./system.ts";
+import { isBsd, system } from "./system.ts";
 
 const { isIPv4, isIPv6 } = process.getBuiltinModule("node:net");
 
@@ -30,7 +30,8 @@ export interface InetAddress {
 }
 
 /**
- * An endpoint of a Unix socket; `path` is empty for one without a name (a client, a socket pair).
+ * An endpoint of a Unix socket; `path` is empty for one without a name (a client, a socket pair), and
+ * "@NAME" for an abstract name of Linux.
  *
  * @example
  * ```ts
@@ -43,7 +44,7 @@ export interface InetAddress {
 export interface UnixAddress {
   /** Tells it from an InetAddress. */
   readonly family: "unix";
-  /** The path in the file system. */
+  /** The path in the file system, or "@NAME". */
   readonly path: string;
 }
 
@@ -74,10 +75,12 @@ export type Address = InetAddress | UnixAddress;
  */
 export function formatAddress(address: Address): string {
   if (address.family === "unix") return `unix:${address.path}`;
-  return address.family === "ipv6"
-    ? `[${address.host}]:${address.port}`
-    : `${address.host}:${address.port}`;
+  return hostAndPort(address.host, address.port);
 }
+
+/** "127.0.0.1:80" or "[::1]:80". */
+export const hostAndPort = (host: string, port: number): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 
 /** Returns a port that is an integer between 0 and 65535, and throws RangeError for another. */
 export function checkPort(port: number): number {
@@ -130,12 +133,15 @@ export interface SockaddrForm {
   readonly inet6: number;
   /** The longest path: the size of sun_path without the terminating NUL. */
   readonly pathMax: number;
+  /** Names outside of the file system, written "@NAME": unix(7) of Linux. */
+  readonly abstract: boolean;
 }
 
 const FORM: SockaddrForm = {
   lengthByte: isBsd,
   inet6: AF_INET6,
   pathMax: isBsd ? 103 : 107, // sys/un.h: char sun_path[104], and 108 on Linux and Windows
+  abstract: system === "linux",
 };
 
 /** Room for the largest of the three structs. */
@@ -171,7 +177,14 @@ export function packAddress(
       );
     }
     new Uint8Array(view.buffer, view.byteOffset + 2).set(path);
-    return begin(view, AF_UNIX, 2 + path.length + 1, form);
+    if (!to.startsWith("@") || !form.abstract) {
+      return begin(view, AF_UNIX, 2 + path.length + 1, form);
+    }
+    if (path.length === 1) {
+      throw new RangeError("Invalid abstract name of a Unix socket: it is empty");
+    }
+    view.setUint8(2, 0); // unix(7): the name is what follows a NUL, up to the length, without another
+    return begin(view, AF_UNIX, 2 + path.length, form);
   }
   const [host = "", zone] = to.host.split("%");
   const bytes = addressBytes(host);
@@ -199,8 +212,12 @@ export function unpackAddress(view: DataView, length: number, form: SockaddrForm
   const family = form.lengthByte ? view.getUint8(1) : view.getUint16(0, true);
   if (family === AF_UNIX) {
     const path = new Uint8Array(view.buffer, view.byteOffset + 2, Math.max(length - 2, 0));
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes.slice());
+    if (form.abstract && path.length > 1 && path[0] === 0) {
+      return { family: "unix", path: `@${text(path.subarray(1))}` };
+    }
     const end = path.indexOf(0);
-    return { family: "unix", path: new TextDecoder().decode(end < 0 ? path : path.slice(0, end)) };
+    return { family: "unix", path: text(end < 0 ? path : path.subarray(0, end)) };
   }
   const port = view.getUint16(2);
   if (family === AF_INET) {
@@ -213,11 +230,25 @@ export function unpackAddress(view: DataView, length: number, form: SockaddrForm
 }
 
 const name = new Native(SOCKADDR_SIZE);
+const other = new Native(SOCKADDR_SIZE);
 const nameLength = new Native(8);
+
+function read(call: "getsockname" | "getpeername", fd: number, into: Native): boolean {
+  into.bytes.fill(0);
+  nameLength.int32[0] = SOCKADDR_SIZE;
+  return c[call](fd, into.pointer, nameLength.pointer) === 0;
+}
+
+/** Whether a socket of TCP is its own peer: it has got the port that it was to connect to. */
+export function isConnectedToItself(fd: number): boolean {
+  if (!read("getsockname", fd, name)) return false;
+  const family = FORM.lengthByte ? name.view.getUint8(1) : name.view.getUint16(0, true);
+  if (family === AF_UNIX || !read("getpeername", fd, other)) return false;
+  return name.bytes.every((byte, i) => byte === other.bytes[i]);
+}
 
 /** Whom a socket is connected to, "HOST:PORT" or "unix:PATH"; undefined when it has no peer. */
 export function peerName(fd: number): string | undefined {
-  nameLength.int32[0] = SOCKADDR_SIZE;
-  if (c.getpeername(fd, name.pointer, nameLength.pointer) === -1) return undefined;
+  if (!read("getpeername", fd, name)) return undefined;
   return formatAddress(unpackAddress(name.view, nameLength.int32[0]!));
 }

@@ -101,7 +101,7 @@ describe("Socket.connect()", () => {
     const [refused] = own(Socket.fromFd(newSocket(AF_INET)));
     expect(c.connect(refused.fileno(), address.pointer, length)).toBe(-1);
     expect(thrownBy(() => refused.waitConnected(2000)).message).toBe(
-      "Cannot connect to the peer: ECONNREFUSED (connection refused)",
+      `Cannot connect to descriptor ${refused.fileno()}: ECONNREFUSED (connection refused)`,
     );
   });
 

@@ -1,7 +1,7 @@
 // Non-blocking stream sockets, the same over TCP (IPv4, IPv6) and Unix sockets.
 import { afterAll, describe, expect, it } from "bun:test";
 import { networkInterfaces } from "node:os";
-import { type Address, OSError, Socket, WOULD_BLOCK } from "../../lib/net/mod.ts";
+import { type Address, formatAddress, OSError, Socket, WOULD_BLOCK } from "../../lib/net/mod.ts";
 import { Native } from "../../lib/sys/ffi.ts";
 import { MSG_PEEK } from "../../lib/sys/constants.ts";
 import { c, isOpen } from "../../lib/sys/posix.ts";
@@ -157,6 +157,7 @@ for (const kind of kinds) {
     const broken = onWindows ? "ECONNRESET (connection reset by peer)" : "EPIPE (broken pipe)";
     it(`send() to a peer that closed: ${broken} in the end, an OSError and no signal`, () => {
       const [client, server] = connected();
+      const name = formatAddress(client.remoteAddress);
       server.close();
       const attempt = () => {
         try {
@@ -166,7 +167,7 @@ for (const kind of kinds) {
           return (error as OSError).message;
         }
       };
-      const message = `Cannot send: ${broken}`;
+      const message = `Cannot send to ${name}: ${broken}`;
       expect(settles(attempt, message)).toBe(message);
     });
 
@@ -174,13 +175,15 @@ for (const kind of kinds) {
       "recv() from a peer that closed with our bytes unread: ECONNRESET once, then 0";
     itUnless(NO_RESETS, onceUnread, () => {
       const [client, server] = connected();
+      const name = formatAddress(client.remoteAddress);
       client.send(encode("unread"));
       settles(() => c.recv(server.fileno(), peek.pointer, 1, MSG_PEEK), 1);
       server.close();
       const error = thrownBy(() => {
         settles(() => client.recv(buffer), 0);
       });
-      expect(error.message).toBe("Cannot receive: ECONNRESET (connection reset by peer)");
+      const reset = "ECONNRESET (connection reset by peer)";
+      expect(error.message).toBe(`Cannot receive from ${name}: ${reset}`);
       expect([error.code, error.syscall]).toEqual(["ECONNRESET", "recv"]);
       expect(client.recv(buffer)).toBe(0);
     });

@@ -107,7 +107,7 @@ describe("struct kevent", () => {
 });
 
 describe("sockaddr of BSDs", () => {
-  const form = { lengthByte: true, inet6: 30, pathMax: 103 };
+  const form = { lengthByte: true, inet6: 30, pathMax: 103, abstract: false };
   const view = new DataView(new ArrayBuffer(SOCKADDR_SIZE));
   const bytes = (length: number) => [...new Uint8Array(view.buffer, 0, length)];
 

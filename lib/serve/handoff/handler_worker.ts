@@ -158,7 +158,7 @@ class Runs {
     };
     socket.unread = (bytes) => {
       unread(bytes);
-      this.#received -= bytes.length;
+      this.#received -= bytes.byteLength;
     };
     socket.send = (buffer, offset, length) => {
       const sent = send(buffer, offset, length);

@@ -1,0 +1,63 @@
+/** The checks of what callers pass in: what TypeScript refuses must not become a silent 0 at run time. */
+import { checkPort } from "../sys/sockaddr.ts";
+import { literalAddresses } from "./address.ts";
+
+/** What bytes can be read from or written to. */
+export type Bytes = ArrayBufferView | ArrayBuffer;
+
+/** The bytes of a buffer, whatever its elements are. @throws TypeError for anything else */
+export function bytesOf(buffer: Bytes): Uint8Array {
+  if (buffer instanceof Uint8Array) return buffer;
+  if (ArrayBuffer.isView(buffer)) {
+    return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+  }
+  if (buffer instanceof ArrayBuffer) return new Uint8Array(buffer);
+  throw new TypeError(`Invalid buffer: ${kindOf(buffer)}; use an ArrayBuffer or a view of one`);
+}
+
+/** What a value is, for messages. */
+export const kindOf = (value: unknown): string =>
+  value === null ? "null" : typeof value === "object" ? "an object" : `a ${typeof value}`;
+
+/** The options of a call. @throws TypeError when they are no object */
+export function checkOptions(options: unknown, example: string): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Invalid options: ${kindOf(options)}; use ${example}`);
+  }
+}
+
+/** @throws TypeError unless the value is a string */
+export function checkText(value: unknown, name: string): string {
+  if (typeof value !== "string") throw new TypeError(`Invalid ${name}: ${kindOf(value)}; use text`);
+  return value;
+}
+
+/** @throws TypeError for what is no number, RangeError unless it is an integer from least to most */
+export function checkInteger(value: unknown, name: string, least: number, most: number): number {
+  if (typeof value !== "number") throw new TypeError(`Invalid ${name}: ${kindOf(value)}`);
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new RangeError(`Invalid ${name} ${value}: use an integer from ${least} to ${most}`);
+  }
+  return value;
+}
+
+/** Throws RangeError unless `ms` is a time to wait: 0 or more, Infinity included. */
+export function checkDuration(ms: number): void {
+  if (typeof ms !== "number") throw new TypeError(`Invalid timeout: ${kindOf(ms)}`);
+  if (!(ms >= 0)) throw new RangeError(`Invalid timeout: ${ms} milliseconds`);
+}
+
+/** A port. */
+export function portOf(port: unknown): number {
+  if (typeof port !== "number") throw new TypeError(`Invalid port: ${kindOf(port)}`);
+  return checkPort(port);
+}
+
+/** The addresses of a host for a synchronous call, which can't ask a resolver. */
+export function numericHosts(host: string): string[] {
+  const addresses = literalAddresses(checkText(host, "host"));
+  if (addresses !== undefined) return addresses;
+  throw new RangeError(
+    `Cannot use the host name "${host}" here: resolve it with resolveHost, or use dial`,
+  );
+}

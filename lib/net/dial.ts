@@ -1,0 +1,127 @@
+/** Connecting to a name, with the thread left free. */
+import { resolveHost } from "./address.ts";
+import { checkDuration, checkOptions, checkText, portOf } from "./arguments.ts";
+import { type ConnectOptions, lateFor, targetName } from "./connect.ts";
+import { Race } from "./race.ts";
+import { Socket } from "./socket.ts";
+
+/**
+ * Whom to dial.
+ *
+ * @example
+ * ```ts
+ * import { dial, type DialOptions, Socket } from "iomux";
+ *
+ * using server = Socket.listen({ host: "127.0.0.1" });
+ * const options: DialOptions = { host: "localhost", port: server.port, family: 4, timeoutMs: 1000 };
+ * using client = await dial(options);
+ * console.log(client.remoteAddress.family); // ipv4
+ * ```
+ */
+export interface DialOptions extends ConnectOptions {
+  /** Only addresses of IPv4, or of IPv6. */
+  family?: 4 | 6;
+  /** Gives up when it is aborted. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Waits until one of the sockets can be written to, at most `ms` milliseconds; it may be early. A program
+ * with a loop of its own watches them with its selector.
+ */
+export type WaitWritable = (sockets: readonly Socket[], ms: number) => Promise<void>;
+
+/** How often sockets are looked at without a selector, in milliseconds: less often the longer it takes. */
+const FIRST_LOOK_MS = 1;
+const LONGEST_LOOK_MS = 16;
+
+/**
+ * Connects to a host by name or address, or to a Unix socket, and leaves the thread free meanwhile.
+ *
+ * Every address of the name is tried: one 250 ms after the other, or as soon as the one before has failed
+ * (RFC 8305). The first that is connected is returned; it is non-blocking. `wait` is for callers that have
+ * a selector; without it the sockets are looked at every few milliseconds.
+ *
+ * @throws ResolveError when the name has no address; OSError of the last address that was tried; ETIMEDOUT
+ * after `timeoutMs`, the name's resolution included; the signal's reason when it is aborted
+ *
+ * @example
+ * ```ts
+ * import { dial, Socket } from "iomux";
+ *
+ * using server = Socket.listen({ host: "127.0.0.1" });
+ * using client = await dial({ host: "localhost", port: server.port, timeoutMs: 1000 });
+ * console.log(client.remoteAddress.family); // ipv4
+ * ```
+ */
+export async function dial(options: DialOptions, wait: WaitWritable = pause): Promise<Socket> {
+  checkOptions(options, "{ host, port } or { path }");
+  const { timeoutMs = Infinity, path, signal } = options;
+  checkDuration(timeoutMs);
+  signal?.throwIfAborted();
+  const deadline = performance.now() + timeoutMs;
+  if (path !== undefined) return await dialPath(options, deadline);
+  const { host = "127.0.0.1", port = 0, bind, family } = options;
+  portOf(port);
+  const late = () => lateFor(targetName(options), timeoutMs);
+  const addresses = await within(
+    deadline,
+    late,
+    resolveHost(checkText(host, "host"), family),
+    signal,
+  );
+  const race = new Race(addresses, (address) => Socket.connect({ host: address, port, bind }));
+  try {
+    for (let look = FIRST_LOOK_MS;; look = Math.min(2 * look, LONGEST_LOOK_MS)) {
+      signal?.throwIfAborted();
+      const socket = race.advance();
+      if (socket) return socket;
+      const left = deadline - performance.now();
+      if (left <= 0) throw late();
+      const most = wait === pause ? look : LONGEST_TIMER_MS;
+      await wait(race.attempts, Math.min(most, left, race.delayMs));
+    }
+  } finally {
+    race.close();
+  }
+}
+
+/** No readiness says when a Unix listener whose backlog is full (EAGAIN) has room: it is asked again. */
+async function dialPath(options: DialOptions, deadline: number): Promise<Socket> {
+  const { path, signal } = options;
+  for (let look = FIRST_LOOK_MS;; look = Math.min(2 * look, LONGEST_LOOK_MS)) {
+    try {
+      return Socket.connect({ path: path! });
+    } catch (error) {
+      if ((error as { code?: string }).code !== "EAGAIN") throw error;
+    }
+    const left = deadline - performance.now();
+    if (left <= 0) throw lateFor(targetName(options), options.timeoutMs!);
+    await pause([], Math.min(look, left));
+    signal?.throwIfAborted();
+  }
+}
+
+/** The longest delay of a timer; a longer one would fire at once. */
+const LONGEST_TIMER_MS = 0x7fffffff;
+
+const pause: WaitWritable = (_, ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** What a promise resolves to, unless the deadline or the signal comes first. */
+function within<T>(
+  deadline: number,
+  late: () => Error,
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const left = Math.min(Math.max(0, deadline - performance.now()), LONGEST_TIMER_MS);
+    const timer = setTimeout(() => reject(late()), left);
+    const abort = () => reject(signal!.reason);
+    signal?.addEventListener("abort", abort);
+    promise.then(resolve, reject).finally(() => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+    });
+  });
+}
