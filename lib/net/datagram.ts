@@ -11,17 +11,18 @@ import { IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEPORT } from "../sys/constants.ts";
 import * as sys from "../sys/datagrams.ts";
 import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
-import { c, closeFd, retry, setNonBlocking } from "../sys/posix.ts";
+import { c, closeFd, retry } from "../sys/posix.ts";
 import {
   type Address,
-  formatAddress,
+  hostAndPort,
   packAddress,
+  readAddress,
   SOCKADDR_SIZE,
-  unpackAddress,
 } from "../sys/sockaddr.ts";
-import { literalAddresses } from "./address.ts";
+import { numericHosts } from "./arguments.ts";
+import { BaseSocket } from "./base.ts";
 import * as multicast from "./multicast.ts";
-import { setInt, setTimeouts, takeError } from "./options.ts";
+import { setInt, takeError } from "./options.ts";
 
 /**
  * Where a datagram goes: an IP address (or "localhost") and a port, or the path of a Unix socket.
@@ -80,20 +81,19 @@ export interface BindOptions {
  * console.log(datagram?.bytes, datagram?.truncated); // 0 false
  * ```
  */
-export type Datagram = sys.Received;
+export interface Datagram {
+  /** How many bytes are in the buffer. */
+  readonly bytes: number;
+  /** Whether the datagram was longer than the buffer: its rest is lost. */
+  readonly truncated: boolean;
+  /** Who has sent it; undefined for a Unix socket without a name. */
+  readonly from: Address | undefined;
+}
 
 const target = new Native(SOCKADDR_SIZE);
-const name = new Native(SOCKADDR_SIZE);
-const nameLength = new Native(8);
 
-/** One address for a synchronous call, which cannot ask a resolver. */
-function numeric(host: string): string {
-  const [address] = literalAddresses(host) ?? [];
-  if (address !== undefined) return address;
-  throw new RangeError(
-    `Cannot use the host name "${host}" here: resolve it with resolveHost first`,
-  );
-}
+/** The first address of a host for a synchronous call, which can't ask a resolver. */
+const numeric = (host: string) => numericHosts(host)[0]!;
 
 /** An IP address and a port, or the path of a Unix socket. */
 type Endpoint = { host: string; port: number } | string;
@@ -105,9 +105,7 @@ const endpoint = (to: DatagramAddress): Endpoint =>
   "path" in to ? to.path : { host: numeric(to.host ?? "127.0.0.1"), port: to.port };
 
 const show = (to: Endpoint) =>
-  typeof to === "string"
-    ? formatAddress({ family: "unix", path: to })
-    : formatAddress({ family: to.host.includes(":") ? "ipv6" : "ipv4", ...to });
+  typeof to === "string" ? `unix:${to}` : hostAndPort(to.host, to.port);
 
 const endpointOf = ({ path, host = "0.0.0.0", port = 0 }: BindOptions): Endpoint =>
   path ?? { host: numeric(host), port };
@@ -146,16 +144,12 @@ function checkBytes(bytes: unknown): asserts bytes is Uint8Array {
  * console.log(bytes, from!.family); // 4 ipv4
  * ```
  */
-export class DatagramSocket implements Disposable {
-  #fd: number;
+export class DatagramSocket extends BaseSocket {
   readonly #family: number;
-  /** Whom it is connected to, for messages. */
-  readonly #peer: string;
 
-  private constructor(fd: number, family: number, peer = "the peer") {
-    this.#fd = fd;
+  private constructor(fd: number, family: number, peer?: string) {
+    super(fd, peer);
     this.#family = family;
-    this.#peer = peer;
   }
 
   /**
@@ -163,7 +157,7 @@ export class DatagramSocket implements Disposable {
    *
    * @throws OSError EADDRINUSE, EACCES, EADDRNOTAVAIL
    */
-  static bind(options: BindOptions = {}): DatagramSocket {
+  static override bind(options: BindOptions = {}): DatagramSocket {
     const local = endpointOf(options);
     return DatagramSocket.#make(domainOf(local), undefined, (fd) => bindTo(fd, local, options));
   }
@@ -185,7 +179,8 @@ export class DatagramSocket implements Disposable {
 
   /** Takes over a descriptor, in the blocking mode it is in. The socket closes it from now on. */
   static fromFd(fd: number): DatagramSocket {
-    const { family } = nameOf(fd, "getsockname");
+    const address = readAddress("getsockname", fd);
+    const family = address?.family ?? check(-1, "getsockname", `use descriptor ${fd}`);
     return new DatagramSocket(
       fd,
       family === "unix" ? AF_UNIX : family === "ipv6" ? AF_INET6 : AF_INET,
@@ -207,17 +202,12 @@ export class DatagramSocket implements Disposable {
     }
   }
 
-  /** The descriptor; -1 once closed or detached. */
-  fileno(): number {
-    return this.#fd;
-  }
-
   /** Sends one datagram to an address: how many bytes it has, or WOULD_BLOCK (-1). */
   sendTo(bytes: Uint8Array, to: DatagramAddress): number {
     checkBytes(bytes);
     const peer = endpoint(to);
     const length = packAddress(target.view, peer);
-    const send = () => sys.sendDatagram(this.#fd, bytes, MSG_NOSIGNAL, target.pointer, length);
+    const send = () => sys.sendDatagram(this.fileno(), bytes, MSG_NOSIGNAL, target.pointer, length);
     return this.#sent(retry(send), show(peer));
   }
 
@@ -225,8 +215,8 @@ export class DatagramSocket implements Disposable {
   send(bytes: Uint8Array): number {
     checkBytes(bytes);
     return this.#sent(
-      retry(() => sys.sendDatagram(this.#fd, bytes, MSG_NOSIGNAL)),
-      this.#peer,
+      retry(() => sys.sendDatagram(this.fileno(), bytes, MSG_NOSIGNAL)),
+      this.peerName,
     );
   }
 
@@ -240,11 +230,11 @@ export class DatagramSocket implements Disposable {
     checkBytes(buffer);
     if (buffer.length === 0) throw new RangeError("Cannot receive into an empty buffer");
     for (;;) {
-      const received = sys.receiveDatagram(this.#fd, buffer);
+      const received = sys.receiveDatagram(this.fileno(), buffer);
       if (received !== -1) return received;
       const error = errno();
       if (error === ERRNO.EAGAIN) return null;
-      if (error !== ERRNO.EINTR) throw new OSError(error, "recv", `receive from ${this.#peer}`);
+      if (error !== ERRNO.EINTR) throw new OSError(error, "recv", `receive from ${this.peerName}`);
     }
   }
 
@@ -255,7 +245,7 @@ export class DatagramSocket implements Disposable {
 
   /** Allows sending to a broadcast address (SO_BROADCAST). */
   setBroadcast(on: boolean): void {
-    setInt(this.#fd, SOL_SOCKET, sys.SO_BROADCAST, on ? 1 : 0);
+    setInt(this.fileno(), SOL_SOCKET, sys.SO_BROADCAST, on ? 1 : 0);
   }
 
   /**
@@ -263,75 +253,21 @@ export class DatagramSocket implements Disposable {
    * or number; without one the kernel chooses by its routes.
    */
   joinMulticast(group: string, iface?: string): void {
-    multicast.membership(this.#fd, group, iface, true);
+    multicast.membership(this.fileno(), group, iface, true);
   }
 
   /** Ends what `joinMulticast` has begun. */
   leaveMulticast(group: string, iface?: string): void {
-    multicast.membership(this.#fd, group, iface, false);
+    multicast.membership(this.fileno(), group, iface, false);
   }
 
   /** How multicast datagrams leave: over how many routers, back to this machine, on which interface. */
   setMulticast(options: { hops?: number; loop?: boolean; iface?: string }): void {
-    multicast.outgoing(this.#fd, this.#family === AF_INET6, options);
-  }
-
-  /** Makes calls wait (true) or return WOULD_BLOCK or null at once (false). */
-  setBlocking(blocking: boolean): void {
-    setNonBlocking(this.#fd, !blocking);
-  }
-
-  /** How long blocking calls wait at most, in milliseconds; 0 for no limit. */
-  setTimeouts(limits: { recvMs?: number; sendMs?: number }): void {
-    setTimeouts(this.#fd, limits);
-  }
-
-  /** Where the socket is bound. */
-  get localAddress(): Address {
-    return nameOf(this.#fd, "getsockname");
-  }
-
-  /** The local port; 0 for a Unix socket. */
-  get port(): number {
-    const address = this.localAddress;
-    return address.family === "unix" ? 0 : address.port;
-  }
-
-  /**
-   * Whom the socket is connected to.
-   *
-   * @throws OSError ENOTCONN when it is not connected
-   */
-  get remoteAddress(): Address {
-    return nameOf(this.#fd, "getpeername");
+    multicast.outgoing(this.fileno(), this.#family === AF_INET6, options);
   }
 
   /** The pending error, which asking clears: ECONNREFUSED after an answer of ICMP. */
   takeError(): OSError | null {
-    return takeError(this.#fd, "getsockopt", `send a datagram to ${this.#peer}`);
+    return takeError(this.fileno(), "getsockopt", `send a datagram to ${this.peerName}`);
   }
-
-  /** Gives the descriptor away: the socket no longer closes it. */
-  detach(): number {
-    const fd = this.#fd;
-    this.#fd = -1;
-    return fd;
-  }
-
-  /** Closes the socket; may be called again. */
-  close(): void {
-    if (this.#fd >= 0) closeFd(this.detach());
-  }
-
-  /** Closes the socket at the end of a `using` block. */
-  [Symbol.dispose](): void {
-    this.close();
-  }
-}
-
-function nameOf(fd: number, syscall: "getsockname" | "getpeername"): Address {
-  nameLength.int32[0] = SOCKADDR_SIZE;
-  const result = c[syscall](fd, name.pointer, nameLength.pointer);
-  check(result, syscall, `read an address of descriptor ${fd}`);
-  return unpackAddress(name.view, nameLength.int32[0]!);
 }

@@ -15,6 +15,7 @@ export { parseHostPort, ResolveError, resolveHost } from "./address.ts";
 export type { BlockingHandler, HandlerContext } from "./handler.ts";
 export { getAvailablePort, type GetAvailablePortOptions, getNetworkAddress } from "./host.ts";
 export type { Bytes } from "./arguments.ts";
+export type { BaseSocket } from "./base.ts";
 export type { ConnectOptions } from "./connect.ts";
 export { dial, type DialOptions, type WaitWritable } from "./dial.ts";
 export type { ListenOptions } from "./listen.ts";

@@ -3,6 +3,9 @@ import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
 import {
   IPPROTO_TCP,
+  SHUT_RD,
+  SHUT_RDWR,
+  SHUT_WR,
   SO_ERROR,
   SO_KEEPALIVE,
   SO_LINGER,
@@ -15,7 +18,7 @@ import {
 } from "../sys/constants.ts";
 import { c } from "../sys/posix.ts";
 import { isBsd, system } from "../sys/system.ts";
-import { checkDuration, checkInteger, checkOptions } from "./arguments.ts";
+import { checkDuration, checkInteger, checkOptions, kindOf } from "./arguments.ts";
 
 const WINDOWS = system === "windows";
 const value = new Native(16);
@@ -61,6 +64,16 @@ export function setNoDelay(fd: number, on: boolean): void {
   // Not asked first whether it is TCP: this is called for every connection.
   const result = c.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, value.pointer, 4);
   if (result === -1 && !noDelayMissing(errno())) check(-1, "setsockopt", "set TCP_NODELAY");
+}
+
+const SHUTDOWN = { read: SHUT_RD, write: SHUT_WR, both: SHUT_RDWR };
+
+/** Ends one direction or both. */
+export function shutdown(fd: number, how: "read" | "write" | "both"): void {
+  if (!Object.hasOwn(SHUTDOWN, how)) {
+    throw new TypeError(`Invalid direction: ${kindOf(how)}; use "read", "write" or "both"`);
+  }
+  check(c.shutdown(fd, SHUTDOWN[how]), "shutdown", `shut down (${how})`);
 }
 
 /** Probes idle connections (SO_KEEPALIVE). */

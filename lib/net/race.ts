@@ -5,6 +5,9 @@
  * connected wins, and the others are closed. So an address that does not answer costs 250 ms, and not
  * the whole timeout.
  */
+import { POLLOUT } from "../sys/constants.ts";
+import { pollFor } from "../sys/poll.ts";
+import { lateFor } from "./connect.ts";
 
 /** The delay between attempts that RFC 8305, section 8, recommends. */
 export const ATTEMPT_DELAY_MS = 250;
@@ -116,4 +119,26 @@ export function interleaved(addresses: readonly string[]): string[] {
   const longest = Math.max(first.length, other.length);
   return Array.from({ length: longest }, (_, i) => [first[i], other[i]])
     .flat().filter((address) => address !== undefined);
+}
+
+/** How long one of several attempts is waited for before the next is looked at. */
+const SLICE_MS = 10;
+
+/** Waits for a race to `name`, with the thread blocked. @throws OSError, ETIMEDOUT after `timeoutMs` */
+export function finishRace<A extends Attempt>(race: Race<A>, name: string, timeoutMs: number): A {
+  const deadline = performance.now() + timeoutMs;
+  try {
+    for (;;) {
+      const socket = race.advance();
+      if (socket) return socket;
+      const left = deadline - performance.now();
+      if (left <= 0) throw lateFor(name, timeoutMs);
+      const { attempts } = race;
+      const most = attempts.length > 1 ? SLICE_MS / attempts.length : Infinity;
+      const ms = Math.max(0, Math.min(left, race.delayMs, most));
+      for (const attempt of attempts) pollFor(attempt.fileno(), POLLOUT, ms);
+    }
+  } finally {
+    race.close();
+  }
 }

@@ -1,32 +1,30 @@
 /** Stream sockets: TCP over IPv4 and IPv6, and Unix sockets. See socket(7), tcp(7), unix(7). */
-import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
+import { ERRNO, errno, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
-import { MSG_NOSIGNAL, MSG_PEEK, POLLOUT, SHUT_RD, SHUT_RDWR, SHUT_WR } from "../sys/constants.ts";
-import { pollFor } from "../sys/poll.ts";
-import { c, closeFd, setNonBlocking } from "../sys/posix.ts";
+import { MSG_NOSIGNAL, MSG_PEEK } from "../sys/constants.ts";
+import { c } from "../sys/posix.ts";
 import { acceptFd, newPair } from "../sys/sockets.ts";
 import {
   type Address,
-  formatAddress,
   isConnectedToItself,
   SOCKADDR_SIZE,
   unpackAddress,
 } from "../sys/sockaddr.ts";
-import { type Bytes, bytesOf, checkInteger, kindOf } from "./arguments.ts";
+import { type Bytes, bytesOf, checkInteger } from "./arguments.ts";
+import { BaseSocket } from "./base.ts";
 import {
   addressesToTry,
   type ConnectOptions,
   finishConnect,
-  lateFor,
   openConnection,
   targetName,
   toItself,
 } from "./connect.ts";
-import { TIMED_OUT, uninterrupted } from "./interrupted.ts";
-import { readLine } from "./lines.ts";
+import { TIMED_OUT, uninterrupted } from "./blocking/interrupted.ts";
+import { readLine } from "./blocking/lines.ts";
 import { type ListenOptions, openListener } from "./listen.ts";
 import * as options from "./options.ts";
-import { Race } from "./race.ts";
+import { finishRace, Race } from "./race.ts";
 
 /**
  * What `recv` and `send` return when a non-blocking socket can do nothing now.
@@ -48,7 +46,6 @@ const sockaddrLength = new Native(8);
 const RESET_BEFORE = new Set([ERRNO.ECONNABORTED!, ERRNO.ECONNRESET!, ERRNO.ENOTCONN!]);
 /** The most that one call takes: Linux cuts at it, other systems refuse more (read(2), NOTES). */
 const LARGEST_SEND = 0x7ffff000;
-const SHUTDOWN = { read: SHUT_RD, write: SHUT_WR, both: SHUT_RDWR };
 
 /**
  * A stream socket. It starts non-blocking and close-on-exec, and never raises SIGPIPE.
@@ -66,18 +63,14 @@ const SHUTDOWN = { read: SHUT_RD, write: SHUT_WR, both: SHUT_RDWR };
  * console.log(connection.readLine()); // hello
  * ```
  */
-export class Socket implements Disposable {
-  #fd: number;
+export class Socket extends BaseSocket {
   /** What `unread` has put back. */
   #ahead: Uint8Array = NOTHING;
-  /** What is known of the other end: whom `connect` was asked to reach, or what accept(2) has said. */
-  #peer: string | Address | undefined;
   /** A connect of which it is not known yet how it ended. */
   #connecting: boolean;
 
   private constructor(fd: number, peer?: string | Address, connecting = false) {
-    this.#fd = fd;
-    this.#peer = peer;
+    super(fd, peer);
     this.#connecting = connecting;
   }
 
@@ -106,17 +99,17 @@ export class Socket implements Disposable {
    */
   static connect(connectOptions: ConnectOptions): Socket {
     const addresses = addressesToTry(connectOptions);
-    const begin = (address: string | undefined, waits = connectOptions) =>
-      new Socket(
-        openConnection(address, waits),
-        targetName(address === undefined ? waits : { host: address, port: waits.port }),
-        true,
-      );
-    if (addresses === undefined || addresses.length === 1) return begin(addresses?.[0]);
-    const { timeoutMs, ...rest } = connectOptions;
-    const race = new Race(addresses, (address) => begin(address, rest));
-    if (timeoutMs !== undefined) return finishRace(race, targetName(connectOptions), timeoutMs);
-    return race.advance() ?? race.take();
+    const { timeoutMs, ...now } = connectOptions;
+    if (addresses === undefined) return Socket.#begin(undefined, connectOptions);
+    if (addresses.length === 1) return Socket.#begin(addresses[0], connectOptions);
+    const race = new Race(addresses, (address) => Socket.#begin(address, now));
+    if (timeoutMs === undefined) return race.advance() ?? race.take();
+    return finishRace(race, targetName(connectOptions), timeoutMs);
+  }
+
+  static #begin(host: string | undefined, connectOptions: ConnectOptions): Socket {
+    const target = host === undefined ? connectOptions : { host, port: connectOptions.port };
+    return new Socket(openConnection(host, connectOptions), targetName(target), true);
   }
 
   /**
@@ -125,11 +118,6 @@ export class Socket implements Disposable {
    */
   static fromFd(fd: number, peer?: Address): Socket {
     return new Socket(checkInteger(fd, "descriptor", -1, 0x7fffffff), peer);
-  }
-
-  /** The descriptor; -1 once closed or detached. */
-  fileno(): number {
-    return this.#fd;
   }
 
   /**
@@ -141,13 +129,13 @@ export class Socket implements Disposable {
   accept(): Socket | null {
     sockaddrLength.int32[0] = SOCKADDR_SIZE;
     const { pointer } = sockaddr;
-    const take = () => acceptFd(this.#fd, pointer, sockaddrLength.pointer);
-    const fd = uninterrupted(this.#fd, "recv", take);
+    const take = () => acceptFd(this.fileno(), pointer, sockaddrLength.pointer);
+    const fd = uninterrupted(this.fileno(), "recv", take);
     if (fd === TIMED_OUT) return null;
     if (fd >= 0) return new Socket(fd, unpackAddress(sockaddr.view, sockaddrLength.int32[0]!));
     const error = errno();
     if (error === ERRNO.EAGAIN || RESET_BEFORE.has(error)) return null;
-    throw new OSError(error, "accept", `accept a connection on ${this.#name()}`);
+    throw new OSError(error, "accept", `accept a connection on ${this.peerName}`);
   }
 
   /** Receives into `buffer`: the number of bytes, 0 at the end of the stream, or WOULD_BLOCK. */
@@ -167,8 +155,8 @@ export class Socket implements Disposable {
     }
     const bytes = offset === 0 ? all : all.subarray(offset, offset + count);
     const size = Math.min(count, LARGEST_SEND);
-    const put = () => c.sendBytes(this.#fd, bytes, size, MSG_NOSIGNAL);
-    return this.#result(uninterrupted(this.#fd, "send", put), "send");
+    const put = () => c.sendBytes(this.fileno(), bytes, size, MSG_NOSIGNAL);
+    return this.#result(uninterrupted(this.fileno(), "send", put), "send");
   }
 
   #result(result: number, syscall: "recv" | "send"): number {
@@ -177,17 +165,7 @@ export class Socket implements Disposable {
     const error = errno();
     if (error === ERRNO.EAGAIN) return WOULD_BLOCK;
     const action = syscall === "recv" ? "receive from" : "send to";
-    throw new OSError(error, syscall, `${action} ${this.#name()}`);
-  }
-
-  /** What error messages call the other end; for a listener its own. */
-  #name(): string {
-    if (typeof this.#peer === "string") return this.#peer;
-    try {
-      return formatAddress(this.#peer ?? this.#addressBy("getpeername"));
-    } catch {
-      return this.#fd < 0 ? "a closed socket" : `descriptor ${this.#fd}`;
-    }
+    throw new OSError(error, syscall, `${action} ${this.peerName}`);
   }
 
   /** Blocking sockets: receives exactly `length` bytes; null when the stream ends before. */
@@ -246,8 +224,8 @@ export class Socket implements Disposable {
   #receive(buffer: Uint8Array, flags: number): number {
     if (this.#ahead.length > 0) return this.#receiveAhead(buffer, flags);
     const size = Math.min(buffer.length, LARGEST_SEND);
-    const get = () => c.recvBytes(this.#fd, buffer, size, flags);
-    return this.#result(uninterrupted(this.#fd, "recv", get), "recv");
+    const get = () => c.recvBytes(this.fileno(), buffer, size, flags);
+    return this.#result(uninterrupted(this.fileno(), "recv", get), "recv");
   }
 
   /** Blocking sockets: sends all of it. */
@@ -260,84 +238,28 @@ export class Socket implements Disposable {
   #blocking(result: number, syscall: "recv" | "send"): number {
     if (result !== WOULD_BLOCK) return result;
     const action = syscall === "recv" ? "receive from" : "send to";
-    const message = `${action} ${this.#name()} in time (is the socket blocking?)`;
+    const message = `${action} ${this.peerName} in time (is the socket blocking?)`;
     throw new OSError(ERRNO.ETIMEDOUT!, syscall, message);
-  }
-
-  /** Chooses between blocking and non-blocking calls. */
-  setBlocking(blocking: boolean): void {
-    setNonBlocking(this.#fd, !blocking);
   }
 
   /** Ends one direction or both: "write" sends FIN, and the peer reads the end of the stream. */
   shutdown(how: "read" | "write" | "both"): void {
-    if (!Object.hasOwn(SHUTDOWN, how)) {
-      throw new TypeError(`Invalid direction: ${kindOf(how)}; use "read", "write" or "both"`);
-    }
-    check(c.shutdown(this.#fd, SHUTDOWN[how]), "shutdown", `shut down (${how})`);
-  }
-
-  /**
-   * How long blocking calls wait at most, in milliseconds; 0 for no limit. On Windows `recv` then throws
-   * ETIMEDOUT instead of returning WOULD_BLOCK, and the connection should be closed (SO_RCVTIMEO).
-   */
-  setTimeouts(limits: { recvMs?: number; sendMs?: number }): void {
-    options.setTimeouts(this.#fd, limits);
+    options.shutdown(this.fileno(), how);
   }
 
   /** Sends small segments at once (TCP_NODELAY). */
   setNoDelay(on: boolean): void {
-    options.setNoDelay(this.#fd, on);
+    options.setNoDelay(this.fileno(), on);
   }
 
   /** Probes the peer when idle (SO_KEEPALIVE). */
   setKeepAlive(on: boolean): void {
-    options.setKeepAlive(this.#fd, on);
-  }
-
-  /** Sizes of the kernel's buffers in bytes (SO_SNDBUF, SO_RCVBUF). */
-  setBuffers(sizes: { sendBytes?: number; recvBytes?: number }): void {
-    options.setBuffers(this.#fd, sizes);
-  }
-
-  /** The sizes of the kernel's buffers in bytes. */
-  getBuffers(): { sendBytes: number; recvBytes: number } {
-    return options.getBuffers(this.#fd);
+    options.setKeepAlive(this.fileno(), on);
   }
 
   /** SO_LINGER: null for the default; 0 seconds makes `close` reset the connection. */
   setLinger(seconds: number | null): void {
-    options.setLinger(this.#fd, seconds);
-  }
-
-  /** Where this socket is bound. */
-  get localAddress(): Address {
-    return this.#addressBy("getsockname");
-  }
-
-  /** The local port; 0 for a Unix socket. */
-  get port(): number {
-    const address = this.localAddress;
-    return address.family === "unix" ? 0 : address.port;
-  }
-
-  /**
-   * Whom this socket is connected to. An accepted socket has it from accept(2), and keeps it when the peer
-   * has reset the connection.
-   *
-   * @throws OSError ENOTCONN
-   */
-  get remoteAddress(): Address {
-    const known = this.#fd >= 0 && typeof this.#peer === "object";
-    return known ? this.#peer as Address : this.#addressBy("getpeername");
-  }
-
-  #addressBy(syscall: "getsockname" | "getpeername"): Address {
-    sockaddrLength.int32[0] = SOCKADDR_SIZE;
-    const side = syscall === "getsockname" ? "local" : "remote";
-    const result = c[syscall](this.#fd, sockaddr.pointer, sockaddrLength.pointer);
-    check(result, syscall, `read the ${side} address of descriptor ${this.#fd}`);
-    return unpackAddress(sockaddr.view, sockaddrLength.int32[0]!);
+    options.setLinger(this.fileno(), seconds);
   }
 
   /**
@@ -347,13 +269,13 @@ export class Socket implements Disposable {
    */
   takeError(): OSError | null {
     if (!this.#connecting) {
-      return options.takeError(this.#fd, "getsockopt", `go on with ${this.#name()}`);
+      return options.takeError(this.fileno(), "getsockopt", `go on with ${this.peerName}`);
     }
-    const name = this.#name();
-    const error = options.takeError(this.#fd, "connect", `connect to ${name}`);
+    const name = this.peerName;
+    const error = options.takeError(this.fileno(), "connect", `connect to ${name}`);
     this.#connecting = false;
     if (error) return error;
-    return isConnectedToItself(this.#fd) ? toItself(name) : null;
+    return isConnectedToItself(this.fileno()) ? toItself(name) : null;
   }
 
   /**
@@ -363,48 +285,9 @@ export class Socket implements Disposable {
    * @throws OSError when it failed
    */
   waitConnected(timeoutMs: number): boolean {
-    const connected = finishConnect(this.#fd, this.#name(), timeoutMs);
+    const connected = finishConnect(this.fileno(), this.peerName, timeoutMs);
     if (connected) this.#connecting = false;
     return connected;
-  }
-
-  /** Gives the descriptor away: the Socket is closed, the descriptor stays open. */
-  detach(): number {
-    const fd = this.#fd;
-    this.#fd = -1;
-    return fd;
-  }
-
-  /** Closes the descriptor. May be called again. */
-  close(): void {
-    if (this.#fd >= 0) closeFd(this.detach());
-  }
-
-  /** `close`, for `using`. */
-  [Symbol.dispose](): void {
-    this.close();
-  }
-}
-
-/** How long one of several attempts is waited for before the next is looked at. */
-const SLICE_MS = 10;
-
-/** Waits for a race, with the thread blocked. */
-function finishRace(race: Race<Socket>, name: string, timeoutMs: number): Socket {
-  const deadline = performance.now() + timeoutMs;
-  try {
-    for (;;) {
-      const socket = race.advance();
-      if (socket) return socket;
-      const left = deadline - performance.now();
-      if (left <= 0) throw lateFor(name, timeoutMs);
-      const { attempts } = race;
-      const most = attempts.length > 1 ? SLICE_MS / attempts.length : Infinity;
-      const ms = Math.max(0, Math.min(left, race.delayMs, most));
-      for (const attempt of attempts) pollFor(attempt.fileno(), POLLOUT, ms);
-    }
-  } finally {
-    race.close();
   }
 }
 

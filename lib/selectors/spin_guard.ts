@@ -6,7 +6,7 @@
  * A descriptor that was reported by many waits in a row is suspicious, no more: a busy one looks the same.
  * Of suspicious ones the system's own counts are compared, before and after their handlers were called.
  */
-import { peerName } from "../sys/sockaddr.ts";
+import { formatAddress, readAddress } from "../sys/sockaddr.ts";
 import { Usage } from "../sys/usage.ts";
 import type { Registration } from "./backend.ts";
 import { EVENT_READ, EVENT_WRITE, type SpinReport } from "./selector.ts";
@@ -79,7 +79,8 @@ export class SpinGuard<T> {
       this.#usage.forget(fd);
       registration.streak = -(2 ** 30); // once is enough
       const waits = SUSPICIOUS + LOOKS;
-      const peer = peerName(fd);
+      const address = readAddress("getpeername", fd);
+      const peer = address && formatAddress(address);
       report({ key: key!, events, raw, peer, waits, message: describe(fd, events, peer, waits) });
     }
   }

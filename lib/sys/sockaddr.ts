@@ -247,8 +247,9 @@ export function isConnectedToItself(fd: number): boolean {
   return name.bytes.every((byte, i) => byte === other.bytes[i]);
 }
 
-/** Whom a socket is connected to, "HOST:PORT" or "unix:PATH"; undefined when it has no peer. */
-export function peerName(fd: number): string | undefined {
-  if (!read("getpeername", fd, name)) return undefined;
-  return formatAddress(unpackAddress(name.view, nameLength.int32[0]!));
-}
+/** An address of a socket: its own or its peer's; undefined leaves errno behind. */
+export const readAddress = (
+  call: "getsockname" | "getpeername",
+  fd: number,
+): Address | undefined =>
+  read(call, fd, name) ? unpackAddress(name.view, nameLength.int32[0]!) : undefined;

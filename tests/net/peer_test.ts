@@ -1,6 +1,6 @@
 // Who is at the other end: known from accept(2) itself, named in every error, abstract names included.
 import { describe, expect, it } from "bun:test";
-import { formatAddress, OSError, Socket, socketPair } from "../../lib/net/mod.ts";
+import { formatAddress, type OSError, Socket, socketPair } from "../../lib/net/mod.ts";
 import { duplicate as duplicateFd } from "../../lib/sys/posix.ts";
 import { system } from "../../lib/sys/system.ts";
 import {

@@ -16,7 +16,8 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   "selectors": ["sys", "selectors/async", "selectors/select"],
   "selectors/async": ["selectors"],
   "selectors/select": ["selectors"],
-  "net": ["sys"],
+  "net": ["sys", "net/blocking"],
+  "net/blocking": ["net"],
 
   "engine": ["selectors", "net"],
   "engine/readiness": ["engine"],

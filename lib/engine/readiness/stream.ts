@@ -10,7 +10,6 @@ import { tcpInfo, type TransportInfo } from "../../sys/tcp_info.ts";
 import { COUNTER } from "../counters.ts";
 import type { Closable } from "../core.ts";
 import type { Connection, Handler, Released } from "../engine.ts";
-import { peerNameOf } from "../peer_name.ts";
 import { OutputQueue } from "../queue.ts";
 import { CLOSED, CONNECTING, ENDING, HELD, LEVEL, OVER, PAUSED, PEER_ENDED } from "../state.ts";
 import type { ReadinessCore, Source } from "./core.ts";
@@ -68,7 +67,7 @@ export class Stream<S> implements Connection<S>, Closable, Source {
   }
 
   get peerName(): string {
-    return peerNameOf(this.#socket);
+    return this.#socket.peerName;
   }
 
   transportInfo(): TransportInfo | null {

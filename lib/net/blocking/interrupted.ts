@@ -1,8 +1,8 @@
 /** Calls on blocking sockets that signals interrupt: again, but not with all of their time again. */
-import { POLLIN, POLLOUT } from "../sys/constants.ts";
-import { ERRNO, errno } from "../sys/errno.ts";
-import { pollFor } from "../sys/poll.ts";
-import { getTimeout } from "./options.ts";
+import { POLLIN, POLLOUT } from "../../sys/constants.ts";
+import { ERRNO, errno } from "../../sys/errno.ts";
+import { pollFor } from "../../sys/poll.ts";
+import { getTimeout } from "../options.ts";
 
 /** What `uninterrupted` returns when the socket's timeout has passed. */
 export const TIMED_OUT = -2;
