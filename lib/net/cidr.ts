@@ -1,5 +1,5 @@
 /** Networks in CIDR notation (RFC 4632, RFC 4291 2.3), and which addresses are in them. */
-import { addressBytes } from "../sys/sockaddr.ts";
+import { addressBytes, formatBytes } from "../sys/sockaddr.ts";
 
 /** A network: the first `prefix` bits of `bytes`, of which IPv4 has 4 and IPv6 16. */
 export interface Network {
@@ -55,4 +55,28 @@ export function contains({ bytes, prefix }: Network, address: Uint8Array): boole
   for (let i = 0; i < whole; i++) if (bytes[i] !== address[i]) return false;
   const rest = prefix & 7;
   return rest === 0 || ((bytes[whole]! ^ address[whole]!) >> (8 - rest)) === 0;
+}
+
+/** How many addresses a network has; a number as large as 2^128 is not exact. */
+export const sizeOf = ({ bytes, prefix }: Network): number => 2 ** (bytes.length * 8 - prefix);
+
+/**
+ * The addresses of a network that a host may have: all, but for the first of an IPv4 network, which names
+ * it, and the last, which is its broadcast address.
+ */
+export function* hostsOf(network: Network): Generator<string, undefined> {
+  const { bytes, prefix } = network;
+  const size = sizeOf(network);
+  const edge = bytes.length === 4 && size > 2 ? 1 : 0;
+  const whole = prefix >> 3;
+  const start = bytes.map((byte, i) =>
+    i < whole ? byte : i > whole ? 0 : byte & (0xff00 >> (prefix & 7))
+  );
+  for (let host = edge; host < size - edge; host++) {
+    const address = start.slice();
+    for (let i = address.length - 1, rest = host; rest > 0; i--, rest = Math.floor(rest / 256)) {
+      address[i]! |= rest & 255;
+    }
+    yield formatBytes(address);
+  }
 }

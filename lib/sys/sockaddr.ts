@@ -109,6 +109,12 @@ export function addressBytes(host: string): Uint8Array {
   return new Uint8Array(bytes.buffer);
 }
 
+/** The bytes of an address as text: what `addressBytes` reads. */
+export const formatBytes = (bytes: Uint8Array): string =>
+  bytes.length === 4
+    ? bytes.join(".")
+    : formatIPv6(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0);
+
 /** Writes an IPv6 address as RFC 5952 says: lower case, the longest run of zeros as "::". */
 function formatIPv6(view: DataView, at: number): string {
   const groups = Array.from({ length: 8 }, (_, i) => view.getUint16(at + i * 2));

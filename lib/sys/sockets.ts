@@ -2,7 +2,6 @@
 import {
   AF_UNIX,
   FIONREAD,
-  IPPROTO_TCP,
   MSG_PEEK,
   SIOCOUTQ,
   SO_NOSIGPIPE,
@@ -10,7 +9,6 @@ import {
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
-  TCP_INFO,
 } from "./constants.ts";
 import { check, ERRNO, errno } from "./errno.ts";
 import { Native, NULL, type Pointer } from "./ffi.ts";
@@ -59,20 +57,6 @@ export function peek(fd: number): "unread" | "ended" | "nothing" | number {
 /** How many bytes a socket has to receive. */
 export function unreadBytes(fd: number): number {
   return c.ioctl(fd, FIONREAD, byte.pointer) === -1 ? 0 : byte.int32[0]!;
-}
-
-const info = new Native(256);
-const infoLength = new Native(8);
-/** struct tcp_info: __u64 tcpi_bytes_received, since Linux 4.1 (RFC 4898). */
-const BYTES_RECEIVED = 128;
-
-/** How many bytes have arrived on a TCP connection since it began; undefined where nobody counts. */
-export function arrivedBytes(fd: number): number | undefined {
-  if (TCP_INFO === -1) return undefined;
-  infoLength.int32[0] = info.length;
-  const result = c.getsockopt(fd, IPPROTO_TCP, TCP_INFO, info.pointer, infoLength.pointer);
-  if (result === -1 || infoLength.int32[0]! < BYTES_RECEIVED + 8) return undefined;
-  return Number(info.view.getBigUint64(BYTES_RECEIVED, true));
 }
 
 const pair = new Native(8);

@@ -17,35 +17,74 @@ export interface TransportInfo {
   readonly unacknowledged: number;
 }
 
-// struct tcp_info of linux/tcp.h, as positions of 32-bit words. It only ever grows at its end.
-const UNACKED = 24 / 4;
-const LOST = 32 / 4;
-const RTT = 68 / 4;
-const RTTVAR = 72 / 4;
-const SND_CWND = 80 / 4;
-const TOTAL_RETRANS = 100 / 4;
-/** Bytes up to and including the last of these. */
-const NEEDED = 104;
+/** struct tcp_info of linux/tcp.h, as positions of 32-bit words. It only ever grows at its end. */
+const WORD = {
+  UNACKED: 24 / 4, // of a listener: how many wait to be accepted
+  LOST: 32 / 4,
+  RTT: 68 / 4,
+  RTTVAR: 72 / 4,
+  SND_CWND: 80 / 4,
+  TOTAL_RETRANS: 100 / 4,
+  BYTES_ACKED: 120 / 4, // __u64, as the next; since Linux 4.1 (RFC 4898)
+  BYTES_RECEIVED: 128 / 4,
+};
+const LISTEN = 10; // tcpi_state, the first byte
 
 const info = new Native(256);
 const length = new Native(8);
+
+/** Reads the struct: how many bytes of it the system has filled in; 0 for another kind of descriptor. */
+function read(fd: number): number {
+  if (TCP_INFO === -1) return 0;
+  length.int32[0] = info.length;
+  const result = c.getsockopt(fd, IPPROTO_TCP, TCP_INFO, info.pointer, length.pointer);
+  return result === -1 ? 0 : length.int32[0]!;
+}
+
+const word = (at: number) => info.int32[at]! >>> 0;
+const has = (bytes: number, at: number, size: number) => bytes >= at * 4 + size;
 
 /**
  * Asks for a socket. Null for another kind than TCP, for a descriptor that is not open, and where the
  * system has no such answer: other systems than Linux, and programs below qemu.
  */
 export function tcpInfo(fd: number): TransportInfo | null {
-  if (TCP_INFO === -1) return null;
-  length.int32[0] = info.length;
-  const result = c.getsockopt(fd, IPPROTO_TCP, TCP_INFO, info.pointer, length.pointer);
-  if (result === -1 || length.int32[0]! < NEEDED) return null;
-  const at = (word: number) => info.int32[word]! >>> 0;
+  if (!has(read(fd), WORD.TOTAL_RETRANS, 4)) return null;
   return {
-    rttUs: at(RTT),
-    rttVariationUs: at(RTTVAR),
-    retransmits: at(TOTAL_RETRANS),
-    lost: at(LOST),
-    congestionWindow: at(SND_CWND),
-    unacknowledged: at(UNACKED),
+    rttUs: word(WORD.RTT),
+    rttVariationUs: word(WORD.RTTVAR),
+    retransmits: word(WORD.TOTAL_RETRANS),
+    lost: word(WORD.LOST),
+    congestionWindow: word(WORD.SND_CWND),
+    unacknowledged: word(WORD.UNACKED),
+  };
+}
+
+/**
+ * How many bytes have arrived on a TCP connection since it began; undefined where the system does not
+ * count. The peer's FIN counts as one byte.
+ */
+export function arrivedBytes(fd: number): number | undefined {
+  if (!has(read(fd), WORD.BYTES_RECEIVED, 8)) return undefined;
+  return Number(info.view.getBigUint64(WORD.BYTES_RECEIVED * 4, true));
+}
+
+/** What has become of a TCP socket's bytes so far, each count modulo 2^32. */
+export interface TcpCounts {
+  /** A listener's connections that wait to be accepted; undefined for a connection. */
+  readonly acceptQueue: number | undefined;
+  readonly received: number;
+  readonly acknowledged: number;
+}
+
+/** The counts; undefined for another kind of descriptor, null where the system (qemu) hides them. */
+export function tcpCounts(fd: number): TcpCounts | null | undefined {
+  const bytes = read(fd);
+  if (bytes === 0) return undefined;
+  if (!has(bytes, WORD.BYTES_RECEIVED, 8)) return null;
+  return {
+    acceptQueue: info.bytes[0] === LISTEN ? word(WORD.UNACKED) : undefined,
+    received: word(WORD.BYTES_RECEIVED),
+    acknowledged: word(WORD.BYTES_ACKED),
   };
 }

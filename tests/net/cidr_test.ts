@@ -2,7 +2,7 @@
 import { describe, expect, it } from "bun:test";
 import { BlockList } from "node:net";
 import fc from "fast-check";
-import { canonicalBytes, contains, parseCidr } from "../../lib/net/cidr.ts";
+import { canonicalBytes, contains, hostsOf, parseCidr } from "../../lib/net/cidr.ts";
 
 const isIn = (address: string, network: string) =>
   contains(parseCidr(network), canonicalBytes(address));
@@ -74,5 +74,23 @@ describe("parseCidr() and contains()", () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe("hostsOf()", () => {
+  const hosts = (text: string) => [...hostsOf(parseCidr(text))];
+
+  it("are all addresses of a network, less the two of IPv4 that no host has", () => {
+    expect(hosts("10.1.2.77/30")).toEqual(["10.1.2.77", "10.1.2.78"]);
+    expect(hosts("10.1.2.77/31")).toEqual(["10.1.2.76", "10.1.2.77"]);
+    expect(hosts("10.1.2.77")).toEqual(["10.1.2.77"]);
+    expect(hosts("2001:db8::ff/126").length).toBe(4);
+    expect(hosts("2001:db8::ff/127")).toEqual(["2001:db8::fe", "2001:db8::ff"]);
+    expect(hosts("127.0.0.0/20").length).toBe(4094);
+    expect(hosts("127.0.0.0/20").slice(254, 257)).toEqual([
+      "127.0.0.255",
+      "127.0.1.0",
+      "127.0.1.1",
+    ]);
   });
 });

@@ -2,7 +2,8 @@
 import type { Engine } from "../../engine/mod.ts";
 import { type InetAddress, type OSError, Socket } from "../../net/mod.ts";
 import { closeFd } from "../../sys/posix.ts";
-import { arrivedBytes, unreadBytes } from "../../sys/sockets.ts";
+import { unreadBytes } from "../../sys/sockets.ts";
+import { arrivedBytes } from "../../sys/tcp_info.ts";
 import { type Ending, killGroup, openPidfd, Program, reap } from "../../sys/spawn.ts";
 import { SIGKILL, SIGTERM } from "../../sys/spawn.ts";
 import type { Executor, Lease, Outcome } from "./executor.ts";
