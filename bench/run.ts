@@ -30,7 +30,7 @@ Sections (all when none is named):
               memory after thousands of handshakes
   selectors   CPU time of one wait and of one registration, for each selector and
               10 to 10,000 idle descriptors, against C and Python
-  scale       19,000 connections held by iomux stress, 60,000 over four processes,
+  scale       19,000 connections held by iomux stress, 60,000 from four processes,
               and 60,000 connects to one port: time, errors, memory of each
   schedule    CPU time of iomux stress --rate for one message, against tcpkali
 

@@ -38,7 +38,7 @@ async function finds(kind: MismatchKind, spoil: (message: Buffer) => Uint8Array)
     timed_out: 0,
     lost: 0,
   });
-  expect(result.connections.lost).toBe(1);
+  expect(result.connections.lost).toBe(0); // it was we who closed it
   expect(ms).toBeLessThan(8000);
 }
 
@@ -138,7 +138,7 @@ describe("stress and a target that", () => {
     expect(result.messages.verified).toBe(900 + SPOILT);
     expect(allAccountedFor(result)).toBe(true);
     expect(result.first_mismatch!.kind).toBe("corrupted");
-    expect(result.connections.lost).toBe(1);
+    expect(result.connections.lost).toBe(0); // it was we who closed it
   });
 
   it("spoils every connection: each is counted, one is shown", async () => {
@@ -147,7 +147,7 @@ describe("stress and a target that", () => {
     expect(code).toBe(6);
     expect(result.messages.verified).toBe(0);
     expect(result.messages.mismatched).toBe(20);
-    expect(result.connections.lost).toBe(20);
+    expect(result.connections.lost).toBe(0);
     expect(result.first_mismatch!.offset).toBe(0);
   });
 });

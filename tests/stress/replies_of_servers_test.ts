@@ -17,7 +17,7 @@ describe("stress and a right server", () => {
     const ping = ["-m", "PING\\r\\n"];
     await Promise.all([
       verifies(redis.name, [...ping, "--expect", "+PONG\\r\\n"]),
-      verifies(redis.name, [...ping, "--expect", "/\\+[A-Z]+\\r\\n/", "--pipeline", "7"]),
+      verifies(redis.name, [...ping, "--expect", "/^\\+[A-Z]+$/", "--pipeline", "7"]),
     ]);
   });
 
@@ -42,7 +42,7 @@ describe("stress and a right server", () => {
     }, "220 mail.example ESMTP\r\n");
     const quit = ["-m", "QUIT\\r\\n", "--messages-per-connection", "1"];
     await Promise.all([
-      verifies(smtp.name, [...quit, "--expect", "/220 [^\\n]*\\n221 [^\\n]*\\n/"], 30),
+      verifies(smtp.name, [...quit, "--expect", "until:bye\\r\\n"], 30),
       verifies(smtp.name, ["-m", "NOOP", "--expect", "line"], 3), // the greeting alone
     ]);
   });
@@ -52,8 +52,9 @@ describe("stress and a right server", () => {
       line === "" ? "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello" : ""
     );
     const get = ["-m", "GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n"];
-    const ok = ["--expect", "/HTTP\\/1\\.1 200[^]*?\\r\\n\\r\\nhello/"];
+    const ok = ["--expect", "http"];
     await Promise.all([
+      verifies(http.name, [...get, "--expect", "/ 200 [^]*hello$/", "--frame", "http"]),
       verifies(http.name, [...get, ...ok]),
       verifies(http.name, [...get, ...ok, "--rate", "300"]),
     ]);
@@ -77,12 +78,11 @@ describe("stress and a server that says something else", () => {
   it("stops at its first wrong byte: corrupted, exit 6, without a wait", async () => {
     await using redis = await lineServer(() => "-ERR unknown command\r\n");
     const { code, result } = await stress([
-      ...[redis.name, "-c", "3", "-n", "9", "-m", "PNIG\\r\\n", "--expect", "/\\+PONG\\r\\n/"],
+      ...[redis.name, "-c", "3", "-n", "9", "-m", "PNIG\\r\\n", "--expect", "/\\+PONG/"],
     ]);
     expect(code).toBe(6);
     expect(result.messages).toMatchObject({ verified: 0, mismatched: 3, timed_out: 0 });
     expect(result.first_mismatch).toMatchObject({ offset: 0, kind: "corrupted" });
-    expect(result.first_mismatch!.expected).toBe(Buffer.from("+PONG\r\n").toString("hex"));
     expect(result.first_mismatch!.actual).toMatch(
       new RegExp("^" + Buffer.from("-").toString("hex")),
     );
@@ -99,7 +99,7 @@ describe("stress and a server that says something else", () => {
 
   it("that ends in the middle of a reply: truncated, exit 6", async () => {
     await using http = await lineServer((line) => line === "x" ? "HTTP/1.1 200 OK\r\n" : null);
-    const expected = ["--expect", "/HTTP\\/1\\.1 200[^]*?\\r\\n\\r\\n/"];
+    const expected = ["--expect", "http"];
     const { code, result } = await stress([
       http.name,
       "-c",

@@ -38,7 +38,9 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
 
   "stress/plan": ["result", "tls"],
   "stress/traffic": ["stress/plan"],
-  "stress/generator": ["stress/traffic"],
+  "stress/generator/connections": ["stress/traffic"],
+  "stress/generator/pumps": ["stress/generator/connections"],
+  "stress/generator": ["stress/generator/pumps", "lib/stress/generator/dial.ts"],
   "stress/run": ["stress/generator", "result/merge", "result/audit"],
 
   "probe": ["result", "tls", "stress/traffic", "lib/stress/generator/dial.ts"],

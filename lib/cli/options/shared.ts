@@ -1,7 +1,7 @@
 /** Options that several commands have. */
 import { SERVICES } from "../../serve/services.ts";
 import { parseExpectation } from "../../stress/plan/expectation.ts";
-import { parseMessage } from "../../stress/traffic/message.ts";
+import { parseMessage } from "../../stress/plan/message.ts";
 import { outputFile } from "./outputs.ts";
 import { flag, list, type Table, value, valued } from "./option.ts";
 import { parseSources } from "./sources.ts";

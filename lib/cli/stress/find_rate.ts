@@ -1,7 +1,9 @@
 /** `--find-rate p99<5ms`: the highest rate that holds it. */
 import type { Spawn } from "../../serve/server.ts";
 import { drawTable } from "../../report/text/compare.ts";
-import { corrected, findRate, type Search } from "../../stress/run/find_rate.ts";
+import type { Search } from "../../result/search.ts";
+import { findRate } from "../../stress/run/find_rate.ts";
+import { MachineWatch } from "../../stress/run/machine_watch.ts";
 import { probesTable, searchRows } from "../../report/text/find_rate.ts";
 import { describeTarget } from "../../report/text/report.ts";
 import { describeLoad } from "../../report/load.ts";
@@ -11,18 +13,23 @@ import type { Threshold } from "../../report/judge/threshold.ts";
 import { judged } from "../../report/judge/judge.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import { longName } from "../options/option.ts";
-import { say } from "../output.ts";
 import { exitCode } from "../results/exit_code.ts";
 import { checkWritable } from "../results/files.ts";
 import { FORMAT, type Outcome, publish } from "../results/publish.ts";
 import { readThresholds } from "../results/thresholds.ts";
 import { interruptible } from "./context.ts";
-import { runOnce } from "./session.ts";
+import { corrected, judgeProbe, messagesFor } from "./probe_judge.ts";
+import { isEmbedded, type RunOutcome, runSession } from "./session.ts";
 import type { StressJob } from "./settings.ts";
+import { sayUnreachable } from "./unreachable.ts";
 
 /** How long a probe counts, unless `--duration` says otherwise, and the warm-up before it. */
 const PROBE_MS = 1000;
 const WARM_UP_MS = 200;
+/** The longest probe, unless `--duration` is longer. */
+const LONGEST_MS = 60_000;
+/** For how long the machine is looked at before the search: the target is idle then. */
+const LOOK_MS = 300;
 /** The first rate, unless `--rate` says otherwise, in messages a second. */
 const START = 1000;
 
@@ -52,33 +59,51 @@ export async function runFindRate(job: StressJob, spawn: Spawn & SpawnLoad): Pro
   const duration = given.has("duration") ? settings.duration! : PROBE_MS;
   const warmup = given.has("warmup") ? settings.warmup : WARM_UP_MS;
   return await interruptible(spawn, async (context) => {
+    let firstFailure: RunOutcome["firstFailure"] = null;
+    // A target in a process of its own is one of the other programs: they are known while it is idle.
+    let cpu = isEmbedded(settings) ? null : await lookAtMachine();
     const { search, best } = await findRate({
-      thresholds,
+      conditions: thresholds.map(({ expression }) => expression),
       start: settings.rate ?? START,
       seconds: duration / 1000,
-      runOnce: (rate) => runOnce({ ...settings, rate, duration, warmup }, context),
+      mostSeconds: Math.max(duration, LONGEST_MS) / 1000,
+      messages: messagesFor(thresholds),
+      runOnce: async (rate, seconds) => {
+        const probe = { ...settings, rate, duration: seconds * 1000, warmup };
+        const outcome = await runSession(probe, context);
+        if (isEmbedded(settings)) cpu = outcome.cpu;
+        firstFailure = outcome.firstFailure;
+        return outcome.result;
+      },
+      judge: (result, rate, seconds) => judgeProbe(result, { rate, seconds, thresholds, cpu }),
     });
     context.endLive();
     const result = { ...judged(best, thresholds.map(corrected)), verdict: verdictOf(search, best) };
-    const unreachable = best.connections.established === 0 && !best.interrupted;
-    if (unreachable) {
-      say(`Cannot connect to ${best.target}: ${Object.keys(best.errors).join(", ")}`);
-    }
+    const unreachable = sayUnreachable(best, firstFailure);
     const outcome = outcomeOf(options, search, result, { thresholds, unreachable });
     return await publish(outcome, options, codeOf(search, result, options.strict));
   });
 }
 
+/** What uses the CPUs before the search. */
+async function lookAtMachine(): Promise<RunOutcome["cpu"]> {
+  const watch = new MachineWatch();
+  watch.start();
+  await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  return watch.cpu();
+}
+
 function verdictOf({ rate, limit }: Search, best: StressResult): StressResult["verdict"] {
-  if (best.messages.mismatched > 0 || rate === null) return "fail";
+  if (best.messages.mismatched > 0 || limit === "broken") return "fail";
+  if (rate === null) return limit === "target" ? "fail" : "invalid";
   return limit === "generator" ? "invalid" : "pass";
 }
 
-/** Which code says that: wrong bytes and unreachable targets as ever; 7 when no rate holds. */
+/** As for one run when the target is broken; 7 when no rate holds; 8 when there is no answer. */
 function codeOf({ rate, limit }: Search, result: StressResult, strict: boolean): number {
   if (limit === "broken") return exitCode([{ ...result, thresholds: [] }], strict);
-  if (strict && limit === "generator") return EXIT.invalid;
-  return rate === null ? EXIT.threshold : EXIT.ok;
+  if (rate === null) return limit === "target" ? EXIT.threshold : EXIT.invalid;
+  return strict && limit === "generator" ? EXIT.invalid : EXIT.ok;
 }
 
 function outcomeOf(

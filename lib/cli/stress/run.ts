@@ -2,8 +2,6 @@
 import type { Spawn } from "../../serve/server.ts";
 import type { SpawnLoad } from "../../stress/run/run.ts";
 import { judged } from "../../report/judge/judge.ts";
-import { withAdvice } from "../options/tls.ts";
-import { say } from "../output.ts";
 import { againstBaseline, outcomeBeside, readBaseline } from "../results/baseline.ts";
 import { exitCode } from "../results/exit_code.ts";
 import { checkWritable } from "../results/files.ts";
@@ -14,6 +12,7 @@ import { checkSettings, interruptible } from "./context.ts";
 import { runSession } from "./session.ts";
 import { configOf, isOpen, jobOf } from "./settings.ts";
 import { beginAt, readStartAt } from "./start_at.ts";
+import { sayUnreachable } from "./unreachable.ts";
 
 /** Runs the load and reports; returns the exit code. */
 export async function run(read: StressRead, spawn: Spawn & SpawnLoad): Promise<number> {
@@ -35,15 +34,11 @@ export async function run(read: StressRead, spawn: Spawn & SpawnLoad): Promise<n
   checkWritable(options.output);
   return await interruptible(spawn, async (context) => {
     const connected = startAt === null ? {} : beginAt(startAt, context.interruption);
-    const { result: raw, tlsFailure } = await runSession(settings, { ...context, ...connected });
+    const { result: raw, firstFailure } = await runSession(settings, { ...context, ...connected });
     const held = judged(raw, thresholds);
     const result = baseline ? againstBaseline(held, baseline) : held;
     context.endLive();
-    const unreachable = result.connections.established === 0 && !result.interrupted;
-    if (unreachable && tlsFailure) say(withAdvice(tlsFailure.code, tlsFailure.message));
-    else if (unreachable) {
-      say(`Cannot connect to ${result.target}: ${Object.keys(result.errors).join(", ")}`);
-    }
+    const unreachable = sayUnreachable(result, firstFailure);
     const outcome = baseline
       ? outcomeBeside(result, baseline, unreachable)
       : outcomeOf(result, unreachable);

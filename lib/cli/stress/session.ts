@@ -6,6 +6,7 @@ import { Server, type Spawn } from "../../serve/server.ts";
 import { describeMachine } from "../../stress/run/machine.ts";
 import { MachineWatch } from "../../stress/run/machine_watch.ts";
 import type { LoadResult, Plan, Target } from "../../stress/plan/plan.ts";
+import type { CpuUse } from "../../result/audit/evidence.ts";
 import type { StressResult } from "../../result/result.ts";
 import { Run, type SpawnLoad } from "../../stress/run/run.ts";
 import { summarize } from "../../stress/run/summary.ts";
@@ -34,7 +35,7 @@ export interface RunSettings extends
     | "sources"
     | "workers"
     | "clientSelector"
-    | "part"
+    | "thinkMs"
   > {
   /** HOST:PORT; without it and without `unix` a server is started for the run. */
   readonly target?: string | undefined;
@@ -54,21 +55,23 @@ export interface RunSettings extends
   readonly serverWorkers: number;
 }
 
-/** What a run needs from those who want it. */
+/** What a run needs of its surroundings. */
 export interface RunContext {
   readonly spawn: Spawn & SpawnLoad;
   /** Ends the run early, with a result of what was done. */
   readonly interruption: AbortSignal;
-  /** Called with the run as soon as it begins, for a live view. */
+  /** Called with the run as soon as it starts, for a live view. */
   readonly began?: (run: Watched) => void;
   /** Called when all have connected; they begin when it resolves. */
   readonly connected?: () => Promise<void> | undefined;
 }
 
-/** A result, and why nothing could be reached by TLS, if so. */
+/** A result, and why the first connection failed that did. */
 export interface RunOutcome {
   readonly result: StressResult;
-  readonly tlsFailure: LoadResult["tlsFailure"];
+  readonly firstFailure: LoadResult["firstFailure"];
+  /** Who used this machine's CPUs while messages counted. */
+  readonly cpu: CpuUse | null;
 }
 
 /** Whether the run has a server of its own. */
@@ -102,10 +105,9 @@ export async function runSession(
     context.began?.(load);
     const watch = new MachineWatch();
     const results = await load.start(spawn, {
-      connected: async () => {
-        await context.connected?.();
-        watch.begin();
-      },
+      ...(context.connected ? { connected: context.connected } : {}),
+      counting: () => watch.start(),
+      stopped: () => watch.stop(),
     });
     const cpu = watch.cpu();
     const result = summarize(load, results, {
@@ -117,7 +119,8 @@ export async function runSession(
       openFiles: openFileLimit().soft,
       server: server ? { stats: await statsAtRest(server), workers: settings.serverWorkers } : null,
     });
-    return { result, tlsFailure: results.find((r) => r.tlsFailure)?.tlsFailure ?? null };
+    const firstFailure = results.find((r) => r.firstFailure)?.firstFailure ?? null;
+    return { result, firstFailure, cpu };
   } finally {
     interruption.removeEventListener("abort", interrupt);
     await server?.stop();

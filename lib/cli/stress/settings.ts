@@ -1,9 +1,13 @@
 /** From the options of `iomux stress` to the settings of a run. */
 import { readFileSync } from "node:fs";
 import type { Stage } from "../../stress/plan/plan.ts";
-import { parseExpectation } from "../../stress/plan/expectation.ts";
-import { showExpectation } from "../../stress/run/summary.ts";
-import { parseMessage } from "../../stress/traffic/message.ts";
+import {
+  type Expectation,
+  parseExpectation,
+  parseFrame,
+  showExpectation,
+} from "../../stress/plan/expectation.ts";
+import { parseMessage } from "../../stress/plan/message.ts";
 import { UsageError } from "../exit.ts";
 import { longName, type Values } from "../options/option.ts";
 import { chooseTarget, parseTarget } from "../options/target.ts";
@@ -118,10 +122,11 @@ export function readSettings(
     messages: options.messages ?? null,
     size: options.size,
     message: messageOf(options),
-    expect: parseExpectation(options.expect),
+    expect: expectationOf(options),
     pipeline: options.pipeline ?? null,
     rate: options.rate ?? null,
     tick: options.tick,
+    thinkMs: 0,
     stages: [],
     connectRate: options.connectRate ?? null,
     ramp: options.ramp,
@@ -140,6 +145,13 @@ export function readSettings(
   };
   checkTogether(settings);
   return settings;
+}
+
+function expectationOf({ expect, frame }: Pick<RunOptions, "expect" | "frame">): Expectation {
+  if (frame === undefined) return parseExpectation(expect);
+  const expectation = parseExpectation(expect, parseFrame(frame));
+  if (expectation.kind === "frame" && expectation.regex) return expectation;
+  throw new UsageError("option '--frame' says where a reply ends that '--expect /regex/' judges");
 }
 
 function checkTogether({ size, pipeline, message }: RunSettings): void {

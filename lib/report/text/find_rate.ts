@@ -1,5 +1,5 @@
 /** A search for a rate as a table and as sentences. */
-import type { Probe, Search } from "../../stress/run/find_rate.ts";
+import type { Probe, Search } from "../../result/search.ts";
 import type { ReportTable } from "../html/page.ts";
 import type { Format } from "../load.ts";
 
@@ -26,7 +26,7 @@ export function searchRows(search: Search, { count }: Format): [string, string][
   const rows: [string, string][] = [[
     "found",
     rate === null
-      ? `no rate that holds ${what}`
+      ? limit === "target" ? `no rate that holds ${what}` : "no answer"
       : `${count(rate)} messages/s ${limit === "interrupted" ? "so far hold" : "hold"} ${what}`,
   ]];
   if (next !== null) rows.push(["next", `${count(next)} messages/s do not`]);

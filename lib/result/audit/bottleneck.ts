@@ -42,7 +42,7 @@ function withoutDescriptors({ errors, openFiles }: Evidence): string | null {
     return `${
       some(refused, "connect")
     } found no free descriptor${limit}: raise it with ulimit -n, ` +
-      "or use --processes";
+      "or share the load over several processes (docs/distributed.md)";
   }
   const memory = (errors.ENOBUFS ?? 0) + (errors.ENOMEM ?? 0);
   if (memory === 0) return null;

@@ -1,6 +1,17 @@
 /** What is known of a run, for the judgement of what has limited it. Plain data: tests make it up. */
-import type { CpuUse } from "../../stress/run/machine_watch.ts";
 import type { Distribution } from "../recorder.ts";
+
+/** Use of the CPUs while messages counted. Everything in percent of one CPU. */
+export interface CpuUse {
+  /** All threads of this process: the generator's, those of an embedded server, and the rest. */
+  readonly process: number;
+  /** Everything on this machine; null where that can't be known. */
+  readonly machine: number | null;
+  /** What its host took away from this machine's CPUs; null where that can't be known. */
+  readonly steal: number | null;
+  /** How many CPUs the machine has. */
+  readonly cpus: number;
+}
 
 /** A run that has ended. Distributions are in microseconds, CPU use in percent of one CPU. */
 export interface Evidence {
@@ -43,7 +54,7 @@ export interface Evidence {
   /** A server in this process: how many workers it has. */
   readonly embedded: { readonly workers: number } | null;
   readonly kernel: Readonly<Record<string, number>> | null;
-  /** Null for a part of a larger run, which would take the other parts for strangers. */
+  /** Null when messages never counted. */
   readonly cpu: CpuUse | null;
   /** The limit of open files. */
   readonly openFiles: number;

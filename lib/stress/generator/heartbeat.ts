@@ -1,4 +1,4 @@
-/** Whether a generator's loop runs at all: it, too, may be kept from its work, and that is no latency. */
+/** Whether a generator's loop runs at all: time in which it was kept from its work is no latency. */
 import type { Engine } from "../../engine/mod.ts";
 import { threadCpu } from "../../sys/limits.ts";
 

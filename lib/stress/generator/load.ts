@@ -4,23 +4,20 @@ import type { OSError } from "../../net/mod.ts";
 import { now as clock } from "../../sys/clock.ts";
 import type { TlsEndpoint } from "../../tls/mod.ts";
 import { type Dial, dialer } from "./dial.ts";
-import { Fleet } from "./fleet.ts";
-import { Flow, type Peer } from "./flow.ts";
-import { createPump } from "./make_pump.ts";
+import { Fleet } from "./connections/fleet.ts";
+import { Flow, type Peer } from "./connections/flow.ts";
+import { createPump } from "./pumps/create.ts";
 import { createTraffic } from "../traffic/create.ts";
-import type { LoadData, LoadMessage, LoadResult } from "../plan/plan.ts";
-import type { Pump } from "./pump.ts";
+import type { LoadData } from "../plan/plan.ts";
+import type { Pump } from "./pumps/pump.ts";
+import { Retries } from "./connections/retries.ts";
+import { missingOf, Receiver } from "./receiver.ts";
 import { rateProfile } from "../plan/schedule.ts";
-import { Slots } from "./slots.ts";
+import { Slots } from "./connections/slots.ts";
 import { Sources } from "../plan/sources.ts";
-import { SlowConnections } from "./slowest.ts";
-import { PATIENCE_MS } from "./sweeper.ts";
+import { SlowConnections } from "./connections/slowest.ts";
 import { Tally } from "./tally.ts";
-import { runPhases } from "./thread.ts";
 import type { Traffic } from "../traffic/traffic.ts";
-
-/** Local addresses that are tried for one connect. */
-const MAX_SOURCES = 250;
 
 const NOTHING = new Uint8Array(0);
 
@@ -35,60 +32,52 @@ export class Load implements Handler<Flow> {
     get: (peer) => peer.state.place,
     set: (peer, place) => peer.state.place = place,
   });
-  /** When the latest reply came, or the latest message left where no replies are awaited. */
-  lastReply = 0;
-  /** Messages that are due earlier do not count: they belong to the warm-up. */
-  countFrom = Infinity;
+  readonly received: Receiver;
   /** The connections with the slowest replies. */
   readonly slow: SlowConnections;
-  readonly #traffic: Traffic;
-  readonly #dial: Dial;
-  readonly #sources: Sources;
   /** Replies are awaited. */
   readonly paced: boolean;
-  readonly #open: boolean;
   /** What is known of connections beyond their life. */
   readonly slots: Slots;
-  /** The number of the first slot's connection, over all threads and processes. */
-  readonly #firstNumber: number;
+  readonly #traffic: Traffic;
+  readonly #dial: Dial;
+  readonly #retries: Retries;
+  readonly #open: boolean;
   /** Connections that are not finished. */
   #busy = 0;
   #started = false;
   #stopping = false;
-  /** The run is over, and connections are only said goodbye to. */
+  /** The run is over, and connections are only ended. */
   #over = false;
-  #exhausted = 0;
 
-  /** Counts in the engine's counters, and closes the engine in the end. */
+  /** Counts in the engine's counters. */
   constructor(data: LoadData, engine: Engine, tls?: TlsEndpoint) {
-    const { plan, first, count, workers } = data;
+    const { plan, count, workers } = data;
     this.part = data;
     this.engine = engine;
-    this.tally = new Tally(engine.counters.slots, data.recorders);
-    const { part: share = { index: 0, of: 1, firstConnection: 0, connections: plan.connections } } =
-      plan;
-    this.#firstNumber = share.firstConnection + first;
+    this.tally = new Tally(engine.counters.slots, data);
     this.slow = new SlowConnections(count);
-    this.#traffic = createTraffic({ ...plan, connections: share.connections });
-    this.#sources = new Sources(plan, workers * share.of);
-    this.#dial = dialer(engine, plan, this.#sources, tls);
+    this.#traffic = createTraffic(plan);
+    const sources = new Sources(plan, workers);
+    this.#dial = dialer(engine, plan, sources, tls);
+    this.#retries = new Retries(plan, sources);
     this.paced = plan.expect.kind !== "none";
     this.#open = rateProfile(plan).length > 0;
     this.pump = createPump(this, data, this.tally);
     this.slots = new Slots(data, this.#open);
+    this.received = new Receiver({
+      ...{ engine, tally: this.tally, slow: this.slow, pump: this.pump },
+      ...{ scheduled: this.#open, first: data.first, leave: (peer) => this.#leave(peer) },
+    });
     this.fleet = new Fleet(engine, plan, workers, count, {
       connect: (slot) => this.#connect(slot),
-      dismiss: (slot) => this.#dismiss(slot),
+      retire: (slot) => this.#retire(slot),
     });
-  }
-
-  /** Connects, waits for `go`, runs, and returns what happened. Blocks its thread. */
-  run(post: (message: LoadMessage) => void, afterTurn: () => void = () => {}): LoadResult {
-    return runPhases(this, post, afterTurn);
   }
 
   /** Nothing is in flight, and nothing more is to be sent. */
   get idle(): boolean {
+    if (this.slots.empty && this.#busy === 0) return true;
     if (this.fleet.growing) return false;
     if (this.peers.size === 0) return true;
     const { messages } = this.part.plan;
@@ -96,19 +85,16 @@ export class Load implements Handler<Flow> {
   }
 
   #connect(slot: number): void {
-    const now = clock();
-    const first = this.slots.first(slot);
-    const left = this.slots.left(slot);
-    const replies = this.#traffic.replies(this.#firstNumber + slot, first);
+    const replies = this.#traffic.replies(this.#numberOf(slot), this.slots.first(slot));
     this.#busy++;
-    this.peers.add(this.#dial(this, new Flow(slot, replies, left, now)));
+    this.peers.add(this.#dial(this, new Flow(slot, replies, this.slots.left(slot), clock())));
   }
 
   open(peer: Peer): void {
     const flow = peer.state;
     const now = clock();
     flow.opened = true;
-    this.#exhausted = 0;
+    this.#retries.connected(flow.slot);
     this.tally.connect.record(now - flow.startedAt);
     this.tally.opened(this.slots.opened(flow.slot));
     this.fleet.attempted(flow.slot, true);
@@ -117,36 +103,16 @@ export class Load implements Handler<Flow> {
   }
 
   data(peer: Peer, bytes: Uint8Array): void {
-    if (!this.paced) return;
-    const flow = peer.state;
-    const now = clock();
-    const { replies } = flow;
-    const wasBroken = replies.broken;
-    const complete = replies.take(bytes, flow.sentMessages);
-    for (let i = 0; i < complete; i++) this.#answered(peer, now);
-    this.lastReply = now;
-    if (!replies.broken) return this.pump.ready(peer, now);
-    if (!wasBroken) this.#countMismatch(flow);
-    if (replies.conclusive) this.#conclude(peer);
-    else if (!wasBroken) this.engine.after(PATIENCE_MS, () => this.#conclude(peer));
+    if (this.paced) this.received.take(peer, bytes);
   }
 
-  #answered(peer: Peer, now: number): void {
-    const flow = peer.state;
-    const dueAt = flow.oldestDueAt;
-    if (dueAt >= this.countFrom) {
-      const latency = now - flow.oldestSentAt;
-      this.tally.latency.record(latency);
-      this.slow.note(peer, this.numberOf(flow), latency);
-      if (this.#open) this.tally.corrected.record(now - dueAt);
-      this.tally.verified(1);
-    }
-    flow.answered();
-  }
-
-  /** The number of a connection, over all threads and processes. */
+  /** The number of a connection, over all threads. */
   numberOf({ slot }: Flow): number {
-    return this.#firstNumber + slot;
+    return this.#numberOf(slot);
+  }
+
+  #numberOf(slot: number): number {
+    return this.part.first + slot;
   }
 
   send(peer: Peer, count: number, now: number, due: number): void {
@@ -154,8 +120,11 @@ export class Load implements Handler<Flow> {
     const first = this.slots.first(flow.slot) + flow.sentMessages;
     const bytes = this.#traffic.messages(this.numberOf(flow), first, count);
     for (let i = 0; i < count; i++) flow.sent(now, due);
-    if (due >= this.countFrom) this.tally.sent(count);
-    if (!this.paced) this.lastReply = now;
+    if (due >= this.received.countFrom) {
+      this.tally.sent(count);
+      this.slots.spent(count);
+    }
+    if (!this.paced) this.received.lastReply = now;
     peer.send(bytes);
     // A greeting that came before the first message is the reply to it.
     if (flow.sentMessages === count && flow.replies.early && !peer.closed) this.data(peer, NOTHING);
@@ -171,8 +140,20 @@ export class Load implements Handler<Flow> {
     if (flow.finished || (flow.leaving && !this.#stopping)) return;
     if (this.#stopping) return this.#finish(flow);
     const { slot, sentMessages } = flow;
-    if (!this.fleet.wants(slot) || this.slots.outworn(slot, sentMessages)) this.#leave(peer);
-    else if (!this.part.plan.hold) this.#finish(flow);
+    if (!this.fleet.wants(slot) || this.slots.wornOut(slot, sentMessages)) this.#leave(peer);
+    else if (!this.part.plan.hold && !this.#takeOver(peer)) this.#finish(flow);
+  }
+
+  /** Sends what other connections have left over; false when there is nothing. */
+  #takeOver(peer: Peer): boolean {
+    const flow = peer.state;
+    const most = this.part.plan.pipeline ?? 1;
+    const more = this.slots.hasLeftOver
+      ? this.slots.takeOver(flow.slot, flow.sentMessages, most)
+      : 0;
+    flow.left += more;
+    if (more > 0) this.pump.ready(peer, clock());
+    return more > 0;
   }
 
   #finish(flow: Flow): void {
@@ -191,7 +172,7 @@ export class Load implements Handler<Flow> {
     peer.end();
   }
 
-  #dismiss(slot: number): void {
+  #retire(slot: number): void {
     this.peers.each((peer) => {
       const flow = peer.state;
       if (flow.slot !== slot || !flow.opened) return;
@@ -201,13 +182,7 @@ export class Load implements Handler<Flow> {
   }
 
   end(peer: Peer): void {
-    const { replies, sentMessages } = peer.state;
-    if (replies.broken) this.#conclude(peer);
-    else if (replies.partial) {
-      // Between messages it would be a peer that left, and not a stream that is wrong.
-      this.#countMismatch(peer.state);
-      this.tally.firstMismatch ??= replies.truncation(sentMessages);
-    }
+    this.received.ended(peer);
     peer.close();
   }
 
@@ -220,52 +195,54 @@ export class Load implements Handler<Flow> {
     if (!flow.opened) return this.#connectFailed(flow, error);
     this.tally.closed();
     this.slots.closed(flow.slot, flow.sentMessages);
-    if (flow.replies.broken) this.#conclude(peer);
+    if (flow.replies.broken) this.received.conclude(peer);
     if (this.#over) return; // we are the ones who leave
-    if (this.paced) this.tally.unanswered += this.#missing(flow);
-    if (flow.leaving && error === null) return this.fleet.renew(flow.slot);
+    if (this.paced) this.tally.unanswered += missingOf(flow);
+    const { slot } = flow;
+    if (flow.leaving && error === null) {
+      if (!(this.slots.left(slot) > 0 && this.fleet.renew(slot))) this.#passOn(slot);
+      return;
+    }
     if (error === null && flow.finished) return;
-    this.tally.connectionLost();
-    if (this.part.plan.reconnect) this.fleet.retry(flow.slot);
+    // What ended it was counted: an error counts once.
+    if (!flow.timedOut && !flow.mismatched) this.tally.connectionLost();
+    if (!(this.part.plan.reconnect && this.fleet.retry(slot))) this.slots.drop(slot);
   }
 
-  #connectFailed({ slot }: Flow, error: OSError | null): void {
+  /** A connection was retired: others take over its messages. */
+  #passOn(slot: number): void {
+    if (this.#stopping) return;
+    this.slots.giveUp(slot);
+    if (!this.slots.hasLeftOver || this.#busy === this.peers.size) return;
+    this.peers.each((peer) => {
+      if (!peer.state.finished || peer.closed || !this.slots.hasLeftOver) return;
+      peer.state.finished = false;
+      this.#busy++;
+      if (!this.#takeOver(peer)) this.#finish(peer.state);
+    });
+  }
+
+  #connectFailed(flow: Flow, error: OSError | null): void {
+    const { slot } = flow;
     this.fleet.attempted(slot, false);
     if (this.#stopping && error === null) return; // given up, as the run is over
-    const { code, errno } = error ?? {};
-    const spent = code === "EADDRNOTAVAIL" || code === "EADDRINUSE";
-    if (spent && this.#exhausted++ < MAX_SOURCES && this.#sources.exhausted()) {
-      this.engine.counters.countError(errno!, -1);
-      return this.fleet.renew(slot);
+    const again = error && this.#retries.failed(slot, error, flow.startedAt);
+    if (again) {
+      this.engine.counters.countError(error.errno, -1);
+      this.tally.forgive(error);
+      if (again.afterMs === 0) this.fleet.renew(slot);
+      else this.fleet.retryIn(slot, again.afterMs);
+      return;
     }
     this.tally.connectFailed();
-    if (this.part.plan.reconnect && this.#started) this.fleet.retry(slot);
+    const { reconnect } = this.part.plan;
+    if (!(reconnect && this.#started && this.fleet.retry(slot))) this.slots.drop(slot);
   }
 
-  /** Messages without an answer that are not counted as mismatched or timed out already. */
-  #missing(flow: Flow): number {
-    if (flow.timedOut) return 0;
-    return Math.max(0, flow.inFlight - (flow.mismatched ? 1 : 0));
-  }
-
-  #countMismatch(flow: Flow): void {
-    flow.mismatched = true;
-    this.tally.mismatched();
-  }
-
-  /** Enough evidence, or no more is coming: what kind of mismatch was it? */
-  #conclude(peer: Peer): void {
-    const flow = peer.state;
-    if (flow.concluded) return;
-    flow.concluded = true;
-    this.tally.firstMismatch ??= flow.replies.mismatch(flow.sentMessages);
-    peer.close();
-  }
-
-  /** Sending begins. */
+  /** Sending starts. */
   start(now: number): void {
     this.#started = true;
-    this.lastReply = now;
+    this.received.lastReply = now;
     this.pump.start(now);
     for (const peer of this.peers.inOrder) if (peer.state.opened) this.pump.ready(peer, now);
   }
@@ -275,7 +252,7 @@ export class Load implements Handler<Flow> {
     if (this.#stopping) return;
     this.#stopping = true;
     this.pump.stop();
-    this.fleet.disband();
+    this.fleet.stop();
     this.peers.each((peer) => {
       const flow = peer.state;
       if (!flow.opened) peer.close();
@@ -283,12 +260,9 @@ export class Load implements Handler<Flow> {
     });
   }
 
-  /** Half-closes, and takes the peers' last bytes: anything beyond the replies is a mismatch. */
-  sayGoodbye(until: (done: () => boolean) => void): void {
+  /** Half-closes all connections. What the peers send beyond their replies is a mismatch. */
+  endAll(): void {
     this.#over = true;
     this.peers.each((peer) => peer.end());
-    let over = false;
-    this.engine.after(PATIENCE_MS, () => over = true);
-    until(() => over || this.peers.size === 0);
   }
 }

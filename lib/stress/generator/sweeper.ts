@@ -1,12 +1,11 @@
-/** Looking for what takes too long: connects, replies, and peers that do not say goodbye. */
+/** Looking for what takes too long: connects, replies, and peers that do not send FIN. */
 import { now as clock } from "../../sys/clock.ts";
 import { ERRNO } from "../../sys/errno.ts";
-import type { Flow, Peer } from "./flow.ts";
+import type { Flow, Peer } from "./connections/flow.ts";
 import type { Load } from "./load.ts";
+import { PATIENCE_MS } from "./patience.ts";
 
-/** How long evidence of a mismatch is waited for, and a peer's FIN. */
-export const PATIENCE_MS = 500;
-/** The longest between looks at the command, as nobody can wake a thread that is still connecting. */
+/** The longest time between looks at the command: a thread that is still connecting can't be woken. */
 const MAX_SWEEP_MS = 250;
 
 /** Looks at all connections of a load, a few times per timeout, from now on. */
@@ -29,11 +28,13 @@ export function sweep(load: Load): void {
   load.engine.after(Math.min(Math.max(timeoutMs / 8, 1), MAX_SWEEP_MS), () => sweep(load));
 }
 
-/** Who waits for a reply is slow before it is there, and also if it never comes. */
+/** A connection that waits for a reply is slow before the reply is there, and also if it never comes. */
 function noteSlow(load: Load, peer: Peer, waiting: number): void {
   const flow = peer.state;
   if (!load.paced || !flow.opened || flow.inFlight === 0) return;
-  if (flow.oldestDueAt >= load.countFrom) load.slow.note(peer, load.numberOf(flow), waiting);
+  if (flow.oldestDueAt >= load.received.countFrom) {
+    load.slow.note(peer, load.numberOf(flow), waiting);
+  }
 }
 
 /** Since when a connection waits for the peer; Infinity when it does not. */

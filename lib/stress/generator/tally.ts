@@ -1,33 +1,18 @@
 /** What a generator thread counts during a run. */
 import { COUNTER } from "../../engine/mod.ts";
 import type { OSError } from "../../net/mod.ts";
-import { TlsError } from "../../tls/mod.ts";
-import type { LoadResult } from "../plan/plan.ts";
+import type { LoadData, LoadResult } from "../plan/plan.ts";
 import { Recorder, RECORDER_BYTES } from "../../result/recorder.ts";
 import type { Mismatch } from "../../result/result.ts";
+import { FIGURE, type Half, Halves, PROGRESS } from "./intervals.ts";
 
-/** Slots of the engine's counters that show the progress of a run while it goes on. */
-export const PROGRESS = {
-  sent: COUNTER.user,
-  received: COUNTER.user + 1,
-  mismatched: COUNTER.user + 2,
-  /** Connections that are open. */
-  open: COUNTER.user + 3,
-  /** Failed connects, lost connections and timeouts. */
-  failures: COUNTER.user + 4,
-  /** 1 when the warm-up is over and everything counts. */
-  counting: COUNTER.user + 5,
-} as const;
-
-/** The recorders of a thread, which lie one after the other in shared memory. */
-export const RECORDERS = { latency: 0, corrected: 1, connect: 2, lag: 3, ownLag: 4 } as const;
+/** The recorders of a thread that are not of one interval, one after the other in shared memory. */
+export const RECORDERS = { connect: 0, lag: 1, ownLag: 2 } as const;
 /** Bytes of all of them. */
-export const RECORDERS_BYTES: number = 5 * RECORDER_BYTES;
+export const RECORDERS_BYTES: number = 3 * RECORDER_BYTES;
 
 /** Counts and latencies. All that another thread wants to watch lies in shared memory. */
 export class Tally {
-  readonly latency: Recorder;
-  readonly corrected: Recorder;
   readonly connect: Recorder;
   /** How late messages left, and how late after there was a connection with room for them. */
   readonly lag: Recorder;
@@ -40,38 +25,73 @@ export class Tally {
   timedOut = 0;
   unanswered = 0;
   firstMismatch: Mismatch | null = null;
-  tlsFailure: LoadResult["tlsFailure"] = null;
+  firstFailure: LoadResult["firstFailure"] = null;
+  readonly #statuses: Record<string, number> = {};
   readonly #slots: Float64Array;
-  #bytesBefore: readonly [number, number] = [0, 0];
+  readonly #halves: Halves;
+  #half: Half;
+  #bytesBefore: readonly [received: number, sent: number] = [0, 0];
 
-  constructor(slots: Float64Array, recorders: ArrayBufferLike) {
+  constructor(slots: Float64Array, { recorders, intervals }: LoadData) {
     this.#slots = slots;
-    this.latency = new Recorder(recorders, RECORDERS.latency);
-    this.corrected = new Recorder(recorders, RECORDERS.corrected);
     this.connect = new Recorder(recorders, RECORDERS.connect);
     this.lag = new Recorder(recorders, RECORDERS.lag);
     this.ownLag = new Recorder(recorders, RECORDERS.ownLag);
+    this.#halves = new Halves(intervals);
+    this.#half = this.#halves.current;
+  }
+
+  /** The latencies of the current interval, from the real and from the scheduled send. */
+  get latency(): Recorder {
+    return this.#half.latency;
+  }
+  get corrected(): Recorder {
+    return this.#half.corrected;
   }
 
   /** The warm-up is over: what was sent and received until now does not count. */
   begin(): void {
     this.#bytesBefore = [this.#slots[COUNTER.bytesIn]!, this.#slots[COUNTER.bytesOut]!];
-    this.lag.reset();
-    this.ownLag.reset();
-    this.#slots[PROGRESS.counting] = 1;
+  }
+
+  /**
+   * Ends interval `number` at `ms` milliseconds since counting started. True when that was possible: unless
+   * it is the last one, the one before must have been read.
+   */
+  endInterval(number: number, ms: number, last: boolean): boolean {
+    if (!last && !this.#halves.allRead) return false;
+    const { figures } = this.#half;
+    const { sent, received, bytesIn, bytesOut, mismatched } = this.counts();
+    figures[FIGURE.number] = number;
+    figures[FIGURE.ms] = ms;
+    figures[FIGURE.sent] = sent;
+    figures[FIGURE.received] = received;
+    figures[FIGURE.bytesOut] = bytesOut;
+    figures[FIGURE.bytesIn] = bytesIn;
+    figures[FIGURE.errors] = this.#slots[PROGRESS.failures]! + mismatched;
+    figures[FIGURE.open] = this.#slots[PROGRESS.open]!;
+    this.#halves.turnOver();
+    if (!last) this.#half = this.#halves.current;
+    return true;
   }
 
   sent(messages: number): void {
     this.#slots[PROGRESS.sent]! += messages;
   }
 
-  /** Messages whose reply came back as it must. */
-  verified(messages: number): void {
-    this.#slots[PROGRESS.received]! += messages;
+  /** A message whose reply came back as it must. */
+  verified(): void {
+    this.#slots[PROGRESS.received]!++;
   }
 
   mismatched(): void {
     this.#slots[PROGRESS.mismatched]!++;
+  }
+
+  /** A reply that says in its own protocol that it is an error, such as 404. */
+  refused(status: number): void {
+    this.#statuses[status] = (this.#statuses[status] ?? 0) + 1;
+    this.mismatched();
   }
 
   opened(again: boolean): void {
@@ -99,41 +119,54 @@ export class Tally {
     this.#slots[PROGRESS.failures]! += messages;
   }
 
-  /** Keeps the first failure of TLS: its code alone says too little. */
+  /** Keeps the first failure, whose message says more than its code. */
   failure(error: OSError | null): void {
-    if (!(error instanceof TlsError)) return;
-    this.tlsFailure ??= { code: error.code, message: error.message };
+    if (error) this.firstFailure ??= { code: error.code, message: error.message };
   }
 
-  /** The counts of the thread's result. */
-  summary(): Pick<
-    LoadResult,
-    | "established"
-    | "failed"
-    | "lost"
-    | "reconnected"
-    | "peak"
-    | "sent"
-    | "received"
-    | "mismatched"
-    | "timedOut"
-    | "unanswered"
-    | "firstMismatch"
-    | "tlsFailure"
-    | "bytesIn"
-    | "bytesOut"
-  > {
-    const { established, failed, lost, reconnected, peak, timedOut, unanswered } = this;
+  /** An attempt is made again that has failed with this error. */
+  forgive({ message }: OSError): void {
+    if (this.firstFailure?.message === message) this.firstFailure = null;
+  }
+
+  /** What counts so far. */
+  counts(): Pick<LoadResult, "sent" | "received" | "mismatched" | "bytesIn" | "bytesOut"> {
     const [bytesIn, bytesOut] = this.#bytesBefore;
     return {
-      ...{ established, failed, lost, reconnected, peak, timedOut, unanswered },
       sent: this.#slots[PROGRESS.sent]!,
       received: this.#slots[PROGRESS.received]!,
       mismatched: this.#slots[PROGRESS.mismatched]!,
       bytesIn: this.#slots[COUNTER.bytesIn]! - bytesIn,
       bytesOut: this.#slots[COUNTER.bytesOut]! - bytesOut,
+    };
+  }
+
+  /** The counts of the thread's result. */
+  summary(): Pick<LoadResult, Counted> {
+    const { established, failed, lost, reconnected, peak, timedOut, unanswered } = this;
+    return {
+      ...{ established, failed, lost, reconnected, peak, timedOut, unanswered },
+      ...this.counts(),
       firstMismatch: this.firstMismatch,
-      tlsFailure: this.tlsFailure,
+      firstFailure: this.firstFailure,
+      statuses: this.#statuses,
     };
   }
 }
+
+type Counted =
+  | "established"
+  | "failed"
+  | "lost"
+  | "reconnected"
+  | "peak"
+  | "timedOut"
+  | "unanswered"
+  | "sent"
+  | "received"
+  | "mismatched"
+  | "bytesIn"
+  | "bytesOut"
+  | "firstMismatch"
+  | "firstFailure"
+  | "statuses";

@@ -4,6 +4,7 @@ import { Socket } from "../../net/mod.ts";
 import { closeFd } from "../../sys/posix.ts";
 import { LOAD_COMMAND, type LoadData, type LoadMessage, type Plan } from "../plan/plan.ts";
 import { rateProfile } from "../plan/schedule.ts";
+import { INTERVALS_BYTES } from "./intervals.ts";
 import { RECORDERS_BYTES } from "./tally.ts";
 
 /**
@@ -81,13 +82,13 @@ class Answers {
   }
 }
 
-/** Makes and runs the load of a thread; `afterTurn` follows each turn of its engine. */
+/** Makes and runs the load of a thread; `between` is called after each turn of the engine. */
 type RunLoad = (
   data: LoadData,
   engine: Engine,
   post: (message: LoadMessage) => void,
-  afterTurn: () => void,
-) => unknown;
+  between: () => void,
+) => void;
 
 /**
  * Runs a short load against an echo in this very thread. Fresh JavaScript is interpreted and compiled
@@ -124,7 +125,7 @@ function warmUpFor(ms: number, plan: Plan, run: RunLoad): void {
         ...plain,
         ...{ target: address, expect: { kind }, connections: CONNECTIONS, message: null },
         ...{ messages: null, durationMs: ms, timeoutMs: 1000, warmupMs: 0, rampMs: 0 },
-        ...{ stages: [], hold: false, messagesPerConnection: null, sources: [] },
+        ...{ stages: [], hold: false, messagesPerConnection: null, sources: [], thinkMs: 0 },
         // A long tick would leave nothing to do in a round.
         ...{ connectRate: null, reconnect: false, tickMs: Math.min(plan.tickMs, 1) },
       },
@@ -132,6 +133,7 @@ function warmUpFor(ms: number, plan: Plan, run: RunLoad): void {
       control,
       counters: counters.memory as SharedArrayBuffer,
       recorders: new SharedArrayBuffer(RECORDERS_BYTES),
+      intervals: new SharedArrayBuffer(INTERVALS_BYTES),
     },
     engine,
     (message) => {

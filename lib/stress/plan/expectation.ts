@@ -1,9 +1,18 @@
-/** What must come back for a message: the values of `--expect`. */
+/** What must come back for a message, and where a reply ends: the values of `--expect` and `--frame`. */
+import { parseMessage } from "./message.ts";
 
-import { parseMessage } from "../traffic/message.ts";
-import { Regex } from "../traffic/regex.ts";
+/** Where a reply of unknown bytes ends. */
+export type Frame =
+  /** With the next line feed. */
+  | { readonly kind: "line" }
+  /** After this many bytes. */
+  | { readonly kind: "bytes"; readonly count: number }
+  /** With this text, which has the escapes of a message. */
+  | { readonly kind: "until"; readonly text: string }
+  /** As HTTP/1.1 says: by Content-Length, chunked, or without a body (RFC 9112, section 6). */
+  | { readonly kind: "http" };
 
-/** One of them. */
+/** What a reply must be. */
 export type Expectation =
   /** The message itself. */
   | { readonly kind: "echo" }
@@ -11,43 +20,76 @@ export type Expectation =
   | { readonly kind: "upper" }
   /** Nothing: replies are not awaited, and what comes is not looked at. */
   | { readonly kind: "none" }
-  /** Any bytes up to and including a line feed. */
-  | { readonly kind: "line" }
-  /** This many bytes, whatever they are. */
-  | { readonly kind: "bytes"; readonly count: number }
-  /** Bytes that this matches from their beginning, each of them a character; the match is the reply. */
-  | { readonly kind: "regex"; readonly source: string; readonly flags: string }
-  /** Just these bytes, with the escapes and placeholders of a message. */
-  | { readonly kind: "literal"; readonly text: string };
+  /** Exactly these bytes, with the escapes and placeholders of a message. */
+  | { readonly kind: "literal"; readonly text: string }
+  /** One frame; with an expression, one that it matches. */
+  | { readonly kind: "frame"; readonly frame: Frame; readonly regex?: Expression };
 
-const WORDS = ["echo", "upper", "none", "line"] as const;
+/** The source and the flags of a RegExp. */
+export interface Expression {
+  readonly source: string;
+  readonly flags: string;
+}
+
+const WORDS = ["echo", "upper", "none"] as const;
+const LINE: Frame = { kind: "line" };
 
 /**
- * Reads the text of `--expect`.
+ * Reads the text of `--expect`; `frame` is where replies end that an expression judges.
  * @throws RangeError for a number of bytes, an expression or an escape that can't be meant
  */
-export function parseExpectation(text: string): Expectation {
+export function parseExpectation(text: string, frame: Frame = LINE): Expectation {
   const word = WORDS.find((word) => word === text);
   if (word) return { kind: word };
-  const count = /^bytes:(.*)$/s.exec(text)?.[1];
-  if (count !== undefined) return { kind: "bytes", count: parseCount(count) };
+  const framed = frameIn(text);
+  if (framed) return { kind: "frame", frame: framed };
   const [, source, flags = ""] = /^\/(.+)\/(\w*)$/s.exec(text) ?? [];
   if (source !== undefined) {
     try {
-      new Regex(source, flags);
+      new RegExp(source, flags);
     } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      throw new RangeError(`cannot use ${text} as an expression: ${error.message}`);
+      throw new RangeError(`cannot use ${text} as an expression: ${(error as Error).message}`);
     }
-    return { kind: "regex", source, flags };
+    return { kind: "frame", frame, regex: { source, flags } };
   }
   if (text === "") throw new RangeError("it is empty; for no reply at all there is none");
   parseMessage(text);
   return { kind: "literal", text };
 }
 
+/** Reads the text of `--frame`. @throws RangeError */
+export function parseFrame(text: string): Frame {
+  const frame = frameIn(text);
+  if (frame) return frame;
+  throw new RangeError(`"${text}" is none of line, bytes:N, until:TEXT and http`);
+}
+
+function frameIn(text: string): Frame | undefined {
+  if (text === "line" || text === "http") return { kind: text };
+  const [, kind, rest = ""] = /^(bytes|until):(.*)$/s.exec(text) ?? [];
+  if (kind === "bytes") return { kind, count: parseCount(rest) };
+  if (kind !== "until") return undefined;
+  if (!parseMessage(rest).fixed) {
+    throw new RangeError(`"${text}" has a placeholder: a reply ends with the same text each time`);
+  }
+  return { kind: "until", text: rest };
+}
+
 function parseCount(text: string): number {
   const count = /^\d+$/.test(text) ? Number(text) : NaN;
   if (Number.isSafeInteger(count) && count > 0) return count;
   throw new RangeError(`"bytes:${text}" has no number of bytes from 1 on, as bytes:64`);
+}
+
+/** A frame as `--frame` has it. */
+export function showFrame(frame: Frame): string {
+  if (frame.kind === "bytes") return `bytes:${frame.count}`;
+  return frame.kind === "until" ? `until:${frame.text}` : frame.kind;
+}
+
+/** An expectation as `--expect` has it. */
+export function showExpectation(expect: Expectation): string {
+  if (expect.kind === "literal") return expect.text;
+  if (expect.kind !== "frame") return expect.kind;
+  return expect.regex ? `/${expect.regex.source}/${expect.regex.flags}` : showFrame(expect.frame);
 }

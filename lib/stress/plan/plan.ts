@@ -1,4 +1,4 @@
-/** What a run is asked to do, and what its threads say: plain data, which goes to other threads. */
+/** What a run is asked to do, and what its threads answer: plain data, which goes to other threads. */
 import type { SelectorName } from "../../selectors/mod.ts";
 import type { TlsClientOptions } from "../../tls/mod.ts";
 import type { Expectation } from "./expectation.ts";
@@ -9,23 +9,13 @@ export type Target =
   | { readonly host: string; readonly port: number }
   | { readonly path: string };
 
-/** A part of a run. The last one lasts for as long as the run does. */
+/** A part of a run. The last one lasts as long as the run does. */
 export interface Stage {
   readonly durationMs: number;
-  /** Messages a second over all connections at its begin and its end, between which it is linear. */
+  /** Messages a second over all connections at its start and its end, linear in between. */
   readonly rate?: { readonly from: number; readonly to: number };
   /** Connections that take part, likewise. */
   readonly connections?: { readonly from: number; readonly to: number };
-}
-
-/** Of a run over several processes the part that one of them has. */
-export interface ProcessPart {
-  /** Which process this is, and of how many. */
-  readonly index: number;
-  readonly of: number;
-  /** The number of its first connection, and how many there are over all processes. */
-  readonly firstConnection: number;
-  readonly connections: number;
 }
 
 /** A run. Durations are in milliseconds. */
@@ -41,6 +31,8 @@ export interface Plan {
   /** A message with escapes and placeholders, in place of the seeded stream; null for that. */
   readonly message: string | null;
   readonly expect: Expectation;
+  /** A connection sends its next message this long after a reply, in a closed loop. */
+  readonly thinkMs: number;
   /** Messages in flight on a connection; null for any number, as in an open loop. */
   readonly pipeline: number | null;
   /** Open loop: messages a second over all connections; null in a closed loop. */
@@ -68,8 +60,6 @@ export interface Plan {
   /** For a connect, and for a reply. */
   readonly timeoutMs: number;
   readonly seed: number;
-  /** What the others do, if this process has only a part of the run. The plan's numbers are this part's. */
-  readonly part?: ProcessPart;
   /** Connections are TLS, to a server of this name or IP address. */
   readonly tls?: TlsClientOptions & { readonly serverName: string };
 }
@@ -86,14 +76,15 @@ export interface LoadData {
   /** One Int32: the latest command. */
   readonly control: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
-  /** Five recorders, see recorder.ts. */
+  /** See tally.ts and intervals.ts of the generator. */
   readonly recorders: SharedArrayBuffer;
+  readonly intervals: SharedArrayBuffer;
 }
 
-/** Commands to the threads. `go` when everybody is connected, `stop` at an interrupt. */
+/** Commands to the threads: `go` when all are connected, `stop` at an interrupt. */
 export const LOAD_COMMAND = { connect: 0, go: 1, stop: 2 } as const;
 
-/** What a thread has done; what it counts while it runs lies in shared memory. */
+/** What a thread has done; what it counts while it runs is in shared memory. */
 export interface LoadResult {
   readonly established: number;
   readonly failed: number;
@@ -105,13 +96,19 @@ export interface LoadResult {
   readonly mismatched: number;
   readonly timedOut: number;
   readonly unanswered: number;
-  /** When counting began and ended, in milliseconds since the epoch. */
+  /** When counting started and when the run stopped, in milliseconds since the epoch. */
   readonly startedAt: number;
-  readonly endedAt: number;
+  readonly stoppedAt: number;
+  /** From the stop to the last reply, in milliseconds. */
+  readonly drainMs: number;
+  /** What had been done at the stop; the rest came while what was in flight was waited for. */
+  readonly atStop: Pick<LoadResult, "sent" | "received" | "bytesIn" | "bytesOut">;
   readonly firstMismatch: Mismatch | null;
-  /** Why TLS has failed on the first connection on which it has: code and message. */
-  readonly tlsFailure: { readonly code: string; readonly message: string } | null;
-  /** CPU time of the thread while it counted, in milliseconds. */
+  /** Why the first connection failed that did. */
+  readonly firstFailure: { readonly code: string; readonly message: string } | null;
+  /** Replies that were errors by the number that they had, such as HTTP's 404. */
+  readonly statuses: Readonly<Record<string, number>>;
+  /** CPU time of the thread from the start of counting to the stop, in milliseconds. */
   readonly cpu: { readonly user: number; readonly system: number };
   /** Turns that took too long; `awayMs` is what they took in all without using a CPU. */
   readonly stalls: { readonly count: number; readonly maxMs: number; readonly awayMs: number };
@@ -123,7 +120,13 @@ export interface LoadResult {
   readonly selector: string;
 }
 
-/** What a thread says. */
+/** Messages of a thread. */
 export type LoadMessage =
   | { readonly type: "connected"; readonly wakeFd: number }
+  /** Counting starts, an interval is over, or nothing new is sent any more. */
+  | { readonly type: "counting" | "interval" | "stopped" }
   | { readonly type: "result"; readonly result: LoadResult };
+
+/** Of `total` things of all connections those of the connections from `from` to below `to`. */
+export const shareOf = (total: number, connections: number, from: number, to: number): number =>
+  Math.floor(total * to / connections) - Math.floor(total * from / connections);

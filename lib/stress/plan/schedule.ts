@@ -8,14 +8,16 @@ export interface Segment {
   readonly to: number;
 }
 
-/** Messages a second over all connections, from the begin of the warm-up; empty in a closed loop. */
+/** Messages a second over all connections, from the start of the warm-up; empty in a closed loop. */
 export function rateProfile(plan: Plan): Segment[] {
   const { stages, rate, rampMs, warmupMs } = plan;
   const rates = stages.flatMap(({ durationMs, rate }) => rate ? [{ durationMs, ...rate }] : []);
   if (rates.length > 0) return warmed(warmupMs, rates);
   if (rate === null) return [];
-  const ramp = rampMs > 0 ? [{ durationMs: rampMs, from: 0, to: rate }] : [];
-  return [...ramp, { durationMs: Infinity, from: rate, to: rate }];
+  const steady = { durationMs: Infinity, from: rate, to: rate };
+  return rampMs > 0
+    ? warmed(warmupMs, [{ durationMs: rampMs, from: 0, to: rate }, steady])
+    : [steady];
 }
 
 /** Connections that take part, over all threads; empty when all do from the start. */
@@ -25,10 +27,10 @@ export function connectionProfile(plan: Plan): Segment[] {
     n ? [{ durationMs, ...n }] : []
   );
   if (counts.length > 0) return warmed(warmupMs, counts);
-  return rampMs > 0 ? [{ durationMs: rampMs, from: 0, to: connections }] : [];
+  return rampMs > 0 ? warmed(warmupMs, [{ durationMs: rampMs, from: 0, to: connections }]) : [];
 }
 
-/** A warm-up is a run as in the first moment of the first stage. */
+/** A warm-up is like the first moment of what follows: of the first stage, or of the ramp. */
 const warmed = (warmupMs: number, segments: Segment[]): Segment[] => {
   const { from } = segments[0]!;
   return warmupMs > 0 ? [{ durationMs: warmupMs, from, to: from }, ...segments] : segments;

@@ -26,8 +26,7 @@ export class Sources {
   /**
    * With addresses of the plan it takes them in turn. Without, and with a target in 127.0.0.0/8, it takes
    * one of that network after the other, each when the ports of the one before are mostly used: closed
-   * connections keep theirs for a minute (TIME_WAIT, tcp(7)). `sharers` threads, in whatever processes,
-   * do so at the same time.
+   * connections keep theirs for a minute (TIME_WAIT, tcp(7)). `sharers` threads do so at the same time.
    */
   constructor(plan: Pick<Plan, "sources" | "target">, sharers = 1) {
     this.#given = plan.sources;

@@ -1,9 +1,8 @@
 /** The generator about itself: how it fared, and whether it or something else has limited the run. */
 import { ownFault } from "../../result/audit/bottleneck.ts";
-import type { Evidence } from "../../result/audit/evidence.ts";
+import type { CpuUse, Evidence } from "../../result/audit/evidence.ts";
 import { describeLimit } from "../../result/audit/limit.ts";
 import { notes } from "../../result/audit/notes.ts";
-import type { CpuUse } from "./machine_watch.ts";
 import type { LoadResult } from "../plan/plan.ts";
 import type { GeneratorReport } from "../../result/result.ts";
 import { rateProfile } from "../plan/schedule.ts";
@@ -81,8 +80,8 @@ export function evidenceOf(
     ownLag: run.recorder("ownLag").summary(),
     scheduled: sum((r) => r.scheduled),
     unsent: sum((r) => r.unsent),
-    latency: run.recorder("latency").summary(),
-    corrected: open ? run.recorder("corrected").summary() : null,
+    latency: run.latencies.latency.summary(),
+    corrected: open ? run.latencies.corrected.summary() : null,
     connect: run.recorder("connect").summary(),
     sent: sum((r) => r.sent),
     timedOut: sum((r) => r.timedOut),
@@ -91,7 +90,7 @@ export function evidenceOf(
     local: !("host" in plan.target) || /^(127\.|::1$)/.test(plan.target.host),
     embedded: around.server && { workers: around.server.workers },
     kernel: around.kernel,
-    cpu: plan.part ? null : around.cpu,
+    cpu: around.cpu,
     openFiles: around.openFiles,
   };
 }

@@ -1,28 +1,30 @@
 /** What the machine does during a run: the kernel's counters, and who uses its CPUs. */
 import { cpus } from "node:os";
+import type { CpuUse } from "../../result/audit/evidence.ts";
 import { kernelRise, readKernelCounters } from "../../sys/machine/kernel_counters.ts";
 import { type MachineCpu, readMachineCpu } from "../../sys/machine/cpu.ts";
 
-/** Who has used the CPUs while the load went on. Everything in percent of one CPU. */
-export interface CpuUse {
-  /** All threads of this process: the generator's, those of an embedded server, and the rest. */
+/** CPU times at a moment, in milliseconds. */
+interface Moment {
+  readonly at: number;
   readonly process: number;
-  /** Everything on this machine; null where nobody tells. */
-  readonly machine: number | null;
-  /** What its host took away from this machine's CPUs; null where nobody tells. */
-  readonly steal: number | null;
-  /** How many CPUs the machine has. */
-  readonly cpus: number;
+  readonly machine: MachineCpu | null;
 }
 
-/** Looks before a run and after it. */
+/** Looks before a run, when its messages start to count, and when it stops: CPU times are of one window. */
 export class MachineWatch {
   readonly #countersBefore = readKernelCounters();
-  #begun: { at: number; process: number; machine: MachineCpu | null } | undefined;
+  #started: Moment | undefined;
+  #stopped: Moment | undefined;
 
-  /** All have connected, and the load begins. */
-  begin(): void {
-    this.#begun = { at: performance.now(), process: processMs(), machine: readMachineCpu() };
+  /** Messages count from now on. */
+  start(): void {
+    this.#started = look();
+  }
+
+  /** Nothing new is sent from now on. */
+  stop(): void {
+    if (this.#started) this.#stopped ??= look();
   }
 
   /** How the kernel's counters have risen, connecting included; null where they can't be read. */
@@ -30,26 +32,29 @@ export class MachineWatch {
     return kernelRise(this.#countersBefore, readKernelCounters());
   }
 
-  /** The use of the CPUs since `begin`; null when the load has never begun. */
+  /** The use of the CPUs from `start` to `stop`; null when messages never counted. */
   cpu(): CpuUse | null {
-    if (!this.#begun) return null;
-    const { at, process, machine } = this.#begun;
-    const ms = Math.max(1, performance.now() - at);
+    this.stop();
+    if (!this.#started || !this.#stopped) return null;
+    const { at, process, machine } = this.#started;
+    const end = this.#stopped;
+    const ms = Math.max(1, end.at - at);
     const percent = (used: number) => 100 * Math.max(0, used) / ms;
-    const now = readMachineCpu();
-    const steal = now && machine && now.stealMs !== null && machine.stealMs !== null
-      ? now.stealMs - machine.stealMs
+    // Two ways to ask are two clocks: only what was asked in the same way can be subtracted.
+    const same = machine !== null && end.machine !== null && machine.source === end.machine.source;
+    const steal = same && machine.stealMs !== null && end.machine!.stealMs !== null
+      ? end.machine!.stealMs - machine.stealMs
       : null;
     return {
-      process: percent(processMs() - process),
-      machine: now && machine ? percent(now.busyMs - machine.busyMs) : null,
+      process: percent(end.process - process),
+      machine: same ? percent(end.machine!.busyMs - machine.busyMs) : null,
       steal: steal === null ? null : percent(steal),
       cpus: cpus().length,
     };
   }
 }
 
-function processMs(): number {
+function look(): Moment {
   const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
+  return { at: performance.now(), process: (user + system) / 1000, machine: readMachineCpu() };
 }

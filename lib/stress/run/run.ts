@@ -10,48 +10,45 @@ import {
   type LoadResult,
   type Plan,
 } from "../plan/plan.ts";
-import type { Recorder } from "../../result/recorder.ts";
+import { Recorder } from "../../result/recorder.ts";
 import type { TimelineRow } from "../../result/result.ts";
 import { rateProfile } from "../plan/schedule.ts";
+import { INTERVALS_BYTES } from "../generator/intervals.ts";
 import { RECORDERS, RECORDERS_BYTES } from "../generator/tally.ts";
-import { Intervals, type Progress, progressOf, recorded, Rehearsal, type Shared } from "./watch.ts";
+import { type Progress, progressOf, type Shared, Timeline, type Watched } from "./watch.ts";
 
-/** Starts a thread of a role; main.ts provides it, because Workers can only be started there. */
+/** Starts a generator thread; main.ts provides it, because Workers can only be started there. */
 export type SpawnLoad = (role: "load", data: LoadData) => Thread;
 
-/** When threads that have connected may begin. */
-export interface StartOptions {
-  /** Called when all have connected; they begin when it resolves. */
+/** What is called in the course of a run. */
+export interface RunHooks {
+  /** All have connected; they start when it resolves. */
   readonly connected?: () => Promise<void> | undefined;
+  /** Messages count from now on; nothing new is sent from now on. */
+  readonly counting?: () => void;
+  readonly stopped?: () => void;
 }
 
-/** How often the begin of counting is looked for, and how long an interval of the timeline is, in ms. */
-const LOOK_MS = 20;
-const INTERVAL_MS = 1000;
-/** A last interval shorter than this is part of the one before: its rate would mean nothing. */
-const SHORTEST_MS = 200;
-
 /** A run that goes on. */
-export class Run {
+export class Run implements Watched {
   readonly plan: Plan;
-  /** A row for each second so far. */
-  readonly timeline: TimelineRow[] = [];
   readonly #control = new SharedArrayBuffer(4);
   readonly #threads: Shared[] = [];
   readonly #wakeFds: number[] = [];
-  readonly #intervals: Intervals;
+  readonly #timeline: Timeline;
   #interrupted = false;
   #countingSince = 0;
-  #rehearsal: Rehearsal | undefined = new Rehearsal();
-  #watching: ReturnType<typeof setTimeout> | undefined;
+  #stopped = false;
+  #hooks: RunHooks = {};
 
   constructor(plan: Plan) {
     this.plan = plan;
-    this.#intervals = new Intervals(this.#threads, rateProfile(plan).length > 0);
+    this.#timeline = new Timeline(rateProfile(plan).length > 0);
   }
 
   /** Starts the threads and resolves when all have ended. @throws the error of a thread that broke */
-  async start(spawn: SpawnLoad, options: StartOptions = {}): Promise<LoadResult[]> {
+  async start(spawn: SpawnLoad, hooks: RunHooks = {}): Promise<LoadResult[]> {
+    this.#hooks = hooks;
     const { connections } = this.plan;
     const workers = Math.min(this.plan.workers, connections);
     let connected = 0;
@@ -60,11 +57,10 @@ export class Run {
       const count = Math.floor(connections * (worker + 1) / workers) - first;
       return this.#startThread(spawn, { worker, workers, first, count }, async () => {
         if (++connected < workers) return;
-        await options.connected?.();
+        await hooks.connected?.();
         if (!this.#interrupted) this.#command(LOAD_COMMAND.go);
       });
     });
-    this.#watch();
     try {
       const ended = await Promise.allSettled(threads);
       return ended.map((thread) => {
@@ -72,8 +68,6 @@ export class Run {
         return thread.value;
       });
     } finally {
-      clearTimeout(this.#watching);
-      this.#lastInterval();
       for (const wakeFd of this.#wakeFds.splice(0)) closeFd(wakeFd);
     }
   }
@@ -85,8 +79,10 @@ export class Run {
   ): Promise<LoadResult> {
     const counters = new SharedArrayBuffer(COUNTERS_BYTES);
     const recorders = new SharedArrayBuffer(RECORDERS_BYTES);
-    this.#threads.push({ counters: new Counters(counters), recorders });
-    const data = { plan: this.plan, ...part, control: this.#control, counters, recorders };
+    const intervals = new SharedArrayBuffer(INTERVALS_BYTES);
+    this.#threads.push({ counters: new Counters(counters), recorders, intervals });
+    const number = this.#timeline.add(intervals);
+    const shared = { counters, recorders, intervals, control: this.#control };
     return new Promise((resolve, reject) => {
       let result: LoadResult | undefined;
       let failure: Error | undefined;
@@ -94,7 +90,7 @@ export class Run {
         failure ??= error;
         this.interrupt(); // the others, which can only end themselves
       };
-      const thread = spawn("load", data);
+      const thread = spawn("load", { plan: this.plan, ...part, ...shared });
       thread.on("error", failed);
       thread.on("exit", (code) => {
         if (result && !failure) resolve(result);
@@ -103,13 +99,31 @@ export class Run {
         }
       });
       thread.on("message", (message: LoadMessage) => {
-        if (message.type === "result") result = message.result;
-        else {
-          this.#wakeFds.push(message.wakeFd);
-          connected().catch(failed);
+        switch (message.type) {
+          case "connected":
+            this.#wakeFds.push(message.wakeFd);
+            connected().catch(failed);
+            break;
+          case "counting":
+            return this.#count();
+          case "interval":
+            return this.#timeline.read(number);
+          case "stopped":
+            if (!this.#stopped) this.#hooks.stopped?.();
+            this.#stopped = true;
+            break;
+          case "result":
+            result = message.result;
+            this.#timeline.read(number, true);
         }
       });
     });
+  }
+
+  #count(): void {
+    if (this.#countingSince > 0) return;
+    this.#countingSince = performance.now();
+    this.#hooks.counting?.();
   }
 
   /** Ends the run early. */
@@ -123,32 +137,6 @@ export class Run {
     for (const wakeFd of this.#wakeFds) wake({ wakeFd });
   }
 
-  /** Adds a row to the timeline for each second in which messages count. */
-  #watch(): void {
-    const now = performance.now();
-    if (this.#countingSince > 0) this.timeline.push(this.#intervals.next(now));
-    else if (this.#intervals.counting) {
-      this.#countingSince = now;
-      this.#intervals.begin(now);
-      this.#rehearsal = undefined;
-    } else this.#rehearsal?.next();
-    // No more often than there is something to do: the generator may have the same CPU.
-    const wait = this.#countingSince === 0 ? LOOK_MS : Math.max(0, this.#intervalEnd - now);
-    this.#watching = setTimeout(() => this.#watch(), wait);
-  }
-
-  /** When the next interval is over. */
-  get #intervalEnd(): number {
-    return this.#countingSince + (this.timeline.length + 1) * INTERVAL_MS;
-  }
-
-  #lastInterval(): void {
-    if (this.#countingSince === 0) return;
-    const now = performance.now();
-    const rest = now - this.#intervalEnd + INTERVAL_MS;
-    if (rest >= SHORTEST_MS) this.timeline.push(this.#intervals.next(now));
-  }
-
   get interrupted(): boolean {
     return this.#interrupted;
   }
@@ -158,6 +146,15 @@ export class Run {
     return this.#countingSince === 0 ? 0 : performance.now() - this.#countingSince;
   }
 
+  get timeline(): readonly TimelineRow[] {
+    return this.#timeline.rows;
+  }
+
+  /** All latencies of the seconds that are over; of the whole run at its end. */
+  get latencies(): Pick<Timeline, "latency" | "corrected"> {
+    return this.#timeline;
+  }
+
   /** What has been done so far. */
   progress(): Progress {
     return progressOf(this.#threads);
@@ -165,10 +162,14 @@ export class Run {
 
   /** A recorder over all threads, as it is now. */
   recorder(which: keyof typeof RECORDERS): Recorder {
-    return recorded(this.#threads, RECORDERS[which]);
+    const total = new Recorder();
+    for (const { recorders } of this.#threads) {
+      total.add(new Recorder(recorders, RECORDERS[which]));
+    }
+    return total;
   }
 
-  /** Errors over all threads, by their names. */
+  /** Errors of the system over all threads, by their names. */
   errors(): Record<string, number> {
     const errors: Record<string, number> = {};
     for (const { counters } of this.#threads) {

@@ -1,6 +1,6 @@
 /** Adds the results of a run's threads up. */
 import { audit, type AuditSurroundings, evidenceOf } from "./audit.ts";
-import type { Expectation } from "../plan/expectation.ts";
+import { showExpectation, showFrame } from "../plan/expectation.ts";
 import { inFlightOf, unansweredOf } from "../../result/figures.ts";
 import { encodeHistogram } from "../../result/hdr.ts";
 import type { LoadResult } from "../plan/plan.ts";
@@ -16,20 +16,6 @@ export interface Surroundings extends AuditSurroundings {
   readonly machine: Machine;
 }
 
-/** As `--expect` has it. */
-export function showExpectation(expect: Expectation): string {
-  switch (expect.kind) {
-    case "bytes":
-      return `bytes:${expect.count}`;
-    case "regex":
-      return `/${expect.source}/${expect.flags}`;
-    case "literal":
-      return expect.text;
-    default:
-      return expect.kind;
-  }
-}
-
 /** The result of a run that has ended. */
 export function summarize(
   run: Run,
@@ -40,12 +26,11 @@ export function summarize(
   const sum = (pick: (result: LoadResult) => number) =>
     results.reduce((total, result) => total + pick(result), 0);
   const open = rateProfile(plan).length > 0;
-  const latency = run.recorder("latency");
-  const corrected = run.recorder("corrected");
+  const { latency, corrected } = run.latencies;
   const connect = run.recorder("connect");
   const startedAt = Math.min(...results.map((result) => result.startedAt));
-  const endedAt = Math.max(...results.map((result) => result.endedAt));
-  const seconds = Math.max(endedAt - startedAt, 0.001) / 1000;
+  const stoppedAt = Math.max(...results.map((result) => result.stoppedAt));
+  const seconds = Math.max(stoppedAt - startedAt, 0.001) / 1000;
   const received = sum((r) => r.received);
   const messages = {
     sent: sum((r) => r.sent),
@@ -57,7 +42,9 @@ export function summarize(
   };
   const bytes = { sent: sum((r) => r.bytesOut), received: sum((r) => r.bytesIn) };
   const paced = plan.expect.kind !== "none";
-  const done = paced ? messages.verified : messages.sent;
+  // Within the time that they are divided by: what was answered later is no part of a rate.
+  const done = sum(({ atStop }) => paced ? atStop.received : atStop.sent);
+  const bytesDone = sum(({ atStop }) => paced ? atStop.bytesIn : atStop.bytesOut);
   const connections = {
     requested: plan.connections,
     established: sum((r) => r.established),
@@ -81,18 +68,21 @@ export function summarize(
       ...config,
       ...(tls ? { tls: { ...tls, ca: tls.ca?.path, identity: tls.identity?.cert.path } } : {}),
       expect: showExpectation(plan.expect),
+      ...(plan.expect.kind === "frame" && plan.expect.regex
+        ? { frame: showFrame(plan.expect.frame) }
+        : {}),
     },
     interrupted: run.interrupted,
     partial: false,
     started_at: new Date(startedAt).toISOString(),
     duration_s: Math.round(seconds * 1e6) / 1e6,
-    drain_s: 0,
+    drain_s: Math.round(Math.max(...results.map(({ drainMs }) => drainMs)) * 1000) / 1e6,
     connections,
     messages,
     bytes,
     rate: {
       messages_per_s: Math.round(rate * 10) / 10,
-      bytes_per_s: Math.round((paced ? bytes.received : bytes.sent) / seconds),
+      bytes_per_s: Math.round(bytesDone / seconds),
     },
     latency_us: latencies,
     latency_corrected_us: open ? corrected.summary(unanswered) : null,
@@ -100,7 +90,7 @@ export function summarize(
     in_flight: open || !paced || plan.hold
       ? null
       : inFlightOf(plan.connections * (plan.pipeline ?? 1), rate, latencies),
-    errors: run.errors(),
+    errors: errorsOf(run, results),
     first_mismatch: results.find((r) => r.firstMismatch)?.firstMismatch ?? null,
     generator,
     kernel: around.kernel,
@@ -111,7 +101,7 @@ export function summarize(
     server: around.server?.stats ?? null,
     thresholds: [],
     verdict: !clean ? "fail" : generator.bottleneck ? "invalid" : "pass",
-    timeline: run.timeline,
+    timeline: [...run.timeline],
     histograms: {
       unit_ns: UNIT_NS,
       latency: encodeHistogram(latency),
@@ -127,4 +117,15 @@ export function summarize(
     },
     machine: around.machine,
   };
+}
+
+/** Errors by the names of the system and by the numbers of the replies' protocol. */
+function errorsOf(run: Run, results: readonly LoadResult[]): Record<string, number> {
+  const errors = run.errors();
+  for (const { statuses } of results) {
+    for (const [status, count] of Object.entries(statuses)) {
+      errors[status] = (errors[status] ?? 0) + count;
+    }
+  }
+  return errors;
 }

@@ -1,14 +1,15 @@
 /** Looking at a run while it goes on: what its threads count in shared memory, an interval at a time. */
-import { COUNTER, Counters } from "../../engine/mod.ts";
+import { COUNTER, type Counters } from "../../engine/mod.ts";
 import type { Plan } from "../plan/plan.ts";
 import { Recorder } from "../../result/recorder.ts";
 import type { TimelineRow } from "../../result/result.ts";
-import { PROGRESS, RECORDERS, RECORDERS_BYTES } from "../generator/tally.ts";
+import { FIGURE, type Half, Halves, PROGRESS } from "../generator/intervals.ts";
 
 /** What a thread shares. */
 export interface Shared {
   readonly counters: Counters;
   readonly recorders: SharedArrayBuffer;
+  readonly intervals: SharedArrayBuffer;
 }
 
 /** How far a run is. */
@@ -21,147 +22,134 @@ export interface Progress {
   readonly bytes: number;
 }
 
-/** A run that can be looked at while it goes on, wherever it runs. */
+/** A run that can be looked at while it goes on. */
 export interface Watched {
   readonly plan: Pick<Plan, "connections" | "warmupMs" | "expect">;
   /** Milliseconds since messages count; 0 before. */
   readonly elapsedMs: number;
-  /** What happened in each second; at least in the last one. */
+  /** What happened in each second that is over. */
   readonly timeline: readonly TimelineRow[];
   progress(): Progress;
 }
 
-const sum = (threads: readonly Shared[], slot: number) =>
-  threads.reduce((total, { counters }) => total + counters.slots[slot]!, 0);
-
-/** The sum of a recorder of each thread, written to `total`. */
-export function recorded(
-  threads: readonly Shared[],
-  which: number,
-  total: Recorder = new Recorder(),
-): Recorder {
-  total.reset();
-  for (const { recorders } of threads) total.add(new Recorder(recorders, which));
-  return total;
-}
-
-/** The counts of all threads. */
+/** The counts of all threads, as they are now. */
 export function progressOf(threads: readonly Shared[]): Progress {
-  const mismatched = sum(threads, PROGRESS.mismatched);
+  const sum = (slot: number) =>
+    threads.reduce((total, { counters }) => total + counters.slots[slot]!, 0);
+  const mismatched = sum(PROGRESS.mismatched);
   return {
-    connections: sum(threads, PROGRESS.open),
-    sent: sum(threads, PROGRESS.sent),
-    received: sum(threads, PROGRESS.received),
+    connections: sum(PROGRESS.open),
+    sent: sum(PROGRESS.sent),
+    received: sum(PROGRESS.received),
     mismatched,
-    errors: sum(threads, PROGRESS.failures) + mismatched,
-    bytes: sum(threads, COUNTER.bytesIn),
+    errors: sum(PROGRESS.failures) + mismatched,
+    bytes: sum(COUNTER.bytesIn),
   };
 }
 
-/** Everything at one moment. */
-interface Moment {
-  readonly at: number;
-  readonly progress: Progress;
-  readonly bytesOut: number;
+/** What a thread had counted by the end of an interval. */
+type Figures = Readonly<Record<keyof typeof FIGURE, number>>;
+
+/** A row that is not complete: some threads are still in this interval. */
+interface Pending {
   readonly latency: Recorder;
   readonly corrected: Recorder;
 }
 
-/** Makes rows of what happened between two looks. */
-export class Intervals {
-  readonly #threads: readonly Shared[];
+/** A thread's intervals. */
+interface Source {
+  readonly halves: Halves;
+  /** At the end of its last interval; and at the end of each one that is no row yet. */
+  readonly ended: Figures[];
+  over: boolean;
+}
+
+const NO_FIGURES: Figures = {
+  ...{ number: 0, ms: 0, sent: 0, received: 0, bytesOut: 0, bytesIn: 0, errors: 0, open: 0 },
+};
+
+/** Makes the rows of a run of the intervals of its threads, which add up to the totals exactly. */
+export class Timeline {
+  readonly rows: TimelineRow[] = [];
+  /** All latencies of the intervals that are rows. */
+  readonly latency: Recorder = new Recorder();
+  readonly corrected: Recorder = new Recorder();
   readonly #open: boolean;
-  #startedAt = 0;
-  #last: Moment | undefined;
-  /** A moment of the past, whose recorders are used again: each has 185 kB. */
-  #past: Moment | undefined;
-  readonly #interval = new Recorder();
+  readonly #sources: Source[] = [];
+  readonly #pending = new Map<number, Pending>();
+  #before: Figures = NO_FIGURES;
 
   /** `open` says whether there is a schedule, and so corrected latencies. */
-  constructor(threads: readonly Shared[], open: boolean) {
-    this.#threads = threads;
+  constructor(open: boolean) {
     this.#open = open;
   }
 
-  /** Whether all threads have begun to count. */
-  get counting(): boolean {
-    return this.#threads.length > 0 &&
-      this.#threads.every(({ counters }) => counters.slots[PROGRESS.counting] === 1);
+  /** Adds a thread; returns its number. */
+  add(intervals: SharedArrayBuffer): number {
+    return this.#sources.push({ halves: new Halves(intervals), ended: [NO_FIGURES], over: false }) -
+      1;
   }
 
-  /** Begins the first interval, at `now` in milliseconds. */
-  begin(now: number): void {
-    this.#startedAt = now;
-    this.#last = this.#look(now);
+  /** A thread has ended an interval; with `over` its last one. */
+  read(thread: number, over = false): void {
+    const source = this.#sources[thread]!;
+    source.over ||= over;
+    source.halves.read((half) => this.#take(source, half));
+    const ends = this.#sources.map(({ ended, over }) => over ? Infinity : ended.at(-1)!.number);
+    const complete = Math.min(...ends);
+    for (const number of [...this.#pending.keys()].sort((a, b) => a - b)) {
+      if (number <= complete) this.#complete(number);
+    }
   }
 
-  /** What has happened since the last call, or the begin. */
-  next(now: number): TimelineRow {
-    const before = this.#last!;
-    const moment = this.#last = this.#look(now);
-    this.#past = before;
-    const latency = moment.latency.since(before.latency, this.#interval);
-    const percentiles = {
-      p50: latency.percentile(50),
-      p90: latency.percentile(90),
-      p99: latency.percentile(99),
-      max: latency.percentile(100),
-    };
-    const { progress } = moment;
-    const risen = (key: keyof Progress) => progress[key] - before.progress[key];
-    return {
-      t: seconds(now - this.#startedAt),
-      seconds: seconds(now - before.at),
+  #take(source: Source, { figures, latency, corrected }: Half): void {
+    const all = Object.entries(FIGURE).map(([name, slot]) => [name, figures[slot]!]);
+    const ended: Figures = Object.fromEntries(all);
+    source.ended.push(ended);
+    const pending = this.#pending.get(ended.number) ??
+      { latency: new Recorder(), corrected: new Recorder() };
+    this.#pending.set(ended.number, pending);
+    pending.latency.add(latency);
+    pending.corrected.add(corrected);
+  }
+
+  #complete(number: number): void {
+    const { latency, corrected } = this.#pending.get(number)!;
+    this.#pending.delete(number);
+    this.latency.add(latency);
+    this.corrected.add(corrected);
+    const now = this.#figuresAt(number);
+    const before = this.#before;
+    this.#before = now;
+    const risen = (name: keyof Figures) => now[name] - before[name];
+    const [p50, p90, p99, max] = [50, 90, 99, 100].map((p) => latency.percentile(p)) as [
+      ...[number, number, number, number],
+    ];
+    this.rows.push({
+      t: seconds(now.ms),
+      seconds: seconds(risen("ms")),
       sent: risen("sent"),
       received: risen("received"),
-      bytes_sent: moment.bytesOut - before.bytesOut,
-      bytes_received: risen("bytes"),
+      bytes_sent: risen("bytesOut"),
+      bytes_received: risen("bytesIn"),
       errors: risen("errors"),
-      active: progress.connections,
-      ...percentiles,
-      p99_corrected: this.#open
-        ? moment.corrected.since(before.corrected, this.#interval).percentile(99)
-        : null,
-    };
+      active: now.open,
+      ...{ p50, p90, p99, max },
+      p99_corrected: this.#open ? corrected.percentile(99) : null,
+    });
   }
 
-  #look(at: number): Moment {
-    return {
-      at,
-      progress: progressOf(this.#threads),
-      bytesOut: sum(this.#threads, COUNTER.bytesOut),
-      latency: recorded(this.#threads, RECORDERS.latency, this.#past?.latency),
-      corrected: recorded(this.#threads, RECORDERS.corrected, this.#past?.corrected),
-    };
-  }
-}
-
-/** After so many rows nothing is left to compile. */
-const ENOUGH_ROWS = 30;
-
-/**
- * Makes rows of invented figures, to be called now and then before a run: when its first row is due, the code
- * is compiled, and takes no time from a generator that has the same CPU.
- */
-export class Rehearsal {
-  readonly #intervals: Intervals;
-  readonly #recorders: Recorder[];
-  #rows = 0;
-
-  constructor() {
-    const recorders = new SharedArrayBuffer(RECORDERS_BYTES);
-    this.#recorders = Object.values(RECORDERS).map((which) => new Recorder(recorders, which));
-    this.#intervals = new Intervals([{ counters: new Counters(), recorders }], true);
-    this.#intervals.begin(0);
-  }
-
-  next(): void {
-    if (this.#rows === ENOUGH_ROWS) return;
-    for (const recorder of this.#recorders) {
-      for (let ms = 0.01; ms < 1000; ms *= 1.1) recorder.record(ms);
+  /** Of all threads at the end of interval `number`: what each had at the end of its last one until then. */
+  #figuresAt(number: number): Figures {
+    const sum = { ...NO_FIGURES } as Record<keyof Figures, number>;
+    for (const { ended } of this.#sources) {
+      while (ended.length > 1 && ended[1]!.number <= number) ended.shift();
+      for (const name of Object.keys(sum) as (keyof Figures)[]) {
+        sum[name] = name === "ms" ? Math.max(sum.ms, ended[0]!.ms) : sum[name] + ended[0]![name];
+      }
     }
-    this.#intervals.next(1000 * ++this.#rows);
+    return sum;
   }
 }
 
-const seconds = (ms: number) => Math.round(ms) / 1000;
+const seconds = (ms: number) => Math.round(ms * 1000) / 1e6;

@@ -1,23 +1,22 @@
 /** The traffic of a plan: what is sent, and what follows the replies. */
-import { CountReplies } from "./count_replies.ts";
-import { type Message, parseMessage } from "./message.ts";
+import type { Plan } from "../plan/plan.ts";
+import { type Message, parseMessage } from "../plan/message.ts";
+import { FramedReplies } from "./framed_replies.ts";
 import { MessageStreams } from "./message_streams.ts";
 import { MessageWriter } from "./message_writer.ts";
 import { Oracle } from "./oracle.ts";
-import type { Plan } from "../plan/plan.ts";
-import { Regex } from "./regex.ts";
-import { RegexReplies } from "./regex_replies.ts";
+import { framed } from "./shape.ts";
 import { GreetedReplies, StreamReplies } from "./stream_replies.ts";
 import type { Replies, Traffic } from "./traffic.ts";
 
-/** Makes the traffic of a plan. As many `connections` have numbers, over all threads and processes. */
-export function createTraffic(plan: Plan, connections: number = plan.connections): Traffic {
-  const { seed, size, expect } = plan;
+/** Makes the traffic of a plan. */
+export function createTraffic(plan: Plan): Traffic {
+  const { seed, size, expect, connections } = plan;
   if (plan.message === null) {
     const oracle = new Oracle(seed, connections, expect.kind === "upper" ? "upper" : "echo", size);
     return {
       messages: (connection, first, count) => oracle.sent(connection, first * size, count * size),
-      replies: followers(plan, connections) ??
+      replies: followers(plan) ??
         ((connection, first) => new StreamReplies(oracle, connection, first)),
     };
   }
@@ -26,7 +25,7 @@ export function createTraffic(plan: Plan, connections: number = plan.connections
   const reply = expect.kind === "upper" ? message.toUpperCase() : message;
   return {
     messages: (connection, first, count) => writer.messages(connection, first, count),
-    replies: followers(plan, connections) ?? known(reply, connections, 0),
+    replies: followers(plan) ?? known(reply, connections, 0),
   };
 }
 
@@ -40,7 +39,7 @@ function known(reply: Message, connections: number, greetings: 0 | 1): Followers
 }
 
 /** What follows replies that do not depend on the message; undefined where they do. */
-function followers({ expect }: Plan, connections: number): Followers | undefined {
+function followers({ expect, message, connections }: Plan): Followers | undefined {
   switch (expect.kind) {
     case "echo":
     case "upper":
@@ -49,20 +48,18 @@ function followers({ expect }: Plan, connections: number): Followers | undefined
       return () => UNSEEN;
     case "literal":
       return known(parseMessage(expect.text), connections, 1);
-    case "bytes":
-      return (connection) => new CountReplies(connection, expect.count);
-    case "line":
-    case "regex": {
-      const { source, flags } = expect.kind === "line" ? LINE : expect;
-      const regex = new Regex(source, flags);
-      return (connection) => new RegexReplies(connection, regex);
+    case "frame": {
+      const shape = framed(expect.frame, expect.regex, asksForHead(message));
+      const shapeOf = () => shape;
+      return (connection, first) => new FramedReplies(connection, first, shapeOf);
     }
   }
 }
 
-const LINE = { source: "[^\\n]*\\n", flags: "" } as const;
+/** A request whose HTTP response has no body. */
+const asksForHead = (message: string | null): boolean => message?.startsWith("HEAD ") ?? false;
 
-/** Replies that nobody looks at. */
+/** Replies that are not looked at. */
 const UNSEEN: Replies = {
   take: () => 0,
   ...{ broken: false, conclusive: false, partial: false },

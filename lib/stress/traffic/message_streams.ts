@@ -1,5 +1,5 @@
 /** The streams that connections must receive when every reply follows from a message of the user's. */
-import type { Message } from "./message.ts";
+import type { Message } from "../plan/message.ts";
 import { MessageWriter } from "./message_writer.ts";
 import type { Place } from "./oracle.ts";
 import type { Streams } from "./verifier.ts";

@@ -1,5 +1,5 @@
 /** Any part of the stream that the messages of a connection make, in memory that is used again. */
-import type { Message } from "./message.ts";
+import type { Message } from "../plan/message.ts";
 
 /** Views that are kept: making one of a message that is always the same costs more than its use. */
 const KEPT_VIEW = 1024;

@@ -21,6 +21,12 @@ export interface Replies {
   readonly early?: boolean;
   /** Bytes of a reply that is not complete, for the message about one that never is. */
   readonly unmatched?: number;
+  /** The HTTP status of reply `i` of those that `take` has just completed, if it is an error; else 0. */
+  refusal?(i: number): number;
+  /** The last reply said that the server closes the connection after it. */
+  readonly closing?: boolean;
+  /** The peer has ended its stream: completes a reply that ends there, and returns as `take`. */
+  finish?(sent: number): number;
   /** What went wrong at the first wrong byte, when `sent` messages have been sent on this connection. */
   mismatch(sent: number): Mismatch;
   /** The peer ended its stream in the middle of a reply. */

@@ -1,4 +1,5 @@
 /** Holds what a connection receives against the oracle, and classifies the first mismatch. */
+import { hex, SHOWN } from "./hex.ts";
 import type { Place } from "./oracle.ts";
 import type { Mismatch, MismatchKind } from "../../result/result.ts";
 
@@ -24,12 +25,8 @@ export interface Streams {
 
 /** How much is collected after the first wrong byte, to tell reordered from lost. */
 const EVIDENCE = 64 * 1024;
-const SHOWN = 16;
 /** How far ahead a stream is looked for that goes on after wrong bytes. */
 const SCAN = 4096;
-
-const hex = (bytes: Uint8Array) =>
-  Array.from(bytes.subarray(0, SHOWN), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /**
  * Verifies one connection. Places count from the begin of its stream, which is `base` bytes before that

@@ -4,6 +4,8 @@ import { cpus } from "node:os";
 
 /** CPU time of all CPUs together since the machine began, in milliseconds. */
 export interface MachineCpu {
+  /** Where the times are from: those of one source can't be subtracted from those of another. */
+  readonly source: "/proc/stat" | "runtime";
   /** Spent on any program, or on the kernel's own work. */
   readonly busyMs: number;
   /** When a virtual CPU wanted to run and its host ran something else; null where nobody tells. */
@@ -25,12 +27,13 @@ export function readMachineCpu(): MachineCpu | null {
   const all = cpus();
   if (all.length === 0) return null;
   const busyMs = all.reduce((sum, { times: t }) => sum + t.user + t.nice + t.sys + t.irq, 0);
-  return { busyMs, stealMs: null };
+  return { source: "runtime", busyMs, stealMs: null };
 }
 
 /** From the text of /proc/stat: "cpu user nice system idle iowait irq softirq steal …", in ticks. */
 export function machineCpuOf(text: string): MachineCpu {
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] =
     /^cpu +(.*)$/m.exec(text)?.[1]?.split(" ").map(Number) ?? [];
-  return { busyMs: (user + nice + system + irq + softirq) * TICK_MS, stealMs: steal * TICK_MS };
+  const busyMs = (user + nice + system + irq + softirq) * TICK_MS;
+  return { source: "/proc/stat", busyMs, stealMs: steal * TICK_MS };
 }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "bun:test";
 import { audit } from "../../../lib/stress/run/audit.ts";
 import type { Evidence } from "../../../lib/result/audit/evidence.ts";
-import type { CpuUse } from "../../../lib/stress/run/machine_watch.ts";
+import type { CpuUse } from "../../../lib/result/audit/evidence.ts";
 import { type Distribution, Recorder } from "../../../lib/result/recorder.ts";
 
 /** A distribution in which every value is the same, in microseconds. */

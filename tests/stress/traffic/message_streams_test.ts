@@ -1,7 +1,7 @@
 // Messages with numbers: whatever happens to whole messages is named, anywhere, in any pieces.
 import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
-import { parseMessage } from "../../../lib/stress/traffic/message.ts";
+import { parseMessage } from "../../../lib/stress/plan/message.ts";
 import { MessageStreams } from "../../../lib/stress/traffic/message_streams.ts";
 import { MessageWriter } from "../../../lib/stress/traffic/message_writer.ts";
 import type { MismatchKind } from "../../../lib/result/result.ts";

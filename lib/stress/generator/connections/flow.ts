@@ -1,6 +1,6 @@
 /** One connection of the load: what it has sent, what must come back, and when each message left. */
-import type { Connection } from "../../engine/mod.ts";
-import type { Replies } from "../traffic/traffic.ts";
+import type { Connection } from "../../../engine/mod.ts";
+import type { Replies } from "../../traffic/traffic.ts";
 
 /** A connection of the load in its engine. */
 export type Peer = Connection<Flow>;

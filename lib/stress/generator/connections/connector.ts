@@ -1,6 +1,6 @@
 /** The pace at which a thread connects, for the first time and anew. */
-import { now as clock } from "../../sys/clock.ts";
-import type { Engine } from "../../engine/mod.ts";
+import { now as clock } from "../../../sys/clock.ts";
+import type { Engine } from "../../../engine/mod.ts";
 
 /** Attempts that go on at the same time, at most. */
 const MAX_CONNECTING = 256;

@@ -1,20 +1,23 @@
 /** What a thread remembers of its connections beyond the life of each: "slots" that connect anew. */
-import type { IndexedSet } from "../../engine/mod.ts";
+import type { IndexedSet } from "../../../engine/mod.ts";
 import type { Peer } from "./flow.ts";
-import type { LoadData } from "../plan/plan.ts";
-import { shareOf } from "./make_pump.ts";
+import { type LoadData, shareOf } from "../../plan/plan.ts";
 
 /** Numbers from 0 to below `count`, in typed arrays: many connections are held, and each costs memory. */
 export class Slots {
   /** Messages that a slot may still send. */
   readonly #quotas: Float64Array;
-  /** How many of them count; before there is no limit. */
+  /** How many of them count; before that there is no limit. */
   readonly #counted: Float64Array;
   /** Messages that its connections have sent before the present one. */
   readonly #sent: Float64Array;
   /** Whether it has been connected before. */
   readonly #known: Uint8Array;
   readonly #perConnection: number;
+  /** Messages of slots that are not wanted any more: others send them. */
+  #leftOver = 0;
+  /** Messages of the plan that are still to be sent; Infinity without a number of messages. */
+  #remaining: number;
 
   /** In a closed loop each connection has its part of the messages; an open one shares them all. */
   constructor({ plan, first, count }: LoadData, open: boolean) {
@@ -31,15 +34,29 @@ export class Slots {
     this.#sent = new Float64Array(count);
     this.#known = new Uint8Array(count);
     this.#perConnection = messagesPerConnection ?? Infinity;
+    this.#remaining = messages === null || hold
+      ? Infinity
+      : shareOf(messages, connections, first, first + count);
   }
 
-  /** The warm-up is over: what these connections have sent until now was for nothing. */
+  /** The warm-up is over: what these connections have sent until now does not count. */
   count(peers: IndexedSet<Peer>): void {
     this.#quotas.set(this.#counted);
+    this.#leftOver = 0;
     peers.each(({ state: flow }) => {
       this.#quotas[flow.slot]! += flow.sentMessages;
       flow.left = this.left(flow.slot) - flow.sentMessages;
     });
+  }
+
+  /** Messages that count were sent. */
+  spent(messages: number): void {
+    this.#remaining -= messages;
+  }
+
+  /** All messages of the plan were sent. */
+  get empty(): boolean {
+    return this.#remaining <= 0;
   }
 
   /** How many messages the next connection may send. */
@@ -53,7 +70,7 @@ export class Slots {
   }
 
   /** Whether a connection that has sent so many messages is to make room for another one. */
-  outworn(slot: number, sent: number): boolean {
+  wornOut(slot: number, sent: number): boolean {
     return sent === this.#perConnection && this.#quotas[slot]! > sent;
   }
 
@@ -68,5 +85,32 @@ export class Slots {
   closed(slot: number, sent: number): void {
     this.#quotas[slot]! -= sent;
     this.#sent[slot]! += sent;
+  }
+
+  /** The slot is not wanted any more: it leaves the rest of its messages to others. */
+  giveUp(slot: number): void {
+    if (this.#quotas[slot] === Infinity) return;
+    this.#leftOver += Math.max(0, this.#quotas[slot]!);
+    this.#quotas[slot] = 0;
+  }
+
+  /** The slot is lost: nothing is sent in its place. */
+  drop(slot: number): void {
+    if (this.#quotas[slot] === Infinity) return;
+    this.#remaining -= Math.max(0, this.#quotas[slot]!);
+    this.#quotas[slot] = 0;
+  }
+
+  /** Some of what others have left over, for a connection that has sent so many messages; how many. */
+  takeOver(slot: number, sent: number, most: number): number {
+    const taken = Math.min(most, this.#leftOver, this.#perConnection - sent);
+    this.#leftOver -= taken;
+    this.#quotas[slot]! += taken;
+    return taken;
+  }
+
+  /** There are messages that others have left over. */
+  get hasLeftOver(): boolean {
+    return this.#leftOver > 0;
   }
 }

@@ -1,9 +1,9 @@
 /** The connections of a thread: which are wanted, and what becomes of one that is gone. */
-import { now as clock } from "../../sys/clock.ts";
-import type { Engine } from "../../engine/mod.ts";
+import { now as clock } from "../../../sys/clock.ts";
+import type { Engine } from "../../../engine/mod.ts";
 import { Connector } from "./connector.ts";
-import type { Plan } from "../plan/plan.ts";
-import { connectionProfile, type Segment, valueAt } from "../plan/schedule.ts";
+import type { Plan } from "../../plan/plan.ts";
+import { connectionProfile, type Segment, valueAt } from "../../plan/schedule.ts";
 
 /** How soon a lost connection is replaced, and how long it takes at most when that fails again and again. */
 const FIRST_RETRY_MS = 10;
@@ -11,18 +11,18 @@ const LAST_RETRY_MS = 1000;
 /** How often the number of connections follows its profile. */
 const FOLLOW_MS = 20;
 
-/** What a fleet asks of the load. */
-export interface Crew {
-  /** Begins to connect. */
+/** How a fleet's decisions are carried out. */
+export interface FleetActions {
+  /** Starts to connect. */
   connect(slot: number): void;
-  /** Lets a connection go in order; it is not to come back. */
-  dismiss(slot: number): void;
+  /** Ends a connection in order; it is not replaced. */
+  retire(slot: number): void;
 }
 
 /** Numbers the connections of a thread from 0 ("slots") and says when each connects. */
 export class Fleet {
   readonly #engine: Engine;
-  readonly #crew: Crew;
+  readonly #actions: FleetActions;
   readonly #connector: Connector;
   readonly #profile: readonly Segment[];
   readonly #connections: number;
@@ -35,21 +35,21 @@ export class Fleet {
   #over = false;
   #startedAt = 0;
 
-  /** Of `count` connections, of which the plan has its own number over all threads. */
-  constructor(engine: Engine, plan: Plan, workers: number, count: number, crew: Crew) {
+  /** For `count` connections; the plan's number is that of all threads. */
+  constructor(engine: Engine, plan: Plan, workers: number, count: number, actions: FleetActions) {
     this.#engine = engine;
-    this.#crew = crew;
+    this.#actions = actions;
     this.#count = count;
     this.#connections = plan.connections;
     this.#profile = connectionProfile(plan);
     this.#retries = new Uint8Array(count);
     const rate = plan.connectRate === null ? null : plan.connectRate / workers;
-    this.#connector = new Connector(engine, (slot) => crew.connect(slot), rate);
+    this.#connector = new Connector(engine, (slot) => actions.connect(slot), rate);
   }
 
   /** All wanted connections have been tried. */
   get settled(): boolean {
-    return this.#connector.settled;
+    return this.#connector.settled && this.#waiting === 0;
   }
 
   /** More connections may come, now or later. */
@@ -67,7 +67,7 @@ export class Fleet {
   }
 
   /** Connects all that are wanted at the start. */
-  board(): void {
+  connectAll(): void {
     this.#want(this.#profile.length > 0 ? this.#at(0) : this.#count);
   }
 
@@ -77,31 +77,39 @@ export class Fleet {
     if (this.#profile.length > 0) this.#follow();
   }
 
-  /** A connection is open, or an attempt has failed. */
+  /** An attempt to connect has ended, with a connection or without. */
   attempted(slot: number, open: boolean): void {
     if (open) this.#retries[slot] = 0;
     this.#connector.ended();
   }
 
-  /** Connects a slot anew, at once. */
-  renew(slot: number): void {
-    if (this.wants(slot)) this.#connector.want(slot, true);
+  /** Connects a slot anew, at once; false when it is to have no connection. */
+  renew(slot: number): boolean {
+    if (!this.wants(slot)) return false;
+    this.#connector.want(slot, true);
+    return true;
   }
 
   /** Connects a slot anew after a while, the longer the more often that has failed. */
-  retry(slot: number): void {
-    if (!this.wants(slot)) return;
+  retry(slot: number): boolean {
     const ms = Math.min(FIRST_RETRY_MS * 2 ** this.#retries[slot]!, LAST_RETRY_MS);
     this.#retries[slot]! += this.#retries[slot]! < 10 ? 1 : 0;
+    return this.retryIn(slot, ms);
+  }
+
+  /** Connects a slot anew in `ms` milliseconds. */
+  retryIn(slot: number, ms: number): boolean {
+    if (!this.wants(slot)) return false;
     this.#waiting++;
     this.#engine.after(ms, () => {
       this.#waiting--;
       this.renew(slot);
     });
+    return true;
   }
 
   /** No connection is made from now on. */
-  disband(): void {
+  stop(): void {
     this.#over = true;
     this.#connector.clear();
   }
@@ -116,7 +124,7 @@ export class Fleet {
     const before = this.#wanted;
     this.#wanted = count;
     for (let slot = before; slot < count; slot++) this.#connector.want(slot);
-    for (let slot = before - 1; slot >= count; slot--) this.#crew.dismiss(slot);
+    for (let slot = before - 1; slot >= count; slot--) this.#actions.retire(slot);
   }
 
   #follow(): void {

@@ -1,6 +1,6 @@
 /** When messages are sent: what a closed and an open loop have in common. */
-import type { Engine } from "../../engine/mod.ts";
-import type { Peer } from "./flow.ts";
+import type { Engine } from "../../../engine/mod.ts";
+import type { Peer } from "../connections/flow.ts";
 
 /** What a pump may do with a connection. */
 export interface Outlet {
@@ -16,7 +16,7 @@ export interface Outlet {
 export interface Pump {
   /** The warm-up is over: from now on messages count, and those of the plan are used up. */
   count(now: number): void;
-  /** Sending may begin; connections that are open are told of by `ready`. */
+  /** Sending may start; `ready` follows for each connection that is open. */
   start(now: number): void;
   /** A connection has become open, has room again, or has got a reply. */
   ready(peer: Peer, now: number): void;
@@ -24,7 +24,7 @@ export interface Pump {
   gone(peer: Peer): void;
   /** Nothing new is sent from now on. */
   stop(): void;
-  /** How many messages were due until a time; null without a schedule. */
+  /** How many messages were due before a time; 0 without a schedule. */
   dueBefore(now: number): number;
   /** How many of those were never sent. */
   unsent(now: number): number;

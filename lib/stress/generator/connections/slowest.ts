@@ -1,7 +1,7 @@
 /** The connections that waited longest for a reply, and what the kernel knows of them. */
-import { now as clock } from "../../sys/clock.ts";
-import type { TransportInfo } from "../../engine/mod.ts";
-import type { SlowConnection } from "../../result/result.ts";
+import { now as clock } from "../../../sys/clock.ts";
+import type { TransportInfo } from "../../../engine/mod.ts";
+import type { SlowConnection } from "../../../result/result.ts";
 
 /** How many are kept. */
 export const SLOWEST = 5;

@@ -3,11 +3,11 @@
  * leaves as soon as it can, and its latency counts from when it was due; so a target that stalls can't
  * hide it ("coordinated omission", Gil Tene).
  */
-import { now as clock } from "../../sys/clock.ts";
-import type { Peer } from "./flow.ts";
+import { now as clock } from "../../../sys/clock.ts";
+import type { Peer } from "../connections/flow.ts";
 import type { Outlet, Pump } from "./pump.ts";
-import type { Recorder } from "../../result/recorder.ts";
-import type { Schedule } from "../plan/schedule.ts";
+import type { Recorder } from "../../../result/recorder.ts";
+import type { Schedule } from "../../plan/schedule.ts";
 
 /** System calls between two looks at what has been received. */
 const MAX_SENDS = 512;
@@ -32,10 +32,12 @@ export class OpenLoop implements Pump {
   #most = Infinity;
   /** Connections that have room for a message. */
   readonly #open: Peer[] = [];
-  /** Since when there is one: what was due before has waited for the target. */
+  /** Since when there is one: what was due before that has waited for the target. */
   #roomSince = 0;
   #turn = 0;
   #startedAt = Infinity;
+  /** What was due earlier belongs to the warm-up. */
+  #countFrom = Infinity;
   #next = 0;
   /** With ticks: the first message of a later one, and how many of this one's each connection takes. */
   #batchEnd = 0;
@@ -56,6 +58,7 @@ export class OpenLoop implements Pump {
   }
 
   count(now: number): void {
+    this.#countFrom = now;
     this.#most = this.dueBefore(now) + this.#messages;
   }
 
@@ -124,7 +127,7 @@ export class OpenLoop implements Pump {
       const peer = this.#open[this.#turn++ % length]!;
       const count = this.#batch(due, peer);
       this.#next += count;
-      for (let i = 0; i < count; i++) {
+      for (let i = 0; i < count && due >= this.#countFrom; i++) {
         this.#lags.lag.record(now - due);
         this.#lags.ownLag.record(now - Math.max(due, this.#roomSince));
       }

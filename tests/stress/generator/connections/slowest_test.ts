@@ -1,8 +1,8 @@
 // Which connections were slowest, kept without looking at all of them.
 import { describe, expect, it } from "bun:test";
-import type { TransportInfo } from "../../../lib/engine/mod.ts";
-import { SlowConnections, SLOWEST } from "../../../lib/stress/generator/slowest.ts";
-import { randomOf } from "../../support/sample_results.ts";
+import type { TransportInfo } from "../../../../lib/engine/mod.ts";
+import { SlowConnections, SLOWEST } from "../../../../lib/stress/generator/connections/slowest.ts";
+import { randomOf } from "../../../support/sample_results.ts";
 
 const told = { rttVariationUs: 2, retransmits: 3, lost: 4, congestionWindow: 5, unacknowledged: 6 };
 

@@ -1,0 +1,101 @@
+/** What becomes of the bytes that connections receive: answers, mismatches, evidence. */
+import type { Engine } from "../../engine/mod.ts";
+import { now as clock } from "../../sys/clock.ts";
+import type { Flow, Peer } from "./connections/flow.ts";
+import type { SlowConnections } from "./connections/slowest.ts";
+import { PATIENCE_MS } from "./patience.ts";
+import type { Pump } from "./pumps/pump.ts";
+import type { Tally } from "./tally.ts";
+
+/** What a receiver works with. */
+export interface ReceiverParts {
+  readonly engine: Engine;
+  readonly tally: Tally;
+  readonly slow: SlowConnections;
+  readonly pump: Pump;
+  /** Messages leave on a schedule. */
+  readonly scheduled: boolean;
+  /** The number of the first slot's connection, over all threads. */
+  readonly first: number;
+  /** Ends a connection in order. */
+  readonly leave: (peer: Peer) => void;
+}
+
+/** The receiving side of a thread's load. */
+export class Receiver {
+  readonly #parts: ReceiverParts;
+  /** When the latest reply came, or the latest message left where no replies are awaited. */
+  lastReply = 0;
+  /** Messages that are due earlier do not count: they belong to the warm-up. */
+  countFrom = Infinity;
+
+  constructor(parts: ReceiverParts) {
+    this.#parts = parts;
+  }
+
+  take(peer: Peer, bytes: Uint8Array): void {
+    const { pump, engine, leave } = this.#parts;
+    const flow = peer.state;
+    const now = clock();
+    const { replies } = flow;
+    const wasBroken = replies.broken;
+    const complete = replies.take(bytes, flow.sentMessages);
+    for (let i = 0; i < complete; i++) this.#answered(peer, now, replies.refusal?.(i) ?? 0);
+    this.lastReply = now;
+    if (!replies.broken) {
+      return replies.closing && complete > 0 ? leave(peer) : pump.ready(peer, now);
+    }
+    if (!wasBroken) this.#countMismatch(flow);
+    if (replies.conclusive) this.conclude(peer);
+    else if (!wasBroken) engine.after(PATIENCE_MS, () => this.conclude(peer));
+  }
+
+  #answered(peer: Peer, now: number, refusal: number): void {
+    const { tally, slow, scheduled, first } = this.#parts;
+    const flow = peer.state;
+    const dueAt = flow.oldestDueAt;
+    if (refusal !== 0) tally.refused(refusal);
+    else if (dueAt >= this.countFrom) {
+      const latency = now - flow.oldestSentAt;
+      tally.latency.record(latency);
+      slow.note(peer, first + flow.slot, latency);
+      if (scheduled) tally.corrected.record(now - dueAt);
+      tally.verified();
+    }
+    flow.answered();
+  }
+
+  /** The peer has ended its stream. */
+  ended(peer: Peer): void {
+    const flow = peer.state;
+    const { replies, sentMessages } = flow;
+    if ((replies.finish?.(sentMessages) ?? 0) > 0) {
+      this.#answered(peer, this.lastReply = clock(), replies.refusal?.(0) ?? 0);
+      flow.leaving = true;
+    }
+    if (replies.broken) this.conclude(peer);
+    else if (replies.partial) {
+      // Between messages it would be a peer that left, and not a stream that is wrong.
+      this.#countMismatch(flow);
+      this.#parts.tally.firstMismatch ??= replies.truncation(sentMessages);
+    }
+  }
+
+  #countMismatch(flow: Flow): void {
+    flow.mismatched = true;
+    this.#parts.tally.mismatched();
+  }
+
+  /** Enough evidence, or no more is coming: what kind of mismatch was it? Closes the connection. */
+  conclude(peer: Peer): void {
+    const flow = peer.state;
+    if (flow.concluded) return;
+    flow.concluded = true;
+    this.#parts.tally.firstMismatch ??= flow.replies.mismatch(flow.sentMessages);
+    peer.close();
+  }
+}
+
+/** Messages without an answer that are not counted as mismatched or timed out already. */
+export const missingOf = (flow: Flow): number =>
+  flow.timedOut ? 0 : Math.max(0, flow.inFlight - (flow.mismatched ? 1 : 0));

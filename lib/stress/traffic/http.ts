@@ -1,0 +1,175 @@
+/** Finds where an HTTP/1.x response ends (RFC 9112): by Content-Length, chunked, at once, or at the close. */
+import type { Scanner } from "./scanner.ts";
+
+/** A longer head is none. */
+const MOST_HEAD = 64 * 1024;
+const VERSION = new TextEncoder().encode("HTTP/1.");
+const NOTHING = new Uint8Array(0);
+const LF = 10, CR = 13;
+
+/** Where in a response the next byte belongs. */
+type Phase = "head" | "counted" | "until close" | "chunk size" | "chunk" | "chunk end" | "trailer";
+
+/** One response; interim ones (1xx) before it are part of it. */
+export class HttpScanner implements Scanner {
+  done = false;
+  wrong = false;
+  status = 0;
+  closes = false;
+  readonly #withoutBody: boolean;
+  #phase: Phase = "head";
+  /** What has come of a head that is not complete. */
+  #head: Uint8Array = NOTHING;
+  /** Bytes of the body, or of the chunk, that are to come. */
+  #left = 0;
+  /** Digits of a chunk's size, or bytes of a line of the trailer, so far. */
+  #digits = 0;
+  /** After a chunk's size an extension may follow, which means nothing here. */
+  #extension = false;
+
+  /** `head`: the request was a HEAD, whose response has no body whatever its length says. */
+  constructor(head: boolean) {
+    this.#withoutBody = head;
+  }
+
+  get required(): Uint8Array {
+    return this.#phase === "head" ? VERSION.subarray(this.#head.length) : NOTHING;
+  }
+
+  get untilClose(): boolean {
+    return this.#phase === "until close";
+  }
+
+  scan(bytes: Uint8Array, at: number): number {
+    while (at < bytes.length && !this.done && !this.wrong) at = this.#step(bytes, at);
+    return at;
+  }
+
+  #step(bytes: Uint8Array, at: number): number {
+    switch (this.#phase) {
+      case "head":
+        return this.#takeHead(bytes, at);
+      case "until close":
+        return bytes.length;
+      case "counted":
+      case "chunk": {
+        const length = Math.min(this.#left, bytes.length - at);
+        this.#left -= length;
+        if (this.#left > 0) return at + length;
+        if (this.#phase === "chunk") this.#phase = "chunk end";
+        else this.done = true;
+        return at + length;
+      }
+      case "chunk size":
+        return this.#takeSize(bytes[at]!, at);
+      case "chunk end":
+        if (bytes[at] === LF) this.#expectSize();
+        else if (bytes[at] !== CR) this.wrong = true;
+        return this.wrong ? at : at + 1;
+      case "trailer":
+        if (bytes[at] === LF) {
+          if (this.#digits === 0) this.done = true;
+          this.#digits = 0;
+        } else if (bytes[at] !== CR) this.#digits++;
+        return at + 1;
+    }
+  }
+
+  #expectSize(): void {
+    this.#phase = "chunk size";
+    this.#left = this.#digits = 0;
+    this.#extension = false;
+  }
+
+  #takeSize(byte: number, at: number): number {
+    if (byte === LF && this.#digits > 0) {
+      this.#digits = 0;
+      this.#phase = this.#left > 0 ? "chunk" : "trailer";
+    } else if (!this.#extension && byte !== CR) {
+      const digit = Number.parseInt(String.fromCharCode(byte), 16);
+      if (digit >= 0) {
+        this.#left = this.#left * 16 + digit;
+        this.#digits++;
+      } else if (this.#digits > 0 && (byte === 59 || byte === 32 || byte === 9)) {
+        this.#extension = true;
+      } else this.wrong = true;
+    }
+    return this.wrong ? at : at + 1;
+  }
+
+  #takeHead(bytes: Uint8Array, at: number): number {
+    const before = this.#head.length;
+    for (let i = at; i < bytes.length && before + i - at < VERSION.length; i++) {
+      if (bytes[i] === VERSION[before + i - at]) continue;
+      this.wrong = true;
+      this.#head = VERSION.subarray(0, before + i - at);
+      return i;
+    }
+    const joined = before === 0 ? bytes.subarray(at) : join(this.#head, bytes.subarray(at));
+    const end = endOfHead(joined, Math.max(0, before - 3));
+    if (end === -1) {
+      if (joined.length > MOST_HEAD) {
+        this.wrong = true;
+        return at;
+      }
+      this.#head = before === 0 ? joined.slice() : joined;
+      return bytes.length;
+    }
+    this.#head = NOTHING;
+    this.#read(LATIN1.decode(joined.subarray(0, end)));
+    return at + end - before;
+  }
+
+  #read(head: string): void {
+    const [, minor, status] = /^HTTP\/1\.([01]) (\d{3})(?:[ \r\n])/.exec(head) ?? [];
+    if (status === undefined) {
+      this.wrong = true;
+      return;
+    }
+    this.status = Number(status);
+    if (this.status < 200 && this.status !== 101) return; // an interim one: another head follows
+    this.closes = minor === "0"
+      ? !/^connection:.*\bkeep-alive\b/im.test(head)
+      : /^connection:.*\bclose\b/im.test(head);
+    const length = /^content-length:[ \t]*(\d+)[ \t]*\r?$/im.exec(head)?.[1];
+    if (this.#withoutBody || this.status === 204 || this.status === 304) this.done = true;
+    else if (/^transfer-encoding:.*\bchunked\b/im.test(head)) this.#expectSize();
+    else if (length !== undefined) {
+      this.#left = Number(length);
+      this.#phase = "counted";
+      this.done = this.#left === 0;
+    } else {
+      this.#phase = "until close";
+      this.closes = true;
+    }
+  }
+
+  reset(): void {
+    this.done =
+      this.wrong =
+      this.closes =
+      this.#extension =
+        false;
+    this.status = this.#left = this.#digits = 0;
+    this.#phase = "head";
+    this.#head = NOTHING;
+  }
+}
+
+const LATIN1 = new TextDecoder("latin1");
+
+/** Where the empty line after the fields ends; -1 when it has not come. */
+function endOfHead(bytes: Uint8Array, from: number): number {
+  for (let at = bytes.indexOf(LF, from); at !== -1; at = bytes.indexOf(LF, at + 1)) {
+    if (bytes[at + 1] === LF) return at + 2;
+    if (bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3;
+  }
+  return -1;
+}
+
+function join(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(a.length + b.length);
+  joined.set(a);
+  joined.set(b, a.length);
+  return joined;
+}
