@@ -236,7 +236,9 @@ describe("iomux stress --find-rate", () => {
     expect(wrong.stdout).toMatch(/^limited by +\d+ replies were wrong$/m);
     const nobody = await stress("127.0.0.1:1", "--find-rate", "p99<5ms", "-d", "100ms");
     expect([nobody.code, nobody.stdout]).toEqual([3, ""]);
-    expect(nobody.stderr).toBe("iomux: Cannot connect to 127.0.0.1:1: ECONNREFUSED (connection refused)\n");
+    expect(nobody.stderr).toBe(
+      "iomux: Cannot connect to 127.0.0.1:1: ECONNREFUSED (connection refused)\n",
+    );
   });
 
   it("is a wrong use of what it can't search with", async () => {
