@@ -31,6 +31,8 @@ export function exitCodeOf(error: unknown): number {
   if (name === "ResolveError") return EXIT.unreachable;
   if (name !== "OSError") return EXIT.failed;
   if (code === "ETIMEDOUT") return EXIT.timeout;
+  // A connection that was reset before anybody looked at it: connect(2) itself never says so.
+  if (syscall === "connect" && code === "ECONNRESET") return EXIT.peerGone;
   if (syscall === "connect" || syscall === "bind" || syscall === "listen") return EXIT.unreachable;
   return GONE.has(code!) ? EXIT.peerGone : EXIT.failed;
 }

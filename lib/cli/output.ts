@@ -4,7 +4,7 @@ import { wrap } from "../text/layout.ts";
 import { writeAll } from "../sys/output.ts";
 
 /** Writes to stdout: results. False when its reader has gone. */
-export const out = (text: string): boolean => writeAll(1, text);
+export const out = (text: string | Uint8Array): boolean => writeAll(1, text);
 
 /** Writes to stderr: everything that is no result. */
 export const err = (text: string): boolean => writeAll(2, text);

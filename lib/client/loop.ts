@@ -49,10 +49,17 @@ export class Loop implements Disposable {
     const loops = eventLoopFds();
     this.#selector = bestSelector();
     this.#selector.onSpin = () => {}; // the runtime empties its own loop, in its own time
-    for (const fd of loops) {
+    this.#watchesSignals = loops.filter((fd) => this.#watchRuntime(fd)).length > 0;
+  }
+
+  /** False when that is not possible, such as with epoll instances in one another (ELOOP). */
+  #watchRuntime(fd: number): boolean {
+    try {
       this.#selector.register(fd, EVENT_READ, () => this.#runtimeHasWork = true);
+      return true;
+    } catch {
+      return false;
     }
-    this.#watchesSignals = loops.length > 0;
   }
 
   /**

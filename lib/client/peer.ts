@@ -8,8 +8,8 @@ export type PeerSocket =
   & Pick<Socket, "fileno" | "recv" | "send" | "shutdown">
   & Partial<Pick<TlsSocket, "hasIncoming" | "hasOutgoing" | "flush">>;
 
-/** A connected peer; what it is made of is closed by whoever made it. */
-export interface Peer {
+/** A connected peer. Disposing of it closes the connection. */
+export interface Peer extends Disposable {
   readonly socket: PeerSocket;
   /** Below TLS, or the same. */
   readonly transport: Socket;

@@ -32,7 +32,7 @@ export interface SessionOptions {
 
 /** How a session ended. */
 export interface SessionEnd {
-  readonly reason: "finished" | "lost" | "idle" | "quit" | "reader-gone" | "interrupted";
+  readonly reason: "finished" | "lost" | "idle" | "quit" | "reader-gone";
   /** With "lost": what the connection failed with. */
   readonly error?: Error;
   /** Bytes of standard input that the peer's kernel did not take. */
@@ -70,21 +70,20 @@ export class Session {
   /**
    * Pumps until the session is over.
    *
-   * @param interrupted asked after each wait; true ends the session
-   * @throws OSError of standard input or output
+   * @throws OSError of standard input or output; the signal's reason
    */
-  async run(interrupted: () => boolean): Promise<SessionEnd> {
+  async run(stop: AbortSignal): Promise<SessionEnd> {
     const [up, down] = [this.#up, this.#down];
     try {
       for (;;) {
         down.move();
         up.move();
         const reason = this.#over();
-        if (reason === "finished") return await this.#confirm(interrupted);
+        if (reason === "finished") return await this.#confirm(stop);
         if (reason) return this.#end(reason);
         const waits = this.#watch() && down.waits && up.waits;
         await this.#loop.turn(waits ? this.#nextDeadline() : 0);
-        if (interrupted()) return this.#end("interrupted");
+        stop.throwIfAborted();
       }
     } catch (error) {
       if (error instanceof ReaderGone) return this.#end("reader-gone");
@@ -160,7 +159,7 @@ export class Session {
   }
 
   /** Nothing is left to do here. Waits until the peer's kernel has taken all of it. */
-  async #confirm(interrupted: () => boolean): Promise<SessionEnd> {
+  async #confirm(stop: AbortSignal): Promise<SessionEnd> {
     this.#forget();
     this.#up.sendFin(); // has the rest acknowledged at once
     let left = unacknowledged(this.#peer, true);
@@ -173,7 +172,7 @@ export class Session {
       const error = this.#peer.transport.takeError();
       if (error) return this.#end("lost", error);
       await this.#loop.turn(wait);
-      if (interrupted()) return this.#end("interrupted");
+      stop.throwIfAborted();
       if (!this.#options.receives) this.#down.move();
       const now = unacknowledged(this.#peer, true);
       if (now < left) deadline = performance.now() + STALLED_MS;

@@ -2,11 +2,11 @@
 import { writeSync } from "node:fs";
 
 /**
- * Writes text to a descriptor. A pipe without a reader is no error, as the program has other work: it returns
+ * Writes text or bytes to a descriptor. A pipe without a reader is no error, as the program has other work: it returns
  * false then.
  */
-export function writeAll(fd: number, text: string): boolean {
-  const bytes = new TextEncoder().encode(text);
+export function writeAll(fd: number, text: string | Uint8Array): boolean {
+  const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
   for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(fd, bytes, at);

@@ -29,7 +29,7 @@ class Bytes {
   }
 }
 
-/** A connection to a server, from the handshake on. It owns its socket and its endpoint. */
+/** A connection, from the handshake on: to a server of a name, or accepted by one. It owns its socket and its endpoint. */
 export class TlsSocket implements TlsSink {
   readonly #socket: Socket;
   readonly #endpoint: TlsEndpoint;
@@ -47,7 +47,7 @@ export class TlsSocket implements TlsSink {
   #closeNotified = false;
   #error: TlsError | undefined;
 
-  constructor(socket: Socket, endpoint: TlsEndpoint, serverName: string) {
+  constructor(socket: Socket, endpoint: TlsEndpoint, serverName: string | undefined) {
     this.#socket = socket;
     this.#endpoint = endpoint;
     this.#session = endpoint.session(this, serverName);

@@ -35,6 +35,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   "serve/metrics": ["serve"],
 
   "client": ["tls"],
+  "client/script": ["client"],
 
   "stress/plan": ["result", "tls"],
   "stress/traffic": ["stress/plan"],
@@ -51,7 +52,15 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   "report/text": ["report"],
   "report/html": ["report"],
 
-  "cli": ["serve", "serve/metrics", "client", "stress/run", "probe", "report/text", "report/html"],
+  "cli": [
+    "serve",
+    "serve/metrics",
+    "client/script",
+    "stress/run",
+    "probe",
+    "report/text",
+    "report/html",
+  ],
   "cli/options": ["cli"],
   "cli/live": ["cli/options"],
   "cli/scenario": ["cli/options", "cli/stress"], // the keys of a file are the command's options

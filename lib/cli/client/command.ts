@@ -50,7 +50,10 @@ export const CLIENT = command({
         short: "i",
       }),
     },
-    "TLS": CLIENT_TLS,
+    "TLS": {
+      ...CLIENT_TLS,
+      tlsAlpn: value("NAMES", "protocols to offer by ALPN: h2,http/1.1", text),
+    },
     "What it says": {
       verbose: flag("addresses tried, the connection, TLS", { short: "v" }),
     },

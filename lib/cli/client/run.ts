@@ -1,70 +1,52 @@
 /** What `iomux client` does once its options are known. */
-import { connectTo } from "../../client/connect.ts";
-import { Input } from "../../client/input.ts";
+import { dial, welcome } from "../../client/dial.ts";
+import { Listener } from "../../client/listen.ts";
 import { Loop } from "../../client/loop.ts";
-import { Output } from "../../client/output.ts";
-import { secure } from "../../client/secure.ts";
-import { Session, type SessionEnd } from "../../client/session.ts";
-import { Socket } from "../../net/mod.ts";
-import { kindOf } from "../../sys/file.ts";
-import { formatCount } from "../../text/units.ts";
-import type { ClientRead } from "./command.ts";
-import { EXIT, UsageError } from "../exit.ts";
+import { formatAddress } from "../../net/mod.ts";
 import { leave } from "../leave.ts";
 import { say } from "../output.ts";
-import { onSignals } from "../signals.ts";
 import { checkClientTls } from "../options/tls_check.ts";
-import { chooseTarget, type Destination, parseTarget, targetPort } from "../options/target.ts";
-import { type ClientTls, clientTlsOf, withAdvice } from "../options/tls.ts";
+import { clientTlsOf, serverTlsOf, withAdvice } from "../options/tls.ts";
+import { onSignals } from "../signals.ts";
+import { checkCombinations } from "./combinations.ts";
+import type { ClientRead } from "./command.ts";
+import { Conversation } from "./conversation.ts";
+import { runScan } from "./scan.ts";
+import { destinationOf, listenOf } from "./target.ts";
 
-/** Connects and pumps until the session is over; returns the exit code. */
+/** The reason of the abort signal: a signal came, and this is the exit code. */
+class Interrupted extends Error {
+  override readonly name = "Interrupted";
+  readonly code: number;
+
+  constructor(code: number) {
+    super("interrupted by a signal");
+    this.code = code;
+  }
+}
+
+/** Does what the options say; returns the exit code. */
 export async function run(read: ClientRead): Promise<number> {
-  const destination = destinationOf(read);
-  const tls = clientTlsOf(read, "host" in destination ? destination.host : undefined);
-  return await converse(destination, read.options.connectTimeout, tls);
-}
-
-function destinationOf(read: ClientRead): Destination {
-  const [first, port] = read.operands;
-  const { target, unix } = chooseTarget(first, read);
-  if (unix !== undefined) return { path: unix };
-  if (target === undefined) throw new UsageError("missing target: HOST:PORT or --unix PATH");
-  if (port === undefined) return parseTarget(target);
-  if (/^[^:]+:\d+$|\]:\d+$/.test(target)) throw new UsageError("the port is given twice");
-  return { host: target.replace(/^\[(.+)\]$/, "$1"), port: targetPort(port, `${target} ${port}`) };
-}
-
-async function converse(
-  destination: Destination,
-  timeoutMs: number | undefined,
-  tls: ClientTls | undefined,
-): Promise<number> {
-  // Console and pipes are no sockets there, and nothing says when they are ready.
-  if (process.platform === "win32") throw new Error("client does not run on Windows yet");
-  if (tls) await checkClientTls(tls);
-  const kinds = [kindOf(0), kindOf(1)] as const; // before anything else can get these numbers
-  let signalCode: number | undefined;
-  const interrupted = () => signalCode !== undefined;
+  checkCombinations(read);
+  const stop = new AbortController();
   const restore = onSignals({
-    first: (code) => signalCode = code,
+    first: (code) => stop.abort(new Interrupted(code)),
     second: leave,
     keepsIgnored: true,
   });
   try {
-    using socket = "path" in destination
-      ? Socket.connect({ path: destination.path, timeoutMs: timeoutMs ?? 10_000 })
-      : await connectTo(destination.host, destination.port, timeoutMs, interrupted);
-    if (socket === null) return signalCode!;
-    using peer = tls ? await secure(socket, tls, timeoutMs, interrupted) : socket;
-    if (peer === null) return signalCode!;
+    if (read.options.scan) {
+      using loop = new Loop();
+      return await runScan(read, loop, stop.signal);
+    }
+    const conversation = new Conversation(read);
     using loop = new Loop();
-    const input = new Input(0, kinds[0]);
-    const output = new Output(1, kinds[1]);
-    const options = { halfClose: true, graceMs: 500, sends: true, receives: true };
-    const session = new Session({ socket: peer, transport: socket }, input, output, loop, options);
-    const end = await session.run(interrupted);
-    return end.reason === "interrupted" ? signalCode! : exitCode(end);
+    const { listen } = read.options;
+    return listen === undefined
+      ? await connect(read, conversation, loop, stop.signal)
+      : await accept(read, listen, conversation, loop, stop.signal);
   } catch (error) {
+    if (error instanceof Interrupted) return error.code;
     const { code, message } = error as { code?: string; message: string };
     (error as Error).message = withAdvice(code ?? "", message);
     throw error;
@@ -73,13 +55,74 @@ async function converse(
   }
 }
 
-/** Says what went wrong, and how it is said to programs. */
-function exitCode({ reason, error, notTaken }: SessionEnd): number {
-  if (reason === "reader-gone") return EXIT.brokenPipe;
-  const rest = notTaken > 0
-    ? [`${formatCount(notTaken)} bytes of standard input were not taken`]
-    : [];
-  const what = [...(error ? [error.message] : []), ...rest].join("; ");
-  if (what !== "") say(what);
-  return reason === "finished" ? EXIT.ok : EXIT.peerGone;
+const traceOf = ({ options }: ClientRead) => options.verbose ? say : () => {};
+
+/** Connects, and with `--reconnect` again and again. */
+async function connect(
+  read: ClientRead,
+  conversation: Conversation,
+  loop: Loop,
+  stop: AbortSignal,
+): Promise<number> {
+  const to = destinationOf(read);
+  const tls = clientTlsOf(read, "host" in to ? to.host : undefined);
+  if (tls) await checkClientTls(tls);
+  const { connectTimeout: timeoutMs, reconnect, tlsAlpn } = read.options;
+  const alpn = tlsAlpn?.split(",");
+  const options = {
+    ...{ to, trace: traceOf(read) },
+    ...(tls ? { tls: { ...tls, ...(alpn ? { alpn } : {}) } } : {}),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  };
+  for (let said = "";;) {
+    try {
+      using peer = await dial(options, loop, stop);
+      const { code, goesOn } = await conversation.talk(peer, loop, stop);
+      if (reconnect === undefined || !goesOn) return code;
+      said = "";
+    } catch (error) {
+      const { name, message } = error as Error;
+      if (reconnect === undefined || !(name === "OSError" || name === "ResolveError")) throw error;
+      if (message !== said) say(message); // once, however often it fails
+      said = message;
+    }
+    await pause(reconnect, loop, stop);
+  }
+}
+
+async function pause(ms: number, loop: Loop, stop: AbortSignal): Promise<void> {
+  const until = performance.now() + ms;
+  for (let left = ms; left > 0; left = until - performance.now()) {
+    stop.throwIfAborted();
+    await loop.turn(left);
+  }
+}
+
+/** Waits for a peer, and with `-k` for the next one. */
+async function accept(
+  read: ClientRead,
+  listen: string,
+  conversation: Conversation,
+  loop: Loop,
+  stop: AbortSignal,
+): Promise<number> {
+  const where = listenOf(read, listen);
+  const trace = traceOf(read);
+  const { tls } = read.options.tls ? serverTlsOf(read.options) : {};
+  using listener = new Listener(where, loop);
+  // Where the system has chosen the port nobody could connect without being told.
+  (where.port === 0 ? say : trace)(`listening on ${formatAddress(listener.address)}`);
+  for (;;) {
+    const accepted = await listener.accept(stop);
+    const once = !read.options.keepListening;
+    if (once) listener[Symbol.dispose]();
+    try {
+      using peer = await welcome(accepted, tls, trace, loop, stop);
+      const { code } = await conversation.talk(peer, loop, stop);
+      if (once) return code;
+    } catch (error) {
+      if (once || (error as Error).name !== "OSError") throw error;
+      say((error as Error).message); // the next one may do better
+    }
+  }
 }

@@ -46,7 +46,9 @@ export function clientTlsOf(
   const { tlsCa: ca, tlsInsecure: insecure, tlsServerName: name } = options;
   // A Unix socket has no name: its certificate is one for this machine.
   const trusted = ca === undefined ? {} : { ca: readAuthorities(ca) };
-  return { serverName: name ?? host ?? "localhost", insecure, ...trusted };
+  const { tls: identity } = serverTlsOf(options);
+  const own = identity ? { identity } : {};
+  return { serverName: name ?? host ?? "localhost", insecure, ...trusted, ...own };
 }
 
 /** What to do about a certificate that is not trusted. */

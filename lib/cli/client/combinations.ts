@@ -1,0 +1,46 @@
+/** Options of the client that exclude or need each other. */
+import { UsageError } from "../exit.ts";
+import { longName } from "../options/option.ts";
+import type { ClientRead } from "./command.ts";
+
+type Key = keyof ClientRead["options"] & string;
+
+const EXCLUDE: readonly (readonly [Key, ...Key[]])[] = [
+  ["ipv4", "ipv6"],
+  ["sendOnly", "recvOnly"],
+  ["listen", "scan", "source", "connectTimeout", "unix"],
+  ["listen", "reconnect"],
+  ["listen", "tlsCa", "tlsInsecure", "tlsServerName", "tlsAlpn"],
+  ["scan", "unix", "tls", "script", "reconnect", "hex", "crlf", "sendOnly", "recvOnly"],
+  [
+    "script",
+    "sendOnly",
+    "recvOnly",
+    "crlf",
+    "reconnect",
+    "quitAfter",
+    "idleTimeout",
+    "noHalfClose",
+  ],
+];
+
+/** @throws UsageError */
+export function checkCombinations(read: ClientRead): void {
+  // A variable is a default, and gives way.
+  const typed = (key: Key) => read.source(key) === "cli";
+  for (const [first, ...others] of EXCLUDE) {
+    const other = typed(first) ? others.find(typed) : undefined;
+    if (other === undefined) continue;
+    throw new UsageError(
+      `options '--${longName(first)}' and '--${longName(other)}' exclude each other`,
+    );
+  }
+  if (read.options.keepListening && read.options.listen === undefined) {
+    throw new UsageError("option '--keep-listening' needs '--listen'");
+  }
+  if (read.options.listen !== undefined && read.options.tls && !read.options.tlsCert) {
+    throw new UsageError(
+      "options '--listen' and '--tls' need '--tls-cert' and '--tls-key' as well",
+    );
+  }
+}

@@ -1,0 +1,104 @@
+/** Talking to a connected peer: a session of standard input and output, or a script. */
+import { readFileSync } from "node:fs";
+import { type Direction, Hexdump } from "../../client/hexdump.ts";
+import { Input } from "../../client/input.ts";
+import type { Loop } from "../../client/loop.ts";
+import { Output } from "../../client/output.ts";
+import type { Peer } from "../../client/peer.ts";
+import { parseScript, ScriptError, type Step } from "../../client/script/parse.ts";
+import { ScriptRun, StepError } from "../../client/script/run.ts";
+import { Session, type SessionOptions } from "../../client/session.ts";
+import { kindOf } from "../../sys/file.ts";
+import { EXIT, UsageError } from "../exit.ts";
+import { err, out, say } from "../output.ts";
+import type { ClientRead } from "./command.ts";
+import { report } from "./ending.ts";
+
+/** How a conversation ended. */
+export interface Outcome {
+  readonly code: number;
+  /** There is more to say to a next peer, or to hear from it. */
+  readonly goesOn: boolean;
+}
+
+/** What the conversations of a run have in common: where bytes come from and go to. */
+export class Conversation {
+  readonly #input: Input;
+  readonly #output: Output;
+  readonly #options: SessionOptions;
+  readonly #steps: Step[] | undefined;
+  readonly #hex: boolean;
+
+  /** To be made before anything else gets the numbers of standard input and output. @throws UsageError */
+  constructor({ options }: ClientRead) {
+    this.#input = new Input(0, kindOf(0), options.crlf);
+    this.#output = new Output(1, kindOf(1));
+    this.#steps = options.script === undefined ? undefined : readScript(options.script);
+    this.#hex = options.hex;
+    const { quitAfter: quitAfterMs, idleTimeout: idleTimeoutMs } = options;
+    this.#options = {
+      halfClose: !options.noHalfClose,
+      // A peer that has ended is connected to anew rather than listened to.
+      graceMs: options.reconnect === undefined ? options.grace : 0,
+      sends: !options.recvOnly,
+      receives: !options.sendOnly,
+      ...(quitAfterMs === undefined ? {} : { quitAfterMs }),
+      ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
+    };
+  }
+
+  /** Talks until it is over. @throws OSError of standard input or output; the signal's reason */
+  async talk(peer: Peer, loop: Loop, stop: AbortSignal): Promise<Outcome> {
+    const observe = this.#hex ? dumping() : undefined;
+    if (this.#steps) return { code: await this.#follow(peer, loop, stop, observe), goesOn: false };
+    const options = { ...this.#options, ...(observe ? { observe } : {}) };
+    const session = new Session(peer, this.#input, this.#output, loop, options);
+    const end = await session.run(stop);
+    const code = report(end, options.idleTimeoutMs);
+    const exhausted = options.sends && this.#input.ended && this.#input.bytes.length === 0;
+    return { code, goesOn: !exhausted && end.reason !== "reader-gone" };
+  }
+
+  async #follow(
+    peer: Peer,
+    loop: Loop,
+    stop: AbortSignal,
+    observe: Observe | undefined,
+  ): Promise<number> {
+    const show: Observe = (direction, bytes) => {
+      observe?.(direction, bytes);
+      if (direction === "received") out(bytes);
+    };
+    try {
+      await new ScriptRun(peer, loop, stop, show).run(this.#steps!);
+      return EXIT.ok;
+    } catch (error) {
+      if (!(error instanceof StepError)) throw error;
+      say(error.message);
+      return error.reason === "timeout" ? EXIT.timeout : EXIT.peerGone;
+    }
+  }
+}
+
+type Observe = (direction: Direction, bytes: Uint8Array) => void;
+
+function dumping(): Observe {
+  const dump = new Hexdump();
+  return (direction, bytes) => err(dump.lines(direction, bytes, new Date()));
+}
+
+function readScript(path: string): Step[] {
+  let source: string;
+  try {
+    source = readFileSync(path, "utf8");
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    throw new UsageError(`Cannot read the script ${path}: ${code ?? message}`);
+  }
+  try {
+    return parseScript(source);
+  } catch (error) {
+    if (error instanceof ScriptError) throw new UsageError(`${path}, ${error.message}`);
+    throw error;
+  }
+}

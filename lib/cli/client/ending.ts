@@ -1,0 +1,22 @@
+/** What the end of a session means: a line for people, a code for programs. */
+import type { SessionEnd } from "../../client/session.ts";
+import { formatCount, formatDuration } from "../../text/units.ts";
+import { EXIT, exitCodeOf } from "../exit.ts";
+import { say } from "../output.ts";
+
+/** Says what went wrong, and returns the exit code. */
+export function report(end: SessionEnd, idleTimeoutMs: number | undefined): number {
+  const { reason, error, notTaken } = end;
+  if (reason === "reader-gone") return EXIT.brokenPipe;
+  const bytes = notTaken === 1 ? "1 byte" : `${formatCount(notTaken)} bytes`;
+  const was = notTaken === 1 ? "was" : "were";
+  const rest = notTaken > 0 ? [`${bytes} of standard input ${was} not taken by the peer`] : [];
+  const idle = reason === "idle"
+    ? [`nothing came or went for ${formatDuration(idleTimeoutMs!)}`]
+    : [];
+  const what = [...(error ? [error.message] : []), ...idle, ...rest].join("; ");
+  if (what !== "") say(what);
+  if (reason === "idle") return EXIT.timeout;
+  if (error && notTaken === 0) return exitCodeOf(error);
+  return error || notTaken > 0 ? EXIT.peerGone : EXIT.ok;
+}

@@ -1,0 +1,47 @@
+/** `iomux client --scan`: which ports of a host are open. */
+import type { Loop } from "../../client/loop.ts";
+import { type PortState, scan } from "../../client/scan.ts";
+import { serviceOfPort } from "../../client/services.ts";
+import { formatAddress, resolveHost } from "../../net/mod.ts";
+import { openFileLimit } from "../../sys/limits.ts";
+import { formatCount } from "../../text/units.ts";
+import { EXIT } from "../exit.ts";
+import { out, say } from "../output.ts";
+import type { ClientRead } from "./command.ts";
+import { scanOf } from "./target.ts";
+
+/** How long a port has to answer where `--connect-timeout` says nothing. */
+const TIMEOUT_MS = 2000;
+/** Probes at the same time, at most: more would overflow the queues of small routers. */
+const IN_FLIGHT = 512;
+/** Descriptors that other things need. */
+const RESERVE = 32;
+
+/** Prints the open ports, and with `--verbose` all others to stderr. */
+export async function runScan(read: ClientRead, loop: Loop, stop: AbortSignal): Promise<number> {
+  const { host, ports, family, source } = scanOf(read);
+  const [address] = await resolveHost(host, family);
+  const counts: Record<PortState, number> = { open: 0, refused: 0, filtered: 0 };
+  const found = (port: number, state: PortState) => {
+    counts[state]++;
+    const name = serviceOfPort(port);
+    const service = name === undefined ? "" : ` (${name})`;
+    const family = address!.includes(":") ? "ipv6" : "ipv4";
+    const line = `${formatAddress({ family, host: address!, port })} ${state}${service}`;
+    if (state === "open") out(`${line}\n`);
+    else if (read.options.verbose) say(line);
+  };
+  await scan(
+    {
+      ...{ host: address!, ports, found, timeoutMs: read.options.connectTimeout ?? TIMEOUT_MS },
+      inFlight: Math.max(1, Math.min(IN_FLIGHT, openFileLimit().soft - RESERVE)),
+      ...(source ? { source } : {}),
+    },
+    loop,
+    stop,
+  );
+  const summary = Object.entries(counts).map(([state, count]) => `${formatCount(count)} ${state}`);
+  say(`${summary.join(", ")} of ${formatCount(ports.length)} on ${host}`);
+  if (counts.open > 0) return EXIT.ok;
+  return counts.refused > 0 ? EXIT.unreachable : EXIT.timeout;
+}

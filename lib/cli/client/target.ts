@@ -1,0 +1,112 @@
+/** Whom the client talks to, or waits for: from what was typed to addresses and ports. */
+import { portOfService } from "../../client/services.ts";
+import type { Target } from "../../client/connect.ts";
+import type { ListenOptions } from "../../net/mod.ts";
+import { UsageError } from "../exit.ts";
+import { chooseTarget, targetPort } from "../options/target.ts";
+import type { ClientRead } from "./command.ts";
+
+/** A host, and what was typed for its port. */
+interface HostAndPort {
+  readonly host: string;
+  readonly port: string;
+}
+
+/** Where to connect to. @throws UsageError */
+export function destinationOf(read: ClientRead): Target | { path: string } {
+  const { target, unix } = chooseTarget(read.operands[0], read);
+  if (unix !== undefined) return { path: unix };
+  if (target === undefined) throw new UsageError("missing target: HOST:PORT or --unix PATH");
+  const { host, port } = hostAndPort(target, read.operands[1]);
+  const source = sourceOf(read.options.source);
+  const family = familyOf(read);
+  return {
+    host,
+    port: portNumber(port, shown(read)),
+    ...(family ? { family } : {}),
+    ...(source ? { source } : {}),
+  };
+}
+
+/** The host and the ports that `--scan` is to try. @throws UsageError */
+export function scanOf(read: ClientRead): Omit<Target, "port"> & { ports: number[] } {
+  const [target, list] = read.operands;
+  if (target === undefined) {
+    throw new UsageError("missing target: HOST PORT-PORT, or HOST:PORT-PORT");
+  }
+  const { host, port } = hostAndPort(target, list);
+  const source = sourceOf(read.options.source);
+  const family = familyOf(read);
+  return {
+    host,
+    ports: portList(port),
+    ...(family ? { family } : {}),
+    ...(source ? { source } : {}),
+  };
+}
+
+/** Where to listen: PORT, HOST:PORT, HOST PORT, or the path of a Unix socket. @throws UsageError */
+export function listenOf(read: ClientRead, where: string): ListenOptions {
+  const { operands } = read;
+  if (where.includes("/") || where.startsWith("@")) return { path: where };
+  const alone = operands.length === 0 && !/^\[|:/.test(where);
+  const wildcard = read.options.ipv6 ? "::" : "0.0.0.0";
+  const { host, port } = alone ? { host: wildcard, port: where } : hostAndPort(where, operands[0]);
+  if (operands.length > (alone || operands[0] === undefined ? 0 : 1)) {
+    throw new UsageError("option '--listen' waits for whom connects: there is no other target");
+  }
+  if (port === "0") return { host, port: 0 };
+  if (alone && /^[a-zA-Z]$/.test(port)) {
+    throw new UsageError(
+      `option '-l': "${port}" is no port; other switches stand before it: -kl PORT`,
+    );
+  }
+  return { host, port: portNumber(port) };
+}
+
+/** "ADDR", "ADDR:PORT", "[ADDR]:PORT", or an IPv6 address as it is. @throws UsageError */
+export function sourceOf(text: string | undefined): { host: string; port?: number } | undefined {
+  if (text === undefined) return undefined;
+  if (/^[^:]*$/.test(text) || /^[^[\]]*:[^[\]]*:[^[\]]*$/.test(text)) return { host: text };
+  const { host, port } = hostAndPort(text, undefined);
+  return { host, port: portNumber(port) };
+}
+
+function familyOf({ options }: ClientRead): 4 | 6 | undefined {
+  if (options.ipv4 && options.ipv6) {
+    throw new UsageError("options '-4' and '-6' exclude each other");
+  }
+  return options.ipv4 ? 4 : options.ipv6 ? 6 : undefined;
+}
+
+const shown = ({ operands }: ClientRead) => operands.join(" ");
+
+/** Host and port in one word, or in two. */
+function hostAndPort(target: string, port: string | undefined): HostAndPort {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):([^:]+)$/.exec(target);
+  const host = match?.[1] ?? match?.[2];
+  if (port !== undefined) {
+    if (host !== undefined) throw new UsageError("the port is given twice");
+    return { host: target.replace(/^\[(.+)\]$/, "$1"), port };
+  }
+  if (host !== undefined) return { host, port: match![3]! };
+  throw new UsageError(`invalid target "${target}": use HOST:PORT, or [HOST]:PORT for IPv6`);
+}
+
+/** A port by its number, or by the name of its service. @throws UsageError */
+function portNumber(text: string, target: string = text): number {
+  const port = /^\d+$/.test(text) ? undefined : portOfService(text);
+  return port ?? targetPort(text, target);
+}
+
+/** "80", "http", "1-1024", "22,80,8000-8100". @throws UsageError */
+function portList(text: string): number[] {
+  const ports = text.split(",").flatMap((part) => {
+    const range = /^(\d+)-(\d+)$/.exec(part);
+    if (!range) return [portNumber(part)];
+    const [from, to] = [portNumber(range[1]!), portNumber(range[2]!)];
+    if (from > to) throw new UsageError(`"${part}" is no range of ports: it ends before it begins`);
+    return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  });
+  return [...new Set(ports)];
+}

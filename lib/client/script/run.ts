@@ -1,0 +1,144 @@
+/** Following a script: what to send, and what has to come. */
+import { WOULD_BLOCK } from "../../net/mod.ts";
+import { EVENT_READ, EVENT_WRITE } from "../../selectors/mod.ts";
+import type { Loop } from "../loop.ts";
+import type { Peer } from "../peer.ts";
+import { type Expected, latin1, type Step } from "./parse.ts";
+
+/** A step failed: which line, what came, and what was expected. */
+export class StepError extends Error {
+  override readonly name = "StepError";
+  /** "timeout": it did not come in time; "gone": the peer ended or reset before. */
+  readonly reason: "timeout" | "gone";
+
+  constructor(step: Step, reason: "timeout" | "gone", message: string) {
+    super(`line ${step.line}: ${message}`);
+    this.reason = reason;
+  }
+}
+
+/** Called with what was sent and received. Bytes are lent. */
+export type Observe = (direction: "sent" | "received", bytes: Uint8Array) => void;
+
+const CHUNK = 64 * 1024;
+/** What messages show of what came: its last part. */
+const SHOWN = 256;
+
+/** One run of a script over a connected peer. */
+export class ScriptRun {
+  readonly #peer: Peer;
+  readonly #loop: Loop;
+  readonly #stop: AbortSignal;
+  readonly #observe: Observe;
+  readonly #buffer = new Uint8Array(new ArrayBuffer(CHUNK));
+  /** What came and no step has expected yet, a character for each byte. */
+  #pending = "";
+  #ended = false;
+  #error: Error | undefined;
+
+  constructor(peer: Peer, loop: Loop, stop: AbortSignal, observe: Observe) {
+    this.#peer = peer;
+    this.#loop = loop;
+    this.#stop = stop;
+    this.#observe = observe;
+  }
+
+  /** Follows the steps, one after the other. @throws StepError; the signal's reason */
+  async run(steps: readonly Step[]): Promise<void> {
+    for (const step of steps) {
+      if (step.kind === "send") await this.#send(step, step.bytes);
+      else if (step.kind === "expect") await this.#expect(step, step.expected, step.withinMs);
+      else if (step.kind === "sleep") await this.#until(performance.now() + step.ms, () => false);
+      else this.#peer.socket.shutdown("write");
+    }
+    await this.#until(performance.now() + CHUNK, () => !this.#peer.socket.hasOutgoing);
+  }
+
+  async #send(step: Step, bytes: Uint8Array): Promise<void> {
+    let at = 0;
+    await this.#until(Infinity, () => {
+      try {
+        while (at < bytes.length) {
+          const count = this.#peer.socket.send(bytes, at, bytes.length - at);
+          if (count === WOULD_BLOCK) return false;
+          at += count;
+        }
+        return true;
+      } catch (error) {
+        throw new StepError(step, "gone", (error as Error).message);
+      }
+    }, EVENT_WRITE);
+    this.#observe("sent", bytes);
+  }
+
+  async #expect(step: Step, expected: Expected, withinMs: number): Promise<void> {
+    const came = await this.#until(performance.now() + withinMs, () => {
+      if (this.#take(expected)) return true;
+      if (!this.#ended && !this.#error) return false;
+      const end = this.#error?.message ?? "the peer has ended";
+      throw new StepError(step, "gone", `${end}; ${this.#difference(step)}`);
+    });
+    if (came) return;
+    const late = `nothing of the kind within ${withinMs} ms`;
+    throw new StepError(step, "timeout", `${late}; ${this.#difference(step)}`);
+  }
+
+  /** Takes what is expected, with all before it; false while it is not there. */
+  #take(expected: Expected): boolean {
+    if (expected === "end") return this.#ended;
+    const end = endOf(this.#pending, expected);
+    if (end === undefined) return false;
+    this.#pending = this.#pending.slice(end);
+    return true;
+  }
+
+  #difference(step: Step): string {
+    const came = this.#pending.length > SHOWN ? `…${this.#pending.slice(-SHOWN)}` : this.#pending;
+    const shown = came === "" ? "nothing" : JSON.stringify(came);
+    return `expected ${step.text.replace(/^expect\s+/, "")}, came ${shown}`;
+  }
+
+  /** Receives until `done`, or until the time has passed: then false. */
+  async #until(deadline: number, done: () => boolean, events = 0): Promise<boolean> {
+    const { socket } = this.#peer;
+    for (;;) {
+      this.#receive();
+      if (done()) return true;
+      const left = deadline - performance.now();
+      if (left <= 0) return false;
+      const reading = this.#ended || this.#error ? 0 : EVENT_READ;
+      const writing = socket.hasOutgoing ? EVENT_WRITE : 0;
+      this.#loop.watch(socket.fileno(), reading | writing | events, () => socket.flush?.());
+      await this.#loop.turn(left === Infinity ? undefined : left);
+      this.#stop.throwIfAborted();
+    }
+  }
+
+  #receive(): void {
+    while (!this.#ended && !this.#error) {
+      let count: number;
+      try {
+        count = this.#peer.socket.recv(this.#buffer);
+      } catch (error) {
+        this.#error = error as Error;
+        return;
+      }
+      if (count === WOULD_BLOCK) return;
+      if (count === 0) this.#ended = true;
+      const bytes = this.#buffer.subarray(0, count);
+      if (count > 0) this.#observe("received", bytes);
+      this.#pending += latin1(bytes);
+    }
+  }
+}
+
+/** Where in `text` what is expected ends; undefined when it is not in it. */
+function endOf(text: string, expected: Exclude<Expected, "end">): number | undefined {
+  if ("bytes" in expected) {
+    const wanted = latin1(expected.bytes);
+    const at = text.indexOf(wanted);
+    return at < 0 ? undefined : at + wanted.length;
+  }
+  const match = expected.pattern.exec(text);
+  return match ? match.index + match[0].length : undefined;
+}
