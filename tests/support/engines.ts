@@ -90,6 +90,10 @@ export class Recorder implements Handler<string> {
   received(state: string): Uint8Array {
     return Buffer.concat(this.#received.get(state) ?? []);
   }
+  /** How many those are. */
+  receivedCount(state: string): number {
+    return (this.#received.get(state) ?? []).reduce((sum, bytes) => sum + bytes.length, 0);
+  }
 }
 
 /** Turns the engine until the condition holds; fails when it does not within the time. */

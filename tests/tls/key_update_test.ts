@@ -117,7 +117,7 @@ describe("a flood of requests for new keys", () => {
     for (let i = 0; i < 10; i++) {
       client.send(Buffer.concat([client.keyUpdates(20), client.seal(1)]));
     }
-    turnUntil(engine, () => recorder.received("A").length === 10);
+    turnUntil(engine, () => recorder.receivedCount("A") === 10);
     expect(recorder.count("close")).toBe(0);
   });
 });

@@ -47,13 +47,13 @@ describe("memory of TLS", () => {
           b.session.free();
         }
       };
-      await handshakes(tries(500));
+      await handshakes(tries(300));
       const before = process.memoryUsage().rss;
-      await handshakes(tries(2000));
+      await handshakes(tries(1200));
       const grown = process.memoryUsage().rss - before;
       server.free();
       client.free();
-      // Sessions that stay take more than 20 KB each, which is 80 MB for these.
+      // Sessions that stay take more than 20 KB each, which is 48 MB for these.
       expect(grown).toBeLessThan(30e6);
     },
   );

@@ -36,15 +36,15 @@ function allocated(waits: number): number {
 }
 
 /** The least of several rounds: compiling and the runtime's own housekeeping allocate as well. */
-const WAITS = 5000;
-const least = () => Math.min(...Array.from({ length: 4 }, () => allocated(WAITS)));
+const WAITS = 2000;
+const least = () => Math.min(...Array.from({ length: 3 }, () => allocated(WAITS)));
 
 selector.onSpin = () => {}; // this is a handler that never reads
 watch(FEW);
 allocated(WAITS); // until everything is compiled
 const few = least();
 watch(MANY - FEW);
-allocated(3000);
+allocated(1000);
 events = 0;
 writeSync(2, "BEGIN\n");
 const many = least();
