@@ -2,12 +2,36 @@
 import { escapeControls } from "../text/escape.ts";
 import { wrap } from "../text/layout.ts";
 import { writeAll } from "../sys/output.ts";
+import { EXIT } from "./exit.ts";
 
-/** Writes to stdout: results. False when its reader has gone. */
+/** Writes to stdout: results. False when its reader has gone. @throws Error with a code, such as ENOSPC */
 export const out = (text: string | Uint8Array): boolean => writeAll(1, text);
 
-/** Writes to stderr: everything that is no result. */
-export const err = (text: string): boolean => writeAll(2, text);
+/** Writes to stderr: everything that is no result. False when that can't be done: there is no place to say it. */
+export function err(text: string): boolean {
+  try {
+    return writeAll(2, text);
+  } catch {
+    return false; // a full disk, a terminal that went away
+  }
+}
+
+/** Prints a result, and returns the exit code that this makes: 0, 1 or 141. */
+export function print(text: string): number {
+  try {
+    return out(text) ? EXIT.ok : EXIT.brokenPipe;
+  } catch (error) {
+    say(`Cannot write to stdout: ${reasonOf(error)}`);
+    return EXIT.failed;
+  }
+}
+
+/** "ENOENT (no such file or directory)", of an error of node:fs. */
+export function reasonOf(error: unknown): string {
+  const { code, message } = error as { code?: string; message: string };
+  const [, words] = /^\w+: (.*?)(, \w+ '.*'|, \w+)?$/s.exec(message) ?? [];
+  return code === undefined ? message : words === undefined ? code : `${code} (${words})`;
+}
 
 /** Columns where the terminal's are not known. */
 const COLUMNS = 80;

@@ -1,8 +1,8 @@
 /** The command line: which command, and what becomes of errors. */
 import { didYouMean } from "../text/nearest.ts";
 import { COMMANDS, type SpawnThread } from "./commands.ts";
-import { EXIT, exitCodeOf, UsageError } from "./exit.ts";
-import { columnsOf, out, say } from "./output.ts";
+import { exitCodeOf, UsageError } from "./exit.ts";
+import { columnsOf, print, say } from "./output.ts";
 import { read } from "./options/read.ts";
 import { VERSION } from "./version.ts";
 
@@ -21,8 +21,7 @@ export async function main(args: readonly string[], spawn: SpawnThread): Promise
 async function run([name, ...args]: readonly string[], spawn: SpawnThread): Promise<number> {
   if (name === undefined) throw new UsageError("missing command (see iomux --help)");
   if (name === "-V" || name === "--version") {
-    out(`${VERSION}\n`);
-    return EXIT.ok;
+    return print(`${VERSION}\n`);
   }
   if (name === "-h" || name === "--help" || name === "help") return await help(args[0]);
   if (name.startsWith("-")) throw unknown("option", name, ["--help", "--version"]);
@@ -46,13 +45,11 @@ async function help(name: string | undefined): Promise<number> {
   const columns = columnsOf("stdout");
   if (name === undefined) {
     const all = await Promise.all(Object.values(COMMANDS).map((command) => command.describe()));
-    out(page.programPage(all, columns));
-    return EXIT.ok;
+    return print(page.programPage(all, columns));
   }
   const command = COMMANDS[name];
   if (command === undefined) throw unknown("command", name, Object.keys(COMMANDS));
-  out(page.commandPage(await command.describe(), columns));
-  return EXIT.ok;
+  return print(page.commandPage(await command.describe(), columns));
 }
 
 const unknown = (what: string, name: string, names: readonly string[]): UsageError =>

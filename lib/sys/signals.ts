@@ -11,7 +11,7 @@ const SIZE = 256;
 const SIG_IGN = 1n;
 
 /** Whether the process was started with this signal ignored, as by nohup(1) or `trap '' INT`. */
-export function isIgnored(signal: "SIGINT" | "SIGTERM"): boolean {
+export function isIgnored(signal: NodeJS.Signals): boolean {
   if (system === "windows") return false;
   const number = process.getBuiltinModule("node:os").constants.signals[signal];
   const before = new Native(SIZE);

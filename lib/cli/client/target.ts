@@ -3,7 +3,7 @@ import { portOfService } from "../../client/services.ts";
 import type { Target } from "../../client/connect.ts";
 import type { ListenOptions } from "../../net/mod.ts";
 import { UsageError } from "../exit.ts";
-import { chooseTarget, targetPort } from "../options/target.ts";
+import { chooseTarget, invalidTarget, targetPort } from "../options/target.ts";
 import type { ClientRead } from "./command.ts";
 
 /** A host, and what was typed for its port. */
@@ -90,7 +90,7 @@ function hostAndPort(target: string, port: string | undefined): HostAndPort {
     return { host: target.replace(/^\[(.+)\]$/, "$1"), port };
   }
   if (host !== undefined) return { host, port: match![3]! };
-  throw new UsageError(`invalid target "${target}": use HOST:PORT, or [HOST]:PORT for IPv6`);
+  throw invalidTarget(target);
 }
 
 /** A port by its number, or by the name of its service. @throws UsageError */

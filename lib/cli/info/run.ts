@@ -3,8 +3,7 @@ import { arch, release, type } from "node:os";
 import type { SelectorName } from "../../selectors/mod.ts";
 import { readNumbers } from "../../sys/machine/proc.ts";
 import { formatCount } from "../../text/units.ts";
-import { EXIT } from "../exit.ts";
-import { out } from "../output.ts";
+import { print } from "../output.ts";
 import { VERSION } from "../version.ts";
 import type { InfoRead } from "./command.ts";
 
@@ -37,8 +36,9 @@ function runtimeName(): string {
 /** Prints what was found out; returns the exit code. */
 export async function run({ options }: InfoRead): Promise<number> {
   const info = await collectInfo();
-  out(options.json ? JSON.stringify(info, null, 2) + "\n" : formatInfo(info, options.connections));
-  return EXIT.ok;
+  return print(
+    options.json ? JSON.stringify(info, null, 2) + "\n" : formatInfo(info, options.connections),
+  );
 }
 
 /** Asks the system. */

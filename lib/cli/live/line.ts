@@ -1,12 +1,12 @@
 /** A line on a terminal that is drawn again and again, and leaves nothing behind. */
-import { err } from "../output.ts";
+import { columnsOf, err } from "../output.ts";
+import { isIgnored } from "../../sys/signals.ts";
 
 const INTERVAL_MS = 100;
 const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
 const CLEAR_LINE = "\r\x1b[K";
 const RESET = "\x1b[0m";
-const FALLBACK_COLUMNS = 80;
 
 /** Whether stderr is a terminal on which a line can be drawn again. */
 export function isLive(): boolean {
@@ -20,26 +20,55 @@ export function isColorful(): boolean {
 
 /**
  * Draws `render()` ten times a second on stderr if that is a terminal, cut off at its width; returns how
- * to end it. The cursor is there again when it has ended, and when the process exits without that.
+ * to end it. The cursor is there again when it has ended, when the process exits without that, when Ctrl-Z
+ * stops it, and when SIGQUIT ends it.
  */
 export function liveLine(render: (columns: number) => string): () => void {
   if (!isLive()) return () => {};
-  let ended = false;
-  const end = () => {
-    if (ended) return;
-    ended = true;
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const hide = () => {
     clearInterval(timer);
-    process.off("exit", end);
+    timer = undefined;
     err(CLEAR_LINE + SHOW_CURSOR);
   };
-  err(HIDE_CURSOR);
-  process.on("exit", end);
-  const timer = setInterval(() => {
+  const draw = () => {
     // One column less: some terminals wrap as soon as the last one is taken.
-    const columns = (process.stderr.columns || FALLBACK_COLUMNS) - 1;
-    err(CLEAR_LINE + clip(render(columns), columns));
-  }, INTERVAL_MS);
+    const columns = columnsOf("stderr") - 1;
+    // A terminal that has gone away is not drawn on any more.
+    if (!err(CLEAR_LINE + clip(render(columns), columns))) clearInterval(timer);
+  };
+  const show = () => {
+    err(HIDE_CURSOR);
+    timer = setInterval(draw, INTERVAL_MS);
+  };
+  const stop = () => {
+    hide();
+    raise("SIGTSTP", stop);
+    show();
+  };
+  const quit = () => {
+    hide();
+    raise("SIGQUIT", quit);
+  };
+  const end = () => {
+    if (timer === undefined) return;
+    hide();
+    process.off("exit", end);
+    process.off("SIGTSTP", stop);
+    process.off("SIGQUIT", quit);
+  };
+  process.on("exit", end);
+  if (!isIgnored("SIGTSTP")) process.on("SIGTSTP", stop);
+  if (!isIgnored("SIGQUIT")) process.on("SIGQUIT", quit);
+  show();
   return end;
+}
+
+/** Does what the signal does by itself: a stop lasts until SIGCONT, and then this returns. */
+function raise(signal: "SIGTSTP" | "SIGQUIT", listener: () => void): void {
+  process.off(signal, listener);
+  process.kill(process.pid, signal);
+  process.on(signal, listener);
 }
 
 /** What fits into so many columns. Colours take none, and end where the text does. */

@@ -17,14 +17,8 @@ export interface LiveState {
   readonly mismatched: number;
   /** Latencies of the last second, in microseconds; null when there is none yet. */
   readonly latency: { readonly p50: number; readonly p99: number } | null;
-  /** Earlier rates, the latest last. */
-  readonly rates: readonly number[];
 }
 
-const BARS = "▁▂▃▄▅▆▇█";
-/** Bars of the sparkline at most, and at least: fewer say nothing. */
-const MAX_BARS = 24;
-const MIN_BARS = 4;
 const GAP = "   ";
 
 type Style = Parameters<typeof styleText>[0];
@@ -36,10 +30,7 @@ interface Part {
   readonly importance: number;
 }
 
-/**
- * The line for a terminal of so many columns. What does not fit is left out, least important first; the
- * sparkline takes what is left.
- */
+/** The line for a terminal of so many columns. What does not fit is left out, least important first. */
 export function describe(state: LiveState, columns: number, colors = false): string {
   const { latency, errors, mismatched } = state;
   const us = (value: number) => formatDuration(value / 1000);
@@ -71,75 +62,40 @@ export function describe(state: LiveState, columns: number, colors = false): str
     const least = Math.min(...parts.map(({ importance }) => importance));
     parts = parts.filter(({ importance }) => importance > least);
   }
-  const room = Math.min(MAX_BARS, columns - width() - GAP.length);
-  const paint = ({ text, style }: Omit<Part, "importance">) =>
+  const paint = ({ text, style }: Part) =>
     colors && style !== undefined ? styleText(style, text, { validateStream: false }) : text;
-  const words = parts.map(paint);
-  if (room >= MIN_BARS && state.rates.length > 0) {
-    const text = sparkline(state.rates.slice(-room)).padStart(Math.min(room, MAX_BARS));
-    words.splice(1, 0, paint({ text, style: "cyan" }));
-  }
-  return words.join(GAP);
+  return parts.map(paint).join(GAP);
 }
 
-/** One bar for each value, from 0 to the highest of them. */
-export function sparkline(values: readonly number[]): string {
-  const highest = Math.max(...values);
-  const bar = (value: number) =>
-    highest <= 0 ? 0 : Math.round(Math.max(0, value) / highest * (BARS.length - 1));
-  return values.map((value) => BARS[bar(value)]!).join("");
-}
-
-/** What a bar of the sparkline stands for, and over what time the rate is taken, in milliseconds. */
-const BAR_MS = 500;
+/** The time over which the rate is taken, in milliseconds. */
 const WINDOW_MS = 1000;
 
-/** Rates from a count that is looked at now and then. */
-export class RateHistory {
-  readonly #looks: { at: number; count: number }[] = [];
-  readonly #rates: number[] = [];
-  #barSince: { at: number; count: number } | undefined;
+/** A rate from a count that is looked at now and then. */
+export class RateMeter {
+  readonly #looks: { readonly at: number; readonly count: number }[] = [];
 
-  /** The count at `now`, in milliseconds of any clock that does not go back. */
-  look(now: number, count: number): void {
-    const look = { at: now, count };
-    this.#looks.push(look);
+  /** The count at `now`, in milliseconds of any clock that does not go back; returns counts a second. */
+  look(now: number, count: number): number {
+    const looks = this.#looks;
+    looks.push({ at: now, count });
     // One look from before the window stays, to measure from.
-    while (this.#looks.length > 2 && this.#looks[1]!.at <= now - WINDOW_MS) this.#looks.shift();
-    this.#barSince ??= look;
-    if (now - this.#barSince.at < BAR_MS) return;
-    this.#rates.push(between(this.#barSince, look));
-    if (this.#rates.length > MAX_BARS) this.#rates.shift();
-    this.#barSince = look;
-  }
-
-  /** Counts a second over the last second; 0 before there are two looks. */
-  get rate(): number {
-    const [first] = this.#looks;
-    const last = this.#looks.at(-1);
-    return first && last && last.at > first.at ? between(first, last) : 0;
-  }
-
-  /** The rates of the last half seconds, the latest last. */
-  get rates(): readonly number[] {
-    return this.#rates;
+    while (looks.length > 2 && looks[1]!.at <= now - WINDOW_MS) looks.shift();
+    const [first] = looks as [{ at: number; count: number }];
+    return now > first.at ? Math.max(0, (count - first.count) / (now - first.at) * 1000) : 0;
   }
 }
 
-const between = (from: { at: number; count: number }, to: { at: number; count: number }) =>
-  Math.max(0, (to.count - from.count) / (to.at - from.at) * 1000);
-
-/** Draws whatever run `current` gives: how many are connected, and from the begin of counting the line. */
+/** Describes the run that `current` gives: how many are connected, and once it counts, how it is going. */
 export function stressLine(
   current: () => Watched | undefined,
   colors: boolean,
 ): (columns: number) => string {
   let watched: ReturnType<typeof current>;
-  let history = new RateHistory();
+  let meter = new RateMeter();
   return (columns) => {
     const run = current();
     if (run === undefined) return "";
-    if (run !== watched) [watched, history] = [run, new RateHistory()];
+    if (run !== watched) [watched, meter] = [run, new RateMeter()];
     const { connections, sent, received, errors, mismatched } = run.progress();
     if (run.elapsedMs === 0) {
       const wanted = run.plan.connections;
@@ -147,12 +103,11 @@ export function stressLine(
       return `${doing}   ${formatCount(connections)} of ${formatCount(wanted)} connections`;
     }
     const done = run.plan.expect.kind === "none" ? sent : received;
-    history.look(run.elapsedMs, done);
     const second = run.timeline.at(-1);
     const state = {
       seconds: run.elapsedMs / 1000,
       ...{ connections, done, errors, mismatched },
-      ...{ rate: history.rate, rates: history.rates },
+      rate: meter.look(run.elapsedMs, done),
       latency: second && second.p50 > 0 ? second : null,
     };
     return describe(state, columns, colors);

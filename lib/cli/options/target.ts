@@ -12,21 +12,23 @@ export type Destination = Address | { readonly path: string };
 
 /** "HOST:PORT", or "[HOST]:PORT" for IPv6, with a port from 1 on. @throws UsageError */
 export function parseTarget(text: string): Address {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):([^:]*)$/.exec(text);
+  const match = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):([^:]+)$/.exec(text);
   const host = match?.[1] ?? match?.[2];
-  if (host === undefined) {
-    throw new UsageError(`invalid target "${text}": use HOST:PORT, or [HOST]:PORT for IPv6`);
-  }
+  if (host === undefined) throw invalidTarget(text);
   return { host, port: targetPort(match![3]!, text) };
 }
 
-/** A port to connect to. @throws UsageError */
+/** What is said of a target that is none, in the words of `parseHostPort`. */
+export const invalidTarget = (text: string): UsageError =>
+  new UsageError(`Invalid address "${text}": use HOST:PORT, or [HOST]:PORT for IPv6`);
+
+/** A port to connect to; `target` is what was written, with the port. @throws UsageError */
 export function targetPort(text: string, target: string): number {
-  if (!/^\d+$/.test(text) || Number(text) > 65535) {
-    throw new UsageError(`invalid target "${target}": "${text}" is no port, which is 1 to 65535`);
-  }
-  if (Number(text) === 0) throw new UsageError(`invalid target "${target}": port 0 is no port`);
-  return Number(text);
+  if (!/^\d+$/.test(text)) throw invalidTarget(target);
+  const port = Number(text);
+  if (port > 65535) throw new UsageError(`Invalid port ${text}: ports go from 0 to 65535`);
+  if (port === 0) throw new UsageError(`Invalid address "${target}": it has no port 0`);
+  return port;
 }
 
 /** The target and `--unix`, of which one may be given; what is typed wins over a variable. @throws UsageError */

@@ -52,7 +52,7 @@ export function someBytes(text: string): number {
 /** A port number; 0 where any free port will do. */
 export function port(text: string): number {
   if (!/^\d+$/.test(text) || Number(text) > 65535) {
-    throw new Error(`"${text}" is no port: ports go from 0 to 65535`);
+    throw new Error(`Invalid port ${text}: ports go from 0 to 65535`);
   }
   return Number(text);
 }

@@ -1,5 +1,4 @@
 /** `--baseline FILE`: a result against that of an earlier run. */
-import { readFileSync } from "node:fs";
 import {
   compareWithBaseline,
   differences,
@@ -10,7 +9,7 @@ import { baselineTable } from "../../report/text/baseline.ts";
 import { parseResult } from "../../result/read.ts";
 import type { StressResult } from "../../result/result.ts";
 import { UsageError } from "../exit.ts";
-import { reasonOf } from "./files.ts";
+import { readText } from "../input.ts";
 import { FORMAT, type Outcome, outcomeOf } from "./publish.ts";
 
 /** An earlier result, and the file that it is from. */
@@ -25,12 +24,7 @@ export interface Baseline {
  * @throws UsageError before anything starts
  */
 export function readBaseline(file: string, config: Readonly<Record<string, unknown>>): Baseline {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    throw new UsageError(`Cannot read the baseline ${file}: ${reasonOf(error)}`);
-  }
+  const text = readText(file, "baseline");
   let result: StressResult;
   try {
     result = parseResult(text);

@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { resolve } from "node:path";
 import { UsageError } from "../exit.ts";
+import { reasonOf } from "../output.ts";
 import type { Output } from "../options/outputs.ts";
 
 /** Fails when one of the files can't be written. What is there stays as it is. @throws Error */
@@ -39,13 +40,6 @@ function tryToWrite(path: string): void {
 /** Why something could not be written. */
 export const cannotWrite = (path: string, error: unknown): string =>
   `Cannot write the result to ${path}: ${reasonOf(error)}`;
-
-/** "ENOENT (no such file or directory)", of an error of node:fs. */
-export function reasonOf(error: unknown): string {
-  const { code, message } = error as { code?: string; message: string };
-  const [, words] = /^\w+: (.*?)(, \w+ '.*'|, \w+)?$/s.exec(message) ?? [];
-  return code === undefined ? message : words === undefined ? code : `${code} (${words})`;
-}
 
 /** Writes all files, those after one that fails as well, and returns what went wrong. */
 export function writeFiles(files: readonly { path: string; text: string }[]): string[] {

@@ -7,9 +7,9 @@ import type { Format } from "../../report/load.ts";
 import type { StressResult } from "../../result/result.ts";
 import { formatCount, formatDuration, formatSize } from "../../text/units.ts";
 import { EXIT } from "../exit.ts";
-import { err, out } from "../output.ts";
+import { print, say } from "../output.ts";
 import { gravest } from "./exit_code.ts";
-import { reasonOf, writeFiles } from "./files.ts";
+import { writeFiles } from "./files.ts";
 import type { Output, OutputFlags } from "../options/outputs.ts";
 
 /** How quantities are written everywhere. */
@@ -54,19 +54,10 @@ export function deliver(
 ): number {
   const codes = [code, print(text)];
   for (const problem of writeFiles(files)) {
-    err(`iomux: ${problem}\n`);
+    say(problem);
     codes.push(EXIT.failed);
   }
   return gravest(codes);
-}
-
-function print(text: string): number {
-  try {
-    return out(text) ? EXIT.ok : EXIT.brokenPipe;
-  } catch (error) {
-    err(`iomux: Cannot write the result to stdout: ${reasonOf(error)}\n`);
-    return EXIT.failed;
-  }
 }
 
 /** As `--json` prints it. */

@@ -1,8 +1,8 @@
 /** `--scenario FILE`: options from a file, over which those of the command line win. */
-import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import type { Stage } from "../../stress/plan/plan.ts";
 import { UsageError } from "../exit.ts";
+import { readText } from "../input.ts";
 import { say } from "../output.ts";
 import { parseScenario, type Scenario, ScenarioError } from "./file.ts";
 import { lengthOf, mostConnections, without } from "./stages.ts";
@@ -20,12 +20,7 @@ export interface Applied<O> {
 
 /** Reads a scenario. @throws UsageError, after a line on stderr for each mistake but the last */
 export function readScenario(file: string): Scenario {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    throw new UsageError(`Cannot read the scenario ${file}: ${(error as { code: string }).code}`);
-  }
+  const text = readText(file, "scenario");
   try {
     const scenario = parseScenario(text, file);
     const { messageFile } = scenario.options as { messageFile?: string };

@@ -7,6 +7,7 @@ import { isColorful, liveLine } from "../live/line.ts";
 import { stressLine } from "../live/stress.ts";
 import { checkSelector } from "../options/selector.ts";
 import { checkClientTls } from "../options/tls_check.ts";
+import { say } from "../output.ts";
 import { onSignals } from "../signals.ts";
 import { checkDescriptors } from "./limits.ts";
 import { isEmbedded, type RunContext, type RunSettings } from "./session.ts";
@@ -36,6 +37,7 @@ export async function interruptible(
   let signalCode: number | undefined;
   let current: Watched | undefined;
   const endLive = liveLine(stressLine(() => current, isColorful()));
+  const interim = stressLine(() => current, false);
   const restore = onSignals({
     first(code) {
       signalCode = code;
@@ -45,6 +47,7 @@ export async function interruptible(
       endLive();
       leave(code);
     },
+    usr1: () => say(interim(Infinity) || "has not started yet"),
   });
   try {
     const code = await action({

@@ -1,5 +1,4 @@
 /** From the options of `iomux stress` to the settings of a run. */
-import { readFileSync } from "node:fs";
 import type { Stage } from "../../stress/plan/plan.ts";
 import {
   type Expectation,
@@ -9,6 +8,7 @@ import {
 } from "../../stress/plan/expectation.ts";
 import { parseMessage } from "../../stress/plan/message.ts";
 import { UsageError } from "../exit.ts";
+import { readText } from "../input.ts";
 import { longName, type Values } from "../options/option.ts";
 import { chooseTarget, parseTarget } from "../options/target.ts";
 import type { Read } from "../options/read.ts";
@@ -167,13 +167,7 @@ function messageOf(
 ): string | null {
   if (message !== undefined) return message;
   if (messageFile === undefined) return null;
-  let text: string;
-  try {
-    text = readFileSync(messageFile, "utf8");
-  } catch (error) {
-    const { code } = error as { code: string };
-    throw new UsageError(`Cannot read the message from ${messageFile}: ${code}`);
-  }
+  const text = readText(messageFile, "message file");
   try {
     parseMessage(text);
   } catch (error) {

@@ -1,12 +1,10 @@
 // The live line: what it says in how much room, and what it does to a real terminal.
 import { describe as suite, expect, it } from "bun:test";
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { clip } from "../../../lib/cli/live/line.ts";
-import { describe, type LiveState, RateHistory, sparkline } from "../../../lib/cli/live/stress.ts";
-import { cliCommand, root } from "../../support/cli.ts";
-import { itUnless, onWindows } from "../../support/systems.ts";
-import { until } from "../../support/waiting.ts";
+import { describe, type LiveState, RateMeter } from "../../../lib/cli/live/stress.ts";
+import { cliCommand } from "../../support/cli.ts";
+import { itUnless, NO_SIGNALS } from "../../support/systems.ts";
+import { NO_TERMINAL, shellLine, Terminal } from "../../support/terminal.ts";
 
 const ESCAPE = "\x1b";
 const withoutColors = (text: string) =>
@@ -15,13 +13,13 @@ const withoutColors = (text: string) =>
 suite("the live line", () => {
   const state: LiveState = {
     ...{ seconds: 12.34, connections: 1500, done: 1_234_567, rate: 98_765.4, errors: 0 },
-    ...{ mismatched: 0, latency: { p50: 81.2, p99: 1234 }, rates: [1, 2, 3, 4, 5, 6, 7, 8] },
+    ...{ mismatched: 0, latency: { p50: 81.2, p99: 1234 } },
   };
 
   it("has everything where there is room", () => {
     expect(describe(state, 160)).toBe(
-      `12.3 s   ${" ".repeat(16)}${sparkline(state.rates)}   98,765/s   1,500 connections   ` +
-        "0 errors   p50 81.2 us  p99 1.23 ms   1,234,567 messages",
+      "12.3 s   98,765/s   1,500 connections   0 errors   p50 81.2 us  p99 1.23 ms   " +
+        "1,234,567 messages",
     );
   });
 
@@ -45,7 +43,7 @@ suite("the live line", () => {
   });
 
   it("says that there is no latency yet", () => {
-    expect(describe({ ...state, latency: null, rates: [] }, 160)).toBe(
+    expect(describe({ ...state, latency: null }, 160)).toBe(
       "12.3 s   98,765/s   1,500 connections   0 errors   p50 –  p99 –   1,234,567 messages",
     );
   });
@@ -58,17 +56,6 @@ suite("the live line", () => {
       expect(withoutColors(colored)).toBe(describe(changed, 160));
       expect(describe(changed, 160)).not.toContain(ESCAPE);
     }
-  });
-});
-
-suite("a sparkline", () => {
-  it("has a bar for each value, the highest for the highest", () => {
-    expect(sparkline([0, 1, 2, 3, 4, 5, 6, 7])).toBe("▁▂▃▄▅▆▇█");
-    expect(sparkline([700, 350, 0])).toBe("█▅▁");
-  });
-  it("is flat when nothing happens", () => {
-    expect(sparkline([0, 0])).toBe("▁▁");
-    expect(sparkline([5, 5])).toBe("██");
   });
 });
 
@@ -85,76 +72,28 @@ suite("a clipped text", () => {
   });
 });
 
-suite("a history of rates", () => {
-  it("has the rate of the last second, and of each half second", () => {
-    const history = new RateHistory();
-    expect([history.rate, history.rates]).toEqual([0, []]);
-    for (let ms = 0; ms <= 3000; ms += 100) {
-      history.look(ms, ms <= 2000 ? ms : 2000 + (ms - 2000) * 3);
-    }
-    expect(history.rate).toBe(3000);
-    expect(history.rates).toEqual([1000, 1000, 1000, 1000, 3000, 3000]);
+suite("a meter of rates", () => {
+  it("has the rate of the last second, however it was before", () => {
+    const meter = new RateMeter();
+    expect(meter.look(0, 0)).toBe(0);
+    expect(meter.look(500, 50)).toBe(100);
+    for (let ms = 600; ms <= 2000; ms += 100) meter.look(ms, ms / 10);
+    for (let ms = 2100; ms < 3000; ms += 100) meter.look(ms, 200 + (ms - 2000) * 3);
+    expect(meter.look(3000, 200 + 3000)).toBe(3000);
   });
-  it("keeps only what is drawn, and is never negative", () => {
-    const history = new RateHistory();
-    for (let i = 0; i < 100; i++) history.look(i * 500, -i);
-    expect(history.rates.length).toBeLessThan(30);
-    expect(Math.min(...history.rates, history.rate)).toBe(0);
+  it("is never negative", () => {
+    const meter = new RateMeter();
+    expect(Math.min(...Array.from({ length: 9 }, (_, i) => meter.look(i * 500, -i)))).toBe(0);
   });
 });
-
-/** util-linux's script(1), which gives its command a terminal. */
-const SCRIPT = "/usr/bin/script";
-const NO_SCRIPT = onWindows
-  ? "Windows has no script(1)"
-  : existsSync(SCRIPT)
-  ? undefined
-  : "no script(1) here";
 
 const HIDE = `${ESCAPE}[?25l`;
 const SHOW = `${ESCAPE}[?25h`;
 
-/** A command on a terminal of its own. */
-class Terminal implements AsyncDisposable {
-  readonly exit: Promise<number | null>;
-  readonly #child: ChildProcess;
-  #said = "";
-
-  constructor(args: string[], columns: number, env: Record<string, string>) {
-    const [command, all] = cliCommand(args);
-    const line = [command, ...all].map((word) => `'${word}'`).join(" ");
-    const inherited = Object.entries(process.env).filter(([name]) =>
-      !name.startsWith("IOMUX_") && !["NO_COLOR", "FORCE_COLOR"].includes(name)
-    );
-    this.#child = spawn(
-      SCRIPT,
-      ["-qec", `stty cols ${columns} rows 24; exec ${line}`, "/dev/null"],
-      {
-        cwd: root,
-        env: { ...Object.fromEntries(inherited), TERM: "xterm", ...env },
-        stdio: ["pipe", "pipe", "ignore"],
-      },
-    );
-    this.#child.stdout!.on("data", (chunk) => this.#said += chunk);
-    const guard = setTimeout(() => this.#child.kill("SIGKILL"), 40_000);
-    this.exit = new Promise((resolve) =>
-      this.#child.on("close", (code) => {
-        clearTimeout(guard);
-        resolve(code);
-      })
-    );
-  }
-  get said(): string {
-    return this.#said;
-  }
-  type(keys: string): void {
-    this.#child.stdin!.write(keys);
-  }
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.stdin!.end();
-    this.#child.kill("SIGKILL");
-    await this.exit;
-  }
+/** iomux on a terminal. */
+function onTerminal(args: string[], columns: number, env: Record<string, string> = {}): Terminal {
+  const [command, all] = cliCommand(args);
+  return new Terminal(shellLine([command, ...all]), columns, env);
 }
 
 suite("the live line of iomux stress", () => {
@@ -168,10 +107,10 @@ suite("the live line of iomux stress", () => {
   }
 
   itUnless(
-    NO_SCRIPT,
+    NO_TERMINAL,
     "is drawn on a terminal, in its width, and leaves nothing behind",
     async () => {
-      await using terminal = new Terminal(["stress", "-c", "2", "-d", "1500ms"], 72, {});
+      await using terminal = onTerminal(["stress", "-c", "2", "-d", "1500ms"], 72);
       expect(await terminal.exit).toBe(0);
       const report = checkEnd(terminal.said);
       expect(report).toMatch(/verdict +(pass|invalid)/); // invalid: on a busy machine
@@ -179,24 +118,65 @@ suite("the live line of iomux stress", () => {
       const drawn = frames.filter((frame) => frame.includes("/s"));
       expect(drawn.length).toBeGreaterThan(1);
       for (const frame of drawn) {
-        expect(withoutColors(frame)).toMatch(/^\d+\.\d s +[▁-█ ]*[\d,]+\/s +\d connections/);
+        expect(withoutColors(frame)).toMatch(/^\d+\.\d s +[\d,]+\/s +\d connections/);
         expect(withoutColors(frame).length).toBeLessThan(72);
       }
       expect(drawn.join("")).toContain(`${ESCAPE}[1m`);
     },
   );
 
-  itUnless(NO_SCRIPT, "ends at Ctrl-C with the report of what was done", async () => {
-    await using terminal = new Terminal(["stress", "-c", "2", "-d", "1h"], 100, { NO_COLOR: "1" });
-    expect(await until(() => /[1-9][\d,]*\/s/.test(terminal.said), 20_000)).toBe(true);
+  itUnless(NO_TERMINAL, "ends at Ctrl-C with the report of what was done", async () => {
+    await using terminal = onTerminal(["stress", "-c", "2", "-d", "1h"], 100, { NO_COLOR: "1" });
+    await terminal.says(/[1-9][\d,]*\/s/);
     terminal.type("\x03");
     expect(await terminal.exit).toBe(130);
     expect(checkEnd(terminal.said)).toMatch(/verdict +(pass|invalid) \(interrupted\)/);
     expect(withoutColors(terminal.said)).toBe(terminal.said);
   });
 
-  itUnless(NO_SCRIPT, "is not drawn on a terminal that can't go back in a line", async () => {
-    await using terminal = new Terminal(["stress", "-n", "100"], 100, { TERM: "dumb" });
+  itUnless(
+    NO_TERMINAL ?? NO_SIGNALS,
+    "gives the cursor back at Ctrl-Z, and goes on after fg",
+    async () => {
+      // A shell with job control, so that a stop is more than a signal.
+      await using shell = new Terminal("bash --norc --noprofile -i", 100, { PS1: "$ " });
+      const [command, all] = cliCommand(["stress", "-c", "2", "-d", "1h"]);
+      shell.type(`${shellLine([command, ...all])}\r`);
+      const hidden = shell.said.length;
+      const running = await shell.says(/[1-9][\d,]*\/s/, hidden);
+      shell.type("\x1a");
+      const stopped = await shell.says(/Stopped/, running);
+      const atStop = shell.said.slice(0, stopped);
+      expect(atStop.lastIndexOf(SHOW)).toBeGreaterThan(atStop.lastIndexOf(HIDE));
+      shell.type("fg\r");
+      const again = await shell.says(new RegExp(`\\?25l[^]*/s`), stopped);
+      shell.type("\x03");
+      const ended = await shell.says(/verdict +\w+ \(interrupted\)/, again);
+      const all_ = shell.said.slice(0, ended);
+      expect(all_.lastIndexOf(SHOW)).toBeGreaterThan(all_.lastIndexOf(HIDE));
+    },
+  );
+
+  itUnless(
+    NO_TERMINAL ?? NO_SIGNALS,
+    "gives the cursor back when SIGQUIT or SIGHUP ends it",
+    async () => {
+      for (const signal of ["SIGQUIT", "SIGHUP"] as const) {
+        const [command, all] = cliCommand(["stress", "-c", "2", "-d", "1h"]);
+        const script = `ulimit -c 0; echo pid $$; exec ${shellLine([command, ...all])}`;
+        await using terminal = new Terminal(shellLine(["sh", "-c", script]), 100);
+        await terminal.says(/[1-9][\d,]*\/s/);
+        process.kill(Number(/pid (\d+)/.exec(terminal.said)![1]), signal);
+        await terminal.exit;
+        const { said } = terminal;
+        expect(said.lastIndexOf(SHOW)).toBeGreaterThan(said.lastIndexOf(HIDE));
+        expect(/verdict/.test(said)).toBe(signal === "SIGHUP"); // as SIGTERM: with what was measured
+      }
+    },
+  );
+
+  itUnless(NO_TERMINAL, "is not drawn on a terminal that can't go back in a line", async () => {
+    await using terminal = onTerminal(["stress", "-n", "100"], 100, { TERM: "dumb" });
     expect(await terminal.exit).toBe(0);
     expect(terminal.said).toMatch(/^target /);
     expect(terminal.said).not.toContain(ESCAPE);

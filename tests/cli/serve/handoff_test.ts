@@ -101,17 +101,6 @@ describe("serve --handler FILE", () => {
     await peer.send("who\n");
     expect(await peer.text(6)).toBe("1 1 1\n");
   });
-
-  it("--help has the options, and their defaults", async () => {
-    await using cli = spawnCli(["serve", "--help"]);
-    expect((await cli.exit).code).toBe(0);
-    const help = cli.stdout().replaceAll(/\s+/g, " ");
-    for (const name of ["HANDLER", "EXEC", "HANDLER_WORKERS", "LEASE_TIMEOUT"]) {
-      expect(help).toContain(`IOMUX_${name})`);
-    }
-    expect(help).toMatch(/--handler-workers <n>[^-]*default: 4/);
-    expect(help).toMatch(/--lease-timeout <dur>[^-]*default: off/);
-  });
 });
 
 describe("splitWords()", () => {

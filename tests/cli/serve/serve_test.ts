@@ -16,27 +16,27 @@ async function fails(args: string[], code: number, why: RegExp, options: CliOpti
 
 describe("iomux serve, used wrongly", () => {
   const cases: [string, string[], RegExp][] = [
-    ["a port above 65535", ["-p", "70000"], /'70000'.*0 to 65535/],
-    ["a port that is no number", ["-p", "http"], /"http" is no port/],
+    ["a port above 65535", ["-p", "70000"], /--port.*70000.*0 to 65535/],
+    ["a port that is no number", ["-p", "http"], /Invalid port http/],
     ["a negative port", ["-p", "-1"], /-1/],
-    ["an unknown option, with the nearest one", ["--prot", "1"], /--prot.*Did you mean --port\?/],
-    ["a missing value", ["--workers"], /--workers.*argument missing/],
+    ["an unknown option, with the nearest one", ["--prot", "1"], /--prot.*did you mean --port\?/],
+    ["a missing value", ["--workers"], /--workers.*needs a value/],
     ["an extra argument", ["9999"], /too many arguments/],
     ["a size that is none", ["--max-buffer", "abc"], /--max-buffer.*"abc" is not a size/],
     ["a size too small", ["--max-buffer", "1"], /--max-buffer.*2 bytes/],
     ["a duration that is none", ["--idle-timeout", "5x"], /"5x" is not a duration/],
-    ["an unknown service", ["--service", "ecko"], /'ecko'.*echo, upper, discard, chargen, daytime/],
-    ["an unknown selector", ["--selector", "iocp"], /'iocp'.*auto, select, poll, epoll/],
+    ["an unknown service", ["--service", "ecko"], /"ecko".*echo, upper, discard, chargen, daytime/],
+    ["an unknown selector", ["--selector", "iocp"], /"iocp".*auto, select, poll, epoll/],
     ["a selector of another system", ["--selector", "kqueue"], /kqueue.*available: .*epoll/],
     ["a path that is too long", ["--unix", `/tmp/${"x".repeat(120)}`], /--unix.*1 to 107 bytes/],
     ["an empty path", ["--unix", ""], /--unix.*1 to 107 bytes/],
     ["no workers", ["--workers", "0"], /"0" is not between 1 and 256/],
     ["no connections", ["--max-connections", "0"], /"0" is less than 1/],
-    ["a network that is none", ["--allow", "10.0.0.0/33"], /'--allow' is invalid.*most is \/32/],
+    ["a network that is none", ["--allow", "10.0.0.0/33"], /'--allow': .*most is \/32/],
     [
       "a network by name",
       ["--deny", "localhost"],
-      /'--deny' is invalid.*"localhost" is no network/,
+      /'--deny': .*"localhost" is no network/,
     ],
     ["no connections per address", ["--max-per-address", "0"], /"0" is less than 1/],
     [
@@ -44,10 +44,10 @@ describe("iomux serve, used wrongly", () => {
       ["--unix", "/tmp/x", "--deny", "::1"],
       /'--deny' has no meaning.*--unix/,
     ],
-    ["metrics without a port", ["--metrics", "localhost"], /'--metrics' is invalid.*HOST:PORT/],
-    ["metrics on a bad port", ["--metrics", "[::1]:70000"], /'--metrics' is invalid.*65535/],
-    ["an unknown log level", ["--log-level", "loud"], /'loud'.*debug, info, warn, error/],
-    ["an unknown log format", ["--log-format", "xml"], /'xml'.*text, json/],
+    ["metrics without a port", ["--metrics", "localhost"], /'--metrics': .*HOST:PORT/],
+    ["metrics on a bad port", ["--metrics", "[::1]:70000"], /'--metrics': .*65535/],
+    ["an unknown log level", ["--log-level", "loud"], /"loud".*debug, info, warn, error/],
+    ["an unknown log format", ["--log-format", "xml"], /"xml".*text, json/],
   ];
   for (const [what, args, why] of cases) {
     it(`${what}: exit 2, one line`, () => fails(args, 2, why));
@@ -113,24 +113,6 @@ describe("iomux serve and its environment", () => {
     expect((await server.stop()).code).toBe(0);
     expect(server.stdout()).toBe(`listening on ${server.name}\n`);
     expect(server.stderr()).not.toMatch(/waiting for/);
-  });
-
-  it("--help names every option, its default and its variable", async () => {
-    await using cli = spawnCli(["serve", "--help"]);
-    expect((await cli.exit).code).toBe(0);
-    const help = cli.stdout().replaceAll(/\s+/g, " ");
-    for (
-      const name of [
-        ...["port", "host", "unix", "service", "selector", "workers", "max-connections"],
-        ...["max-buffer", "idle-timeout", "fin-timeout", "drain-timeout", "backlog", "stats"],
-        ...["trace", "log-level", "log-format", "allow", "deny", "max-per-address", "metrics"],
-      ]
-    ) {
-      expect(help).toMatch(new RegExp(`--${name}\\b`));
-      expect(help).toMatch(new RegExp(`IOMUX_${name.replaceAll("-", "_").toUpperCase()}\\b`));
-    }
-    expect(help).toMatch(/--port <n>[^-]*default: 9999/);
-    expect(help).toMatch(/--max-buffer <size>.*?default: 1.*?MiB/);
   });
 });
 
