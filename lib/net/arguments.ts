@@ -2,7 +2,18 @@
 import { checkPort } from "../sys/sockaddr.ts";
 import { literalAddresses } from "./address.ts";
 
-/** What bytes can be read from or written to. */
+/**
+ * What bytes can be read from or written to. Lengths and offsets count bytes, whatever the elements are.
+ *
+ * @example
+ * ```ts
+ * import { type Bytes, socketPair } from "iomux";
+ *
+ * const numbers: Bytes = Uint16Array.of(1, 2, 3);
+ * const [a] = socketPair();
+ * console.log(a.send(numbers)); // 6
+ * ```
+ */
 export type Bytes = ArrayBufferView | ArrayBuffer;
 
 /** The bytes of a buffer, whatever its elements are. @throws TypeError for anything else */

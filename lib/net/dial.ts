@@ -28,6 +28,21 @@ export interface DialOptions extends ConnectOptions {
 /**
  * Waits until one of the sockets can be written to, at most `ms` milliseconds; it may be early. A program
  * with a loop of its own watches them with its selector.
+ *
+ * @example
+ * ```ts
+ * import { createSelector, dial, EVENT_WRITE, Socket, type WaitWritable } from "iomux";
+ *
+ * using selector = createSelector();
+ * const wait: WaitWritable = async (sockets, ms) => {
+ *   for (const socket of sockets) selector.register(socket, EVENT_WRITE);
+ *   await selector.selectAsync(ms);
+ *   for (const socket of sockets) selector.unregister(socket);
+ * };
+ * using server = Socket.listen({ host: "127.0.0.1" });
+ * using client = await dial({ port: server.port }, wait);
+ * console.log(client.remoteAddress.family); // ipv4
+ * ```
  */
 export type WaitWritable = (sockets: readonly Socket[], ms: number) => Promise<void>;
 

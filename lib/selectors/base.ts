@@ -11,6 +11,7 @@ import { type Backend, EDGE, ONESHOT, ReadyList, type Registration } from "./bac
 import { SelectorClosedError } from "./errors.ts";
 import { Registrations } from "./registrations.ts";
 import {
+  type DataArguments,
   type DispatchCallback,
   EVENT_READ,
   type FileObject,
@@ -70,11 +71,11 @@ export abstract class BaseSelector<T> implements Selector<T> {
   register<F extends FileObject>(
     fileobj: F,
     events: number,
-    data?: T,
-    options?: WatchOptions,
+    ...rest: DataArguments<T, [options?: WatchOptions]>
   ): SelectorKey<T, F> {
     this.#checkOpen();
-    const key = this.#registrations.register(fileobj, events, data as T, options);
+    const [data, options] = rest as [T, WatchOptions?];
+    const key = this.#registrations.register(fileobj, events, data, options);
     this.#async?.changed();
     return key;
   }
@@ -89,6 +90,11 @@ export abstract class BaseSelector<T> implements Selector<T> {
   }
 
   /** See {@linkcode Selector.modify}. */
+  modify<F extends FileObject>(
+    fileobj: F,
+    events: number,
+    ...data: DataArguments<T>
+  ): SelectorKey<T, F>;
   modify<F extends FileObject>(fileobj: F, events: number, data?: T): SelectorKey<T, F> {
     this.#checkOpen();
     return this.#registrations.modify(fileobj, events, data as T, this.#changed);
@@ -118,16 +124,13 @@ export abstract class BaseSelector<T> implements Selector<T> {
     this.#collecting = true;
     try {
       this.dispatch(timeoutMs, (key, events) => ready.push([key, events]));
+      return ready;
     } finally {
       this.#collecting = false;
     }
-    return ready;
   }
 
-  // Compilers inline a few calls deep and no deeper, and this one is in every loop's way: what is done
-  // in every wait stands here and in `#deliver`, what is not stands apart.
-
-  /** See {@linkcode Selector.dispatch}. */
+  /** See {@linkcode Selector.dispatch}. Every wait goes through here and `#deliver`: rare things stand apart. */
   dispatch(timeoutMs: number | undefined, callback: DispatchCallback<T>): number {
     if (this.#notable && this.#attend()) return 0;
     this.#notable = this.#dispatching = true; // in the way of a wait from within a callback

@@ -21,6 +21,7 @@ export {
 } from "./errors.ts";
 export { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "./selector.ts";
 export type {
+  DataArguments,
   DispatchCallback,
   FileObject,
   Ready,

@@ -212,6 +212,24 @@ export interface SpinReport<T> {
 export type DispatchCallback<T> = (key: SelectorKey<T>, events: number, raw: number) => void;
 
 /**
+ * What `register` and `modify` take after the events: the data, which may be left out where `undefined` is
+ * among its values, and what else there is.
+ *
+ * @example
+ * ```ts
+ * import { createSelector, type DataArguments, EVENT_READ, socketPair } from "iomux";
+ *
+ * const rest: DataArguments<string> = ["mine"];
+ * using selector = createSelector<string>();
+ * const [a] = socketPair();
+ * console.log(selector.register(a, EVENT_READ, ...rest).data); // mine
+ * ```
+ */
+export type DataArguments<T, More extends readonly unknown[] = []> = undefined extends T
+  ? [data?: T, ...more: More]
+  : [data: T, ...more: More];
+
+/**
  * Watches descriptors for readiness. Every backend behaves the same.
  *
  * @example
@@ -241,12 +259,11 @@ export interface Selector<T = unknown> extends Disposable {
    * @throws OSError EBADF when it is not open, EPERM when it is a regular file or a directory
    * @throws UnsupportedModeError when this backend lacks what `options` asks for
    */
-  register(
-    fileobj: FileObject,
+  register<F extends FileObject>(
+    fileobj: F,
     events: number,
-    data?: T,
-    options?: WatchOptions,
-  ): SelectorKey<T>;
+    ...data: DataArguments<T, [options?: WatchOptions]>
+  ): SelectorKey<T, F>;
 
   /**
    * Stops watching. Succeeds also after the descriptor was closed, or closed and used again.
@@ -264,7 +281,11 @@ export interface Selector<T = unknown> extends Disposable {
    * @throws NotRegisteredError when it is not registered
    * @throws OSError when the kernel refuses; the descriptor is then no longer registered
    */
-  modify(fileobj: FileObject, events: number, data?: T): SelectorKey<T>;
+  modify<F extends FileObject>(
+    fileobj: F,
+    events: number,
+    ...data: DataArguments<T>
+  ): SelectorKey<T, F>;
 
   /**
    * Waits until something is ready or the time has passed, and returns what is ready.
@@ -318,7 +339,7 @@ export interface Selector<T = unknown> extends Disposable {
    *
    * @throws NotRegisteredError when it is not registered
    */
-  getKey(fileobj: FileObject): SelectorKey<T>;
+  getKey<F extends FileObject>(fileobj: F): SelectorKey<T, F>;
 
   /** A live, read-only view of the registrations, by descriptor; empty once the selector is closed. */
   getMap(): ReadonlyMap<number, SelectorKey<T>>;

@@ -127,7 +127,7 @@ export function argumentCases(name: SelectorName, create: Create): void {
     for (const again of [a, fd, { fileno: () => fd }]) {
       expect(() => selector.register(again, EVENT_WRITE, "second")).toThrow(AlreadyRegisteredError);
     }
-    expect(thrownBy(() => selector.register(a, EVENT_READ)).message).toBe(
+    expect(thrownBy(() => selector.register(a, EVENT_READ, "")).message).toBe(
       `Cannot register descriptor ${fd}: it is registered already; use modify`,
     );
     expect(selector.getKey(a)).toBe(key);

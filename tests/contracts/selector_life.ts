@@ -47,7 +47,7 @@ export function lifeCases(create: Create): void {
   });
 
   it("modify() without data sets it to undefined", () => {
-    const [selector, a] = own(create<string>(), ...socketPair());
+    const [selector, a] = own(create<string | undefined>(), ...socketPair());
     selector.register(a, EVENT_READ, "data");
     expect(selector.modify(a, EVENT_READ).data).toBe(undefined);
     selector.modify(a, EVENT_READ, "data");
@@ -90,7 +90,7 @@ export function lifeCases(create: Create): void {
 
   it("a closed object is found by identity: getKey, modify of the data, unregister", () => {
     const [selector, a, b] = own(create<string>(), ...socketPair());
-    selector.register(b, EVENT_READ);
+    selector.register(b, EVENT_READ, "other");
     const key = selector.register(a, EVENT_READ, "data");
     a.close();
     expect(a.fileno()).toBe(-1);

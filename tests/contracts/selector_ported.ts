@@ -17,7 +17,7 @@ export function portedCases(create: Create): void {
   const own = ownership();
 
   it("test_register: the key has the four fields, and is found in the map", () => {
-    const [selector, a] = own(create<string>(), ...socketPair());
+    const [selector, a] = own(create<string | undefined>(), ...socketPair());
     const key = selector.register(a, EVENT_READ, "foo");
     expect(key).toEqual({ fileobj: a, fd: a.fileno(), events: EVENT_READ, data: "foo" });
     expect(key.fileobj).toBe(a);

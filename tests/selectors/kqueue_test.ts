@@ -76,7 +76,7 @@ for (const system of played) {
       expect(selector.select(10)).toEqual([]);
       expect(model.queue!.size).toBe(0);
       model.queue!.interruptNext = true;
-      selector.register(a, BOTH);
+      selector.register(a, BOTH, "x");
       selector.unregister(a);
       expect(model.queue!.size).toBe(0);
     });

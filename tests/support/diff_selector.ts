@@ -2,7 +2,13 @@
 // kernel has settled they must all say the same; the first time that they do not is thrown, with what
 // each of them said.
 import { Socket } from "../../lib/net/mod.ts";
-import type { FileObject, Ready, Selector, SelectorKey } from "../../lib/selectors/mod.ts";
+import type {
+  DataArguments,
+  FileObject,
+  Ready,
+  Selector,
+  SelectorKey,
+} from "../../lib/selectors/mod.ts";
 
 /** Readiness that arrives between two questions looks like a disagreement, but does not last. */
 const PATIENCE_MS = 250;
@@ -52,11 +58,19 @@ export class DiffSelector<T = unknown> implements Disposable {
 
   /** As `Selector.register`; descriptors at or above FD_SETSIZE only without "select". */
   register(fileobj: FileObject, events: number, data?: T): SelectorKey<T> {
-    return this.#all(`register(…, ${events})`, fileobj, (s) => s.register(fileobj, events, data));
+    return this.#all(
+      `register(…, ${events})`,
+      fileobj,
+      (s) => s.register(fileobj, events, ...[data] as unknown as DataArguments<T>),
+    );
   }
 
   modify(fileobj: FileObject, events: number, data?: T): SelectorKey<T> {
-    return this.#all(`modify(…, ${events})`, fileobj, (s) => s.modify(fileobj, events, data));
+    return this.#all(
+      `modify(…, ${events})`,
+      fileobj,
+      (s) => s.modify(fileobj, events, ...[data] as unknown as DataArguments<T>),
+    );
   }
 
   unregister(fileobj: FileObject): SelectorKey<T> {

@@ -64,7 +64,7 @@ export const actions = {
     const events = 1 + how % 3;
     if (!end) return;
     if (!world.registered.has(fd)) return world.register(fd, end, events);
-    expectThrown(() => world.selector.register(fd, events), AlreadyRegisteredError);
+    expectThrown(() => world.selector.register(fd, events, fd), AlreadyRegisteredError);
   },
 
   modify(world: World, which: number, how: number) {
@@ -95,14 +95,18 @@ export const actions = {
     const [fd] = openOf(world, which) ?? [7777];
     if (world.registered.has(fd)) return;
     const { selector } = world;
-    const call = [selector.unregister, selector.getKey, selector.modify][how % 3]!;
-    expectThrown(() => call.call(selector, fd, 1), NotRegisteredError);
+    const calls = [
+      () => selector.unregister(fd),
+      () => selector.getKey(fd),
+      () => selector.modify(fd, 1, fd),
+    ];
+    expectThrown(calls[how % 3]!, NotRegisteredError);
   },
 
   /** A number that is not open: nothing of it may stay. */
   refused(world: World, _which: number, how: number) {
     const { selector } = world;
-    expectThrown(() => selector.register(900 + how % 100, 1 + how % 3), OSError, "EBADF");
+    expectThrown(() => selector.register(900 + how % 100, 1 + how % 3, 0), OSError, "EBADF");
   },
 
   send(world: World, which: number, how: number) {
