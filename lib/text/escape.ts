@@ -16,6 +16,13 @@ export const escapeControls = (text: string): string =>
     (char) => NAMES[char] ?? shown(char.codePointAt(0)!),
   );
 
+/** A value as JSON in which such characters are escaped, too: JSON itself escapes those below a space. */
+export const jsonLine = (value: unknown): string =>
+  JSON.stringify(value).replace(
+    /[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (char) => `\\u${hex(char.charCodeAt(0), 4)}`,
+  );
+
 const shown = (code: number): string =>
   code < 0x100 ? `\\x${hex(code, 2)}` : `\\u{${hex(code, 4)}}`;
 
