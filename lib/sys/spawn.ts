@@ -6,6 +6,7 @@
  */
 import { ERRNO, errno, OSError } from "./errno.ts";
 import { addressOf, type Functions, Native, open, type Signature } from "./ffi.ts";
+import { readWhole } from "./linux/files.ts";
 import { retry } from "./posix.ts";
 import { absent, LIBC, on, system } from "./system.ts";
 
@@ -26,6 +27,7 @@ const TABLE = {
   sigfillset: { args: ["pointer"], result: "i32" },
   sigemptyset: { args: ["pointer"], result: "i32" },
   waitpid: { args: ["i32", "pointer", "i32"], result: "i32" }, // pid, status, options
+  waitid: { args: ["i32", "i32", "pointer", "i32"], result: "i32" }, // kind of id, id, siginfo_t, options
   kill: { args: ["i32", "i32"], result: "i32" }, //                pid or -group, signal
   _exit: { args: ["i32"], result: "void" }, //                     status
   pidfd: { args: ["i32", "i32", "i32"], result: "i32", symbol: "syscall" }, // number, pid, flags
@@ -36,6 +38,11 @@ const c: Functions<typeof TABLE> = system === "windows" ? absent("posix_spawn") 
 /** The child leads a process group of its own, and starts with no signal ignored or blocked. */
 const FLAGS: number = on(2 | 4 | 8, 2 | 4 | 8, 2 | 0x10 | 0x20, 0);
 const WNOHANG = 1;
+const WEXITED: number = on(4, 4, 16, 0);
+const WNOWAIT: number = on(0x01000000, 0x20, 8, 0);
+/** Only children of the calling thread, of those that Linux counts by thread: waitpid(2). */
+const WNOTHREAD = 0x20000000;
+const P_PID: number = on(1, 1, 0, 0);
 const SYS_PIDFD_OPEN = 434; // the same on every architecture
 export const SIGKILL = 9;
 export const SIGTERM = 15;
@@ -59,15 +66,15 @@ function attributesOnce(): Native {
   return attributes = made;
 }
 
-/** Strings as a NULL-terminated array of C strings, alive as long as this object. */
+/** Strings, or bytes, as a NULL-terminated array of C strings, alive as long as this object. */
 class Strings {
   readonly array: Native;
   readonly first: Native;
   readonly #kept: Native[];
 
-  constructor(strings: readonly string[]) {
+  constructor(strings: readonly (string | Uint8Array)[]) {
     this.#kept = strings.map((string) => {
-      const bytes = new TextEncoder().encode(string);
+      const bytes = typeof string === "string" ? new TextEncoder().encode(string) : string;
       const kept = new Native(bytes.length + 1);
       kept.bytes.set(bytes);
       return kept;
@@ -80,22 +87,50 @@ class Strings {
   }
 }
 
+const decoder = new TextDecoder();
+const EQUALS = "=".charCodeAt(0);
+
+/**
+ * This process's environment as "NAME=VALUE", once for a name, in the bytes in which it was given: they
+ * need not be UTF-8 (environ(7)). What was removed from process.env since is not in it.
+ */
+function environmentWithout(names: ReadonlySet<string>): Uint8Array[] {
+  const found = new Map<string, Uint8Array>();
+  const given = system === "linux" ? readWhole("/proc/self/environ") : undefined;
+  for (let at = 0; given && at < given.length;) {
+    const end = given.indexOf(0, at);
+    const entry = given.slice(at, end === -1 ? given.length : end);
+    at += entry.length + 1;
+    const name = decoder.decode(entry.subarray(0, entry.indexOf(EQUALS)));
+    const isKept = name.includes("\ufffd") || process.env[name] !== undefined;
+    if (isKept && !found.has(name) && entry.includes(EQUALS)) found.set(name, entry);
+  }
+  for (const [name, value] of Object.entries(process.env)) {
+    if (!found.has(name)) found.set(name, new TextEncoder().encode(`${name}=${value}`));
+  }
+  for (const name of names) found.delete(name);
+  return [...found.values()];
+}
+
 /** A program and its arguments, prepared to be started often. */
 export class Program {
   readonly name: string;
   readonly #arguments: Strings;
-  readonly #environment: readonly string[];
+  readonly #environment: readonly Uint8Array[];
 
-  /** `command` is the program, found in PATH unless it has a slash, and its arguments. */
-  constructor(command: readonly string[]) {
+  /**
+   * `command` is the program, found in PATH unless it has a slash, and its arguments. It inherits the
+   * environment, but for the variables named in `without`.
+   */
+  constructor(command: readonly string[], without: readonly string[] = []) {
     this.name = command[0]!;
     this.#arguments = new Strings(command);
-    this.#environment = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
+    this.#environment = environmentWithout(new Set(without));
   }
 
   /**
-   * Starts it with `fd` as stdin and stdout; stderr is this process's. Returns its process id, which is
-   * its process group as well.
+   * Starts it with `fd` as stdin and stdout, and with these variables; stderr is this process's. Returns
+   * its process id, which is its process group as well.
    *
    * @throws OSError ENOENT, EACCES, EAGAIN
    */
@@ -126,6 +161,26 @@ export function openPidfd(pid: number): number {
   if (system !== "linux") return -1;
   const fd = c.pidfd(SYS_PIDFD_OPEN, pid, 0);
   return fd;
+}
+
+/**
+ * Whether a child has ended. Until `reap` it stays a zombie, and its number is no other process's: so
+ * what else is in its process group can be sent a signal.
+ */
+export function hasEnded(pid: number): boolean {
+  signals.int32[0] = 0; // si_signo: stays so while it runs
+  const options = WEXITED | WNOHANG | WNOWAIT;
+  const result = retry(() => c.waitid(P_PID, pid, signals.pointer, options));
+  return result === -1 || signals.int32[0] !== 0; // -1: it was waited for by somebody else
+}
+
+/**
+ * Waits for what has ended and has no parent any more: such processes become children of process 1 of
+ * their pid namespace, in a container often this one, and of its first thread. So the first thread, which
+ * starts no processes itself, takes none away that another thread waits for.
+ */
+export function reapOrphans(): void {
+  while (c.waitpid(-1, number.pointer, WNOHANG | WNOTHREAD) > 0);
 }
 
 /** How a child ended: with a code, or by a signal (then the code is -1). */
