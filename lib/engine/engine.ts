@@ -30,6 +30,8 @@ export interface Connection<S> {
   readonly closed: boolean;
   /** Bytes that the kernel has taken and the peer's has not; 0 where the system does not say. */
   readonly unacknowledged: number;
+  /** Bytes that have arrived and wait in the kernel. */
+  readonly unread: number;
   /** The peer's address, "HOST:PORT" or "unix:PATH"; ask while it is open. */
   readonly peerName: string;
   /** How the kernel sees it (TCP_INFO); null when it is closed, no TCP, or the system does not say. */
@@ -76,6 +78,8 @@ export interface Released {
   readonly bytes: Uint8Array;
   /** The handler has seen the bytes: one with `ready` is called when more arrives. */
   readonly waits?: boolean;
+  /** Other processes may hold the connection as well: it is shut down before it is closed. */
+  readonly shared?: boolean;
 }
 
 /** A watched listening socket. */

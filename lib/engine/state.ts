@@ -12,5 +12,7 @@ export const CLOSED = 16;
 export const LEVEL = 32;
 /** Too much is queued: nothing is received until the peer has taken some. */
 export const HELD = 64;
+/** Other processes may have the descriptor too: closing it does not end the connection. */
+export const SHARED = 128;
 /** With both, nothing more can happen to it. */
 export const OVER: number = PEER_ENDED | ENDING;

@@ -13,7 +13,7 @@ import {
 import { check, ERRNO, errno } from "./errno.ts";
 import { Native, NULL, type Pointer } from "./ffi.ts";
 import { loopbackPair } from "./windows/loopback_pair.ts";
-import { c, retry, setCloseOnExec, setNonBlocking } from "./posix.ts";
+import { c, isOpen, retry, setCloseOnExec, setNonBlocking } from "./posix.ts";
 import { system } from "./system.ts";
 
 /** Linux and FreeBSD make them so in one call; elsewhere the flags are 0 and calls of their own follow. */
@@ -57,6 +57,22 @@ export function peek(fd: number): "unread" | "ended" | "nothing" | number {
 /** How many bytes a socket has to receive. */
 export function unreadBytes(fd: number): number {
   return c.ioctl(fd, FIONREAD, byte.pointer) === -1 ? 0 : byte.int32[0]!;
+}
+
+const SO_COOKIE = 57;
+const cookie = new Native(8);
+const cookieLength = new Native(8);
+
+/**
+ * Which socket a descriptor is, whatever its number (SO_COOKIE, since Linux 4.12); -1 for what is no
+ * socket, or not open. Elsewhere all sockets are 0.
+ */
+export function socketIdentity(fd: number): number {
+  if (system !== "linux") return isOpen(fd) ? 0 : -1;
+  cookieLength.int32[0] = 8;
+  const result = c.getsockopt(fd, SOL_SOCKET, SO_COOKIE, cookie.pointer, cookieLength.pointer);
+  if (result === -1) return isOpen(fd) && errno() === ERRNO.ENOPROTOOPT ? 0 : -1;
+  return (cookie.int32[0]! >>> 0) + cookie.int32[1]! * 2 ** 32;
 }
 
 const pair = new Native(8);

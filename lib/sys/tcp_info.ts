@@ -15,12 +15,17 @@ export interface TransportInfo {
   readonly congestionWindow: number;
   /** Sent, and not acknowledged yet. */
   readonly unacknowledged: number;
+  /** How many bytes the peer has acknowledged since the connection began; 0 before Linux 4.1. */
+  readonly acknowledgedBytes: number;
+  /** Since the last segment that acknowledged something, in milliseconds. */
+  readonly lastAckMs: number;
 }
 
 /** struct tcp_info of linux/tcp.h, as positions of 32-bit words. It only ever grows at its end. */
 const WORD = {
   UNACKED: 24 / 4, // of a listener: how many wait to be accepted
   LOST: 32 / 4,
+  LAST_ACK_RECV: 56 / 4, // milliseconds
   RTT: 68 / 4,
   RTTVAR: 72 / 4,
   SND_CWND: 80 / 4,
@@ -28,7 +33,10 @@ const WORD = {
   BYTES_ACKED: 120 / 4, // __u64, as the next; since Linux 4.1 (RFC 4898)
   BYTES_RECEIVED: 128 / 4,
 };
-const LISTEN = 10; // tcpi_state, the first byte
+/** tcpi_state, the first byte, as in tcp_states.h. */
+const LISTEN = 10;
+/** The peer's FIN has arrived: TIME_WAIT, CLOSE_WAIT, LAST_ACK, CLOSING. */
+const ENDED: ReadonlySet<number> = new Set([6, 8, 9, 11]);
 
 const info = new Native(256);
 const length = new Native(8);
@@ -41,6 +49,7 @@ function read(fd: number): number {
   return result === -1 ? 0 : length.int32[0]!;
 }
 
+const large = (at: number) => Number(info.view.getBigUint64(at * 4, true));
 const word = (at: number) => info.int32[at]! >>> 0;
 const has = (bytes: number, at: number, size: number) => bytes >= at * 4 + size;
 
@@ -49,7 +58,8 @@ const has = (bytes: number, at: number, size: number) => bytes >= at * 4 + size;
  * system has no such answer: other systems than Linux, and programs below qemu.
  */
 export function tcpInfo(fd: number): TransportInfo | null {
-  if (!has(read(fd), WORD.TOTAL_RETRANS, 4)) return null;
+  const bytes = read(fd);
+  if (!has(bytes, WORD.TOTAL_RETRANS, 4)) return null;
   return {
     rttUs: word(WORD.RTT),
     rttVariationUs: word(WORD.RTTVAR),
@@ -57,16 +67,18 @@ export function tcpInfo(fd: number): TransportInfo | null {
     lost: word(WORD.LOST),
     congestionWindow: word(WORD.SND_CWND),
     unacknowledged: word(WORD.UNACKED),
+    acknowledgedBytes: has(bytes, WORD.BYTES_ACKED, 8) ? large(WORD.BYTES_ACKED) : 0,
+    lastAckMs: word(WORD.LAST_ACK_RECV),
   };
 }
 
 /**
  * How many bytes have arrived on a TCP connection since it began; undefined where the system does not
- * count. The peer's FIN counts as one byte.
+ * count.
  */
 export function arrivedBytes(fd: number): number | undefined {
   if (!has(read(fd), WORD.BYTES_RECEIVED, 8)) return undefined;
-  return Number(info.view.getBigUint64(WORD.BYTES_RECEIVED * 4, true));
+  return large(WORD.BYTES_RECEIVED) - (ENDED.has(info.bytes[0]!) ? 1 : 0); // the kernel counts FIN
 }
 
 /** What has become of a TCP socket's bytes so far, each count modulo 2^32. */

@@ -66,6 +66,9 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
   get unacknowledged(): number {
     return this.#transport?.unacknowledged ?? 0;
   }
+  get unread(): number {
+    return this.#transport?.unread ?? 0;
+  }
   get peerName(): string {
     return this.#transport?.peerName ?? "unknown";
   }

@@ -75,12 +75,12 @@ export class ReadinessEngine implements Engine {
     return released;
   }
 
-  adopt<S>({ fd, bytes, waits }: Released, handler: Handler<S>, state: S): Connection<S> {
+  adopt<S>(released: Released, handler: Handler<S>, state: S): Connection<S> {
     const core = this.#core;
     if (core.closed) throw new Error("Cannot adopt a connection: the engine is closed");
-    const stream = new Stream(core, Socket.fromFd(fd), handler, state, false);
+    const stream = new Stream(core, Socket.fromFd(released.fd), handler, state, false);
     core.add(stream);
-    stream.startWith(bytes, waits);
+    stream.startWith(released);
     return stream;
   }
 

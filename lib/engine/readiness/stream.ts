@@ -2,16 +2,26 @@
 import { OSError, type Socket } from "../../net/mod.ts";
 import { EVENT_READ, EVENT_WRITE } from "../../selectors/mod.ts";
 import { ERRNO, errno } from "../../sys/errno.ts";
-import { MSG_NOSIGNAL, MSG_PEEK, POLLIN } from "../../sys/constants.ts";
+import { MSG_NOSIGNAL, MSG_PEEK, POLLIN, SHUT_RDWR } from "../../sys/constants.ts";
 import { c, retry } from "../../sys/posix.ts";
-import { bytesInTransit } from "../../sys/sockets.ts";
+import { bytesInTransit, unreadBytes } from "../../sys/sockets.ts";
 import { receive, transmit } from "../../sys/transfer.ts";
 import { tcpInfo, type TransportInfo } from "../../sys/tcp_info.ts";
 import { COUNTER } from "../counters.ts";
 import type { Closable } from "../core.ts";
 import type { Connection, Handler, Released } from "../engine.ts";
 import { OutputQueue } from "../queue.ts";
-import { CLOSED, CONNECTING, ENDING, HELD, LEVEL, OVER, PAUSED, PEER_ENDED } from "../state.ts";
+import {
+  CLOSED,
+  CONNECTING,
+  ENDING,
+  HELD,
+  LEVEL,
+  OVER,
+  PAUSED,
+  PEER_ENDED,
+  SHARED,
+} from "../state.ts";
 import type { ReadinessCore, Source } from "./core.ts";
 import { changeInterest } from "./interest.ts";
 
@@ -66,6 +76,10 @@ export class Stream<S> implements Connection<S>, Closable, Source {
     return this.#is & CLOSED ? 0 : bytesInTransit(this.#fd);
   }
 
+  get unread(): number {
+    return this.#is & CLOSED ? 0 : unreadBytes(this.#fd);
+  }
+
   get peerName(): string {
     return this.#socket.peerName;
   }
@@ -82,9 +96,9 @@ export class Stream<S> implements Connection<S>, Closable, Source {
   }
 
   /** As `start`, for a connection that has been open for a while, with bytes that it brings along. */
-  startWith(bytes: Uint8Array, waits = false): void {
+  startWith({ bytes, waits, shared }: Released): void {
     if (bytes.length > 0) this.#ahead = bytes;
-    this.#is |= LEVEL;
+    this.#is |= LEVEL | (shared ? SHARED : 0);
     if (!this.#watch() && this.#ahead && !waits) this.#core.defer(() => this.#deliverAhead());
   }
 
@@ -278,6 +292,7 @@ export class Stream<S> implements Connection<S>, Closable, Source {
     this.#queue?.clear();
     this.#queue = undefined;
     this.#unwatch();
+    if (this.#is & SHARED) retry(() => c.shutdown(this.#fd, SHUT_RDWR));
     this.#socket.close();
     this.#core.retire(this, () => this.#handler.close(this, error));
   }

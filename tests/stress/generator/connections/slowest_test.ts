@@ -4,7 +4,15 @@ import type { TransportInfo } from "../../../../lib/engine/mod.ts";
 import { SlowConnections, SLOWEST } from "../../../../lib/stress/generator/connections/slowest.ts";
 import { randomOf } from "../../../support/sample_results.ts";
 
-const told = { rttVariationUs: 2, retransmits: 3, lost: 4, congestionWindow: 5, unacknowledged: 6 };
+const told = {
+  rttVariationUs: 2,
+  retransmits: 3,
+  lost: 4,
+  congestionWindow: 5,
+  unacknowledged: 6,
+  acknowledgedBytes: 7,
+  lastAckMs: 8,
+};
 
 /** A connection whose round trip is its number. */
 class Peer {
