@@ -21,6 +21,9 @@ async function runThread(): Promise<void> {
   } else if (workerData.role === "probe") {
     const { runProfiles } = await import("./lib/probe/run.ts");
     await runProfiles(workerData.data, post);
+  } else if (workerData.role === "metrics") {
+    const { runMetricsWorker } = await import("./lib/serve/metrics/worker.ts");
+    runMetricsWorker(workerData.data, post);
   } else if (workerData.role === "handler") {
     const { runHandlerWorker } = await import("./lib/serve/handoff/handler_worker.ts");
     await runHandlerWorker(workerData.data, post);
@@ -28,6 +31,8 @@ async function runThread(): Promise<void> {
 }
 
 async function runProgram(): Promise<void> {
+  // Until a command says what it does: a signal that asks for a report must not end what it asks.
+  if (process.platform !== "win32") process.on("SIGUSR1", () => {});
   const { main } = await import("./lib/cli/program.ts");
   const { leave } = await import("./lib/cli/leave.ts");
   leave(await main(process.argv.slice(2), spawn));

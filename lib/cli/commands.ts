@@ -1,12 +1,13 @@
 /** The commands of the program. Each is loaded when it is needed: its description first, what it does then. */
 import type { Spawn } from "../serve/server.ts";
 import type { SpawnHandler } from "../serve/handoff/handler_pool.ts";
+import type { SpawnMetrics } from "../serve/metrics/metrics.ts";
 import type { SpawnProbe } from "../probe/plan.ts";
 import type { SpawnLoad } from "../stress/run/run.ts";
 import type { Command } from "./options/command.ts";
 
 /** Starts a thread of any role. */
-export type SpawnThread = Spawn & SpawnHandler & SpawnLoad & SpawnProbe;
+export type SpawnThread = Spawn & SpawnHandler & SpawnMetrics & SpawnLoad & SpawnProbe;
 
 /** A command. */
 interface Entry {

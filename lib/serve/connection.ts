@@ -1,7 +1,7 @@
 /** One connection's life on the server: service, water marks, half-close, idle and fin timeouts. */
 import type { Connection, Engine, Handler, Timer } from "../engine/mod.ts";
 import type { OSError } from "../net/mod.ts";
-import type { AddressKey } from "./shared_counts.ts";
+import type { AddressKey } from "./address_counts.ts";
 import type { ServeOptions } from "./options.ts";
 import { type Service, SERVICES } from "./services.ts";
 
@@ -11,6 +11,8 @@ export class Session {
   active = 0;
   /** When the peer last sent something that was discarded because our side has ended. */
   heard = 0;
+  /** How much the peer had acknowledged, on some scale, when that was last looked at. */
+  taken = 0;
   /** Our side ends once all is sent. */
   finishing = false;
   /** Too much output is queued; the peer is not read until it has taken some. */
@@ -27,7 +29,7 @@ export class Session {
   /** The last time it was handed over, the peer had sent all that it will. */
   sawEnd = false;
   /** What its address is counted by; see Admission. */
-  ticket: AddressKey | undefined;
+  addressKey: AddressKey | undefined;
 }
 
 type Peer = Connection<Session>;
@@ -72,7 +74,7 @@ export class ServiceHandler implements Handler<Session> {
   data(peer: Peer, bytes: Uint8Array): void {
     const session = peer.state;
     if (session.finishing) {
-      // `active` stays: whoever keeps sending must not keep the connection open for ever.
+      // `active` stays: a peer that goes on sending must not keep the connection open for ever.
       if (session.timer) session.heard = this.#engine.now;
     } else if (this.#idleMs > 0) session.active = this.#engine.now;
     const answer = this.#service.answer(bytes);
@@ -129,7 +131,11 @@ export class ServiceHandler implements Handler<Session> {
     this.#engine.after(0, () => this.#pump(peer));
   }
 
-  /** Closes a connection on which no byte has moved for `quietMs`; 0 leaves it open for ever. */
+  /**
+   * Closes a connection on which no byte has moved for `quietMs`; 0 leaves it open for ever. What has
+   * arrived is read first, and what the peer acknowledges has moved: `send` filled the kernel's buffer
+   * long before that.
+   */
   #closeWhenQuiet(peer: Peer, quietMs: number): void {
     const session = peer.state;
     session.timer?.cancel();
@@ -138,15 +144,39 @@ export class ServiceHandler implements Handler<Session> {
     session.active = session.heard = this.#engine.now;
     const due = () => {
       const quiet = session.active + quietMs;
-      // All is sent, and the peer has not ended: else the connection would be over.
-      if (!session.finishing || peer.queued > 0) return quiet;
+      const isTaken = peer.queued === 0 && peer.unacknowledged === 0;
+      // The peer has all, and has not ended: else the connection would be over.
+      if (!session.finishing || !isTaken) return quiet;
       return Math.min(quiet, Math.max(session.active, session.heard) + LINGER_IDLE_MS);
     };
+    // No event reports an acknowledgement: it is looked for.
+    const wait = () =>
+      Math.min(due() - this.#engine.now, session.finishing ? LINGER_IDLE_MS : Infinity);
+    let wasUnread = false;
     const check = () => {
-      const left = due() - this.#engine.now;
-      if (left <= 0) peer.close();
-      else session.timer = this.#engine.after(left, check);
+      const { now } = this.#engine;
+      if (due() <= now) session.active = Math.max(session.active, this.#takenAt(peer, now));
+      const isOver = due() <= now;
+      // Once: a peer that goes on sending to a side that has ended must not keep it open for ever.
+      const isUnread = isOver && !wasUnread && peer.unread > 0;
+      wasUnread = isUnread;
+      if (isOver && !isUnread) peer.close();
+      else session.timer = this.#engine.after(isUnread ? 0 : wait(), check);
     };
-    session.timer = this.#engine.after(due() - this.#engine.now, check);
+    session.timer = this.#engine.after(wait(), check);
+  }
+
+  /**
+   * When the peer last acknowledged something, if it has since the last time this was asked, else 0. At
+   * the latest: acknowledged may have been no more than a probe since.
+   */
+  #takenAt(peer: Peer, now: number): number {
+    const session = peer.state;
+    const info = peer.transportInfo();
+    const left = peer.queued + peer.unacknowledged;
+    const taken = info ? info.acknowledgedBytes : -left;
+    const hasMoved = taken > session.taken && (info !== null || left > 0);
+    session.taken = taken;
+    return hasMoved ? now - (info?.lastAckMs ?? 0) : 0;
   }
 }

@@ -1,5 +1,5 @@
 /** Opening the sockets that a server listens on, one for each worker. */
-import { existsSync, lstatSync, unlinkSync } from "node:fs";
+import { lstatSync, unlinkSync } from "node:fs";
 import { type Address, OSError, resolveHost, Socket } from "../net/mod.ts";
 import { SO_REUSEPORT } from "../sys/constants.ts";
 import { ERRNO } from "../sys/errno.ts";
@@ -15,74 +15,130 @@ export interface Listeners {
   cleanUp(): void;
 }
 
+/** An address of a name that this machine does not have, or a family that it does not speak. */
+const NOT_HERE = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
+/** How often a port is picked for several addresses until it is free on all of them. */
+const PICKS = 20;
+
 /**
- * Opens a socket per worker: with SO_REUSEPORT, so that the kernel spreads connections over them, or
- * duplicates of one socket where the address is a Unix path or the system is Windows.
+ * Opens a socket per worker and address: with SO_REUSEPORT, so that the kernel spreads connections over
+ * them, or duplicates of one socket where the address is a Unix path or the system is Windows. `warn` is
+ * given a sentence for each address of a name that can't be had while another can.
  *
  * @throws OSError EADDRINUSE, EACCES; ResolveError
  */
-export async function openListeners(options: ServeOptions): Promise<Listeners> {
+export async function openListeners(
+  options: ServeOptions,
+  warn: (message: string) => void = () => {},
+): Promise<Listeners> {
   const { path, backlog, workers, listenFds } = options;
-  if (listenFds && listenFds.length > 0) return adopted(listenFds, workers);
-  if (path !== undefined) {
-    removeStale(path);
-    const first = Socket.listen({ path, backlog });
-    return {
-      sockets: shared([first], workers),
-      addresses: [{ family: "unix", path }],
-      cleanUp: () => remove(path),
-    };
+  if (listenFds && listenFds.length > 0) {
+    // Somebody else has opened them, and goes on to own them: a Unix socket's file stays.
+    return listening(listenFds.map((fd) => shared(Socket.fromFd(fd), workers)));
   }
-  const [host] = await resolveHost(options.host);
-  const reusePort = workers > 1 && SO_REUSEPORT !== -1;
-  if (workers > 1 && !reusePort) {
-    const first = Socket.listen({ host: host!, port: options.port, backlog });
-    const sockets = shared([first], workers);
-    return { sockets, addresses: [first.localAddress], cleanUp: () => {} };
-  }
-  // With SO_REUSEPORT the port of another server of this user would be shared, not refused.
-  if (reusePort) Socket.listen({ host: host!, port: options.port, backlog: 1 }).close();
-  const sockets: Socket[] = [];
-  try {
-    for (let port = options.port; sockets.length < workers;) {
-      sockets.push(Socket.listen({ host: host!, port, backlog, reusePort }));
-      const { localAddress } = sockets[0]!;
-      if (localAddress.family !== "unix") port = localAddress.port; // the others join the first
-    }
-  } catch (error) {
-    for (const socket of sockets) socket.close();
-    throw error;
-  }
+  if (path === undefined) return await openHost(options, warn);
+  if (path.startsWith("@")) return listening([shared(Socket.listen({ path, backlog }), workers)]);
+  removeStale(path);
+  const first = Socket.listen({ path, backlog });
+  const file = identityOf(path);
+  const cleanUp = () => {
+    if (file !== undefined && identityOf(path) === file) remove(path);
+  };
+  return { ...listening([shared(first, workers)]), cleanUp };
+}
+
+/** From the sockets of each address, one for each worker, to those of each worker. */
+function listening(byAddress: Socket[][]): Listeners {
   return {
-    sockets: sockets.map((socket) => [socket]),
-    addresses: [sockets[0]!.localAddress],
+    sockets: byAddress[0]!.map((_, worker) => byAddress.map((sockets) => sockets[worker]!)),
+    addresses: byAddress.map(([first]) => first!.localAddress),
     cleanUp: () => {},
   };
 }
 
-/** Sockets that somebody else has opened, and goes on to own: a Unix socket's file stays. */
-function adopted(fds: readonly number[], workers: number): Listeners {
-  const sockets = fds.map((fd) => Socket.fromFd(fd));
-  const addresses = sockets.map((socket) => socket.localAddress);
-  return { sockets: shared(sockets, workers), addresses, cleanUp: () => {} };
+/** Every address of a host, on one port. */
+async function openHost(
+  options: ServeOptions,
+  warn: (message: string) => void,
+): Promise<Listeners> {
+  const hosts = [...new Set(await resolveHost(options.host))];
+  for (let pick = 1;; pick++) {
+    const open: Socket[][] = [];
+    let { port } = options;
+    const missing: OSError[] = [];
+    try {
+      for (const host of hosts) {
+        try {
+          open.push(openAddress(host, port, options));
+          port = (open[0]![0]!.localAddress as { port: number }).port; // the others join the first
+        } catch (error) {
+          if (!NOT_HERE.has((error as OSError).code)) throw error;
+          missing.push(error as OSError);
+        }
+      }
+      if (open.length === 0) throw missing[0];
+      for (const { message } of missing) {
+        warn(`${message}, one of the addresses of ${options.host}`);
+      }
+      return listening(open);
+    } catch (error) {
+      for (const socket of open.flat()) socket.close();
+      const isTaken = (error as OSError).code === "EADDRINUSE" && options.port === 0;
+      if (!isTaken || pick === PICKS) throw error;
+    }
+  }
 }
 
-/** The same listening sockets for all: whoever comes first accepts. */
-function shared(first: Socket[], workers: number): Socket[][] {
-  const copy = () => first.map((socket) => Socket.fromFd(duplicate(socket.fileno())));
+/** A socket for each worker on one address. */
+function openAddress(host: string, port: number, { backlog, workers }: ServeOptions): Socket[] {
+  if (workers === 1 || SO_REUSEPORT === -1) {
+    return shared(Socket.listen({ host, port, backlog }), workers);
+  }
+  // With SO_REUSEPORT the port of another server of this user would be shared, not refused.
+  Socket.listen({ host, port, backlog: 1 }).close();
+  const sockets: Socket[] = [];
+  try {
+    while (sockets.length < workers) {
+      sockets.push(Socket.listen({ host, port, backlog, reusePort: true }));
+      port = (sockets[0]!.localAddress as { port: number }).port;
+    }
+    return sockets;
+  } catch (error) {
+    for (const socket of sockets) socket.close();
+    throw error;
+  }
+}
+
+/** The same listening socket for all workers: any of them accepts. */
+function shared(first: Socket, workers: number): Socket[] {
+  const copy = () => Socket.fromFd(duplicate(first.fileno()));
   return [first, ...Array.from({ length: workers - 1 }, copy)];
 }
 
-/** Removes the file of a Unix socket on which nobody listens any more; leaves anything else alone. */
+/**
+ * Which file this is, whatever its name; undefined when there is none. With the time of its birth, as the
+ * number of an inode is given to the next file once it is free.
+ */
+function identityOf(path: string): string | undefined {
+  const file = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return file && `${file.dev} ${file.ino} ${file.birthtimeNs}`;
+}
+
+/** Removes the file of a Unix socket that has no listener any more; leaves anything else alone. */
 function removeStale(path: string): void {
-  if (!existsSync(path)) return;
+  const file = identityOf(path);
+  if (file === undefined) return;
   if (!lstatSync(path).isSocket()) {
     throw new OSError(ERRNO.EADDRINUSE!, "bind", `bind unix:${path}, which is no socket`);
   }
   try {
     Socket.connect({ path }).close();
   } catch (error) {
-    if ((error as OSError).code === "ECONNREFUSED") return remove(path);
+    if ((error as OSError).code === "ECONNREFUSED") {
+      // Another server may have replaced it in between; then its bind fails, or ours.
+      if (identityOf(path) === file) remove(path);
+      return;
+    }
   }
   throw new OSError(ERRNO.EADDRINUSE!, "bind", `bind unix:${path}, where a server is listening`);
 }
@@ -91,6 +147,6 @@ function remove(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // Somebody else removed it first.
+    // Another process removed it first.
   }
 }

@@ -1,23 +1,22 @@
 /** A server as its owner sees it: where it listens, what it counts, and how it ends. */
 import { formatAddress } from "../net/mod.ts";
-import { admissionMemory } from "./admission.ts";
-import { type ServerEvents, type Spawn, WorkerPool } from "./worker_pool.ts";
-import { HandlerPool, type SpawnHandler, type WorkerRequest } from "./handoff/handler_pool.ts";
+import { AddressCounts } from "./address_counts.ts";
+import { HandlerPool, type SpawnHandler } from "./handoff/handler_pool.ts";
+import { programTable } from "./handoff/program_executor.ts";
+import { workerTableMemory } from "./handoff/worker_table.ts";
 import { openListeners } from "./listeners.ts";
 import type { ServeOptions } from "./options.ts";
-import { workerTableMemory } from "./handoff/worker_table.ts";
-import { collectStats, ConnectionCount, type Stats } from "./stats.ts";
+import { PHASE, ServerStats, type Stats } from "./stats.ts";
 import { COMMAND } from "./worker.ts";
+import { type ServerEvents, type SharedData, type Spawn, WorkerPool } from "./worker_pool.ts";
 
 export type { ServerEvents, Spawn } from "./worker_pool.ts";
 
 /** A running server. */
 export class Server {
-  /** Where it listens: "127.0.0.1:9999" or "unix:PATH"; more than one when it was given sockets. */
+  /** Where it listens: "127.0.0.1:9999" or "unix:PATH"; more than one for a name or handed-over sockets. */
   readonly names: readonly string[];
   readonly options: ServeOptions;
-  /** It was told to end: nobody new is served. */
-  draining = false;
   /** Resolves when all threads have ended, with how many connections had to be cut. */
   readonly done: Promise<number>;
 
@@ -25,28 +24,28 @@ export class Server {
   allEnded = true;
 
   readonly #workers: WorkerPool;
-  readonly #connections: ConnectionCount;
-  readonly #startedAt = performance.now();
+  readonly #stats: ServerStats;
 
   private constructor(
     names: string[],
     options: ServeOptions,
     workers: WorkerPool,
-    connections: ConnectionCount,
+    stats: ServerStats,
     pool: HandlerPool | undefined,
   ) {
     this.names = names;
     this.options = options;
-    // The loops first: they tell the handlers that are still at it that their connections are gone.
+    // The loops first: they shut the connections down that handlers are still working on.
     const end = async () => this.allEnded = await pool?.stop() ?? true;
     this.done = workers.done.finally(end);
     this.done.catch(() => {}); // a failed start is reported by `start`
     this.#workers = workers;
-    this.#connections = connections;
+    this.#stats = stats;
   }
 
   /**
    * Loads the handler if there is one, listens and starts the threads; resolves when all of them serve.
+   * `stats` can be read while it starts.
    *
    * @throws OSError when the address can't be bound, ResolveError when the host has none, HandlerError
    */
@@ -55,23 +54,33 @@ export class Server {
     spawn: Spawn,
     events: ServerEvents = {},
     spawnHandler?: SpawnHandler,
+    stats: ServerStats = ServerStats.create(options.workers),
   ): Promise<Server> {
     const pool = await startPool(options, spawnHandler, events);
-    const listeners = await openListeners(options).catch(async (error) => {
-      await pool?.stop();
-      throw error;
-    });
-    const connections = new ConnectionCount();
-    const table = pool?.memory ?? workerTableMemory(options.workers, 0);
-    const data = { options, admission: admissionMemory(options, connections), table };
+    const listeners = await openListeners(options, (message) => events.warned?.(message))
+      .catch(async (error) => {
+        await pool?.stop();
+        throw error;
+      });
+    const { workers: loops, maxConnections, maxPerAddress, handoff } = options;
+    const data: SharedData = {
+      options,
+      stats: stats.memory,
+      addresses: maxPerAddress ? AddressCounts.memoryFor(maxConnections + loops) : undefined,
+      table: pool?.memory ?? workerTableMemory(loops, 0),
+      programs: handoff?.command &&
+        Array.from({ length: loops }, () => programTable(maxConnections)),
+    };
     const fds = listeners.sockets.map((sockets) => sockets.map((socket) => socket.detach()));
-    const request = (request: WorkerRequest) => void pool?.request(request);
-    const workers = new WorkerPool(fds, spawn, data, { ...events, request });
+    const workers = new WorkerPool(fds, spawn, data, stats, events, (request) => {
+      void pool?.request(request);
+    });
     const cleanUp = () => listeners.cleanUp();
     workers.done.then(cleanUp, cleanUp);
     const names = listeners.addresses.map(formatAddress);
-    const server = new Server(names, options, workers, connections, pool);
+    const server = new Server(names, options, workers, stats, pool);
     await workers.start();
+    stats.phase = PHASE.serving;
     return server;
   }
 
@@ -82,23 +91,23 @@ export class Server {
 
   /** The selector that is really used. */
   get selector(): string {
-    return this.#workers.selector;
+    return this.stats().selector;
   }
 
   stats(): Stats {
-    return collectStats(this.#workers, this.#connections, this.#startedAt);
+    return this.#stats.collect();
   }
 
   /** Stops accepting; open connections may finish within the drain timeout. */
   drain(): Promise<number> {
-    this.draining = true;
-    return this.#workers.tell(COMMAND.drain);
+    this.#stats.phase = PHASE.draining;
+    return this.#workers.send(COMMAND.drain);
   }
 
   /** Cuts everything now. */
   stop(): Promise<number> {
-    this.draining = true;
-    return this.#workers.tell(COMMAND.stop);
+    this.#stats.phase = PHASE.draining;
+    return this.#workers.send(COMMAND.stop);
   }
 }
 

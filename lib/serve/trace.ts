@@ -1,5 +1,6 @@
 /** `--trace`: the loop narrated, one event a line. */
 import { type Connection, forwarding, type Handler, type Observer } from "../engine/mod.ts";
+import { escapeControls } from "../text/escape.ts";
 import type { Session } from "./connection.ts";
 
 const SHOWN = 64;
@@ -15,20 +16,28 @@ export function showPayload(bytes: Uint8Array): string {
   return `"${shown}"${bytes.length > SHOWN ? "…" : ""}`;
 }
 
-/** Writes a line for every step of the loop. */
+/** A line for every step of the loop, given to `write` once a turn: it waits for nothing. */
 export class Trace implements Observer {
-  readonly #write: (line: string) => void;
+  readonly #write: (lines: string) => void;
+  #lines = "";
 
-  constructor(write: (line: string) => void) {
+  constructor(write: (lines: string) => void) {
     this.#write = write;
   }
 
   #line(text: string): void {
-    this.#write(`${new Date().toISOString().slice(11, 23)} ${text}\n`);
+    this.#lines += `${new Date().toISOString().slice(11, 23)} ${escapeControls(text)}\n`;
+  }
+
+  /** Writes what the turn has come to. */
+  flush(): void {
+    if (this.#lines !== "") this.#write(this.#lines);
+    this.#lines = "";
   }
 
   waiting(registered: number): void {
     this.#line(`waiting for next event (${registered} registered)`);
+    this.flush();
   }
   ready(count: number): void {
     this.#line(`${count} ready`);

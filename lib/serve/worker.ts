@@ -10,16 +10,17 @@ import {
   type ListenerOptions,
 } from "../engine/mod.ts";
 import { Socket } from "../net/mod.ts";
-import { writeAll } from "../sys/output.ts";
+import type { SelectorName } from "../selectors/mod.ts";
 import { duplicate } from "../sys/posix.ts";
 import { tlsListener, tlsObserver, tlsServer } from "../tls/mod.ts";
-import { Admission, type AdmissionMemory } from "./admission.ts";
+import { Admission } from "./admission.ts";
 import { ServiceHandler, Session } from "./connection.ts";
 import { Faults } from "./faults/faults.ts";
 import type { Handoff } from "./handoff/handoff.ts";
 import { type HandoffMessage, startHandoff } from "./handoff/start.ts";
-import type { ServeOptions } from "./options.ts";
 import type { WorkerTableMemory } from "./handoff/worker_table.ts";
+import type { ServeOptions } from "./options.ts";
+import { SERVE_COUNTER, ServerStats, type StatsMemory } from "./stats.ts";
 import { Trace } from "./trace.ts";
 
 /** What a server thread is given; everything in it can be cloned or is shared. */
@@ -29,11 +30,16 @@ export interface ServeWorkerData {
   readonly listenerFds: readonly number[];
   /** One Int32: the latest command. */
   readonly control: SharedArrayBuffer;
+  /** This thread's own. */
   readonly counters: SharedArrayBuffer;
-  readonly admission: AdmissionMemory;
-  /** For the handoff: who of the handler workers does what, and which loop this is. */
+  readonly stats: StatsMemory;
+  /** Connections by address, with `maxPerAddress`. */
+  readonly addresses: SharedArrayBuffer | undefined;
+  /** For the handoff: what each handler worker does, and which loop this is. */
   readonly table: WorkerTableMemory;
   readonly loop: number;
+  /** For each loop its running programs, with `--exec`. */
+  readonly programs: readonly SharedArrayBuffer[] | undefined;
 }
 
 /** Commands, in the order in which they supersede each other. */
@@ -42,11 +48,11 @@ export const COMMAND = { run: 0, drain: 1, stop: 2 } as const;
 /** What a server thread says. */
 export type ServeWorkerMessage =
   /** The receiver owns `wakeFd`: it stays valid when the thread has ended. */
-  | { readonly type: "ready"; readonly wakeFd: number; readonly selector: string }
-  | { readonly type: "paused" | "refused"; readonly message: string }
+  | { readonly type: "ready"; readonly wakeFd: number; readonly selector: SelectorName }
+  | { readonly type: "paused" | "refused" | "trace"; readonly message: string }
   | HandoffMessage
   | { readonly type: "done"; readonly forced: number }
-  /** Something was thrown that nobody expected. The thread has closed its connections, and ends. */
+  /** An unexpected exception. The thread has closed its connections, and ends. */
   | { readonly type: "died"; readonly message: string; readonly lost: number };
 
 /** Serves until a command ends it. Blocks its thread. */
@@ -55,7 +61,9 @@ export function runServeWorker(
   post: (message: ServeWorkerMessage) => void,
 ): void {
   const { options } = data;
-  const trace = options.trace ? new Trace((line) => writeAll(2, line)) : undefined;
+  const trace = options.trace
+    ? new Trace((message) => post({ type: "trace", message }))
+    : undefined;
   const tls = options.tls && tlsServer(options.tls);
   const engine = createEngine({
     selector: options.selector,
@@ -65,19 +73,22 @@ export function runServeWorker(
     counters: new Counters(data.counters),
     ...(trace ? { observer: tls ? tlsObserver(trace) : trace } : {}),
   });
-  const admission = new Admission(options, data.admission);
-  const closed = ({ ticket }: Session) => admission.leaves(ticket);
+  const { slots } = engine.counters;
+  const admission = new Admission(options, new ServerStats(data.stats), data.addresses);
+  const closed = ({ addressKey }: Session) => {
+    slots[SERVE_COUNTER.closed]!++;
+    admission.leaves(addressKey);
+  };
   const service = new ServiceHandler(engine, options, closed);
   const wrap = (inner: Handler<Session>) => trace ? trace.around(inner) : inner;
-  const { table: memory, loop } = data;
-  const handoff = startHandoff(engine, options, { memory, loop, trace, wrap, closed, post });
-  const behind = options.faults ? new Faults(engine, options.faults, service) : service;
-  const handler = handoff?.handler ?? wrap(behind);
+  const handoff = startHandoff(engine, options, { ...data, trace, wrap, closed, post });
+  const faults = options.faults && new Faults(engine, options.faults, service);
   const newcomers: ListenerOptions<Session> = {
-    handler,
+    handler: handoff?.handler ?? wrap(faults ?? service),
     state() {
       const session = new Session();
-      session.ticket = admission.ticket;
+      session.addressKey = admission.key;
+      slots[SERVE_COUNTER.opened]!++;
       return session;
     },
     ...(admission.filters ? { deny: (peer) => admission.denies(peer) } : {}),
@@ -92,19 +103,18 @@ export function runServeWorker(
     const accepted = (peer: Connection<Session>) => peer.state.peer = peer.peerName;
     return engine.listen(socket, tlsListener(engine, tls, newcomers, trace && accepted));
   });
-  post({
-    type: "ready",
-    wakeFd: duplicate(engine.wakeHandle.wakeFd),
-    selector: engine.selector,
-  });
+  const wakeFd = duplicate(engine.wakeHandle.wakeFd);
+  post({ type: "ready", wakeFd, selector: engine.selector });
   try {
     const forced = serve(engine, listeners, data, handoff);
     handoff?.cut();
+    faults?.cut();
     engine.close();
     tls?.free();
+    trace?.flush();
     post({ type: "done", forced });
   } catch (error) {
-    // Descriptors belong to the process: nobody else would close them, and the peers would wait.
+    // Descriptors belong to the process: they would stay open, and the peers would wait.
     const lost = engine.active + (handoff?.active ?? 0);
     try {
       handoff?.cut();
@@ -112,6 +122,7 @@ export function runServeWorker(
     } catch {
       engine.close(); // what has thrown before may throw again; the rest must not suffer for it
     }
+    trace?.flush();
     post({ type: "died", message: (error as Error).message, lost });
   }
 }
@@ -145,7 +156,7 @@ function serve(
   }
 }
 
-/** Accepts who is connected already: closing the listener would reset them. At most a backlog of them. */
+/** Accepts what is connected already: closing the listener would reset it. At most a backlog of them. */
 function acceptWaiting(engine: Engine, backlog: number): void {
   const { slots } = engine.counters;
   const limit = slots[COUNTER.accepted]! + backlog;

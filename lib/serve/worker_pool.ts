@@ -1,22 +1,25 @@
-/** The threads of a server: started, told when to end, and replaced when one of them dies. */
-import { Counters, COUNTERS_BYTES, type Thread } from "../engine/mod.ts";
+/** The threads of a server: started, sent commands, and replaced when one of them dies. */
+import type { Thread } from "../engine/mod.ts";
 import { wake } from "../selectors/mod.ts";
 import { closeFd, duplicate } from "../sys/posix.ts";
 import type { WorkerRequest } from "./handoff/handler_pool.ts";
+import { endPrograms } from "./handoff/program_executor.ts";
+import type { ServerStats } from "./stats.ts";
 import { COMMAND, type ServeWorkerData, type ServeWorkerMessage } from "./worker.ts";
 
 /** Starts a thread of a role; main.ts provides it, because Workers can only be started there. */
 export type Spawn = (role: "serve", data: ServeWorkerData) => Thread;
 
-/** Whoever dies this often within this time would do so for ever. */
+/** A worker that dies this often within this time would do so for ever. */
 const DEATHS = 5;
 const DEATHS_MS = 10_000;
 
-/** What a thread needs beside what its own place gives it. */
+/** What all threads are given alike. */
 export type SharedData = Omit<ServeWorkerData, "listenerFds" | "counters" | "control" | "loop">;
 
-/** What a workers tells while it works. */
+/** What happens in a server that its owner may want to know, as sentences. */
 export interface ServerEvents {
+  warned?(message: string): void;
   paused?(message: string): void;
   refused?(message: string): void;
   /** A thread has died and another takes its place. */
@@ -24,160 +27,161 @@ export interface ServerEvents {
   /** A handler has failed on a connection, by itself or because its peer is gone. */
   failed?(message: string): void;
   gone?(message: string): void;
-  /** What becomes of handler workers is not the workers's business. */
-  request?(request: WorkerRequest): void;
+  /** Lines of the trace. */
+  trace?(lines: string): void;
 }
 
-/** A thread's place: it outlives the thread, and whoever takes over finds its listeners and counts. */
-class Place {
+/** What outlives a thread: its successor has its listeners, its counters and its programs. */
+interface Member {
   readonly name: string;
-  /** Duplicates, so that connections which nobody has accepted yet survive the thread. */
+  readonly loop: number;
+  /** Duplicates, so that connections that are not accepted yet survive the thread. */
   listenerFds: number[];
-  readonly counters = new Counters(new SharedArrayBuffer(COUNTERS_BYTES));
-  wakeFd = -1;
-  deaths: number[] = [];
-
-  constructor(name: string, listenerFds: number[]) {
-    this.name = name;
-    this.listenerFds = listenerFds;
-  }
-
-  stopListening(): void {
-    for (const fd of this.listenerFds.splice(0)) closeFd(fd);
-  }
+  wakeFd: number;
+  deaths: number[];
 }
 
 /** All threads of one server. */
 export class WorkerPool {
   /** Resolves when all have ended, with how many connections were cut. */
   readonly done: Promise<number>;
-  /** The selector that is really used. */
-  selector = "";
-  /** How many threads have died and been replaced. */
-  restarts = 0;
-  /** How many connections they took with them. */
-  lost = 0;
 
-  readonly #places: Place[];
+  readonly #members: Member[];
   readonly #spawn: Spawn;
   readonly #data: SharedData;
+  readonly #stats: ServerStats;
   readonly #events: ServerEvents;
+  readonly #request: (request: WorkerRequest) => void;
   readonly #control = new Int32Array(new SharedArrayBuffer(4));
   readonly #end = Promise.withResolvers<number>();
   #running: number;
   #forced = 0;
   #failure: Error | undefined;
 
-  /** Owns the listening descriptors, of which each worker has its own. */
-  constructor(listenerFds: number[][], spawn: Spawn, data: SharedData, events: ServerEvents) {
-    this.#places = listenerFds.map((fds, i) => new Place(`Worker ${i + 1}`, fds));
-    this.#running = this.#places.length;
+  /** Owns the listening descriptors, of which each worker has its own. `request` is for handler workers. */
+  constructor(
+    listenerFds: number[][],
+    spawn: Spawn,
+    data: SharedData,
+    stats: ServerStats,
+    events: ServerEvents,
+    request: (request: WorkerRequest) => void = () => {},
+  ) {
+    this.#members = listenerFds.map((listenerFds, loop) => ({
+      ...{ name: `Worker ${loop + 1}`, loop, listenerFds, wakeFd: -1, deaths: [] },
+    }));
+    this.#running = this.#members.length;
     this.#spawn = spawn;
     this.#data = data;
+    this.#stats = stats;
     this.#events = events;
+    this.#request = request;
     this.done = this.#end.promise;
     this.done.catch(() => {}); // a failed start is reported by `start`
   }
 
-  get counters(): readonly Counters[] {
-    return this.#places.map(({ counters }) => counters);
-  }
-
   /** Resolves when all threads serve. @throws what has kept one from it */
   async start(): Promise<void> {
-    await Promise.race([Promise.all(this.#places.map((place) => this.#launch(place))), this.done]);
+    const launched = Promise.all(this.#members.map((member) => this.#launch(member)));
+    await Promise.race([launched, this.done]);
   }
 
-  /** Tells all threads; a later command supersedes an earlier one. */
-  tell(command: number): Promise<number> {
-    // Before the threads close theirs: nobody may connect when nobody accepts any more.
-    for (const place of this.#places) place.stopListening();
+  /** Sends a command to all threads; a later one supersedes an earlier one. */
+  send(command: number): Promise<number> {
+    // Before the threads close theirs: a connection that nothing will accept should be refused.
+    for (const member of this.#members) stopListening(member);
     Atomics.store(this.#control, 0, command);
-    for (const { wakeFd } of this.#places) if (wakeFd >= 0) wake({ wakeFd });
+    for (const { wakeFd } of this.#members) if (wakeFd >= 0) wake({ wakeFd });
     return this.done;
   }
 
-  #launch(place: Place): Promise<void> {
+  #launch(member: Member): Promise<void> {
     return new Promise((ready) => {
-      let served = false, finished = false;
+      let isServing = false, isFinished = false;
       let death: Error | undefined;
-      let leftBehind = false; // its connections: nobody has closed them
+      let isCleanedUp = true; // false: its connections are open, and belong to no thread
       const thread = this.#spawn("serve", {
         ...this.#data,
-        listenerFds: place.listenerFds.map(duplicate),
-        loop: this.#places.indexOf(place),
-        counters: place.counters.memory as SharedArrayBuffer,
+        listenerFds: member.listenerFds.map(duplicate),
+        loop: member.loop,
+        counters: this.#stats.memory.workers[member.loop]!,
         control: this.#control.buffer as SharedArrayBuffer,
       });
       thread.on("message", (message: ServeWorkerMessage) => {
         if (message.type === "ready") {
-          this.selector = message.selector;
-          place.wakeFd = message.wakeFd;
-          served = true;
-          if (this.#ending) wake(message); // it was told when nobody could wake it yet
+          this.#stats.selector = message.selector;
+          member.wakeFd = message.wakeFd;
+          isServing = true;
+          if (this.#isEnding) wake(message); // the command came before there was anything to wake
           ready();
         } else if (message.type === "died") {
           death = new Error(message.message);
-          if (this.#ending) this.#forced += message.lost;
-          else this.lost += message.lost;
+          if (this.#isEnding) this.#forced += message.lost;
+          else this.#stats.addDeath(message.lost, false);
         } else if (message.type === "done") {
-          finished = true;
+          isFinished = true;
           this.#forced += message.forced;
-        } else if ("worker" in message) this.#events.request?.(message);
+        } else if ("worker" in message) this.#request(message);
         else this.#events[message.type]?.(message.message);
       });
       thread.on("error", (error) => {
-        leftBehind = served && !death;
+        isCleanedUp = !isServing || death !== undefined;
         death ??= error;
       });
       thread.on("exit", (code) => {
-        if (place.wakeFd >= 0) closeFd(place.wakeFd);
-        place.wakeFd = -1;
-        if (finished || (this.#ending && !death)) return this.#left();
+        if (member.wakeFd >= 0) closeFd(member.wakeFd);
+        member.wakeFd = -1;
+        if (this.#data.programs) endPrograms(this.#data.programs[member.loop]!);
+        if (isFinished || (this.#isEnding && !death)) return this.#leave();
         if (!death) {
           death = new Error(`it ended with code ${code}`);
-          leftBehind = served;
+          isCleanedUp = !isServing;
         }
-        // Their peers would wait for ever; the end of the process is an answer.
-        if (leftBehind) this.#fail(new Error(`${place.name} was ended: ${death.message}`));
-        else this.#died(place, death, served);
+        // Their peers would wait for ever; the end of the process closes them.
+        if (!isCleanedUp) this.#fail(new Error(`${member.name} was ended: ${death.message}`));
+        else this.#replace(member, death, isServing);
       });
     });
   }
 
-  get #ending(): boolean {
+  get #isEnding(): boolean {
     return Atomics.load(this.#control, 0) !== COMMAND.run;
   }
 
-  #died(place: Place, death: Error, served: boolean): void {
-    const first = place.deaths.length === 0;
+  #replace(member: Member, death: Error, wasServing: boolean): void {
+    const isFirst = member.deaths.length === 0;
     const now = performance.now();
-    place.deaths = [...place.deaths.filter((at) => now - at < DEATHS_MS), now];
-    if (this.#ending) return this.#left();
-    if (first && !served) return this.#fail(death);
-    if (place.deaths.length >= DEATHS) {
-      const often = `${place.name} died ${DEATHS} times within ${DEATHS_MS / 1000} s`;
+    member.deaths = [...member.deaths.filter((at) => now - at < DEATHS_MS), now];
+    if (this.#isEnding) return this.#leave();
+    if (isFirst && !wasServing) return this.#fail(death);
+    if (member.deaths.length >= DEATHS) {
+      const often = `${member.name} died ${DEATHS} times within ${DEATHS_MS / 1000} s`;
       return this.#fail(new Error(`${often}, the last time of this: ${death.message}`));
     }
-    this.restarts++;
+    this.#stats.addDeath(0, true);
     this.#events.replaced?.(
-      `${place.name} died: ${death.message}; its connections are lost (${this.lost} so far by ` +
-        "deaths of workers), another takes its place",
+      `${member.name} died: ${death.message}; its connections are lost (${this.#stats.lost} so ` +
+        "far by deaths of workers), another takes its place",
     );
-    this.#launch(place).catch((error) => this.#fail(error)); // no descriptor, or no thread, to be had
+    // No descriptor, or no thread, may be left.
+    this.#launch(member).catch((error) => this.#fail(error));
   }
 
-  /** The others can only end themselves. */
+  /** Ends the other threads too. */
   #fail(failure: Error): void {
     this.#failure ??= failure;
-    void this.tell(COMMAND.stop);
-    this.#left();
+    void this.send(COMMAND.stop);
+    this.#leave();
   }
 
-  #left(): void {
+  #leave(): void {
     if (--this.#running > 0) return;
-    for (const place of this.#places) place.stopListening();
+    for (const member of this.#members) stopListening(member);
     if (this.#failure) this.#end.reject(this.#failure);
     else this.#end.resolve(this.#forced);
   }
+}
+
+function stopListening(member: Member): void {
+  for (const fd of member.listenerFds.splice(0)) closeFd(fd);
 }

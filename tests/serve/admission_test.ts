@@ -1,6 +1,6 @@
 // Who may connect: --allow, --deny, --max-per-address. Who may not is closed at once and counted.
 import { describe, expect, it } from "bun:test";
-import { AddressCounts, addressKey } from "../../lib/serve/shared_counts.ts";
+import { AddressCounts, addressKey } from "../../lib/serve/address_counts.ts";
 import { canonicalBytes } from "../../lib/net/cidr.ts";
 import { startServe } from "../support/cli.ts";
 import { exchange, Peer } from "../support/peers.ts";
@@ -124,7 +124,8 @@ describe("AddressCounts", () => {
     const model = new Map<number, number>();
     const keys = Array.from(
       { length: 250 },
-      (_, i) => addressKey(canonicalBytes(i % 2 ? `10.0.${i}.1` : `2001:db8::${i.toString(16)}`)),
+      (_, i) =>
+        addressKey(canonicalBytes(i % 2 ? `10.0.${i}.1` : `2001:db8:0:${i.toString(16)}::1`)),
     );
     let seed = 7, open = 0;
     const random = (to: number) =>

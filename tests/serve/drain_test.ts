@@ -158,7 +158,7 @@ describe("serve and SIGUSR1", () => {
       ...["uptime_s", "selector", "workers", "accepted", "active", "peak", "rejected", "denied"],
       ...["closed", "bytes_in", "bytes_out", "handoffs", "leases_active", "wakeups", "events"],
       ...["spurious_wakeups", "accept_pauses", "max_buffered", "errors"],
-      ...["worker_restarts", "connections_lost"], // beside the contract's
+      ...["worker_restarts", "connections_lost", "connections_cut"], // beside the contract's
     ]);
     const { uptime_s, wakeups, events, ...rest } = stats;
     expect(uptime_s).toBeGreaterThan(0);
@@ -169,7 +169,7 @@ describe("serve and SIGUSR1", () => {
       ...{ selector: "poll", workers: 1, accepted: 2, active: 0, peak: 2, rejected: 0, denied: 0 },
       ...{ closed: 2, bytes_in: 6, bytes_out: 6, handoffs: 0, leases_active: 0 },
       ...{ spurious_wakeups: 0, accept_pauses: 0, max_buffered: 0, errors: { ECONNRESET: 1 } },
-      ...{ worker_restarts: 0, connections_lost: 0 },
+      ...{ worker_restarts: 0, connections_lost: 0, connections_cut: 0 },
     });
   });
 });

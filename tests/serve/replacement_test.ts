@@ -1,6 +1,7 @@
 // Threads that are replaced at the worst moment: with threads that are made up, step by step.
 import { describe, expect, it } from "bun:test";
 import { EventEmitter } from "node:events";
+import { ServerStats } from "../../lib/serve/stats.ts";
 import { type SharedData, WorkerPool } from "../../lib/serve/worker_pool.ts";
 import { HandlerPool } from "../../lib/serve/handoff/handler_pool.ts";
 import type { HandlerWorkerData } from "../../lib/serve/handoff/handler_worker.ts";
@@ -57,7 +58,8 @@ describe("WorkerPool", () => {
       return threads[0]!;
     };
     const told: string[] = [];
-    const workers = new WorkerPool([[]], spawn, {} as SharedData, {
+    const stats = ServerStats.create(1);
+    const workers = new WorkerPool([[]], spawn, {} as SharedData, stats, {
       replaced: (message) => told.push(message),
     });
     let reason = "";
@@ -69,6 +71,6 @@ describe("WorkerPool", () => {
     threads[0]!.emit("exit", 0);
     expect(await until(() => reason !== "")).toBe(true);
     expect(reason).toBe("no more threads");
-    expect([told.length, workers.lost]).toEqual([1, 2]);
+    expect([told.length, stats.lost]).toEqual([1, 2]);
   });
 });

@@ -7,7 +7,7 @@ import { socketPair } from "../../lib/net/mod.ts";
 import type { SelectorName } from "../../lib/selectors/mod.ts";
 import { SERVE_DEFAULTS, type ServeOptions } from "../../lib/serve/options.ts";
 import { Server, type Spawn } from "../../lib/serve/server.ts";
-import { ConnectionCount } from "../../lib/serve/stats.ts";
+import { ServerStats } from "../../lib/serve/stats.ts";
 import { closeFd, duplicate } from "../../lib/sys/posix.ts";
 import { dialError, exchange, Peer } from "../support/peers.ts";
 
@@ -130,18 +130,19 @@ describe("Server, when a thread is ended from outside", () => {
   });
 });
 
-describe("ConnectionCount", () => {
+describe("ServerStats", () => {
   it("admits up to the limit, and again after one has left", () => {
-    const connections = new ConnectionCount();
-    expect([1, 2, 3, 4].map(() => connections.enter(3))).toEqual([true, true, true, false]);
-    expect([connections.active, connections.peak]).toEqual([3, 3]);
-    connections.leave();
-    expect(connections.enter(3)).toBe(true);
-    expect(connections.enter(3)).toBe(false);
-    expect([connections.active, connections.peak]).toEqual([3, 3]);
-    const other = new ConnectionCount(connections.memory); // another thread's view
-    expect(other.active).toBe(3);
+    const stats = ServerStats.create(2);
+    expect([1, 2, 3, 4].map(() => stats.enter(3))).toEqual([true, true, true, false]);
+    expect(stats.collect().peak).toBe(3);
+    stats.leave();
+    expect(stats.enter(3)).toBe(true);
+    expect(stats.enter(3)).toBe(false);
+    const other = new ServerStats(stats.memory); // another thread's view
     other.leave();
-    expect(connections.active).toBe(2);
+    expect(stats.enter(4)).toBe(true);
+    expect(stats.enter(4)).toBe(true);
+    expect(stats.enter(4)).toBe(false);
+    expect(other.collect().peak).toBe(4);
   });
 });

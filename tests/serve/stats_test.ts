@@ -1,37 +1,53 @@
 // The statistics are read while the workers count on.
 import { describe, expect, it } from "bun:test";
-import { COUNTER, Counters } from "../../lib/engine/mod.ts";
-import { collectStats, ConnectionCount } from "../../lib/serve/stats.ts";
+import { Counters } from "../../lib/engine/mod.ts";
+import { SERVE_COUNTER, ServerStats } from "../../lib/serve/stats.ts";
 import { ERRNO } from "../../lib/sys/errno.ts";
 
-/** What a worker does when a connection is reset: first it counts that, then the connection is gone. */
-function loseOne(counters: Counters, connections: ConnectionCount): void {
-  counters.countError(ERRNO.ECONNRESET!);
-  counters.slots[COUNTER.closed]!++;
-  connections.leave();
-}
+const { opened, closed } = SERVE_COUNTER;
 
 describe("the statistics of a server", () => {
-  // Whoever waits until nobody is connected any more, and then looks at the errors, has to find them.
-  for (const when of ["before the errors are read", "after the errors have been read"]) {
-    it(`have the error of every connection that is gone: it is lost ${when}`, () => {
-      const connections = new ConnectionCount();
-      connections.enter(10);
-      const counters = new Counters();
-      const read = counters.errors.bind(counters);
-      counters.errors = () => {
-        if (when.startsWith("before")) loseOne(counters, connections);
-        const found = read();
-        if (when.startsWith("after")) loseOne(counters, connections);
-        return found;
-      };
-      const counting = { selector: "poll", counters: [counters], restarts: 0, lost: 0 };
-      const during = collectStats(counting, connections, 0);
-      if (during.active === 0) expect(during.errors).toEqual({ ECONNRESET: 1 });
-      counters.errors = read;
-      const after = collectStats(counting, connections, 0);
-      expect([after.active, after.closed, after.errors] as unknown)
-        .toEqual([0, 1, { ECONNRESET: 1 }]);
+  it("add up in every snapshot, whatever is counted while it is taken", () => {
+    const stats = ServerStats.create(1);
+    const counters = new Counters(stats.memory.workers[0]!);
+    // A worker that works between any two reads: connections come and go at each look at a slot.
+    const slots = new Proxy(counters.slots, {
+      get: (target, slot) => {
+        const value = Reflect.get(target, slot);
+        if (slot === String(opened) && target[opened]! < 1000) {
+          target[opened]! += 2;
+          target[closed]! += target[closed]! % 3 === 0 ? 2 : 1;
+        }
+        return value;
+      },
     });
-  }
+    const reader = new ServerStats(stats.memory, [Object.assign(counters, { slots })]);
+    for (let i = 0; i < 50; i++) {
+      const { accepted, active, closed, rejected, denied, peak } = reader.collect();
+      expect(accepted).toBe(active + closed + rejected + denied);
+      expect(active).toBeGreaterThanOrEqual(0);
+      expect(peak).toBeGreaterThanOrEqual(active);
+    }
+  });
+
+  // A test that waits until no connection is left, and then looks at the errors, has to find them.
+  it("have the error of every connection that they count as closed", () => {
+    const stats = ServerStats.create(1);
+    const counters = new Counters(stats.memory.workers[0]!);
+    counters.slots[opened]!++;
+    const read = counters.errors.bind(counters);
+    counters.errors = () => {
+      const found = read();
+      counters.countError(ERRNO.ECONNRESET!); // first the error, then the connection
+      counters.slots[closed]!++;
+      return found;
+    };
+    const reader = new ServerStats(stats.memory, [counters]);
+    const during = reader.collect();
+    expect([during.closed, during.active, during.errors] as unknown).toEqual([0, 1, {}]);
+    counters.errors = read;
+    const after = reader.collect();
+    expect([after.closed, after.active, after.errors] as unknown)
+      .toEqual([1, 0, { ECONNRESET: 1 }]);
+  });
 });

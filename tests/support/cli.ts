@@ -238,7 +238,8 @@ export type Stats =
     | "accept_pauses"
     | "max_buffered"
     | "worker_restarts"
-    | "connections_lost",
+    | "connections_lost"
+    | "connections_cut",
     number
   >
   & { selector: string; errors: Record<string, number> };

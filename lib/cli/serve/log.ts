@@ -1,29 +1,33 @@
-/** Log records go to stderr, as text or as a JSON object a line. */
-import {
-  configureSync,
-  getJsonLinesFormatter,
-  getLogger,
-  getTextFormatter,
-  type Logger,
-} from "@logtape/logtape";
-export type { Logger } from "@logtape/logtape";
+/** Log records, as text or as a JSON object a line. */
+import { escapeControls, jsonLine } from "../../text/escape.ts";
 import type { Level } from "../options/values.ts";
-import { err } from "../output.ts";
 
-/** Configures logging for this process, and returns its logger. */
-export function createLogger(level: Level, format: "text" | "json"): Logger {
-  const formatter = format === "json" ? getJsonLinesFormatter() : getTextFormatter({
-    timestamp: "date-time",
-    level: "full",
-    format: ({ timestamp, level, message }) => `${timestamp} [${level}] ${message}`,
-  });
-  configureSync({
-    reset: true,
-    sinks: { stderr: (record) => err(String(formatter(record))) },
-    loggers: [
-      { category: "iomux", sinks: ["stderr"], lowestLevel: level === "warn" ? "warning" : level },
-      { category: ["logtape", "meta"], sinks: ["stderr"], lowestLevel: "error" },
-    ],
-  });
-  return getLogger("iomux");
+/** Writes a record of a level, if that level is asked for. The message is written as it is. */
+export type Logger = Readonly<Record<Level, (message: string) => void>>;
+
+/** The names of the levels in a record, from much to little. */
+const NAMES = { debug: "debug", info: "info", warn: "warning", error: "error" } as const;
+const ORDER = Object.keys(NAMES) as Level[];
+
+/** A record as a line: what is foreign in the message can neither end it nor act on a terminal. */
+export function formatRecord(level: Level, message: string, format: "text" | "json"): string {
+  const now = new Date().toISOString();
+  if (format === "text") {
+    const time = now.replace("T", " ").slice(0, -1);
+    return `${time} [${NAMES[level]}] ${escapeControls(message)}\n`;
+  }
+  const record = { level: level.toUpperCase(), message, logger: "iomux", properties: {} };
+  return jsonLine({ "@timestamp": now, ...record }) + "\n";
+}
+
+/** A logger that gives the lines of a level, and of those above it, to `write`. */
+export function createLogger(
+  least: Level,
+  format: "text" | "json",
+  write: (line: string) => void,
+): Logger {
+  const of = (level: Level) => (message: string) => {
+    if (ORDER.indexOf(level) >= ORDER.indexOf(least)) write(formatRecord(level, message, format));
+  };
+  return { debug: of("debug"), info: of("info"), warn: of("warn"), error: of("error") };
 }

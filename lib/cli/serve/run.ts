@@ -1,16 +1,18 @@
 /** What `iomux serve` does once its options are known. Loaded only then: it opens the C library. */
 import { connectionsBelow, type ServeOptions } from "../../serve/options.ts";
-import { serveMetrics } from "../../serve/metrics/server.ts";
 import type { SpawnHandler } from "../../serve/handoff/handler_pool.ts";
-import { Server, type Spawn } from "../../serve/server.ts";
+import { type Metrics, type SpawnMetrics, startMetrics } from "../../serve/metrics/metrics.ts";
+import { Server, type ServerEvents, type Spawn } from "../../serve/server.ts";
+import { ServerStats } from "../../serve/stats.ts";
 import { openFileLimit, raiseOpenFileLimit } from "../../sys/limits.ts";
 import { FD_SETSIZE } from "../../sys/constants.ts";
 import { readNumbers } from "../../sys/machine/proc.ts";
-import { exitNow } from "../../sys/spawn.ts";
-import { EXIT } from "../exit.ts";
-import { createLogger, type Logger } from "./log.ts";
+import { OutputStream } from "../../sys/output_stream.ts";
+import { exitNow, reapOrphans } from "../../sys/spawn.ts";
+import { escapeControls } from "../../text/escape.ts";
+import { EXIT, exitCodeOf } from "../exit.ts";
+import { createLogger, formatRecord, type Logger } from "./log.ts";
 import type { Level } from "../options/values.ts";
-import { out } from "../output.ts";
 import { checkSelector } from "../options/selector.ts";
 import { serverTlsOf } from "../options/tls.ts";
 import type { ServeRead } from "./command.ts";
@@ -20,6 +22,13 @@ import { operationsOf } from "./operations.ts";
 import { onSignals } from "../signals.ts";
 import { checkServerTls } from "../options/tls_check.ts";
 import { VERSION } from "../version.ts";
+
+type SpawnThread = Spawn & SpawnHandler & SpawnMetrics;
+
+/** How long what stdout and stderr have not taken may take at the end. */
+const FLUSH_MS = 1000;
+/** As process 1: between two looks for children that have ended. */
+const REAP_MS = 500;
 
 /** How the command itself behaves, beside the server. */
 interface RunSettings {
@@ -46,7 +55,7 @@ function limits(selector: string): { openFiles: OpenFiles; connections: number }
 }
 
 /** Serves as the options say; returns the exit code. */
-export async function run(read: ServeRead, spawn: Spawn & SpawnHandler): Promise<number> {
+export async function run(read: ServeRead, spawn: SpawnThread): Promise<number> {
   const { options } = read;
   const operations = await operationsOf(read);
   const { connections, openFiles } = limits(options.selector);
@@ -81,10 +90,73 @@ export async function run(read: ServeRead, spawn: Spawn & SpawnHandler): Promise
 /** Serves until a signal ends it; returns the exit code. */
 async function serve(
   options: ServeOptions,
-  spawn: Spawn & SpawnHandler,
+  spawn: SpawnThread,
   settings: RunSettings,
 ): Promise<number> {
-  const log = createLogger(settings.level, settings.format);
+  const stdout = new OutputStream(1);
+  const stderr = new OutputStream(2, (dropped) => {
+    const what = `${dropped} ${dropped === 1 ? "line" : "lines"} of the log were lost`;
+    return formatRecord("warn", `${what}: standard error did not take them`, settings.format);
+  });
+  const log = createLogger(settings.level, settings.format, (line) => stderr.write(line));
+  const reaper = process.pid === 1 ? setInterval(reapOrphans, REAP_MS) : undefined;
+  let metrics: Metrics | undefined;
+  let code: number;
+  let allEnded = true;
+  try {
+    await checkBeforehand(options, log, settings.openFiles);
+    const stats = ServerStats.create(options.workers);
+    const shared = { stats: stats.memory, version: VERSION };
+    metrics = settings.metrics &&
+      await startMetrics(settings.metrics, shared, spawn, (message) => log.error(message));
+    const events = eventsOf(log, stderr, settings.openFiles.now);
+    const server = await Server.start(options, spawn, events, spawn, stats);
+    const printStats = () => stdout.write(JSON.stringify(server.stats()) + "\n");
+    let secondCode: number | undefined;
+    const restore = onSignals({
+      first() {
+        const { active } = server.stats();
+        log.info(`Draining: ${connections(active)} open, at most ${options.drainMs / 1000} s`);
+        void server.drain();
+      },
+      second(code) {
+        secondCode = code;
+        void server.stop();
+      },
+      usr1: printStats,
+    });
+    if (metrics) log.info(`Metrics on http://${metrics.name}/metrics`);
+    if (options.faults) log.info(describeFaults(options.faults));
+    log.debug(
+      `${whoAnswers(options)} with ${server.selector}, ${options.workers} workers, ` +
+        `at most ${options.maxConnections} connections`,
+    );
+    for (const name of server.names) stdout.write(`listening on ${escapeControls(name)}\n`);
+    const forced = await server.done;
+    restore();
+    if (settings.stats) printStats();
+    if (forced > 0 && secondCode === undefined) log.warn(`Cut ${connections(forced)} still open`);
+    code = secondCode ?? (forced > 0 ? EXIT.failed : EXIT.ok);
+    ({ allEnded } = server);
+  } catch (error) {
+    const message = (error as Error).message.trim().replace(/\s*\n\s*/g, " ");
+    stderr.write(`iomux: ${escapeControls(message)}\n`);
+    code = exitCodeOf(error);
+  } finally {
+    clearInterval(reaper);
+    await metrics?.close();
+    await Promise.all([stdout.flush(FLUSH_MS), stderr.flush(FLUSH_MS)]);
+  }
+  if (!allEnded) exitNow(code); // else the process would wait for a handler that does not end
+  return code;
+}
+
+/** What can be known to fail, or to be less than was asked for, before anything is started. */
+async function checkBeforehand(
+  options: ServeOptions,
+  log: Logger,
+  openFiles: OpenFiles,
+): Promise<void> {
   checkSelector(options.selector);
   if (options.tls) await checkServerTls(options.tls);
   const [somaxconn] = readNumbers("/proc/sys/net/core/somaxconn");
@@ -93,58 +165,25 @@ async function serve(
       `The backlog of ${options.backlog} is cut to net.core.somaxconn, which is ${somaxconn}`,
     );
   }
-  tellOpenFiles(log, settings.openFiles);
-  let started: Server | undefined;
-  const metrics = settings.metrics &&
-    await serveMetrics(settings.metrics, () => started, VERSION);
-  const server = started = await Server.start(options, spawn, {
-    paused: (message) =>
-      log.warn(
-        `${message}; accepting pauses (open files: ${settings.openFiles.now}, see ulimit -n)`,
-      ),
-    refused: (message) => log.warn(`${message}; such connections are closed`),
-    replaced: (message) => log.error(message),
-    failed: (message) => log.warn(message),
-    gone: (message) => log.debug(message),
-  }, spawn);
-  const printStats = () => out(JSON.stringify(server.stats()) + "\n");
-  let secondCode: number | undefined;
-  const restore = onSignals({
-    first() {
-      const { active } = server.stats();
-      log.info(`Draining: ${connections(active)} open, at most ${options.drainMs / 1000} s`);
-      void server.drain();
-    },
-    second(code) {
-      secondCode = code;
-      void server.stop();
-    },
-    usr1: printStats,
-  });
-  if (metrics) log.info(`Metrics on http://${metrics.name}/metrics`);
-  if (options.faults) log.info(describeFaults(options.faults));
-  log.debug(
-    `${whoAnswers(options)} with ${server.selector}, ${options.workers} workers, ` +
-      `at most ${options.maxConnections} connections`,
-  );
-  for (const name of server.names) out(`listening on ${name}\n`);
-  const forced = await server.done;
-  restore();
-  metrics?.close();
-  if (settings.stats) printStats();
-  if (forced > 0 && secondCode === undefined) log.warn(`Cut ${connections(forced)} still open`);
-  const code = secondCode ?? (forced > 0 ? EXIT.failed : EXIT.ok);
-  if (!server.allEnded) exitNow(code); // else the process would wait for a handler that does not end
-  return code;
-}
-
-const whoAnswers = ({ handoff, service }: ServeOptions): string =>
-  handoff?.module ?? handoff?.command?.join(" ") ?? service;
-
-/** Runtimes may have raised it already, before this program's first line. */
-function tellOpenFiles(log: Logger, { before, now }: OpenFiles): void {
+  const { before, now } = openFiles;
+  // Runtimes may have raised it already, before this program's first line.
   if (now > before) log.info(`Open files: raised the limit from ${before} to ${now}`);
   else log.debug(`Open files: the limit is ${now}, which is all that the system grants`);
 }
+
+/** What happens in the server, in the log. */
+const eventsOf = (log: Logger, stderr: OutputStream, openFiles: number): ServerEvents => ({
+  warned: (message) => log.warn(message),
+  paused: (message) =>
+    log.warn(`${message}; accepting pauses (open files: ${openFiles}, see ulimit -n)`),
+  refused: (message) => log.warn(`${message}; such connections are closed`),
+  replaced: (message) => log.error(message),
+  failed: (message) => log.warn(message),
+  gone: (message) => log.debug(message),
+  trace: (lines) => stderr.write(lines),
+});
+
+const whoAnswers = ({ handoff, service }: ServeOptions): string =>
+  handoff?.module ?? handoff?.command?.join(" ") ?? service;
 
 const connections = (count: number) => `${count} ${count === 1 ? "connection" : "connections"}`;

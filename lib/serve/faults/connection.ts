@@ -79,6 +79,9 @@ export class FaultyConnection<S> implements Connection<S> {
   get unacknowledged(): number {
     return this.#raw.unacknowledged;
   }
+  get unread(): number {
+    return this.#raw.unread;
+  }
   get peerName(): string {
     return this.#raw.peerName;
   }
@@ -112,9 +115,13 @@ export class FaultyConnection<S> implements Connection<S> {
     this.#endDue = this.#due();
     this.#flow();
   }
+  /** What is held back is cut, as what is queued below. */
   close(): void {
+    const isCut = this.#held.length > 0 && !this.closed;
     this.#forget();
-    this.#raw.close();
+    if (!isCut) return this.#raw.close();
+    if (this.#raw.queued === 0) this.#engine.counters.slots[COUNTER.cut]!++;
+    this.#raw.reset();
   }
   reset(): void {
     this.#forget();
@@ -142,7 +149,7 @@ export class FaultyConnection<S> implements Connection<S> {
     this.#forget();
   }
 
-  /** When what is given now may leave. */
+  /** When bytes that are given now may leave. */
   #due(): number {
     const { delayMs, jitterMs } = this.#faults;
     const jitter = jitterMs === 0 ? 0 : (2 * this.#random.next() - 1) * jitterMs;

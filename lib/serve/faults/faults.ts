@@ -35,6 +35,11 @@ export class Faults<S> implements Handler<S> {
     faulty.opened();
   }
 
+  /** Closes what is held back anything for, as a stream that was cut must not look whole. */
+  cut(): void {
+    for (const faulty of this.#affected.values()) faulty.close();
+  }
+
   data(raw: Connection<S>, bytes: Uint8Array): void {
     const faulty = this.#affected.get(raw);
     if (faulty) faulty.data(bytes);

@@ -8,7 +8,7 @@ export interface Lease extends Released {
   /** How often it was handed over, this time included. */
   readonly handoff: number;
   readonly peer: string;
-  /** Who has it. */
+  /** The worker that has it. */
   readonly worker: number;
 }
 
@@ -22,25 +22,27 @@ export type Outcome =
   | { readonly kind: "close" }
   /** Only this connection is closed. `errno` is that of a system call that failed, or 0. */
   | { readonly kind: "failed"; readonly message: string; readonly errno: number }
-  /** Whoever was to have it has ended before. */
+  /** The worker has ended before it took the connection. */
   | { readonly kind: "untouched" };
 
-/** The part of the handoff that differs: who does the work. */
+/** The part of the handoff that differs: handler workers, or programs. */
 export interface Executor {
-  /** Whether an end of the stream that nobody has acted on is worth another call. */
+  /** Whether an end of the stream that has not been acted on is worth another call. */
   readonly seesEnd: boolean;
-  /** A worker that is free and waits for `begin`; undefined when there is none for this loop now. */
+  /** Other processes may go on holding a connection that has come back. */
+  readonly shares: boolean;
+  /** A worker that is free and waits for `start`; undefined when there is none for this loop now. */
   claim(): number | undefined;
-  /** Hands a connection over, in blocking mode; returns how it ended when it could not even begin. */
-  begin(lease: Lease): Outcome | undefined;
-  /** Tells of everything that has ended since the last time. */
+  /** Hands a connection over, in blocking mode; returns how it ended when it could not even start. */
+  start(lease: Lease): Outcome | undefined;
+  /** Calls back for each connection that has come back since the last time. */
   collect(finished: (lease: Lease, outcome: Outcome) => void): void;
-  /** Nobody waits for this one any more. */
+  /** The outcome of this one does not matter any more. */
   abandon(lease: Lease): void;
   /** The loop ends: nothing may be left running that it has started. */
   close(): void;
-  /** A place in the order of waiting among all loops. */
+  /** A position in the queue of all loops for a free worker. */
   nextTicket(): number;
-  /** Says since when somebody waits here, by a ticket; 0 for nobody. */
+  /** Says since when a connection waits here, by a ticket; 0 for none. */
   waiting(ticket: number): void;
 }

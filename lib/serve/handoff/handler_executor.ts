@@ -1,18 +1,18 @@
-/** A loop's side of the handler workers: who is free, and what has become of the connections. */
+/** A loop's side of the handler workers: which are free, and what has become of the connections. */
 import type { OSError } from "../../net/mod.ts";
-import { closeFd, duplicate } from "../../sys/posix.ts";
+import { duplicate } from "../../sys/posix.ts";
 import { CELL, STATE, VERDICT, WorkerTable, type WorkerTableMemory } from "./worker_table.ts";
 import type { Executor, Lease, Outcome } from "./executor.ts";
 
 /** How long a handler may take to notice that its connection is gone. */
 const GRACE_MS = 1000;
 
-/** What the desk needs of its loop. */
+/** What the executor needs of its loop. */
 export interface ExecutorCallbacks {
   after(ms: number, callback: () => void): unknown;
   /** So many bytes were received and sent elsewhere. */
   moved(received: number, sent: number): void;
-  /** A worker's place is free, or its worker does not come to an end: the main thread sees to it. */
+  /** For the main thread: a worker has ended, or does not come to an end. */
   vacant(worker: number): void;
   stuck(worker: number, generation: number): void;
 }
@@ -22,25 +22,31 @@ type LeaseNumbers = Pick<Lease, "worker" | "connection" | "handoff">;
 /** Hands connections to workers of the pool. */
 export class HandlerExecutor implements Executor {
   readonly seesEnd = true;
+  readonly shares = false;
   readonly #table: WorkerTable;
   readonly #loop: number;
-  readonly #help: ExecutorCallbacks;
+  readonly #callbacks: ExecutorCallbacks;
   readonly #leases = new Map<number, Lease>();
-  /** Since when somebody waits here, by a ticket; 0 for nobody. */
+  /** Since when a connection waits here, by a ticket; 0 for none. */
   #ticket = 0;
 
-  constructor(memory: WorkerTableMemory, loop: number, wakeFd: number, help: ExecutorCallbacks) {
+  constructor(
+    memory: WorkerTableMemory,
+    loop: number,
+    wakeFd: number,
+    callbacks: ExecutorCallbacks,
+  ) {
     this.#table = new WorkerTable(memory);
     this.#loop = loop;
-    this.#help = help;
+    this.#callbacks = callbacks;
     this.#table.setWakeFd(loop, duplicate(wakeFd));
     this.#clear();
-    // A loop that has died may still be said to wait, and the others for it.
+    // A loop that has died may still be noted as waiting, and the others would wait for it.
     this.#table.setTicket(loop, 0);
     if (this.#anyIdle()) this.#table.offer();
   }
 
-  /** A loop that has died may have left workers behind whose outcome nobody waits for. */
+  /** A loop that has died may have left workers behind whose outcome does not matter any more. */
   #clear(): void {
     for (let worker = 0; worker < this.#table.workers; worker++) {
       const of = (cell: number) => this.#table.get(worker, cell);
@@ -57,7 +63,7 @@ export class HandlerExecutor implements Executor {
     const table = this.#table;
     const first = table.longestWaiting();
     if (first >= 0 && first !== this.#loop) {
-      table.wakeLoop(first); // it is that one's turn; when it has what it wants, it wakes the next
+      table.wakeLoop(first); // it is that one's turn; once it has a worker, it wakes the next
       return undefined;
     }
     for (let worker = 0; worker < table.workers; worker++) {
@@ -65,7 +71,7 @@ export class HandlerExecutor implements Executor {
     }
   }
 
-  begin(lease: Lease): Outcome | undefined {
+  start(lease: Lease): Outcome | undefined {
     const { worker } = lease;
     const table = this.#table;
     let fd: number;
@@ -78,7 +84,7 @@ export class HandlerExecutor implements Executor {
       return { kind: "failed", message: (error as Error).message, errno: (error as OSError).errno };
     }
     this.#leases.set(worker, lease);
-    table.set(worker, CELL.fd, fd);
+    table.lend(worker, fd);
     table.set(worker, CELL.loop, this.#loop);
     table.set(worker, CELL.connection, lease.connection);
     table.set(worker, CELL.handoff, lease.handoff);
@@ -103,7 +109,7 @@ export class HandlerExecutor implements Executor {
       case STATE.doneAndGone: {
         const outcome = this.#read(worker);
         const [received, sent] = [CELL.bytesIn, CELL.bytesOut];
-        this.#help.moved(table.getLarge(worker, received), table.getLarge(worker, sent));
+        this.#callbacks.moved(table.getLarge(worker, received), table.getLarge(worker, sent));
         if (table.move(worker, STATE.done, STATE.idle)) table.offer();
         else this.#vacate(worker);
         return outcome;
@@ -132,13 +138,11 @@ export class HandlerExecutor implements Executor {
 
   /** The worker has ended; what it has left open is closed, and the main thread starts another. */
   #vacate(worker: number): void {
-    const fd = this.#table.get(worker, CELL.fd);
-    if (fd >= 0) closeFd(fd);
-    this.#table.set(worker, CELL.fd, -1);
+    this.#table.closeLent(worker);
     for (const state of [STATE.untouched, STATE.crashed, STATE.doneAndGone]) {
       this.#table.move(worker, state, STATE.vacant);
     }
-    this.#help.vacant(worker);
+    this.#callbacks.vacant(worker);
   }
 
   abandon(lease: LeaseNumbers): void {
@@ -151,11 +155,11 @@ export class HandlerExecutor implements Executor {
       for (const state of running) {
         if (!table.move(worker, state, STATE.orphaned)) continue;
         const generation = table.generation(worker);
-        this.#help.after(GRACE_MS, () => {
+        this.#callbacks.after(GRACE_MS, () => {
           const same = table.get(worker, CELL.connection) === lease.connection &&
             table.get(worker, CELL.handoff) === lease.handoff;
           if (same && table.state(worker) === STATE.orphaned) {
-            this.#help.stuck(worker, generation);
+            this.#callbacks.stuck(worker, generation);
           }
         });
         return;

@@ -1,6 +1,5 @@
 /** The main thread's side of the handler workers: started, replaced when they die, ended. */
 import type { Thread } from "../../engine/mod.ts";
-import { closeFd } from "../../sys/posix.ts";
 import type { HandlerWorkerData, HandlerWorkerMessage } from "./handler_worker.ts";
 import {
   CELL,
@@ -20,7 +19,7 @@ export interface WorkerRequest {
   readonly generation: number;
 }
 
-/** The handler module is no such thing: wrong usage. */
+/** The handler module can't be used: a usage error. */
 export class HandlerError extends Error {
   override readonly name = "HandlerError";
 }
@@ -35,7 +34,7 @@ export class HandlerPool {
   readonly #table: WorkerTable;
   readonly #module: string;
   readonly #spawn: SpawnHandler;
-  readonly #tell: (message: string) => void;
+  readonly #report: (message: string) => void;
   readonly #threads: (Thread | undefined)[] = [];
   #ending = false;
 
@@ -44,13 +43,13 @@ export class HandlerPool {
     loops: number,
     module: string,
     spawn: SpawnHandler,
-    tell: (message: string) => void,
+    report: (message: string) => void,
   ) {
     this.memory = workerTableMemory(loops, workers);
     this.#table = new WorkerTable(this.memory);
     this.#module = module;
     this.#spawn = spawn;
-    this.#tell = tell;
+    this.#report = report;
   }
 
   /**
@@ -61,9 +60,9 @@ export class HandlerPool {
   static async start(
     options: { readonly module: string; readonly workers: number; readonly loops: number },
     spawn: SpawnHandler,
-    tell: (message: string) => void,
+    report: (message: string) => void,
   ): Promise<HandlerPool> {
-    const pool = new HandlerPool(options.workers, options.loops, options.module, spawn, tell);
+    const pool = new HandlerPool(options.workers, options.loops, options.module, spawn, report);
     const starts = Array.from({ length: options.workers }, (_, worker) => pool.#start(worker));
     const problem = (await Promise.all(starts)).find((problem) => problem !== undefined);
     if (problem === undefined) return pool;
@@ -100,7 +99,7 @@ export class HandlerPool {
   }
 
   #died(worker: number, why: string): void {
-    this.#tell(`Handler worker ${worker + 1} died: ${why}; another takes its place`);
+    this.#report(`Handler worker ${worker + 1} died: ${why}; another takes its place`);
     const table = this.#table;
     const changes = [
       [STATE.claimed, STATE.untouched],
@@ -125,12 +124,10 @@ export class HandlerPool {
   }
 
   #replace(worker: number): void {
-    const fd = this.#table.get(worker, CELL.fd);
-    if (fd >= 0) closeFd(fd); // of an orphan
-    this.#table.set(worker, CELL.fd, -1);
+    this.#table.closeLent(worker); // of an orphan
     void this.#start(worker).then((problem) => {
       if (problem === undefined || this.#ending) return;
-      this.#tell(`Cannot start handler worker ${worker + 1}: ${problem}; trying again`);
+      this.#report(`Cannot start handler worker ${worker + 1}: ${problem}; trying again`);
       setTimeout(() => {
         if (!this.#ending) this.#replace(worker);
       }, RETRY_MS);
@@ -143,11 +140,11 @@ export class HandlerPool {
     if (type === "vacant") return this.#replace(worker);
     // Not only a look: it may end just now, and be given the next connection, which would be lost.
     if (!this.#table.move(worker, STATE.orphaned, STATE.vacant, generation)) return;
-    this.#tell(`Handler worker ${worker + 1} does not end; another takes its place`);
+    this.#report(`Handler worker ${worker + 1} does not end; another takes its place`);
     const thread = this.#threads[worker];
     this.#threads[worker] = undefined;
-    // Node can't end a thread that sits in a system call: then it is left behind, with its descriptor.
-    if (thread && !(await endsInTime(thread))) this.#table.set(worker, CELL.fd, -1);
+    // Node can't end a thread that sits in a system call: then it keeps its descriptor until it ends.
+    if (thread && !(await endsInTime(thread))) thread.on("exit", this.#table.takeLent(worker));
     if (!this.#ending) this.#replace(worker);
   }
 

@@ -26,7 +26,7 @@ export type HandlerWorkerMessage =
 /** Longest message of a failure. */
 const MESSAGE_BYTES = 4096;
 
-/** Runs until the place is given to another, or the thread is ended from outside. */
+/** Runs until another thread takes its number, or this one is ended from outside. */
 export async function runHandlerWorker(
   data: HandlerWorkerData,
   post: (message: HandlerWorkerMessage) => void,
@@ -56,7 +56,7 @@ export async function runHandlerWorker(
     if (state === STATE.given) await runs.next();
     else if (state === STATE.orphaned) runs.drop();
     else {
-      // Not Atomics.wait: the event loop goes on, for whatever the handler has left running.
+      // Not Atomics.wait: the event loop goes on, for what the handler has left running.
       const change = Atomics.waitAsync(table.cells, at, now);
       if (change.async) await change.value;
     }
@@ -94,7 +94,7 @@ class Runs {
       });
       // Awaiting what is no promise would cost a turn of the event loop.
       const settled = answer instanceof Promise ? await answer : answer;
-      const isClosed = socket.fileno() < 0; // by the handler itself
+      const isClosed = table.lent(this.#worker) < 0; // by the handler itself
       verdict = settled === "close" || isClosed ? VERDICT.close : VERDICT.keep;
       bytes = socket.takeUnread();
       if (bytes.length > AREA_BYTES) {
@@ -105,7 +105,7 @@ class Runs {
       errno = (error as OSError)?.errno ?? 0;
       bytes = new TextEncoder().encode(describe(error)).subarray(0, MESSAGE_BYTES);
     }
-    socket.close();
+    if (table.lent(this.#worker) >= 0) socket.close();
     if (!this.#move(STATE.busy, STATE.finishing)) return this.drop();
     table.write(this.#worker, bytes);
     table.setLarge(this.#worker, CELL.bytesIn, this.#received);
@@ -117,11 +117,11 @@ class Runs {
     else this.drop();
   }
 
-  /** Nobody waits for the outcome any more: the next one, please. */
+  /** The outcome does not matter any more. */
   drop(): void {
-    const fd = this.#table.get(this.#worker, CELL.fd);
-    if (fd >= 0 && this.#table.generation(this.#worker) === this.#generation) {
-      this.#socket().close(); // it was never taken
+    // It may have been given, and never taken.
+    if (this.#table.generation(this.#worker) === this.#generation) {
+      this.#table.closeLent(this.#worker);
     }
     if (this.#move(STATE.orphaned, STATE.idle)) this.#table.offer();
   }
@@ -137,7 +137,7 @@ class Runs {
     const bytes = table.read(this.#worker);
     if (bytes.length > 0) socket.unread(bytes);
     const detach = socket.detach.bind(socket);
-    // `close` comes by here, too. If this thread dies, it is known whether the descriptor is open.
+    // `close` calls it, too. If this thread dies, it is known whether the descriptor is open.
     socket.detach = () => {
       if (socket.fileno() >= 0) table.set(this.#worker, CELL.fd, -1);
       return detach();
@@ -146,7 +146,7 @@ class Runs {
     return socket;
   }
 
-  /** Counts for the statistics: everything that is received or sent comes by here. */
+  /** Counts for the statistics, at the two methods that all others receive and send by. */
   #count(socket: Socket): void {
     const [recv, send] = [socket.recv.bind(socket), socket.send.bind(socket)];
     const unread = socket.unread.bind(socket);

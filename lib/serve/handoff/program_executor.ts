@@ -3,60 +3,97 @@ import type { Engine } from "../../engine/mod.ts";
 import { type InetAddress, type OSError, Socket } from "../../net/mod.ts";
 import { closeFd } from "../../sys/posix.ts";
 import { unreadBytes } from "../../sys/sockets.ts";
+import {
+  type Ending,
+  hasEnded,
+  killGroup,
+  openPidfd,
+  Program,
+  reap,
+  SIGKILL,
+  SIGTERM,
+} from "../../sys/spawn.ts";
 import { arrivedBytes } from "../../sys/tcp_info.ts";
-import { type Ending, killGroup, openPidfd, Program, reap } from "../../sys/spawn.ts";
-import { SIGKILL, SIGTERM } from "../../sys/spawn.ts";
 import type { Executor, Lease, Outcome } from "./executor.ts";
 
 /** Starting a program takes the loop about a millisecond: so many in a turn, the others wait for the next. */
 const STARTS_PER_TURN = 8;
-/** How often to ask for an end where the system can't tell of it. */
+/** How often to ask for an end where the system can't report it. */
 const POLL_MS = 20;
 /** Between the request to end and the end. */
 const GRACE_MS = 1000;
+/** How long programs that were killed may take to be gone. */
+const KILL_MS = 1000;
+/** So many programs of a loop are known to the main thread. */
+const MOST = 1 << 16;
+
+/** What programs behind a server expect to find in their environment (the UCSPI convention). */
+const VARIABLES = [
+  ...["PROTO", "TCPLOCALIP", "TCPLOCALPORT", "TCPLOCALHOST"],
+  ...["TCPREMOTEIP", "TCPREMOTEPORT", "TCPREMOTEHOST", "TCPREMOTEINFO"],
+];
 
 /** A running program. */
 interface Child {
   readonly pid: number;
   readonly worker: number;
-  /** What there was to receive, and what had arrived until then, when it began. */
-  readonly unread: number;
-  readonly arrived: number | undefined;
+  /** What had arrived, and was unread, when it started. */
+  readonly before: Input;
   /** Stops watching for its end. */
   forget(): void;
+}
+
+/** Memory in which a loop notes the process ids of its programs, for the case that its thread ends. */
+export const programTable = (connections: number): SharedArrayBuffer =>
+  new SharedArrayBuffer(4 * Math.min(connections, MOST));
+
+/** Kills the programs of a table with their process groups, and waits for them. */
+export function endPrograms(table: SharedArrayBuffer): void {
+  const pids = new Int32Array(table);
+  const alive = new Set(pids.filter((pid) => pid > 0));
+  for (const pid of alive) killGroup(pid, SIGKILL);
+  const sleep = new Int32Array(new SharedArrayBuffer(4));
+  for (const end = performance.now() + KILL_MS; alive.size > 0 && performance.now() < end;) {
+    for (const pid of alive) if (reap(pid)) alive.delete(pid);
+    if (alive.size > 0) Atomics.wait(sleep, 0, 0, 1);
+  }
+  pids.fill(0);
 }
 
 /** Runs a program for each connection; as many at a time as there are connections. */
 export class ProgramExecutor implements Executor {
   /** A program has read to the end before it ends, or does not care. */
   readonly seesEnd = false;
+  readonly shares = true;
   readonly #engine: Engine;
   readonly #program: Program;
+  readonly #table: SharedArrayBuffer;
+  readonly #pids: Int32Array;
   readonly #running = new Map<Lease, Child>();
-  /** Told to end; those that don't are ended. */
-  readonly #abandoned = new Set<number>();
   readonly #ended: [Lease, Outcome][] = [];
-  /** Numbers that may be given again. */
+  /** Numbers of workers that may be given again. */
   readonly #free: number[] = [];
   #given = 0;
   #starts = 0;
   #ticket = 0;
 
-  constructor(engine: Engine, command: readonly string[]) {
+  constructor(engine: Engine, command: readonly string[], table: SharedArrayBuffer) {
     this.#engine = engine;
-    this.#program = new Program(command);
+    this.#program = new Program(command, VARIABLES);
+    this.#table = table;
+    this.#pids = new Int32Array(table);
   }
 
   claim(): number | undefined {
     if (this.#starts === STARTS_PER_TURN) return undefined;
-    // Whoever is left over is asked for after the next turn, which this keeps from waiting.
+    // What is left over is asked for after the next turn, which this keeps from waiting.
     if (this.#starts++ === 0) this.#engine.after(0, () => this.#starts = 0);
     return this.#free.pop() ?? this.#given++;
   }
 
-  begin(lease: Lease): Outcome | undefined {
+  start(lease: Lease): Outcome | undefined {
     const { worker } = lease;
-    const [unread, arrived] = [unreadBytes(lease.fd), arrivedBytes(lease.fd)];
+    const before = inputOf(lease.fd);
     let pid: number;
     try {
       pid = this.#program.start(lease.fd, variablesFor(lease.fd));
@@ -64,8 +101,9 @@ export class ProgramExecutor implements Executor {
       this.#free.push(worker);
       return { kind: "failed", message: (error as Error).message, errno: (error as OSError).errno };
     }
+    if (worker < this.#pids.length) this.#pids[worker] = pid;
     const forget = this.#whenEnded(pid, () => this.#finish(lease));
-    this.#running.set(lease, { pid, worker, unread, arrived, forget });
+    this.#running.set(lease, { pid, worker, before, forget });
   }
 
   collect(finished: (lease: Lease, outcome: Outcome) => void): void {
@@ -76,22 +114,20 @@ export class ProgramExecutor implements Executor {
   abandon(lease: Lease): void {
     const child = this.#running.get(lease);
     if (!child) return;
-    this.#leave(lease, child);
+    this.#running.delete(lease);
+    child.forget();
     const { pid } = child;
     killGroup(pid, SIGTERM);
+    const guard = this.#engine.after(GRACE_MS, () => killGroup(pid, SIGKILL));
     const forget = this.#whenEnded(pid, () => {
-      if (!this.#bury(pid)) return;
+      if (!this.#reap(child)) return;
       guard.cancel();
       forget();
     });
-    const guard = this.#engine.after(GRACE_MS, () => killGroup(pid, SIGKILL));
-    this.#abandoned.add(pid);
   }
 
-  /** Nobody waits any longer. */
   close(): void {
-    for (const { pid } of this.#running.values()) killGroup(pid, SIGKILL);
-    for (const pid of this.#abandoned) killGroup(pid, SIGKILL);
+    endPrograms(this.#table);
   }
 
   nextTicket(): number {
@@ -101,36 +137,38 @@ export class ProgramExecutor implements Executor {
 
   #finish(lease: Lease): void {
     const child = this.#running.get(lease);
-    const ending = child && this.#bury(child.pid);
+    const ending = child && this.#reap(child);
     if (!ending) return;
-    this.#leave(lease, child);
-    this.#ended.push([lease, judge(this.#program.name, ending, taken(child, lease.fd))]);
-  }
-
-  #leave(lease: Lease, child: Child): void {
     this.#running.delete(lease);
-    this.#free.push(child.worker);
     child.forget();
+    this.#ended.push([lease, judge(this.#program.name, ending, taken(child.before, lease.fd))]);
   }
 
-  /** Takes note of an end, and ends what the program has left behind: it may hold the connection. */
-  #bury(pid: number): Ending | undefined {
-    const ending = reap(pid);
-    if (!ending) return undefined;
+  /**
+   * Takes note of an end, and ends what the program has left behind, as that may hold the connection:
+   * before it is waited for, since after that its number may be another process's.
+   */
+  #reap({ pid, worker }: Child): Ending | undefined {
+    if (!hasEnded(pid)) return undefined;
     killGroup(pid, SIGKILL);
-    this.#abandoned.delete(pid);
-    return ending;
+    if (worker < this.#pids.length) this.#pids[worker] = 0;
+    this.#free.push(worker);
+    return reap(pid);
   }
 
   /** Calls back when a child may have ended; returns how to stop that. */
   #whenEnded(pid: number, callback: () => void): () => void {
     const fd = openPidfd(pid);
     if (fd >= 0) {
-      const watch = this.#engine.watch(fd, callback);
-      return () => {
-        watch.close();
-        closeFd(fd);
-      };
+      try {
+        const watch = this.#engine.watch(fd, callback);
+        return () => {
+          watch.close();
+          closeFd(fd);
+        };
+      } catch {
+        closeFd(fd); // above FD_SETSIZE, for one: it is asked then
+      }
     }
     const ask = () => {
       timer = this.#engine.after(POLL_MS, ask);
@@ -141,23 +179,37 @@ export class ProgramExecutor implements Executor {
   }
 }
 
-/** How many bytes a program has received; undefined when it may be none. */
-function taken({ unread, arrived }: Child, fd: number): number | undefined {
-  const [stillUnread, haveArrived] = [unreadBytes(fd), arrivedBytes(fd)];
-  if (arrived !== undefined && haveArrived !== undefined) {
-    return Math.max(0, unread + haveArrived - arrived - stillUnread);
-  }
-  return stillUnread === unread ? undefined : 1;
+/** What a connection has to receive, and has received in all; that is undefined where it isn't counted. */
+interface Input {
+  readonly unread: number;
+  readonly arrived: number | undefined;
 }
 
-function judge(program: string, ending: Ending, taken: number | undefined): Outcome {
-  const { code, signal } = ending;
+/** Both at one moment: bytes may arrive while one of them is asked for. */
+function inputOf(fd: number): Input {
+  for (let arrived = arrivedBytes(fd);;) {
+    const unread = unreadBytes(fd);
+    const again = arrivedBytes(fd);
+    if (again === arrived) return { unread, arrived };
+    arrived = again;
+  }
+}
+
+/** How many bytes a program has received; undefined when it may be none. */
+function taken(before: Input, fd: number): number | undefined {
+  const after = inputOf(fd);
+  if (before.arrived !== undefined && after.arrived !== undefined) {
+    return Math.max(0, before.unread + after.arrived - before.arrived - after.unread);
+  }
+  return after.unread < before.unread ? before.unread - after.unread : undefined;
+}
+
+function judge(program: string, { code, signal }: Ending, taken: number | undefined): Outcome {
   if (code === 0) return { kind: "keep", bytes: new Uint8Array(0), taken };
   const how = signal > 0 ? `was ended by signal ${signal}` : `ended with code ${code}`;
   return { kind: "failed", message: `${program} ${how}`, errno: 0 };
 }
 
-/** What programs behind a server expect to be told of their peer (the UCSPI convention). */
 function variablesFor(fd: number): Record<string, string> {
   const socket = Socket.fromFd(fd);
   try {

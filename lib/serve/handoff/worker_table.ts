@@ -1,16 +1,17 @@
 /**
- * Who of the handler workers is free, and what each is doing: memory that the loops, the handler workers
- * and the main thread share.
+ * What each handler worker is doing: memory that the loops, the handler workers and the main thread share.
  *
- * Each worker has a state, and whoever wants to change it says from which: only one can. A state carries
+ * Each worker has a state, changed by compare-and-exchange, so that of two threads one can. A state carries
  * the generation of its worker, so that a worker that was replaced can't speak for its successor. A loop
  * waits in the kernel, so it is woken through a descriptor; a worker waits for its state to change.
  */
 import { wake } from "../../selectors/mod.ts";
+import { c } from "../../sys/posix.ts";
+import { socketIdentity } from "../../sys/sockets.ts";
 
 /** What a handler worker is doing. */
 export const STATE = {
-  /** Nobody works here: it is being started. */
+  /** There is no thread: it is being started. */
   vacant: 0,
   idle: 1,
   /** A loop is about to give it a connection. */
@@ -21,7 +22,7 @@ export const STATE = {
   /** It has run, and its outcome is being written down. */
   finishing: 5,
   done: 6,
-  /** The handler runs, but nobody waits for its outcome any more. */
+  /** The handler runs, but its outcome does not matter any more. */
   orphaned: 7,
   /** The thread has ended: before it took the connection, while it had it, after it was done. */
   untouched: 8,
@@ -48,6 +49,8 @@ export const CELL = {
   /** How many bytes the handler has received and sent; each takes two cells. */
   bytesIn: 8,
   bytesOut: 10,
+  /** Which socket the descriptor is; two cells. */
+  identity: 12,
 } as const;
 
 /** Bytes that can travel with a connection. */
@@ -56,7 +59,7 @@ export const AREA_BYTES = 1 << 16;
 const STATES = 16;
 const HEADER = 2;
 const PER_LOOP = 2;
-const PER_WORKER = 12;
+const PER_WORKER = 14;
 
 /** The memory itself; it can be passed to a thread. */
 export interface WorkerTableMemory {
@@ -93,7 +96,7 @@ export class WorkerTable {
     return Atomics.add(this.cells, 0, 1) + 1;
   }
 
-  /** A place in the order of waiting; never 0, which means that nobody waits. */
+  /** A position in the queue for a worker; never 0, which stands for no position. */
   nextTicket(): number {
     return Atomics.add(this.cells, 1, 1) + 1 || this.nextTicket();
   }
@@ -116,7 +119,7 @@ export class WorkerTable {
     return Math.floor(this.get(worker, CELL.state) / STATES);
   }
 
-  /** Changes a worker's state from one to another; false when it is not what was thought. */
+  /** Changes a worker's state from one to another; false when it was not that one. */
   move(worker: number, from: number, to: number, generation = this.generation(worker)): boolean {
     const base = generation * STATES;
     const at = this.at(worker, CELL.state);
@@ -147,6 +150,32 @@ export class WorkerTable {
     return new Uint8Array(this.#areas, worker * AREA_BYTES, AREA_BYTES);
   }
 
+  /** A descriptor that the worker may close from now on. */
+  lend(worker: number, fd: number): void {
+    this.set(worker, CELL.fd, fd);
+    this.setLarge(worker, CELL.identity, socketIdentity(fd));
+  }
+  /**
+   * The descriptor, unless it was closed. A handler can close it by its number, behind the back of its
+   * Socket, and the number may have been given to another connection since.
+   */
+  lent(worker: number): number {
+    const fd = this.get(worker, CELL.fd);
+    const isSame = fd >= 0 && socketIdentity(fd) === this.getLarge(worker, CELL.identity);
+    return isSame ? fd : -1;
+  }
+  /** Takes the descriptor out of the table; returns how to close it, if it is still open then. */
+  takeLent(worker: number): () => void {
+    const [fd, identity] = [this.get(worker, CELL.fd), this.getLarge(worker, CELL.identity)];
+    this.set(worker, CELL.fd, -1);
+    return () => {
+      if (fd >= 0 && socketIdentity(fd) === identity) c.close(fd);
+    };
+  }
+  closeLent(worker: number): void {
+    this.takeLent(worker)();
+  }
+
   /** Numbers that do not fit into a cell. */
   setLarge(worker: number, cell: number, value: number): void {
     this.set(worker, cell, value % 2 ** 32 | 0);
@@ -156,7 +185,7 @@ export class WorkerTable {
     return this.get(worker, cell + 1) * 2 ** 32 + (this.get(worker, cell) >>> 0);
   }
 
-  /** How a loop is woken. The descriptor stays open for as long as anybody may use it. */
+  /** How a loop is woken. The descriptor stays open for as long as any thread may use it. */
   setWakeFd(loop: number, wakeFd: number): void {
     Atomics.store(this.cells, HEADER + loop * PER_LOOP, wakeFd);
   }
@@ -174,13 +203,13 @@ export class WorkerTable {
     let found = -1, ticket = 0;
     for (let loop = 0; loop < this.#loops; loop++) {
       const its = Atomics.load(this.cells, HEADER + loop * PER_LOOP + 1);
-      // As 32-bit numbers, which start again: the difference tells who was first.
+      // As 32-bit numbers, which wrap around: the sign of the difference is the order.
       if (its === 0 || (found >= 0 && (its - ticket | 0) > 0)) continue;
       [found, ticket] = [loop, its];
     }
     return found;
   }
-  /** A worker is idle: whoever has waited longest may have it. */
+  /** A worker is idle: the loop that has waited longest may have it. */
   offer(): void {
     const loop = this.longestWaiting();
     if (loop >= 0) this.wakeLoop(loop);

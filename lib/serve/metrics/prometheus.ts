@@ -16,6 +16,7 @@ const FAMILIES: readonly (readonly [string, "counter" | "gauge", Value, string])
   ["connections_denied_total", "counter", "denied", "Closed at once: not from that address."],
   ["connections_closed_total", "counter", "closed", "Connections that are over."],
   ["connections_lost_total", "counter", "connections_lost", "Closed because their worker died."],
+  ["connections_cut_total", "counter", "connections_cut", "Reset with output still queued."],
   ["connections_active", "gauge", "active", "Connections that are open."],
   ["connections_peak", "gauge", "peak", "The most that were open at the same time."],
   ["received_bytes_total", "counter", "bytes_in", "Bytes received."],
@@ -24,7 +25,7 @@ const FAMILIES: readonly (readonly [string, "counter" | "gauge", Value, string])
   ["handoffs_total", "counter", "handoffs", "Connections handed to a blocking handler."],
   ["leases_active", "gauge", "leases_active", "Connections that a handler has now."],
   ["wakeups_total", "counter", "wakeups", "Returns from waiting."],
-  ["events_total", "counter", "events", "Events that the selectors have told."],
+  ["events_total", "counter", "events", "Events that the selectors have reported."],
   ["spurious_wakeups_total", "counter", "spurious_wakeups", "Events with nothing behind them."],
   ["accept_pauses_total", "counter", "accept_pauses", "Times that accepting had to pause."],
 ];

@@ -118,7 +118,7 @@ describe("HandlerExecutor", () => {
     const { desk, table, lease, results } = setUp();
     expect(desk.claim()).toBe(0);
     expect(desk.claim()).toBe(undefined);
-    desk.begin(lease(encode("ahead")));
+    desk.start(lease(encode("ahead")));
     expect([table.get(0, CELL.connection), table.get(0, CELL.handoff)]).toEqual([4, 2]);
     expect(table.get(0, CELL.fd)).not.toBe(lease().fd); // a duplicate
     expect(table.read(0)).toEqual(encode("ahead"));
@@ -150,7 +150,7 @@ describe("HandlerExecutor", () => {
     on(`a worker that dies ${when}: ${kind}; its place is vacant, its descriptor closed`, () => {
       const { desk, table, lease, results, told } = setUp();
       desk.claim();
-      desk.begin(lease());
+      desk.start(lease());
       const fd = table.get(0, CELL.fd);
       if (from === STATE.busy) table.move(0, STATE.given, STATE.busy);
       if (from === STATE.done) work(table, VERDICT.close);
@@ -164,11 +164,11 @@ describe("HandlerExecutor", () => {
     });
   }
 
-  on("a worker that dies between claim and begin: untouched", () => {
+  on("a worker that dies between claim and start: untouched", () => {
     const { desk, table, lease, results, wokenTimes } = setUp();
     desk.claim();
     table.move(0, STATE.claimed, STATE.untouched);
-    desk.begin(lease());
+    desk.start(lease());
     expect(wokenTimes()).toBe(1); // nobody else would say that there is an outcome
     expect(results().map(([, outcome]) => outcome.kind as string)).toEqual(["untouched"]);
   });
@@ -178,7 +178,7 @@ describe("HandlerExecutor", () => {
       const { desk, table, lease, results } = setUp();
       desk.claim();
       const handed = lease();
-      desk.begin(handed);
+      desk.start(handed);
       if (at !== "given") table.move(0, STATE.given, STATE.busy);
       if (at === "finishing" || at === "done") table.move(0, STATE.busy, STATE.finishing);
       if (at === "done") table.move(0, STATE.finishing, STATE.done);
@@ -195,7 +195,7 @@ describe("HandlerExecutor", () => {
     const hand = (connection: number) => {
       expect(desk.claim()).toBe(0);
       const handed = { ...lease(), connection };
-      desk.begin(handed);
+      desk.start(handed);
       closeFd(table.get(0, CELL.fd));
       table.set(0, CELL.fd, -1);
       desk.abandon(handed);
@@ -229,7 +229,7 @@ describe("HandlerExecutor", () => {
   on("the successor of a loop that died frees the workers that it has left behind", () => {
     const { desk, table, lease, memory, wakeFd } = setUp();
     desk.claim();
-    desk.begin(lease());
+    desk.start(lease());
     work(table, VERDICT.keep);
     const help = { after() {}, moved() {}, vacant() {}, stuck() {} };
     const successor = new HandlerExecutor(memory, 0, wakeFd, help);

@@ -9,15 +9,26 @@
 /** Cells of a slot: how many connections (0 is free), then the address. */
 const SLOT = 5;
 const LOCK = 0;
-const HEAD = 1;
+/** How many slots are in use. */
+const USED = 1;
+const HEAD = 2;
+/** Memory has room for the addresses of so many connections at most: 40 MiB. */
+const MOST = 1 << 20;
 
 /** An address as four numbers, which are its slot's key. */
 export type AddressKey = Int32Array;
 
-/** The key of an address of 4 or 16 bytes. IPv4 ends up where no IPv6 address of a client is. */
+/** The part of an IPv6 address that a network gives to one customer or host (RFC 6177): its /64. */
+const IPV6_BYTES = 8;
+
+/**
+ * The key of an address of 4 or 16 bytes: of IPv4 all of it, of IPv6 its /64, as whoever has one address
+ * of that has them all. The two never meet: IPv4 ends up behind the first 8 bytes.
+ */
 export function addressKey(bytes: Uint8Array): AddressKey {
   const key = new Int32Array(4);
-  new Uint8Array(key.buffer).set(bytes, 16 - bytes.length);
+  const counted = bytes.length === 4 ? bytes : bytes.subarray(0, IPV6_BYTES);
+  new Uint8Array(key.buffer).set(counted, bytes.length === 4 ? 12 : 0);
   return key;
 }
 
@@ -34,17 +45,22 @@ export class AddressCounts {
 
   /** Memory for the addresses of so many connections; half of it stays free, so that probes are short. */
   static memoryFor(connections: number): SharedArrayBuffer {
-    const slots = 2 ** Math.ceil(Math.log2(Math.max(2, connections + 1) * 2));
+    const addresses = Math.min(MOST, Math.max(2, connections + 1));
+    const slots = 2 ** Math.ceil(Math.log2(addresses * 2));
     return new SharedArrayBuffer((HEAD + slots * SLOT) * 4);
   }
 
-  /** Counts one more connection of an address, unless it has `limit` already. */
+  /** Counts one more connection of an address, unless it has `limit` already, or no slot is left. */
   enter(key: AddressKey, limit: number): boolean {
     return this.#locked(() => {
       const at = this.#find(key);
       const count = this.#cells[at]!;
       if (count >= limit) return false;
-      if (count === 0) this.#cells.set(key, at + 1);
+      if (count === 0) {
+        if (this.#cells[USED]! > this.#mask * 3 / 4) return false;
+        this.#cells[USED]!++;
+        this.#cells.set(key, at + 1);
+      }
       this.#cells[at] = count + 1;
       return true;
     });
@@ -54,7 +70,9 @@ export class AddressCounts {
   leave(key: AddressKey): void {
     this.#locked(() => {
       const at = this.#find(key);
-      if (this.#cells[at]! > 0 && --this.#cells[at]! === 0) this.#close((at - HEAD) / SLOT);
+      if (this.#cells[at] === 0 || --this.#cells[at]! > 0) return;
+      this.#cells[USED]!--;
+      this.#close((at - HEAD) / SLOT);
     });
   }
 
@@ -90,7 +108,7 @@ export class AddressCounts {
     return (hash ^ (hash >>> 13)) & this.#mask;
   }
 
-  /** Fills a gap: whatever was pushed past it moves back, else it would not be found any more. */
+  /** Fills a gap: an address that was pushed past it moves back, else it would not be found any more. */
   #close(gap: number): void {
     const cells = this.#cells;
     const at = (slot: number) => HEAD + slot * SLOT;
