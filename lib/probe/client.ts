@@ -25,7 +25,7 @@ export class Client {
   /** Does not read. */
   deaf = false;
   /** Called when replies are complete or wrong, at the end, and when the kernel has taken something. */
-  onNews: (() => void) | undefined;
+  onChange: (() => void) | undefined;
   readonly replies: Replies;
   readonly #traffic: Traffic;
   #connection!: Connection<Client>;
@@ -152,21 +152,21 @@ export class Clients implements Handler<Client> {
     if (!this.#listens) return;
     const complete = client.replies.take(bytes, client.sent);
     client.answered += complete;
-    if (complete > 0 || client.replies.broken) client.onNews?.();
+    if (complete > 0 || client.replies.broken) client.onChange?.();
   }
 
   writable({ state: client }: Connection<Client>): void {
-    client.onNews?.();
+    client.onChange?.();
   }
 
   end({ state: client }: Connection<Client>): void {
     client.ended = true;
-    client.onNews?.();
+    client.onChange?.();
   }
 
   close({ state: client }: Connection<Client>, error: OSError | null): void {
     client.over = true;
     client.error = error;
-    client.onNews?.();
+    client.onChange?.();
   }
 }

@@ -1,7 +1,8 @@
 /** Clients that end first: after their requests, or before they have said anything. */
+import { briefDuration, plural } from "../text/words.ts";
 import type { Client } from "./client.ts";
-import type { Finding, Profile, Scene } from "./scene.ts";
-import { count, time } from "./words.ts";
+import type { Finding, Profile } from "./profile.ts";
+import type { Scene } from "./scene.ts";
 
 /** Messages before the FIN. */
 const MESSAGES = 4;
@@ -24,7 +25,7 @@ export const halfClose: Profile = {
       ? [`left ${due - answered} of ${due} replies out`]
       : [];
     return {
-      did: `${count(clients.length, "connection")}, ${count(messages, "message")} each, then FIN`,
+      did: `${plural(clients.length, "connection")}, ${plural(messages, "message")} each, then FIN`,
       observed: (scene.listens ? `${answered} of ${due} replies, ` : "") + describeEnds(clients),
       reasons: [...scene.connectReasons(), ...missing, ...endReasons(scene, clients)],
     };
@@ -40,7 +41,7 @@ export const finFirst: Profile = {
     for (const client of clients) client.end();
     scene.until(() => clients.every(({ over }) => over));
     return {
-      did: `${count(clients.length, "connection")}, FIN at once`,
+      did: `${plural(clients.length, "connection")}, FIN at once`,
       observed: describeEnds(clients),
       reasons: [
         ...scene.connectReasons(),
@@ -57,10 +58,14 @@ function endReasons({ timeoutMs }: Scene, clients: readonly Client[]): string[] 
   const reset = clients.filter(({ broken }) => broken);
   const open = clients.filter(({ ended, over }) => !ended && !over);
   if (reset.length > 0) {
-    reasons.push(`broke off ${count(reset.length, "connection")} (${codes(reset)}) instead of FIN`);
+    reasons.push(
+      `broke off ${plural(reset.length, "connection")} (${codes(reset)}) instead of FIN`,
+    );
   }
   if (open.length > 0) {
-    reasons.push(`did not end ${count(open.length, "connection")} within ${time(timeoutMs)}`);
+    reasons.push(
+      `did not end ${plural(open.length, "connection")} within ${briefDuration(timeoutMs)}`,
+    );
   }
   return reasons;
 }
@@ -69,7 +74,7 @@ function endReasons({ timeoutMs }: Scene, clients: readonly Client[]): string[] 
 export function unaskedReasons({ listens }: Scene, clients: readonly Client[]): string[] {
   const bytes = clients.reduce((total, { unasked }) => total + unasked, 0);
   return listens && bytes > 0
-    ? [`sent ${count(bytes, "byte")} to clients that had said nothing`]
+    ? [`sent ${plural(bytes, "byte")} to clients that had said nothing`]
     : [];
 }
 

@@ -1,8 +1,10 @@
 /** Clients that send and never read: the target has to stop reading them, or to send them away. */
+import { formatSize } from "../text/units.ts";
+import { briefDuration, plural } from "../text/words.ts";
 import type { Client } from "./client.ts";
-import type { Finding, Profile, Scene } from "./scene.ts";
+import type { Finding, Profile } from "./profile.ts";
+import type { Scene } from "./scene.ts";
 import type { Witnesses } from "./witnesses.ts";
-import { count, size, time } from "./words.ts";
 
 /** Bytes that are sent together, about. */
 const CHUNK = 64 * 1024;
@@ -18,7 +20,9 @@ const SINK_BYTES = 16 * 2 ** 20;
  */
 export const neverRead: Profile = {
   expected: ({ listens, settings }) =>
-    listens ? `stops reading below ${size(settings.limit)}, or closes` : "goes on serving others",
+    listens
+      ? `stops reading below ${formatSize(settings.limit)}, or closes`
+      : "goes on serving others",
 
   run(scene, witnesses): Finding {
     const { listens, settings, timeoutMs } = scene;
@@ -30,17 +34,17 @@ export const neverRead: Profile = {
     const stopped = flood.calm(calmMs, witnesses) || witnesses.failed;
     const closed = clients.filter(({ over }) => over);
     const taken = flood.taken;
-    const did = `${count(clients.length, "connection")}, messages without an end, nothing read`;
+    const did = `${plural(clients.length, "connection")}, messages without an end, nothing read`;
     const reasons = scene.connectReasons();
-    if (!listens) return { did, observed: `took ${size(taken)}`, reasons };
+    if (!listens) return { did, observed: `took ${formatSize(taken)}`, reasons };
     if (taken > settings.limit) {
-      reasons.push(`took ${size(taken)} from clients that read nothing, and went on`);
+      reasons.push(`took ${formatSize(taken)} from clients that read nothing, and went on`);
     } else if (!stopped && closed.length < clients.length) {
-      reasons.push(`was still reading after ${time(timeoutMs)} and ${size(taken)}`);
+      reasons.push(`was still reading after ${briefDuration(timeoutMs)} and ${formatSize(taken)}`);
     }
     flood.end();
     const stuck = clients.filter(({ over }) => !over);
-    let observed = `took ${size(taken)}`;
+    let observed = `took ${formatSize(taken)}`;
     if (closed.length > 0) observed += `, closed ${closed.length} of ${clients.length}`;
     if (reasons.length > 0 || stuck.length === 0 || witnesses.failed) {
       return { did, observed, reasons };
@@ -66,7 +70,7 @@ function readAfterAll(scene: Scene, clients: readonly Client[]): string[] {
   scene.untilStuck(done, received);
   const missing = clients.reduce((total, { sent, answered }) => total + sent - answered, 0);
   return missing > 0
-    ? [`left ${count(missing, "message")} without a reply when it was read again`]
+    ? [`left ${plural(missing, "message")} without a reply when it was read again`]
     : [];
 }
 
@@ -92,7 +96,7 @@ class Flood {
 
   begin(): void {
     for (const client of this.#clients) {
-      client.onNews = () => this.#push(client);
+      client.onChange = () => this.#push(client);
       this.#push(client);
     }
   }

@@ -1,6 +1,6 @@
 /** Clients that go away without a word: by RST, or by closing with replies unread. */
-import type { Finding, Profile } from "./scene.ts";
-import { count } from "./words.ts";
+import { plural } from "../text/words.ts";
+import type { Finding, Profile } from "./profile.ts";
 
 /** For what was sent to arrive before it is followed by a reset. */
 const ON_THE_WAY_MS = 50;
@@ -54,7 +54,7 @@ export const unreadClose: Profile = {
     for (const client of clients) client.close();
     scene.pass(ON_THE_WAY_MS);
     return {
-      did: `${count(clients.length, "connection")}, ${count(messages, "message")} each, ` +
+      did: `${plural(clients.length, "connection")}, ${plural(messages, "message")} each, ` +
         "closed with the replies unread",
       observed: "",
       reasons: scene.connectReasons(),

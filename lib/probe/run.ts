@@ -6,15 +6,16 @@ import { tlsClient } from "../tls/mod.ts";
 import { dialer } from "../stress/generator/dial.ts";
 import { createTraffic } from "../stress/traffic/create.ts";
 import { Sources } from "../stress/plan/sources.ts";
+import { briefDuration, plural } from "../text/words.ts";
 import type { Client } from "./client.ts";
 import { finFirst, halfClose } from "./endings.ts";
 import { neverRead } from "./never_read.ts";
 import type { ProfileData, ProfileMessage, ProfileName, ProfileRow, Refusal } from "./plan.ts";
 import { reset, unreadClose } from "./resets.ts";
-import { type Finding, Interrupted, type Profile, Scene } from "./scene.ts";
+import type { Finding, Profile } from "./profile.ts";
+import { Interrupted, Scene } from "./scene.ts";
 import { drip, silent } from "./slow.ts";
 import { Witnesses } from "./witnesses.ts";
-import { count, time } from "./words.ts";
 
 const PROFILES: Readonly<Record<ProfileName, Profile>> = {
   "half-close": halfClose,
@@ -75,7 +76,7 @@ function tryTarget(scene: Scene): Refusal | null {
   }
   scene.until(() => client.over || client.ended, GREETING_MS);
   if (scene.listens && client.unasked > 0) {
-    const reason = `speaks first (${count(client.unasked, "byte")}); profiles need one that waits`;
+    const reason = `speaks first (${plural(client.unasked, "byte")}); profiles need one that waits`;
     client.close();
     return { kind: "wrong", code: null, reason };
   }
@@ -105,7 +106,7 @@ function refusalOf({ listens, timeoutMs }: Scene, client: Client): Refusal | nul
     return { kind: "gone", code, reason: `${how} instead of an answer to a well-behaved client` };
   }
   if (!listens) return null;
-  const reason = `does not answer a well-behaved client within ${time(timeoutMs)}`;
+  const reason = `does not answer a well-behaved client within ${briefDuration(timeoutMs)}`;
   return { kind: "silent", code, reason };
 }
 

@@ -1,36 +1,19 @@
-/** What a profile acts on: clients of a target, time, and the witnesses who look on. */
+/** What a profile acts on: clients of a target, and time. */
 import type { Engine } from "../engine/mod.ts";
 import type { Dial } from "../stress/generator/dial.ts";
 import type { Plan } from "../stress/plan/plan.ts";
 import type { Traffic } from "../stress/traffic/traffic.ts";
 import { type Client, Clients } from "./client.ts";
 import type { ProfileSettings } from "./plan.ts";
-import type { Witnesses } from "./witnesses.ts";
 
 /** The longest between looks at a condition. */
 const LOOK_MS = 20;
 
-/** How long a farewell is waited for that nobody judges. */
+/** How long an orderly end is waited for, which no profile judges. */
 const PATIENCE_MS = 500;
 
-/** Thrown out of a profile when the user has had enough. */
+/** Thrown out of a profile when the user interrupts it. */
 export class Interrupted extends Error {}
-
-/** A profile says what it expects, misbehaves, and judges. */
-export interface Profile {
-  /** What the target has to do, in a few words. */
-  expected(scene: Scene): string;
-  /** Misbehaves; clients that it leaves open are closed afterwards. */
-  run(scene: Scene, witnesses: Witnesses): Finding;
-}
-
-/** What a profile did and saw. */
-export interface Finding {
-  readonly did: string;
-  readonly observed: string;
-  /** Why the target has failed: sentences without a subject, which is the target. */
-  readonly reasons: readonly string[];
-}
 
 /** The means of all profiles. */
 export class Scene {

@@ -1,7 +1,7 @@
 /** Clients that take their time: a byte now and then, or nothing at all. */
+import { briefDuration, plural } from "../text/words.ts";
 import { codes, unaskedReasons } from "./endings.ts";
-import type { Finding, Profile } from "./scene.ts";
-import { count, time } from "./words.ts";
+import type { Finding, Profile } from "./profile.ts";
 
 /** Single bytes of a connection; the rest of its message follows at once. */
 const BYTES = 200;
@@ -46,18 +46,18 @@ export const drip: Profile = {
     if (lost.length > 0) {
       const broken = lost.filter(({ error }) => error !== null);
       const how = broken.length > 0 ? ` (${codes(broken)})` : "";
-      reasons.push(`closed ${lost.length} of ${count(clients.length, "connection")}${how}`);
+      reasons.push(`closed ${lost.length} of ${plural(clients.length, "connection")}${how}`);
     }
     if (!done()) {
       reasons.push(
         scene.listens
-          ? `left ${due - answered()} of ${count(due, "message")} without a reply`
-          : `did not read within ${time(scene.timeoutMs)}`,
+          ? `left ${due - answered()} of ${plural(due, "message")} without a reply`
+          : `did not read within ${briefDuration(scene.timeoutMs)}`,
       );
     }
     return {
-      did: `${count(clients.length, "connection")}, a byte every ${time(everyMs)}, ` +
-        `${count(rounds, "message")} each`,
+      did: `${plural(clients.length, "connection")}, a byte every ${briefDuration(everyMs)}, ` +
+        `${plural(rounds, "message")} each`,
       observed: scene.listens ? `${answered()} of ${due} replies` : `${lost.length} closed`,
       reasons,
     };
@@ -81,14 +81,16 @@ export const silent: Profile = {
     if (scene.listens) scene.until(done);
     const reasons = [...scene.connectReasons(), ...unasked];
     if (early.length > 0) {
-      reasons.push(`broke off ${count(early.length, "silent connection")} (${codes(early)})`);
+      reasons.push(`broke off ${plural(early.length, "silent connection")} (${codes(early)})`);
     }
     if (scene.listens && served() < open.length) {
       reasons.push(`did not answer ${open.length - served()} of ${open.length} late messages`);
     }
     return {
-      did: `${count(clients.length, "connection")}, nothing for ${time(quietMs)}, then a message`,
-      observed: `${count(clients.length - open.length, "close")}` +
+      did: `${plural(clients.length, "connection")}, nothing for ${
+        briefDuration(quietMs)
+      }, then a message`,
+      observed: `${plural(clients.length - open.length, "close")}` +
         (scene.listens ? `, ${served()} of ${open.length} late replies` : ""),
       reasons,
     };

@@ -2,10 +2,10 @@
 import type { Timer } from "../engine/mod.ts";
 import { Recorder } from "../result/recorder.ts";
 import type { Mismatch } from "../result/result.ts";
+import { briefDuration } from "../text/words.ts";
 import type { Client } from "./client.ts";
 import { type ProfileRow, WITNESSES } from "./plan.ts";
 import type { Scene } from "./scene.ts";
-import { time } from "./words.ts";
 
 /** Between a reply and the next message: enough of them to notice, too few to be a load. */
 const PACE_MS = 5;
@@ -97,7 +97,7 @@ class Witness {
     this.#scene = scene;
     this.#latency = latency;
     this.client = scene.dial();
-    this.client.onNews = () => this.#look();
+    this.client.onChange = () => this.#look();
   }
 
   /** A reply is awaited; or, where there are none, room to send. */
@@ -119,7 +119,9 @@ class Witness {
     this.#sentAt = performance.now();
     const { engine, timeoutMs, listens } = this.#scene;
     this.#limit = engine.after(timeoutMs, () => {
-      this.#fail(`did not ${listens ? "answer" : "read"} a witness for ${time(timeoutMs)}`);
+      this.#fail(
+        `did not ${listens ? "answer" : "read"} a witness for ${briefDuration(timeoutMs)}`,
+      );
     });
     client.say(1);
     if (!listens) this.#look();

@@ -1,5 +1,5 @@
 /** The timeline of a run as comma-separated values (RFC 4180). */
-import type { StressResult, TimelineRow } from "../result/result.ts";
+import type { NamedResult, StressResult, TimelineRow } from "../result/result.ts";
 
 /** The columns, in the order in which they are written. New ones are added at the end. */
 export const CSV_COLUMNS: readonly (keyof TimelineRow)[] = [
@@ -17,12 +17,6 @@ export const CSV_COLUMNS: readonly (keyof TimelineRow)[] = [
   "max",
   "p99_corrected",
 ];
-
-/** A run of several, and what it is called. */
-export interface NamedResult {
-  readonly name: string;
-  readonly result: StressResult;
-}
 
 /** A header and one row for each interval; latencies in microseconds, empty where there is none. */
 export const csvReport = (result: StressResult): string =>

@@ -1,7 +1,13 @@
 /** How far a result can be trusted, and by what one knows: the rows below its figures. */
-import { baselineRows } from "./text/baseline.ts";
-import { expectsNothing, type Format, isOpenLoop, plural, settingsOf } from "./load.ts";
+import type { Judged } from "../result/judgement.ts";
 import type { SlowConnection, StressResult } from "../result/result.ts";
+import { isOpenLoop, settingsOf } from "../result/settings.ts";
+import type { Row } from "../text/layout.ts";
+import { formatCount, formatDuration } from "../text/units.ts";
+import { plural } from "../text/words.ts";
+import { baselineRows } from "./baseline.ts";
+import { isUnknown } from "./judge/judge.ts";
+import { parseThreshold } from "./judge/threshold.ts";
 
 /** Slow connections that are named at most. */
 const NAMED = 3;
@@ -9,49 +15,65 @@ const NAMED = 3;
 const SLOW_US = 10_000;
 const SLOW_FACTOR = 10;
 
-/** A row of a report. */
-export type Row = readonly [name: string, text: string];
+const us = (value: number) => formatDuration(value / 1000);
 
 /** Against which schedule messages left, and what that means for the latencies; null for no schedule. */
-export function describeSchedule(result: StressResult, { count, duration }: Format): string | null {
+export function describeSchedule(result: StressResult): string | null {
   const { scheduled, unsent, schedule_lag_us: lag } = result.generator;
   if (isOpenLoop(result)) {
-    const us = (value: number) => duration(value / 1000);
-    const due = scheduled === null ? "" : `${count(scheduled)} messages due, `;
+    const due = scheduled === null ? "" : `${formatCount(scheduled)} messages due, `;
     const sent = unsent === 0
       ? "all sent, late by"
-      : `${count(unsent)} not sent, the others late by`;
-    return `${due}${sent} ` +
-      `p50 ${us(lag.p50)}, p99 ${us(lag.p99)}, max ${us(lag.max)}`;
+      : `${formatCount(unsent)} not sent, the others late by`;
+    return `${due}${sent} p50 ${us(lag.p50)}, p99 ${us(lag.p99)}, max ${us(lag.max)}`;
   }
-  if (expectsNothing(result) || settingsOf(result).hold) return null;
+  const { expect, hold } = settingsOf(result);
+  if (expect === "none" || hold) return null;
   return "none: a slow reply delays the next message, which no latency here shows " +
     "(coordinated omission; --rate shows it)";
 }
 
 /** All rows on trust, the verdict last. */
-export function trustRows(result: StressResult, format: Format): Row[] {
-  const { generator, thresholds } = result;
+export function trustRows(result: StressResult): Row[] {
+  const { generator } = result;
   const rows: Row[] = [];
-  const kernel = describeKernel(result.kernel, format);
+  const kernel = describeKernel(result.kernel);
   if (kernel !== null) rows.push(["kernel", kernel]);
-  const slowest = describeSlowest(result, format);
+  const slowest = describeSlowest(result);
   if (slowest !== null) rows.push(["slowest", slowest]);
-  rows.push(["generator", describeGenerator(result, format)]);
-  // A bottleneck is told once, as the caution that it is.
+  rows.push(["generator", describeGenerator(result)]);
+  // A bottleneck is said once, as the caution that it is.
   const { limited_by: limit, reason } = generator;
   const caution = !generator.bottleneck ? null : limit.includes(reason ?? "") ? limit : reason;
   if (limit && limit !== caution) rows.push(["limited by", limit]);
   if (caution) rows.push(["caution", caution]);
-  for (const { expression, value, ok } of thresholds) {
-    const text = `${ok ? "ok    " : "FAILED"}  ${expression}: ${
-      describeValue(expression, value, format)
-    }`;
-    rows.push(["threshold", text]);
+  rows.push(...confidenceRows(result));
+  for (const judged of result.thresholds) {
+    const word = judged.ok ? "ok    " : "FAILED";
+    rows.push(["threshold", `${word}  ${judged.expression}: ${describeValue(result, judged)}`]);
   }
-  if (result.baseline) rows.push(...baselineRows(result.baseline, format));
+  if (result.baseline) rows.push(...baselineRows(result.baseline));
   rows.push(["verdict", describeVerdict(result)]);
   return rows;
+}
+
+/** What `--confidence` has come to. */
+export function confidenceRows({ confidence }: StressResult): Row[] {
+  if (!confidence) return [];
+  const { rate, p99, rounds, wanted_percent: wanted, reached } = confidence;
+  const within = (percent: number) => `±${percent.toFixed(1)} %`;
+  const figures = [
+    `rate ${formatCount(rate.low)} to ${formatCount(rate.high)} messages/s (${
+      within(rate.percent)
+    })`,
+    ...(p99 ? [`p99 ${us(p99.low)} to ${us(p99.high)} (${within(p99.percent)})`] : []),
+  ].join(", ");
+  const all = `${figures}, with ${confidence.confidence * 100} % confidence, by ` +
+    plural(rounds, "round");
+  return [[
+    "confidence",
+    reached ? all : `NOT REACHED: ±${wanted} % was asked for, and ${all} is what there is`,
+  ]];
 }
 
 /** "pass", "fail (interrupted)". */
@@ -60,56 +82,51 @@ export function describeVerdict({ verdict, interrupted, partial }: StressResult)
   return but.length > 0 ? `${verdict} (${but.join(", ")})` : verdict;
 }
 
-/** The counters that rose; null where the system does not tell. */
-export function describeKernel(kernel: StressResult["kernel"], { count }: Format): string | null {
+/** The counters that rose; null where the system has none. */
+export function describeKernel(kernel: StressResult["kernel"]): string | null {
   if (kernel === null) return null;
   const all = Object.entries(kernel);
-  const risen = all.filter(([, rise]) => rise > 0).map(([name, rise]) => `${name} +${count(rise)}`);
+  const risen = all.filter(([, n]) => n > 0).map(([name, n]) => `${name} +${formatCount(n)}`);
   return risen.length > 0
     ? `${risen.join(", ")} (of the whole system)`
     : `none of ${plural(all.length, "counter")} rose: no overflow, no drop, nothing sent again`;
 }
 
 /** The slowest connections, if the kernel can say something about why. */
-export function describeSlowest(result: StressResult, format: Format): string | null {
-  const { slowest, latency_us: latency } = result;
+export function describeSlowest({ slowest, latency_us: latency }: StressResult): string | null {
   const telling = slowest.filter((slow) =>
     slow.retransmits > 0 || slow.lost_segments > 0 ||
     (slow.latency_us >= SLOW_US && slow.latency_us >= SLOW_FACTOR * latency.p99)
   );
   if (telling.length === 0) return null;
-  return telling.slice(0, NAMED).map((slow) => describeSlow(slow, format)).join("; ");
+  return telling.slice(0, NAMED).map(describeSlow).join("; ");
 }
 
-function describeSlow(slow: SlowConnection, { count, duration }: Format): string {
-  const us = (value: number) => duration(value / 1000);
+function describeSlow(slow: SlowConnection): string {
   const sent = slow.retransmits > 0 || slow.lost_segments > 0
-    ? `${plural(slow.retransmits, "segment")} sent again, ${
-      count(slow.lost_segments)
-    } lost: the network`
+    ? `${plural(slow.retransmits, "segment")} sent again, ${formatCount(slow.lost_segments)} ` +
+      "lost: the network"
     : "nothing sent again: not the network";
-  return `connection ${slow.connection} ${us(slow.latency_us)}, round trip ${
-    us(slow.rtt_us)
-  }, ${sent}`;
+  return `connection ${slow.connection} ${us(slow.latency_us)}, round trip ${us(slow.rtt_us)}, ` +
+    sent;
 }
 
 /** How busy the generator was. */
-export function describeGenerator(result: StressResult, { count, duration }: Format): string {
+export function describeGenerator(result: StressResult): string {
   const { generator, selector } = result;
   const threads = plural(settingsOf(result).workers ?? 1, "thread");
   const { count: stalls, max_us: longest } = generator.loop_stalls;
   const turns = stalls === 0
     ? "no turn of its loop took 10 ms"
-    : `${count(stalls)} ${stalls === 1 ? "turn" : "turns"} of its loop took over 10 ms, ` +
-      `the longest ${duration(longest / 1000)}`;
+    : `${plural(stalls, "turn")} of its loop took over 10 ms, the longest ${us(longest)}`;
   return `${generator.cpu_percent.toFixed(0)} % of a CPU (${threads}, ${selector}); ${turns}`;
 }
 
-/** Metrics whose values are in microseconds. */
-const LATENCY = /^(connect_|lag_)?(min|mean|max|p\d)/;
-
 /** The value that an expression such as "p99<5ms" was judged by. */
-export function describeValue(expression: string, value: number, format: Format): string {
-  if (LATENCY.test(expression.trim())) return format.duration(value / 1000);
-  return Number.isInteger(value) ? format.count(value) : value.toFixed(1);
+export function describeValue(result: StressResult, { expression, value }: Judged): string {
+  const { metric } = parseThreshold(expression);
+  if (metric.kind === "rate" || metric.kind === "count") {
+    return Number.isInteger(value) ? formatCount(value) : value.toFixed(1);
+  }
+  return (isUnknown(result, metric) ? "over " : "") + us(value);
 }

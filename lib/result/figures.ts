@@ -10,6 +10,11 @@ export const errorCount = (
   { connections, messages }: Pick<StressResult, "connections" | "messages">,
 ): number => connections.failed + connections.lost + messages.timed_out + messages.mismatched;
 
+/** Whether everything came back as it must. */
+export const isClean = (
+  { messages, connections }: Pick<StressResult, "connections" | "messages">,
+): boolean => errorCount({ messages, connections }) + messages.lost === 0;
+
 /** Messages whose reply never came, which take part in percentiles. */
 export const unansweredOf = (
   { timed_out, lost }: Pick<StressResult["messages"], "timed_out" | "lost">,

@@ -1,7 +1,7 @@
 /** Results from files: whether they are what they say they are. */
 import { unansweredOf } from "./figures.ts";
 import type { Distribution, Recorder } from "./recorder.ts";
-import { type HistogramName, recorderOf } from "./merge/parts.ts";
+import { type HistogramName, recorderOf } from "./histograms.ts";
 import type { StressResult } from "./result.ts";
 
 /** What a sum needs, and what sort of value it is. */
@@ -37,7 +37,7 @@ const NEEDED: readonly [path: string, type: string][] = [
 const MODES: Record<string, string> = {
   compare: "--compare",
   find_rate: "--find-rate",
-  profiles: "--profile",
+  profiles: "iomux probe",
 };
 
 /**
@@ -48,7 +48,7 @@ const MODES: Record<string, string> = {
 export function parseResult(text: string): StressResult {
   const value = parseJson(text);
   for (const [key, mode] of Object.entries(MODES)) {
-    if (at(value, key)) throw new RangeError(`it is a report of ${mode}, and not of one run`);
+    if (at(value, key)) throw new RangeError(`it is a report of ${mode}, not of one run`);
   }
   for (const [path, type] of NEEDED) {
     const found = at(value, path);

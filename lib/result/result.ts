@@ -70,6 +70,8 @@ export interface Histograms {
   readonly schedule_lag?: string;
   /** The sums of all values, in units, which buckets don't tell: means merge without loss, too. */
   readonly sums?: { latency: number; latency_corrected: number; connect: number };
+  /** The highest values, in units: the `max` of a distribution may be a reply that never came. */
+  readonly maxima?: { latency: number; latency_corrected: number; connect: number };
   /** Values above the range. They count in the highest bucket, and `max` tells the true maximum. */
   readonly overflow: number;
 }
@@ -169,6 +171,8 @@ export interface StressResult {
   thresholds: Judged[];
   /** Against an earlier result, with `--baseline`. */
   baseline?: BaselineReport;
+  /** How it was made: the command line. */
+  command?: string;
   /** Of several rounds, with `--confidence`. */
   confidence?: ConfidenceReport;
   verdict: "pass" | "fail" | "invalid";
@@ -176,3 +180,12 @@ export interface StressResult {
   histograms: Histograms;
   machine: Machine;
 }
+
+/** One of several results, and what it is called. */
+export interface NamedResult {
+  readonly name: string;
+  readonly result: StressResult;
+}
+
+/** One result of each of several that are compared, in the order of their names; fewer after an interrupt. */
+export type Round = readonly (StressResult | undefined)[];

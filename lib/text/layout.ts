@@ -1,4 +1,4 @@
-/** Text for terminals: lines that are wrapped between words, rows of a name and a text, tables. */
+/** Text for terminals: lines that are wrapped between words, and rows of a name and a text. */
 
 /** How many columns a text takes: escapes of colours take none, wide characters two. */
 export function widthOf(text: string): number {
@@ -20,20 +20,29 @@ const isWide = (code: number): boolean =>
   (code >= 0xffe0 && code <= 0xffe6) || (code >= 0x1f300 && code <= 0x1faff) ||
   (code >= 0x20000 && code <= 0x3fffd);
 
+/** A space at which no line ends: it is written as a space. */
+const TIED = "\u00a0";
+
+/** Words that stay on one line. */
+export const tied = (text: string): string => text.replaceAll(" ", TIED);
+
+/** A quantity: its unit stays on the line of its number. */
+const QUANTITY = /(\d) (?=(?:us|ms|s|B|[KMG]iB|%)(?!\w))/g;
+
 /** Lines of at most `width` columns, wrapped between words; a longer word has a line of its own. */
 export function wrap(text: string, width: number): string[] {
-  return text.split("\n").flatMap((paragraph) => {
+  return text.replace(QUANTITY, `$1${TIED}`).split("\n").flatMap((paragraph) => {
     const lines: string[] = [];
     let line = "";
-    for (const word of paragraph.split(/ +/)) {
+    for (const [, gap = "", word = ""] of paragraph.matchAll(/( *)([^ ]+)/g)) {
       if (line === "") line = word;
-      else if (widthOf(line) + 1 + widthOf(word) <= width) line += ` ${word}`;
+      else if (widthOf(line) + gap.length + widthOf(word) <= width) line += gap + word;
       else {
         lines.push(line);
         line = word;
       }
     }
-    return [...lines, line];
+    return [...lines, line].map((line) => line.replaceAll(TIED, " "));
   });
 }
 
@@ -44,6 +53,9 @@ export const pad = (text: string, width: number): string =>
 /** The text with spaces in front of it. */
 export const padStart = (text: string, width: number): string =>
   " ".repeat(Math.max(0, width - widthOf(text))) + text;
+
+/** A name, and what it is the name of. */
+export type Row = readonly [name: string, text: string];
 
 /** What rows are like. */
 export interface RowStyle {
@@ -58,7 +70,7 @@ export interface RowStyle {
  * Rows of a name and a text, which is wrapped beside the name. Where the text doesn't fit beside a long name,
  * and on a narrow terminal, the name has a line of its own. Ends with a line feed.
  */
-export function rows(pairs: readonly (readonly [string, string])[], style: RowStyle): string {
+export function rows(pairs: readonly Row[], style: RowStyle): string {
   const { width, indent = "" } = style;
   const names = style.name ?? Math.max(0, ...pairs.map(([name]) => widthOf(name))) + 2;
   const left = indent.length + names;
@@ -73,35 +85,4 @@ export function rows(pairs: readonly (readonly [string, string])[], style: RowSt
     const first = apart ? `${indent}${name}\n${margin}` : indent + pad(name, names);
     return `${first}${lines.join(`\n${margin}`)}\n`;
   }).join("");
-}
-
-/** A table's column. */
-export interface Column {
-  readonly title: string;
-  /** Numbers stand on the right. */
-  readonly right?: boolean;
-  /** The first columns to be left out where the terminal is too narrow have the lowest number; none stay. */
-  readonly importance?: number;
-}
-
-/** A table of at most `width` columns, as far as its columns can be left out. Ends with a line feed. */
-export function table(
-  columns: readonly Column[],
-  cells: readonly (readonly string[])[],
-  width: number,
-): string {
-  const widths = columns.map(({ title }, i) =>
-    Math.max(widthOf(title), ...cells.map((row) => widthOf(row[i] ?? "")))
-  );
-  let shown = columns.map((_, i) => i);
-  const total = () => shown.reduce((sum, i) => sum + widths[i]! + 2, -2);
-  while (total() > width && shown.some((i) => columns[i]!.importance !== undefined)) {
-    const least = Math.min(...shown.map((i) => columns[i]!.importance ?? Infinity));
-    const out = shown.findLast((i) => columns[i]!.importance === least);
-    shown = shown.filter((i) => i !== out);
-  }
-  const line = (row: readonly string[]) =>
-    shown.map((i) => (columns[i]!.right ? padStart : pad)(row[i] ?? "", widths[i]!))
-      .join("  ").trimEnd() + "\n";
-  return [columns.map(({ title }) => title), ...cells].map(line).join("");
 }

@@ -12,6 +12,12 @@ export function randomOf(seed: number): () => number {
   };
 }
 
+/** Normally distributed numbers (Box and Muller). */
+export function noiseOf(seed: number): () => number {
+  const random = randomOf(seed);
+  return () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+}
+
 /** What a sample is like. */
 export interface SampleOptions {
   /** With a schedule, and a second in which the target stood still. */

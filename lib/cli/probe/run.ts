@@ -22,7 +22,7 @@ import { EXIT, UsageError } from "../exit.ts";
 import { leave } from "../leave.ts";
 import { initialValues } from "../options/option.ts";
 import { chooseTarget } from "../options/target.ts";
-import { say } from "../output.ts";
+import { columnsOf, say } from "../output.ts";
 import { checkWritable } from "../results/files.ts";
 import type { OutputFlags } from "../options/outputs.ts";
 import { deliver, toJson } from "../results/publish.ts";
@@ -32,7 +32,7 @@ import { checkSettings } from "../stress/context.ts";
 import { isEmbedded, planOf, resolveTarget, startEmbedded } from "../stress/session.ts";
 import { readSettings, tlsFor } from "../stress/settings.ts";
 import { withAdvice } from "../options/tls.ts";
-import { formatDuration, formatSize } from "../../text/units.ts";
+import { formatSize } from "../../text/units.ts";
 import { VERSION } from "../version.ts";
 import type { ProbeRead } from "./command.ts";
 
@@ -229,7 +229,7 @@ function describe(
 ): string {
   const passed = rows.filter((row) => row.ok).length;
   const left = profiles.length - rows.length;
-  return `target   ${target}\n\n${formatMatrix(rows, formatDuration)}\n` +
+  return `target   ${target}\n\n${formatMatrix(rows, columnsOf("stdout"))}\n` +
     `verdict  ${verdict}: ${passed} of ${rows.length} profiles passed` +
     `${left > 0 ? `, ${left} not run (interrupted)` : ""}\n`;
 }

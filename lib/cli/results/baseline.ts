@@ -5,12 +5,12 @@ import {
   loadOf,
   withBaseline,
 } from "../../report/judge/baseline.ts";
-import { baselineTable } from "../../report/text/baseline.ts";
+import { baselineTable } from "../../report/baseline.ts";
 import { parseResult } from "../../result/read.ts";
 import type { StressResult } from "../../result/result.ts";
 import { UsageError } from "../exit.ts";
 import { readText } from "../input.ts";
-import { FORMAT, type Outcome, outcomeOf } from "./publish.ts";
+import { type Outcome, outcomeOf } from "./publish.ts";
 
 /** An earlier result, and the file that it is from. */
 export interface Baseline {
@@ -55,6 +55,5 @@ export const outcomeBeside = (
   ...outcomeOf(result, unreachable),
   title: `iomux stress --baseline ${file}`,
   beside: [{ name: "now", result }, { name: "baseline", result: before }],
-  tables: [baselineTable(result.baseline!, FORMAT)],
-  verdict: result.verdict,
+  tables: [baselineTable(result.baseline!)],
 });

@@ -1,19 +1,16 @@
 /** Where the result of a load goes: text, JSON and files. */
-import { csvReport, csvReports, type NamedResult } from "../../report/csv.ts";
+import { csvReport, csvReports } from "../../report/csv.ts";
 import { hgrmFiles, insertBeforeExtension } from "../../report/hgrm.ts";
-import type { ReportTable } from "../../report/html/page.ts";
+import { junitReport } from "../../report/junit.ts";
+import { markdownReport } from "../../report/markdown.ts";
+import type { ReportTable } from "../../report/tables.ts";
 import { formatReport } from "../../report/text/report.ts";
-import type { Format } from "../../report/load.ts";
-import type { StressResult } from "../../result/result.ts";
-import { formatCount, formatDuration, formatSize } from "../../text/units.ts";
+import type { NamedResult, StressResult } from "../../result/result.ts";
 import { EXIT } from "../exit.ts";
-import { print, say } from "../output.ts";
+import { columnsOf, print, say } from "../output.ts";
 import { gravest } from "./exit_code.ts";
 import { writeFiles } from "./files.ts";
 import type { Output, OutputFlags } from "../options/outputs.ts";
-
-/** How quantities are written everywhere. */
-export const FORMAT: Format = { count: formatCount, size: formatSize, duration: formatDuration };
 
 /** What several runs have led to, or one. */
 export interface Outcome {
@@ -24,12 +21,14 @@ export interface Outcome {
   readonly beside?: readonly NamedResult[];
   /** What `--json` writes. */
   readonly json: unknown;
-  /** What is printed; null for nothing. */
-  readonly text: string | null;
+  /** What is printed, so many columns wide; null for nothing. */
+  readonly text: ((width: number) => string) | null;
   /** Shown on the page above the charts. */
   readonly tables?: readonly ReportTable[];
   /** The judgement of all together, for the page. */
   readonly verdict?: string;
+  /** How all of this was made; the command line unless it is given. */
+  readonly command?: string | undefined;
 }
 
 /**
@@ -43,7 +42,11 @@ export async function publish(
   code: number,
 ): Promise<number> {
   const files = await Promise.all(output.map((file) => filesOf(outcome, file)));
-  return deliver(json ? toJson(outcome.json) : outcome.text ?? "", files.flat(), code);
+  return deliver(
+    json ? toJson(outcome.json) : outcome.text?.(columnsOf("stdout")) ?? "",
+    files.flat(),
+    code,
+  );
 }
 
 /** Prints a text and writes files, whatever of that fails; returns what becomes of the exit code. */
@@ -80,21 +83,34 @@ async function filesOf(
       );
     case "html": {
       const { htmlReport } = await import("../../report/html/page.ts");
-      const page = { ...outcome, results: outcome.beside ?? results };
-      return [{ path, text: await htmlReport(page, FORMAT) }];
+      const page = { command: commandLine(), ...outcome, results: outcome.beside ?? results };
+      return [{ path, text: await htmlReport(page) }];
     }
-    default:
-      throw new RangeError(`not yet: ${format}`);
+    case "junit":
+      return [{ path, text: junitReport(results) }];
+    case "markdown":
+      return [{ path, text: markdownReport(outcome) }];
   }
 }
 
 /** A name of a run as a part of a file's name. */
 const fileNamed = (name: string) => name.replace(/[^\w.-]+/g, "_");
 
-/** The outcome of one run. `command` is what was run: "stress" or "report". */
-export const outcomeOf = (result: StressResult, unreachable = false): Outcome => ({
-  title: `iomux stress ${result.target}`,
-  results: [{ name: result.target, result }],
-  json: result,
-  text: unreachable ? null : formatReport(result, FORMAT), // a report of zeros says nothing more
-});
+/** The outcome of one run; its result keeps how it was made. */
+export function outcomeOf(made: StressResult, unreachable = false): Outcome {
+  const result = { ...made, command: made.command ?? commandLine() };
+  return {
+    title: `iomux stress ${result.target}`,
+    results: [{ name: result.target, result }],
+    json: result,
+    command: result.command,
+    // A report of zeros says nothing more.
+    text: unreachable ? null : (width) => formatReport(result, width),
+  };
+}
+
+/** The command line, as a shell would take it. */
+export const commandLine = (): string => ["iomux", ...process.argv.slice(2)].map(quote).join(" ");
+
+const quote = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

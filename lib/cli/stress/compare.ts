@@ -1,21 +1,27 @@
 /** `--compare A,B,…`: selectors of the embedded server against each other, in interleaved rounds. */
 import type { SelectorName } from "../../selectors/mod.ts";
 import type { Spawn } from "../../serve/server.ts";
-import { compare, type Comparison, interleave, type Round } from "../../report/judge/compare.ts";
+import { compare, type Comparison } from "../../report/judge/compare.ts";
+import { interleave } from "../../stress/run/compare.ts";
 import { pool } from "../../result/merge/pool.ts";
-import { comparisonSentences, comparisonTable, drawTable } from "../../report/text/compare.ts";
+import { comparisonSentences, comparisonTable } from "../../report/comparison.ts";
+import { formatOutcome } from "../../report/text/report.ts";
 import { didYouMean } from "../../text/nearest.ts";
-import { describeLoad, plural } from "../../report/load.ts";
-import type { StressResult } from "../../result/result.ts";
+import { describeErrors } from "../../report/figures.ts";
+import { describeLoad } from "../../report/load.ts";
+import { briefDuration, plural } from "../../text/words.ts";
+import { isClean } from "../../result/figures.ts";
+import type { Round, StressResult } from "../../result/result.ts";
 import type { SpawnLoad } from "../../stress/run/run.ts";
 import type { Threshold } from "../../report/judge/threshold.ts";
 import { judged } from "../../report/judge/judge.ts";
 import { UsageError } from "../exit.ts";
+import { say } from "../output.ts";
 import { checkSelector } from "../options/selector.ts";
 import { SELECTORS } from "../options/values.ts";
 import { exitCode } from "../results/exit_code.ts";
 import { checkWritable } from "../results/files.ts";
-import { FORMAT, type Outcome, publish } from "../results/publish.ts";
+import { type Outcome, publish } from "../results/publish.ts";
 import { interruptible } from "./context.ts";
 import { isEmbedded, runOnce, type RunSettings } from "./session.ts";
 import { isOpen, type StressJob } from "./settings.ts";
@@ -64,6 +70,21 @@ export function roundsOf(settings: RunSettings): { rounds: number; each: RunSett
   };
 }
 
+/** Each run of a round starts a server and its generator, which takes about so long. */
+const START_MS = 600;
+
+/** "10 rounds of 2 selectors, about 30 s in all". */
+function describeRounds(names: number, rounds: number, { duration, warmup }: RunSettings): string {
+  const all = `${plural(rounds, "round")} of ${names} selectors`;
+  if (duration === null) return all;
+  return `${all}, about ${
+    briefDuration(roundUp(names * rounds * (duration + warmup + START_MS)))
+  } in all`;
+}
+
+/** To whole seconds. */
+const roundUp = (ms: number) => Math.ceil(ms / 1000) * 1000;
+
 /** Runs the rounds, and reports what they have led to; returns the exit code. */
 export async function runCompare(
   job: StressJob,
@@ -85,6 +106,7 @@ export async function runCompare(
   for (const name of names) checkSelector(name);
   checkWritable(options.output);
   const { rounds: wanted, each } = roundsOf(settings);
+  say(describeRounds(names.length, wanted, each));
   return await interruptible(spawn, async (context) => {
     const seed = settings.seed ?? Math.floor(Math.random() * 2 ** 32);
     const { rounds, interrupted } = await interleave(
@@ -98,7 +120,7 @@ export async function runCompare(
       const own = rounds.flatMap((round) => round[i] ?? []);
       return own.length > 0 ? [{ name, result: judged(pool(own), thresholds) }] : [];
     });
-    const comparison = compare(names, rounds, seed);
+    const comparison = compare(names, rounds);
     const outcome = outcomeOf(options, { comparison, results, rounds, interrupted, each });
     const code = exitCode(results.map(({ result }) => result), options.strict);
     return await publish(outcome, options, code);
@@ -117,7 +139,7 @@ function outcomeOf(flags: StressJob["options"], found: Findings): Outcome {
   const { comparison, results, rounds, interrupted, each } = found;
   const open = isOpen(each);
   const title = `iomux stress --compare ${flags.compare}`;
-  const table = comparisonTable(comparison, FORMAT, { title: "Comparison", open });
+  const table = comparisonTable(comparison, open);
   const verdicts = results.map(({ result }) => result.verdict);
   const verdict = verdicts.includes("fail")
     ? "fail"
@@ -127,21 +149,18 @@ function outcomeOf(flags: StressJob["options"], found: Findings): Outcome {
   const sample = rounds.flat().find((result) => result !== undefined);
   const rows: [string, string][] = [
     ["target", `embedded servers, ${each.service}, ${plural(each.serverWorkers, "worker")}`],
-    ...(sample ? [["load", describeLoad(sample, FORMAT)] as [string, string]] : []),
+    ...(sample ? [["load", describeLoad(sample)] as [string, string]] : []),
     ["rounds", `${comparison.rounds} whole ones, interleaved; each after a warm-up`],
     ...comparisonSentences(comparison, open).map((text) => ["result", text] as [string, string]),
     ...results.flatMap(({ name, result }) => cautions(name, result)),
     ["verdict", interrupted ? `${verdict} (interrupted)` : verdict],
   ];
-  const head = rows.slice(0, 3);
-  const write = (some: [string, string][]) =>
-    some.map(([name, text]) => `${name.padEnd(12)}${text}\n`).join("");
   return {
     title,
     results,
     tables: [table],
     verdict,
-    text: `${write(head)}\n${drawTable(table)}\n${table.note}\n\n${write(rows.slice(head.length))}`,
+    text: (width) => formatOutcome(rows.slice(0, 3), table, rows.slice(3), width),
     json: {
       iomux: VERSION,
       target: "embedded",
@@ -156,17 +175,8 @@ function outcomeOf(flags: StressJob["options"], found: Findings): Outcome {
 /** What makes one of the results doubtful. */
 function cautions(name: string, result: StressResult): [string, string][] {
   const rows: [string, string][] = [];
-  const { messages, connections, generator, thresholds } = result;
-  const wrong = messages.mismatched + messages.lost + messages.timed_out + connections.failed +
-    connections.lost;
-  if (wrong > 0) {
-    rows.push([
-      "errors",
-      `${name}: ${messages.mismatched} mismatched, ${messages.lost} lost, ` +
-      `${messages.timed_out} timed out, ${connections.failed} connects failed, ` +
-      `${connections.lost} connections lost`,
-    ]);
-  }
+  const { generator, thresholds } = result;
+  if (!isClean(result)) rows.push(["errors", `${name}: ${describeErrors(result)}`]);
   if (generator.bottleneck) rows.push(["caution", `${name}: ${generator.reason}`]);
   for (const { expression, ok } of thresholds) {
     rows.push(["threshold", `${ok ? "ok    " : "FAILED"}  ${name}: ${expression}`]);

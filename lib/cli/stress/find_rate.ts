@@ -1,11 +1,11 @@
 /** `--find-rate p99<5ms`: the highest rate that holds it. */
 import type { Spawn } from "../../serve/server.ts";
-import { drawTable } from "../../report/text/compare.ts";
+import { formatOutcome } from "../../report/text/report.ts";
 import type { Search } from "../../result/search.ts";
 import { findRate } from "../../stress/run/find_rate.ts";
 import { MachineWatch } from "../../stress/run/machine_watch.ts";
-import { probesTable, searchRows } from "../../report/text/find_rate.ts";
-import { describeTarget } from "../../report/text/report.ts";
+import { probesTable, searchRows } from "../../report/search.ts";
+import { describeTarget } from "../../report/figures.ts";
 import { describeLoad } from "../../report/load.ts";
 import type { StressResult } from "../../result/result.ts";
 import type { SpawnLoad } from "../../stress/run/run.ts";
@@ -15,7 +15,7 @@ import { EXIT, UsageError } from "../exit.ts";
 import { longName } from "../options/option.ts";
 import { exitCode } from "../results/exit_code.ts";
 import { checkWritable } from "../results/files.ts";
-import { FORMAT, type Outcome, publish } from "../results/publish.ts";
+import { type Outcome, publish } from "../results/publish.ts";
 import { readThresholds } from "../results/thresholds.ts";
 import { interruptible } from "./context.ts";
 import { corrected, judgeProbe, messagesFor } from "./probe_judge.ts";
@@ -112,8 +112,8 @@ function outcomeOf(
   result: StressResult,
   { thresholds, unreachable }: { thresholds: readonly Threshold[]; unreachable: boolean },
 ): Outcome {
-  const table = probesTable(search, FORMAT);
-  const load = describeLoad(result, FORMAT).replace(
+  const table = probesTable(search);
+  const load = describeLoad(result).replace(
     /open loop at [\d,.]+ messages\/s/,
     "open loop",
   );
@@ -126,18 +126,19 @@ function outcomeOf(
       search.conditions.join(", ") + (latencies ? " (latencies from the scheduled send)" : ""),
     ],
   ];
-  const rows: [string, string][] = [...searchRows(search, FORMAT), [
-    "verdict",
-    search.limit === "interrupted" ? `${result.verdict} (interrupted)` : result.verdict,
-  ]];
-  const write = (some: [string, string][]) =>
-    some.map(([name, text]) => `${name.padEnd(12)}${text}\n`).join("");
+  const rows = [
+    ...searchRows(search),
+    [
+      "verdict",
+      search.limit === "interrupted" ? `${result.verdict} (interrupted)` : result.verdict,
+    ] as const,
+  ];
   return {
     title: `iomux stress --find-rate ${flags.findRate}`,
     results: [{ name: search.rate === null ? "the last probe" : "the rate found", result }],
     tables: [table],
     verdict: result.verdict,
-    text: unreachable ? null : `${write(head)}\n${drawTable(table)}\n${write(rows)}`,
+    text: unreachable ? null : (width) => formatOutcome(head, table, rows, width),
     json: { ...result, find_rate: search },
   };
 }

@@ -1,11 +1,8 @@
 /** What the charts of a report's page are drawn from, few enough points to be read by a phone. */
-import type { NamedResult } from "../csv.ts";
+import type { NamedResult, StressResult, TimelineRow } from "../../result/result.ts";
 import { decodeHistogram } from "../../result/hdr.ts";
-import type { Plan } from "../../stress/plan/plan.ts";
 import type { Recorder } from "../../result/recorder.ts";
-import { expectsNothing, settingsOf } from "../load.ts";
-import type { StressResult, TimelineRow } from "../../result/result.ts";
-import { rateProfile, valueAt } from "../../stress/plan/schedule.ts";
+import { expectsNothing, settingsOf } from "../../result/settings.ts";
 
 /** Points of a timeline at most: what a wide screen can show. */
 const MAX_POINTS = 600;
@@ -189,7 +186,18 @@ const joined = (a: TimelineRow, b: TimelineRow): TimelineRow => ({
 
 /** The rate that was asked for, by seconds of the timeline, which the warm-up is not part of. */
 function askedRate(result: StressResult): ((seconds: number) => number) | null {
-  const { rate = null, stages = [], rampMs = 0, warmupMs = 0 } = settingsOf(result);
-  const profile = rateProfile({ rate, stages, rampMs, warmupMs } as unknown as Plan);
-  return profile.length === 0 ? null : (t) => valueAt(profile, warmupMs + t * 1000);
+  const { rate = null, stages = [], rampMs = 0 } = settingsOf(result);
+  const staged = stages.flatMap(({ durationMs, rate }) => rate ? [{ durationMs, ...rate }] : []);
+  if (staged.length > 0) {
+    return (seconds) => {
+      let ms = seconds * 1000;
+      for (const { durationMs, from, to } of staged) {
+        if (ms < durationMs) return from + (to - from) * ms / durationMs;
+        ms -= durationMs;
+      }
+      return staged.at(-1)!.to;
+    };
+  }
+  if (rate === null) return null;
+  return (seconds) => rate * Math.min(1, rampMs > 0 ? seconds * 1000 / rampMs : 1);
 }

@@ -1,19 +1,11 @@
 /** A report as one page that needs nothing else: no server, no network, no other file. */
-import type { NamedResult } from "../csv.ts";
+import type { NamedResult } from "../../result/result.ts";
+import type { ReportTable } from "../tables.ts";
+import { describeVerdict } from "../trust.ts";
 import { loadAssets } from "./assets.ts";
 import { chartData } from "./data.ts";
 import { dataScript, inlineScript, inlineStyle, type Markup, markup, NOTHING } from "./parts.ts";
 import { figures, findings, machine, numbers, settings, tables, tiles } from "./sections.ts";
-import type { Format } from "../load.ts";
-import { describeVerdict } from "../trust.ts";
-
-/** A table that a report has beside those of its results, such as that of a comparison. */
-export interface ReportTable {
-  readonly title: string;
-  readonly note?: string;
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-}
 
 /** What a page reports. */
 export interface Page {
@@ -24,6 +16,8 @@ export interface Page {
   readonly tables?: readonly ReportTable[];
   /** The judgement of all together; that of the only result unless it is given. */
   readonly verdict?: string;
+  /** How all of this was made; that of the only result unless it is given. */
+  readonly command?: string | undefined;
 }
 
 /** Nothing may be loaded, whatever the page says. */
@@ -31,7 +25,7 @@ const POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsaf
   "img-src data:";
 
 /** The page, in HTML. */
-export async function htmlReport(page: Page, format: Format): Promise<string> {
+export async function htmlReport(page: Page): Promise<string> {
   const assets = await loadAssets();
   const data = chartData(page.results);
   const { html: text } = markup`<!doctype html>
@@ -49,13 +43,13 @@ ${inlineStyle(assets.style)}
 <body>
 ${header(page)}
 <main>
-${tiles(page.results, format)}
+${tiles(page.results)}
 ${tables(page.tables ?? [])}
-${findings(page.results, format)}
+${findings(page.results)}
 ${figures(page.results, data)}
-${numbers(page.results, format)}
-${settings(page.results, format)}
-${machine(page.results, format)}
+${numbers(page.results)}
+${settings(page.results)}
+${machine(page.results)}
 </main>
 <noscript><p class="note">The charts need JavaScript. All figures are in the tables.</p></noscript>
 ${dataScript("data", data)}
@@ -69,8 +63,9 @@ ${inlineScript(assets.script)}
 
 function header(page: Page): Markup {
   const first = page.results[0]?.result;
-  const verdict = page.verdict ??
-    (first && page.results.length === 1 ? describeVerdict(first) : undefined);
+  const only = page.results.length === 1 ? first : undefined;
+  const verdict = page.verdict ?? (only && describeVerdict(only));
+  const command = page.command ?? only?.command;
   const about = first
     ? [
       first.started_at.replace(/\.\d+Z$/, "Z"),
@@ -79,7 +74,8 @@ function header(page: Page): Markup {
     ]
     : [];
   return markup`<header>
-<div><h1>${page.title}</h1><p class="about">${about.join(" · ")}</p></div>
+<div><h1>${page.title}</h1><p class="about">${about.join(" · ")}</p>
+${command === undefined ? NOTHING : markup`<p class="about"><code>${command}</code></p>`}</div>
 ${verdict === undefined ? NOTHING : badge(verdict)}
 <button type="button" id="theme" hidden></button>
 </header>`;

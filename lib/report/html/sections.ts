@@ -1,28 +1,26 @@
 /** The sections of a report's page. */
-import type { NamedResult } from "../csv.ts";
-import type { ReportTable } from "./page.ts";
+import type { NamedResult, StressResult } from "../../result/result.ts";
+import type { ReportTable } from "../tables.ts";
 import type { ChartData } from "./data.ts";
 import { definitions, type Markup, markup, NOTHING, table } from "./parts.ts";
 import { settingRows } from "./settings.ts";
-import type { Distribution } from "../../result/recorder.ts";
-import { figureRows } from "../text/report.ts";
-import { expectsNothing, type Format } from "../load.ts";
+import { type Distribution, isOver } from "../../result/recorder.ts";
+import { describeErrors, figureRows, formatUs } from "../figures.ts";
+import { closure } from "../closure.ts";
+import { errorCount } from "../../result/figures.ts";
 import { describeValue, describeVerdict, trustRows } from "../trust.ts";
-import type { StressResult } from "../../result/result.ts";
+import { expectsNothing } from "../../result/settings.ts";
+import { formatCount, formatSize } from "../../text/units.ts";
 
 type Results = readonly NamedResult[];
 
 const section = (title: string, ...content: readonly Markup[]): Markup =>
   markup`<section><h2>${title}</h2>${content}</section>`;
 
-const total = (errors: Record<string, number>) =>
-  Object.values(errors).reduce((sum, count) => sum + count, 0);
-
 /** The figures that one looks for first; of several results a table says more. */
-export function tiles(results: Results, { count, duration }: Format): Markup {
+export function tiles(results: Results): Markup {
   if (results.length !== 1) return NOTHING;
   const { result } = results[0]!;
-  const us = (value: number) => duration(value / 1000);
   const { latency_us: latency, latency_corrected_us: corrected, messages } = result;
   const tile = (name: string, value: string) =>
     markup`
@@ -32,19 +30,23 @@ export function tiles(results: Results, { count, duration }: Format): Markup {
       </div>
     `;
   return markup`<dl class="tiles">
-${tile("messages/s", count(result.rate.messages_per_s))}
+${tile("messages/s", formatCount(result.rate.messages_per_s))}
 ${
     expectsNothing(result) ? NOTHING : [
       tile("verified", `${share(messages.verified, messages.sent)}`),
-      tile("p50", us(latency.p50)),
-      tile("p99", us(latency.p99)),
-      ...(corrected ? [tile("p99 corrected", us(corrected.p99))] : []),
-      tile(corrected ? "max corrected" : "max", us((corrected ?? latency).max)),
+      tile("p50", at(latency, 50, "p50")),
+      tile("p99", at(latency, 99, "p99")),
+      ...(corrected ? [tile("p99 corrected", at(corrected, 99, "p99"))] : []),
+      tile(corrected ? "max corrected" : "max", at(corrected ?? latency, 100, "max")),
     ]
   }
-${tile("errors", count(total(result.errors) + messages.mismatched))}
+${tile("errors", formatCount(errorCount(result)))}
 </dl>`;
 }
+
+/** A figure of a distribution; "over 5.00 s" where it falls among messages that were never answered. */
+const at = (d: Distribution, percent: number | null, key: keyof Distribution) =>
+  (percent !== null && isOver(d, percent) ? "over " : "") + formatUs(d[key]);
 
 /** Never "100 %" of less than all. */
 function share(part: number, whole: number): string {
@@ -53,38 +55,38 @@ function share(part: number, whole: number): string {
 }
 
 /** The rows of the text report, whose latencies have a table of their own here. */
-export function findings(results: Results, format: Format): Markup {
+export function findings(results: Results): Markup {
   const blocks = results.map(({ name, result }) => {
-    const rows = [...figureRows(result, format), ...trustRows(result, format)].filter(([row]) =>
+    const rows = [...figureRows(result), ...trustRows(result)].filter(([row]) =>
       !["latency", "corrected", "connect", "threshold", "verdict"].includes(row)
     );
-    const parts = [definitions(rows), mismatch(result, format), thresholds(result, format)];
+    const parts = [definitions(rows), mismatch(result), thresholds(result)];
     if (results.length === 1) return markup`${parts}`;
     return markup`<details><summary>${name}: ${
       describeVerdict(result)
     }</summary>${parts}</details>`;
   });
-  return section("What was done, and how one knows", ...blocks);
+  return section("What was done, and how far to trust it", ...blocks);
 }
 
-function mismatch({ first_mismatch: first }: StressResult, { count }: Format): Markup {
+function mismatch({ first_mismatch: first }: StressResult): Markup {
   if (first === null) return NOTHING;
   return markup`<h3>First mismatch</h3>${
     definitions([
       ["kind", first.kind],
-      ["where", `byte ${count(first.offset)} of connection ${first.connection}`],
+      ["where", `byte ${formatCount(first.offset)} of connection ${first.connection}`],
       ["expected", first.expected || "nothing"],
       ["actual", first.actual || "the end"],
     ])
   }`;
 }
 
-function thresholds(result: StressResult, format: Format): Markup {
+function thresholds(result: StressResult): Markup {
   if (result.thresholds.length === 0) return NOTHING;
-  const rows = result.thresholds.map(({ expression, value, ok }) => [
-    expression,
-    describeValue(expression, value, format),
-    ok ? "✓ ok" : "✗ FAILED",
+  const rows = result.thresholds.map((judged) => [
+    judged.expression,
+    describeValue(result, judged),
+    judged.ok ? "✓ ok" : "✗ FAILED",
   ]);
   return markup`<h3>Thresholds</h3>${table(["expression", "value", ""], rows)}`;
 }
@@ -157,36 +159,46 @@ export function figures(results: Results, data: ChartData): Markup {
   return all.length === 0 ? NOTHING : section("Charts", markup`<div class="charts">${all}</div>`);
 }
 
-const ROWS: [name: string, key: keyof Distribution][] = [
-  ["min", "min"],
-  ["mean", "mean"],
-  ["p50", "p50"],
-  ["p90", "p90"],
-  ["p99", "p99"],
-  ["p99.9", "p99_9"],
-  ["p99.99", "p99_99"],
-  ["max", "max"],
+const ROWS: [name: string, percent: number | null, key: keyof Distribution][] = [
+  ["min", null, "min"],
+  ["mean", null, "mean"],
+  ["standard deviation", null, "stddev"],
+  ["p50", 50, "p50"],
+  ["p90", 90, "p90"],
+  ["p99", 99, "p99"],
+  ["p99.9", 99.9, "p99_9"],
+  ["p99.99", 99.99, "p99_99"],
+  ["p99.999", 99.999, "p99_999"],
+  ["max", 100, "max"],
 ];
 
 /** Every figure of every distribution; of several results also what else one compares. */
-export function numbers(results: Results, { count, duration }: Format): Markup {
-  const cell = (d: Distribution, key: keyof Distribution) => duration(d[key] / 1000);
+export function numbers(results: Results): Markup {
   const spread = (columns: readonly Distribution[]) => [
-    ...ROWS.map(([name, key]) => [name, ...columns.map((d) => cell(d, key))]),
-    ["count", ...columns.map((d) => count(d.count))],
+    ...ROWS.map(([name, percent, key]) => [name, ...columns.map((d) => at(d, percent, key))]),
+    ["answered", ...columns.map((d) => formatCount(d.count))],
+    ...(columns.some((d) => d.unanswered > 0)
+      ? [["not answered", ...columns.map((d) => formatCount(d.unanswered))]]
+      : []),
   ];
   if (results.length !== 1) {
     const all = results.map(({ result }) => result);
     const rows = [
-      ["messages/s", ...all.map(({ rate }) => count(rate.messages_per_s))],
+      ["messages/s", ...all.map(({ rate }) => formatCount(rate.messages_per_s))],
       ...spread(all.map((result) => result.latency_us)),
       ...(all.every((result) => result.latency_corrected_us)
-        ? [["p99 corrected", ...all.map((r) => cell(r.latency_corrected_us!, "p99"))]]
+        ? [["p99 corrected", ...all.map((r) => at(r.latency_corrected_us!, 99, "p99"))]]
         : []),
-      ["errors", ...all.map((r) => count(total(r.errors) + r.messages.mismatched))],
+      ["closure", ...all.map((result) => closure(result) ?? "-")],
+      ["errors", ...all.map(describeErrors)],
       ["verdict", ...all.map(describeVerdict)],
     ];
-    return section("Numbers", table(["", ...results.map(({ name }) => name)], rows));
+    const note = "Percentiles of all replies of a result together, whichever round they are of.";
+    return section(
+      "Numbers",
+      markup`<p class="note">${note}</p>`,
+      table(["", ...results.map(({ name }) => name)], rows),
+    );
   }
   const { latency_us: latency, latency_corrected_us: corrected, connect_us: connect } =
     results[0]!.result;
@@ -194,15 +206,15 @@ export function numbers(results: Results, { count, duration }: Format): Markup {
     { head: corrected ? "from the real send" : "latency", d: latency },
     ...(corrected ? [{ head: "from the scheduled send", d: corrected }] : []),
     { head: "connect", d: connect },
-  ].filter(({ d }) => d.count > 0);
+  ].filter(({ d }) => d.count + d.unanswered > 0);
   if (columns.length === 0) return NOTHING;
   const head = ["", ...columns.map(({ head }) => head)];
   return section("Latencies", table(head, spread(columns.map(({ d }) => d))));
 }
 
 /** Settings of all results; those in which they differ first, in a column for each. */
-export function settings(results: Results, format: Format): Markup {
-  const all = results.map(({ result }) => new Map(settingRows(result.config, format)));
+export function settings(results: Results): Markup {
+  const all = results.map(({ result }) => new Map(settingRows(result.config)));
   const names = [...new Set(all.flatMap((rows) => [...rows.keys()]))];
   const rows = names.map((name) => [name, ...all.map((rows) => rows.get(name) ?? "")]);
   const same = ([, first, ...others]: string[]) => others.every((value) => value === first);
@@ -215,7 +227,7 @@ export function settings(results: Results, format: Format): Markup {
 }
 
 /** Where the first result was made. */
-export function machine(results: Results, { size }: Format): Markup {
+export function machine(results: Results): Markup {
   const machine = results[0]?.result.machine;
   if (!machine) return NOTHING;
   return section(
@@ -223,7 +235,7 @@ export function machine(results: Results, { size }: Format): Markup {
     table([], [
       ["system", `${machine.os} ${machine.kernel}, ${machine.arch}`],
       ["CPUs", `${machine.cpus} × ${machine.cpu_model}`],
-      ["memory", size(machine.memory_bytes)],
+      ["memory", formatSize(machine.memory_bytes)],
       ["runtime", machine.runtime],
     ]),
   );

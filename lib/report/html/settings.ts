@@ -1,5 +1,5 @@
 /** The settings of a run as rows of a table. */
-import type { Format } from "../load.ts";
+import { formatCount, formatDuration, formatSize } from "../../text/units.ts";
 
 /** A setting, in words. */
 export type Setting = [name: string, value: string];
@@ -7,17 +7,17 @@ export type Setting = [name: string, value: string];
 const LONGEST = 200;
 
 /**
- * All of them, whichever there are: the name of a setting tells what its number means. Certificates and
+ * All of them, whichever there are: the name of a setting says what its number means. Certificates and
  * keys are left out.
  */
-export function settingRows(config: Record<string, unknown>, format: Format): Setting[] {
+export function settingRows(config: Record<string, unknown>): Setting[] {
   return Object.entries(config).map(([name, value]) => [
     name.replace(/Ms$/, "").replace(/[A-Z]/g, (c) => ` ${c.toLowerCase()}`),
-    describe(name, value, format),
+    describe(name, value),
   ]);
 }
 
-function describe(name: string, value: unknown, { count, duration, size }: Format): string {
+function describe(name: string, value: unknown): string {
   if (value === null || value === undefined) return "–";
   if (name === "tls") {
     return `yes, to ${(value as { serverName?: string }).serverName ?? "a server"}`;
@@ -25,8 +25,8 @@ function describe(name: string, value: unknown, { count, duration, size }: Forma
   if (name === "seed") return String(value);
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number") {
-    if (name.endsWith("Ms")) return value === 0 ? "–" : duration(value);
-    return name === "size" ? size(value) : count(value);
+    if (name.endsWith("Ms")) return value === 0 ? "–" : formatDuration(value);
+    return name === "size" ? formatSize(value) : formatCount(value);
   }
   const text = typeof value === "string"
     ? value

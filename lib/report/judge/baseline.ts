@@ -74,7 +74,6 @@ export function compareWithBaseline(
   now: StressResult,
   before: StressResult,
   file: string,
-  seed = 1,
 ): BaselineReport {
   const [rowsNow, rowsBefore] = [now, before].map(({ timeline }) =>
     timeline.filter(({ seconds }) => seconds >= SHORTEST)
@@ -86,7 +85,7 @@ export function compareWithBaseline(
   ): BaselineMeasure => {
     const values = { before: total(before), now: total(now) };
     const ratio = values.before > 0 && values.now > 0 ? values.now / values.before : null;
-    const spread = unpairedRatio(rowsNow.map(each), rowsBefore.map(each), seed);
+    const spread = unpairedRatio(valuesOf(rowsNow, name, each), valuesOf(rowsBefore, name, each));
     // The totals know the ratio best; the seconds know by how much it may be wrong.
     const interval = ratio === null || spread === null ? null : {
       ratio,
@@ -125,6 +124,18 @@ export function compareWithBaseline(
     notes: notesOn(now, before, measures),
   };
 }
+
+/** A second without replies has no latency, and counts as half a message. */
+const valuesOf = (
+  rows: readonly TimelineRow[],
+  name: BaselineMeasure["name"],
+  each: (row: TimelineRow) => number,
+): number[] => {
+  const values = rows.map(each);
+  return name === "rate"
+    ? values.map((value) => Math.max(value, 0.5))
+    : values.filter((value) => value > 0);
+};
 
 function changeOf(
   ratio: number | null,

@@ -1,7 +1,7 @@
 /** Results side by side: ratios to the first of them, and whether they differ by more than chance. */
 import { CONFIDENCE, mean, METHOD, pairedRatio } from "./interval.ts";
 import type { Interval } from "../../result/judgement.ts";
-import type { StressResult } from "../../result/result.ts";
+import type { Round, StressResult } from "../../result/result.ts";
 
 /** What a difference amounts to. */
 export type Word = "faster" | "slower" | "no significant difference";
@@ -32,50 +32,18 @@ export interface Comparison {
   readonly rounds: number;
   readonly confidence: number;
   readonly method: string;
-  readonly seed: number;
   readonly rows: readonly ComparisonRow[];
 }
 
-/** The order of a round: who begins rotates, and every other cycle goes backwards. */
-export function orderOf(round: number, count: number): number[] {
-  const rotated = Array.from({ length: count }, (_, i) => (i + round) % count);
-  return Math.floor(round / count) % 2 === 0 ? rotated : rotated.reverse();
-}
-
-/** What a round gives: the results in the order of the names; fewer when it was interrupted. */
-export type Round = readonly (StressResult | undefined)[];
-
-/**
- * Runs all names once a round, and returns the rounds. Ends early after a result that was interrupted,
- * which is not among them: it is no measurement as long as the others.
- */
-export async function interleave(
-  count: number,
-  rounds: number,
-  runOnce: (index: number, round: number) => Promise<StressResult>,
-): Promise<{ rounds: Round[]; interrupted: boolean }> {
-  const all: Round[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const results: (StressResult | undefined)[] = Array.from({ length: count });
-    all.push(results);
-    for (const index of orderOf(round, count)) {
-      const result = await runOnce(index, round);
-      if (result.interrupted) return { rounds: all, interrupted: true };
-      results[index] = result;
-    }
-  }
-  return { rounds: all, interrupted: false };
-}
-
 /** Compares the results of rounds. Those that an interrupt has left incomplete don't count. */
-export function compare(names: readonly string[], rounds: readonly Round[], seed = 1): Comparison {
+export function compare(names: readonly string[], rounds: readonly Round[]): Comparison {
   const whole = rounds.filter((round) => round.every((r) => r !== undefined)) as StressResult[][];
   const column = (index: number, pick: (result: StressResult) => number) =>
     whole.map((round) => pick(round[index]!));
   const rows = names.map((name, index): ComparisonRow => {
     const measure = (pick: (result: StressResult) => number, more: Word, less: Word): Measure => {
       const own = column(index, pick);
-      const ratio = index === 0 ? null : pairedRatio(own, column(0, pick), seed);
+      const ratio = index === 0 ? null : pairedRatio(own, column(0, pick));
       const value = own.length > 0 ? Math.round(mean(own) * 10) / 10 : 0;
       return { value, ratio, word: wordOf(ratio, more, less) };
     };
@@ -85,7 +53,7 @@ export function compare(names: readonly string[], rounds: readonly Round[], seed
     const open = whole.some(([first]) => first!.latency_corrected_us !== null);
     return { name, rate, p50, p99, word: open ? p99.word : rate.word };
   });
-  return { rounds: whole.length, confidence: CONFIDENCE, method: METHOD, seed, rows };
+  return { rounds: whole.length, confidence: CONFIDENCE, method: METHOD, rows };
 }
 
 /** The latencies that count: from the scheduled send where there is a schedule. */

@@ -1,113 +1,95 @@
-/** Confidence intervals of a ratio from repeated measurements, by the bootstrap (Efron). */
-import type { Interval } from "../../result/judgement.ts";
+/**
+ * Confidence intervals of ratios and means from few measurements: Student's t on logarithms. What disturbs a
+ * measurement multiplies it, rather than adds to it, and a ratio of measurements is a difference of logarithms,
+ * whose mean has a t distribution. docs/judgement.md has the coverage that was measured.
+ */
+import type { Interval, MeanInterval } from "../../result/judgement.ts";
 
 /** How sure an interval is. */
 export const CONFIDENCE = 0.95;
-/** How often the measurements are drawn anew. */
-export const RESAMPLES = 4000;
 /** What the intervals are, for reports. */
-export const METHOD =
-  "percentile bootstrap of the ratio of means, widened for small samples (Hesterberg 2015)";
-
-/** Numbers from 0 to below 1 that depend on the seed alone ("mulberry32"). */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-/**
- * Mean of `of` to mean of `to`, where the two numbers of an index were measured in the same round: what
- * slows a round down slows both, and pairs keep that out of the interval. null with fewer than three
- * rounds, or when a mean is 0.
- */
-export function pairedRatio(
-  of: readonly number[],
-  to: readonly number[],
-  seed: number,
-): Interval | null {
-  const n = Math.min(of.length, to.length);
-  return interval(of.slice(0, n), to.slice(0, n), n, seed, (random, sums) => {
-    for (let i = 0; i < n; i++) {
-      const drawn = Math.floor(random() * n);
-      sums[0] += of[drawn]!;
-      sums[1] += to[drawn]!;
-    }
-  });
-}
-
-/** The same of two samples that were taken apart from each other, of any two sizes. */
-export function unpairedRatio(
-  of: readonly number[],
-  to: readonly number[],
-  seed: number,
-): Interval | null {
-  return interval(of, to, Math.min(of.length, to.length), seed, (random, sums) => {
-    for (let i = 0; i < of.length; i++) sums[0] += of[Math.floor(random() * of.length)]!;
-    for (let i = 0; i < to.length; i++) sums[1] += to[Math.floor(random() * to.length)]!;
-  });
-}
-
+export const METHOD = "Student's t on the logarithms of the ratios";
 /** Fewer measurements than this say nothing of how much they vary. */
 const FEWEST = 3;
 
-function interval(
-  of: readonly number[],
-  to: readonly number[],
-  n: number,
-  seed: number,
-  draw: (random: () => number, sums: [number, number]) => void,
-): Interval | null {
-  const [over, under] = [mean(of), mean(to)];
-  if (n < FEWEST || !(over > 0) || !(under > 0)) return null;
-  const random = randomOf(seed);
-  const ratios: number[] = [];
-  for (let i = 0; i < RESAMPLES; i++) {
-    const sums: [number, number] = [0, 0];
-    draw(random, sums);
-    ratios.push(sums[1] > 0 ? (sums[0] / of.length) / (sums[1] / to.length) : Infinity);
-  }
-  ratios.sort((a, b) => a - b);
-  const tail = expandedTail(n);
-  const ratio = over / under;
-  const at = (share: number) => ratios[Math.round(share * (RESAMPLES - 1))]!;
-  // The ratio itself is always one of the plausible ones, however skewed its resamples are.
-  const low = Math.min(at(tail), ratio);
-  const high = Math.max(at(1 - tail), ratio);
-  return Number.isFinite(high) ? { ratio, low, high } : null;
+/** A sample of logarithms. */
+interface Sample {
+  readonly n: number;
+  readonly mean: number;
+  /** Of the mean, squared. */
+  readonly error: number;
+}
+
+/** Null with too few values, or with one that has no logarithm. */
+function sampleOf(values: readonly number[]): Sample | null {
+  const n = values.length;
+  if (n < FEWEST || !values.every((value) => value > 0 && Number.isFinite(value))) return null;
+  const logs = values.map(Math.log);
+  const center = mean(logs);
+  const squares = logs.reduce((sum, log) => sum + (log - center) ** 2, 0);
+  return { n, mean: center, error: squares / (n - 1) / n };
+}
+
+/**
+ * `of` to `to`, where the two numbers of an index were measured in the same round: what slows a round down slows
+ * both, and pairs keep that out of the interval. Null with fewer than three rounds, or where one is 0.
+ */
+export function pairedRatio(of: readonly number[], to: readonly number[]): Interval | null {
+  const n = Math.min(of.length, to.length);
+  const ratios = Array.from({ length: n }, (_, i) => of[i]! / to[i]!);
+  const sample = sampleOf(ratios);
+  return sample && intervalOf(sample.mean, sample.error, n - 1);
+}
+
+/** The same of two samples that were taken apart from each other, of any two sizes (Welch's t). */
+export function unpairedRatio(of: readonly number[], to: readonly number[]): Interval | null {
+  const [over, under] = [sampleOf(of), sampleOf(to)];
+  if (over === null || under === null) return null;
+  const error = over.error + under.error;
+  const degrees = error === 0
+    ? over.n + under.n - 2
+    : error ** 2 / (over.error ** 2 / (over.n - 1) + under.error ** 2 / (under.n - 1));
+  return intervalOf(over.mean - under.mean, error, degrees);
+}
+
+/** The mean of rounds; null with fewer than three, or where one is 0. */
+export function meanInterval(values: readonly number[], share = CONFIDENCE): MeanInterval | null {
+  const sample = sampleOf(values);
+  if (sample === null) return null;
+  const { ratio, low, high } = intervalOf(sample.mean, sample.error, sample.n - 1, share);
+  return { mean: ratio, low, high, percent: 100 * (high - low) / 2 / ratio };
+}
+
+function intervalOf(log: number, error: number, degrees: number, share = CONFIDENCE): Interval {
+  const half = studentT(degrees, share) * Math.sqrt(error);
+  return { ratio: Math.exp(log), low: Math.exp(log - half), high: Math.exp(log + half) };
 }
 
 /** The mean of numbers; NaN of none. */
 export const mean = (numbers: readonly number[]): number =>
   numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
 
-/**
- * Which share of the resampled ratios lies beyond each end. A plain percentile interval of n measurements
- * is too narrow, by the factor sqrt((n-1)/n) and for want of Student's t; this share makes it as wide as
- * the t interval would be (T. Hesterberg, "What Teachers Should Know About the Bootstrap", 2015).
- */
-export function expandedTail(n: number): number {
-  return normalBelow(-Math.sqrt(n / (n - 1)) * studentT(n - 1));
+/** Student's t: `share` of the distribution lies between its negative and itself. By Newton's method. */
+export function studentT(degrees: number, share = CONFIDENCE): number {
+  // With t = sqrt(v) tan(a) the density is proportional to cos(a)^(v-1), which is bounded and smooth.
+  const [root, power] = [Math.sqrt(degrees), degrees - 1];
+  const all = integral(Math.PI / 2, power);
+  let t = 1; // from the left of a concave function every step stays on the left
+  for (let i = 0; i < 30; i++) {
+    const angle = Math.atan(t / root);
+    const missing = share - integral(angle, power) / all;
+    const density = Math.cos(angle) ** (power + 2) / root / all;
+    t += missing / density;
+    if (Math.abs(missing) < 1e-12) break;
+  }
+  return t;
 }
 
-/** Student's t with 97.5 % below it: Cornish-Fisher's expansion, within 1 % from 2 degrees of freedom on. */
-function studentT(degrees: number): number {
-  const z = 1.959964;
-  const v = degrees;
-  return z + (z ** 3 + z) / (4 * v) + (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * v ** 2) +
-    (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / (384 * v ** 3) +
-    (79 * z ** 9 + 776 * z ** 7 + 1482 * z ** 5 - 1920 * z ** 3 - 945 * z) / (92160 * v ** 4);
-}
-
-/** The normal distribution's share below z <= 0: Abramowitz and Stegun 26.2.17, to 7.5e-8. */
-function normalBelow(z: number): number {
-  const t = 1 / (1 - 0.2316419 * z);
-  const polynomial = t * (0.319381530 + t * (-0.356563782 + t *
-          (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
-  return Math.exp(-z * z / 2) / Math.sqrt(2 * Math.PI) * polynomial;
+/** Of cos(a)^power from 0 to `end`, by Simpson's rule. */
+function integral(end: number, power: number): number {
+  const steps = 100;
+  const at = (i: number) => Math.max(0, Math.cos(end * i / steps)) ** power;
+  let sum = at(0) + at(steps);
+  for (let i = 1; i < steps; i++) sum += (i % 2 === 1 ? 4 : 2) * at(i);
+  return sum * end / steps / 3;
 }

@@ -1,17 +1,30 @@
 /** Whether a result holds its thresholds. Apart from their parser, which needs no package. */
-import { recorderOf } from "../../result/merge/parts.ts";
+import { errorCount } from "../../result/figures.ts";
+import { recorderOf } from "../../result/histograms.ts";
 import type { Judged } from "../../result/judgement.ts";
-import type { Distribution } from "../../result/recorder.ts";
+import { type Distribution, isOver } from "../../result/recorder.ts";
+import { settingsOf } from "../../result/settings.ts";
 import type { StressResult } from "../../result/result.ts";
 import type { CountName, LatencyKind, Metric, Operator, Threshold } from "./threshold.ts";
 
-/** Judges a result. A latency of which nothing was measured holds nothing. */
+/**
+ * Judges a result. A latency of which nothing was measured holds nothing, nor does a percentile that falls among
+ * messages that were never answered: it is above all that is known.
+ */
 export function judge(result: StressResult, thresholds: readonly Threshold[]): Judged[] {
   return thresholds.map(({ expression, metric, operator, limit }) => {
     const value = valueOf(result, metric);
-    const ok = value !== null && COMPARE[operator](value, limit);
+    const ok = value !== null && !isUnknown(result, metric) && COMPARE[operator](value, limit);
     return { expression, value: value ?? 0, ok };
   });
+}
+
+/** Whether the value of a metric is only what it is above. */
+export function isUnknown(result: StressResult, metric: Metric): boolean {
+  if (metric.kind !== "latency" && metric.kind !== "corrected") return false;
+  const distribution = distributionOf(result, metric.kind);
+  const percent = metric.of === "max" ? 100 : metric.of;
+  return distribution !== null && typeof percent === "number" && isOver(distribution, percent);
 }
 
 /** The result with its thresholds, and a verdict that knows of them. */
@@ -47,10 +60,11 @@ export function valueOf(result: StressResult, metric: Metric): number | null {
   }
 }
 
-function countOf({ messages, connections, generator }: StressResult, name: CountName): number {
+function countOf(result: StressResult, name: CountName): number {
+  const { messages, connections, generator } = result;
   switch (name) {
-    case "errors": // as in the timeline
-      return connections.failed + connections.lost + messages.timed_out + messages.mismatched;
+    case "errors":
+      return errorCount(result);
     case "mismatches":
       return messages.mismatched;
     case "lost":
@@ -73,26 +87,33 @@ const KEYS = new Map<number | string, keyof Distribution>([
   [99, "p99"],
   [99.9, "p99_9"],
   [99.99, "p99_99"],
+  [99.999, "p99_999"],
   [100, "max"],
   ["min", "min"],
   ["mean", "mean"],
   ["max", "max"],
 ]);
 
+function distributionOf(
+  result: StressResult,
+  kind: Exclude<LatencyKind, "lag">,
+): Distribution | null {
+  if (kind === "latency") return result.latency_us;
+  return kind === "corrected" ? result.latency_corrected_us : result.connect_us;
+}
+
 function quantileOf(
   result: StressResult,
   kind: Exclude<LatencyKind, "lag">,
   of: string | number,
 ): number | null {
-  const { latency_us, latency_corrected_us, connect_us } = result;
-  const distribution = kind === "latency"
-    ? latency_us
-    : kind === "corrected"
-    ? latency_corrected_us
-    : connect_us;
-  if (distribution === null || distribution.count === 0) return null;
+  const distribution = distributionOf(result, kind);
+  if (distribution === null) return null;
+  const { count, unanswered } = distribution;
+  if (count + unanswered === 0 || (count === 0 && (of === "min" || of === "mean"))) return null;
   const key = KEYS.get(of);
   if (key !== undefined) return distribution[key];
   const name = kind === "corrected" ? "latency_corrected" : kind;
-  return recorderOf(result, name)?.percentile(of as number) ?? null;
+  const waited = { count: unanswered, us: (settingsOf(result).timeoutMs ?? 0) * 1000 };
+  return recorderOf(result, name)?.percentile(of as number, waited) ?? null;
 }

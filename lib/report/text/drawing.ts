@@ -1,6 +1,7 @@
 /** Distributions drawn in characters, beside each other where there is more than one. */
 import { logBuckets } from "./distribution.ts";
 import type { Recorder } from "../../result/recorder.ts";
+import { formatCount, formatDuration } from "../../text/units.ts";
 
 /** What is drawn, and what stands above it. */
 export interface Drawn {
@@ -10,37 +11,44 @@ export interface Drawn {
 
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 const FULL = "█";
-/** The longest bar: of one distribution, and of each when there are two. */
-const WIDTHS = { alone: 40, beside: 18 };
+/** The longest and the shortest bar. */
+const LONGEST = 40;
+const SHORTEST = 4;
 const BOUND_WIDTH = 10;
+/** Between columns. */
+const GAP = 2;
+/** What stands behind a bar besides the count: two spaces and the share. */
+const SHARE_WIDTH = 10;
 
 /**
  * One row for each bucket: its upper bound, and for each distribution a bar, the count and its share. Bars
  * have the same scale everywhere, so that two distributions can be compared by eye. Empty when nothing was
- * recorded.
+ * recorded. `width` is in columns.
  */
 export function drawDistributions(
   drawn: readonly Drawn[],
-  format: { count(value: number): string; duration(ms: number): string },
+  width: number,
 ): string {
   const buckets = logBuckets(drawn.map(({ recorder }) => recorder));
   if (buckets.length === 0) return "";
-  const width = drawn.length > 1 ? WIDTHS.beside : WIDTHS.alone;
   const totals = drawn.map(({ recorder }) => recorder.count);
   const highest = Math.max(...buckets.flatMap((b) => b.counts.map((n, i) => n / (totals[i] || 1))));
-  const digits = Math.max(...totals.map((total) => format.count(total).length));
+  const digits = Math.max(...totals.map((total) => formatCount(total).length));
+  const room = Math.floor((width - BOUND_WIDTH) / drawn.length) - GAP - digits - SHARE_WIDTH;
+  const longest = Math.max(SHORTEST, Math.min(LONGEST, room));
   const cell = (count: number, total: number) => {
-    if (total === 0) return "".padEnd(width + digits + 10);
+    if (total === 0) return "".padEnd(longest + digits + SHARE_WIDTH);
     const share = count / total;
-    return `${bar(share / highest, width)} ${format.count(count).padStart(digits)} ${
+    return `${bar(share / highest, longest)} ${formatCount(count).padStart(digits)} ${
       percent(share).padStart(8)
     }`;
   };
-  const title = (text: string) => text.padEnd(width + digits + 10);
+  const title = (text: string) =>
+    text.slice(0, longest + digits + SHARE_WIDTH).padEnd(longest + digits + SHARE_WIDTH);
   const lines = [
     ["up to".padStart(BOUND_WIDTH), ...drawn.map((d) => title(d.title))],
     ...buckets.map(({ upTo, counts }) => [
-      format.duration(upTo / 1000).padStart(BOUND_WIDTH),
+      formatDuration(upTo / 1000).padStart(BOUND_WIDTH),
       ...counts.map((count, i) => cell(count, totals[i]!)),
     ]),
   ];

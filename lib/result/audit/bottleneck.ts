@@ -2,7 +2,9 @@
  * Was it the generator that limited a run? docs/audit.md says what is looked at, and why the thresholds
  * are what they are.
  */
-import { count, type Evidence, percent, serverCpu, some, time } from "./evidence.ts";
+import { type Evidence, serverCpu } from "./evidence.ts";
+import { formatCount } from "../../text/units.ts";
+import { briefUs, percent, plural } from "../../text/words.ts";
 
 /** Above this a thread has no time left to send earlier. In percent of one CPU. */
 export const SATURATED = 95;
@@ -31,22 +33,22 @@ export function ownFault(run: Evidence): string | null {
 function withoutPorts({ errors }: Evidence): string | null {
   const spent = (errors.EADDRNOTAVAIL ?? 0) + (errors.EADDRINUSE ?? 0);
   if (spent === 0) return null;
-  return `${some(spent, "connect")} found no free local port: spread over more addresses ` +
+  return `${plural(spent, "connect")} found no free local port: spread over more addresses ` +
     "with --source, or widen net.ipv4.ip_local_port_range";
 }
 
 function withoutDescriptors({ errors, openFiles }: Evidence): string | null {
   const refused = (errors.EMFILE ?? 0) + (errors.ENFILE ?? 0);
   if (refused > 0) {
-    const limit = openFiles === Infinity ? "" : ` (the limit is ${count(openFiles)})`;
+    const limit = openFiles === Infinity ? "" : ` (the limit is ${formatCount(openFiles)})`;
     return `${
-      some(refused, "connect")
+      plural(refused, "connect")
     } found no free descriptor${limit}: raise it with ulimit -n, ` +
       "or share the load over several processes (docs/distributed.md)";
   }
   const memory = (errors.ENOBUFS ?? 0) + (errors.ENOMEM ?? 0);
   if (memory === 0) return null;
-  return `${some(memory, "time")} the kernel had no memory for the generator's sockets`;
+  return `${plural(memory, "time")} the kernel had no memory for the generator's sockets`;
 }
 
 /** An open loop that does not keep its schedule measures itself, whatever its target does. */
@@ -56,9 +58,9 @@ function lateSchedule(run: Evidence): string | null {
   const mostly = ownLag.p99 >= MOST * (corrected?.p99 ?? 0);
   if (ownLag.p99 <= LATE_US || !mostly) return null;
   const left = unsent > UNSENT * scheduled
-    ? `, and ${count(unsent)} of ${count(scheduled)} did not leave at all`
+    ? `, and ${formatCount(unsent)} of ${formatCount(scheduled)} did not leave at all`
     : "";
-  return `messages left up to ${time(ownLag.p99)} late (p99)${left}: ${whyLate(run)}`;
+  return `messages left up to ${briefUs(ownLag.p99)} late (p99)${left}: ${whyLate(run)}`;
 }
 
 function whyLate(run: Evidence): string {
@@ -70,7 +72,7 @@ function whyLate(run: Evidence): string {
   }
   if (machineIsFull(run)) return `all CPUs of this machine were in use; ${spare(run)}`;
   if (away > 0 || longestStallMs * 1000 > LATE_US) {
-    return `it stood still for up to ${time(longestStallMs * 1000)}; ${spare(run)}`;
+    return `it stood still for up to ${briefUs(longestStallMs * 1000)}; ${spare(run)}`;
   }
   return `a generator thread used ${percent(busiest)} of a CPU and came too late all the same; ` +
     spare(run);
@@ -97,6 +99,6 @@ function noTimeLeft(run: Evidence): string | null {
       "this rate; use more --workers";
   }
   if (away < AWAY) return null;
-  return `not let run for ${percent(100 * away)} of ${time(seconds * 1e6)}: stopped, ` +
+  return `not let run for ${percent(100 * away)} of ${briefUs(seconds * 1e6)}: stopped, ` +
     "or other programs had the CPUs";
 }

@@ -63,20 +63,3 @@ export interface Evidence {
 /** What an embedded server used, in percent of one CPU; 0 without one. */
 export const serverCpu = ({ embedded, cpu, generator }: Evidence): number =>
   embedded && cpu ? Math.max(0, cpu.process - generator) : 0;
-
-/** From microseconds: "812 us", "12.3 ms", "1.25 s". */
-export function time(us: number): string {
-  const short = (value: number) => String(Number(value.toPrecision(3)));
-  if (us < 1000) return `${short(us)} us`;
-  return us < 1e6 ? `${short(us / 1000)} ms` : `${short(us / 1e6)} s`;
-}
-
-/** "1,234,567". */
-export const count = (n: number): string =>
-  Math.round(n).toString().replace(/\B(?=(\d{3})+$)/g, ",");
-
-/** "1 message", "37 messages". */
-export const some = (n: number, noun: string): string => `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
-
-/** "97 %". */
-export const percent = (value: number): string => `${Math.round(value)} %`;

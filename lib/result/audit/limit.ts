@@ -1,5 +1,7 @@
 /** What has limited a run when it was not the generator: one sentence, and what else is worth knowing. */
-import { count, type Evidence, percent, serverCpu, some, time } from "./evidence.ts";
+import { type Evidence, serverCpu } from "./evidence.ts";
+import { formatCount } from "../../text/units.ts";
+import { briefUs, percent, plural } from "../../text/words.ts";
 import { LATE_US, machineIsFull, MIN_SECONDS, UNSENT } from "./bottleneck.ts";
 
 /** Connects wait a second for SYN to be sent again (RFC 6298), once it was dropped. In microseconds. */
@@ -27,7 +29,7 @@ function unreachable({ failed, connect, errors }: Evidence): string | null {
 
 function shortRun({ seconds, hold, open }: Evidence): string | null {
   if (seconds >= MIN_SECONDS || hold || open) return null;
-  return `unknown: a run of ${time(seconds * 1e6)} says too little`;
+  return `unknown: a run of ${briefUs(seconds * 1e6)} says too little`;
 }
 
 function acceptQueue({ kernel, local, connect, errors }: Evidence): string | null {
@@ -35,25 +37,27 @@ function acceptQueue({ kernel, local, connect, errors }: Evidence): string | nul
   const waited = connect.max >= CONNECT_WAITED_US || (errors.ETIMEDOUT ?? 0) > 0;
   if (!waited) return null;
   if (local && overflows > 0) {
-    return `the target's accept queue: it overflowed ${some(overflows, "time")}, and connects ` +
-      `waited for up to ${time(connect.max)}; it accepts too slowly, or its backlog is too small`;
+    return `the target's accept queue: it overflowed ${plural(overflows, "time")}, and connects ` +
+      `waited for up to ${
+        briefUs(connect.max)
+      }; it accepts too slowly, or its backlog is too small`;
   }
   const again = kernel?.TCPSynRetrans ?? 0;
   if (again === 0) return null;
   return `connecting: SYN had to be sent again ${
-    some(again, "time")
+    plural(again, "time")
   }, and connects waited for up ` +
-    `to ${time(connect.max)}; the target's accept queue was full, or the network lost packets`;
+    `to ${briefUs(connect.max)}; the target's accept queue was full, or the network lost packets`;
 }
 
 function noReplies({ timedOut }: Evidence): string | null {
   if (timedOut === 0) return null;
-  return `the target: ${some(timedOut, "message")} had no reply within --timeout`;
+  return `the target: ${plural(timedOut, "message")} had no reply within --timeout`;
 }
 
 function held({ hold, connect }: Evidence): string | null {
   if (!hold) return null;
-  return `nothing: the connections were held; a connect took ${time(connect.mean)} on average`;
+  return `nothing: the connections were held; a connect took ${briefUs(connect.mean)} on average`;
 }
 
 function onSchedule(run: Evidence): string | null {
@@ -62,9 +66,9 @@ function onSchedule(run: Evidence): string | null {
   const asked = scheduled / seconds;
   if (unsent > UNSENT * scheduled || rate < REACHED * asked) return null;
   const held = lag.p99 > LATE_US && lag.p99 > 2 * ownLag.p99
-    ? `, though messages waited for up to ${time(lag.p99)} (p99) until the target had made room`
+    ? `, though messages waited for up to ${briefUs(lag.p99)} (p99) until the target had made room`
     : "";
-  return `nothing: the asked rate was reached (${count(rate)}/s)${held}`;
+  return `nothing: the asked rate was reached (${formatCount(rate)}/s)${held}`;
 }
 
 function fullMachine(run: Evidence): string | null {
@@ -73,7 +77,7 @@ function fullMachine(run: Evidence): string | null {
   const { cpu, embedded, generator } = run;
   const { machine, cpus } = cpu!;
   const server = embedded ? `, its server ${percent(serverCpu(run))}` : "";
-  return `the ${some(cpus, "CPU")} of this machine, which were in use to ` +
+  return `the ${plural(cpus, "CPU")} of this machine, which were in use to ` +
     `${percent(machine! / cpus)}: the generator had ${percent(generator)} of one${server}`;
 }
 
@@ -81,30 +85,31 @@ function busyServer(run: Evidence): string | null {
   const { embedded } = run;
   if (embedded === null || serverCpu(run) < BUSY * embedded.workers) return null;
   return `the embedded server, which used ${percent(serverCpu(run))} of a CPU with ` +
-    `${some(embedded.workers, "worker")}: more --server-workers may be faster`;
+    `${plural(embedded.workers, "worker")}: more --server-workers may be faster`;
 }
 
 function slowTarget({ rate, scheduled, seconds, latency, inFlight, paced }: Evidence): string {
-  const asked = count(scheduled / seconds);
-  if (!paced) return `the target, which took ${count(rate)} of ${asked} messages/s`;
-  const most = inFlight === null ? "" : `; with ${count(inFlight)} in flight at most ` +
+  const asked = formatCount(scheduled / seconds);
+  if (!paced) return `the target, which took ${formatCount(rate)} of ${asked} messages/s`;
+  const most = inFlight === null ? "" : `; with ${formatCount(inFlight)} in flight at most ` +
     "(connections times --pipeline), the others have waited for that";
-  return `the target, which answered ${count(rate)} of ${asked} messages/s, in ` +
-    `${time(latency.mean)} on average${most}`;
+  return `the target, which answered ${formatCount(rate)} of ${asked} messages/s, in ` +
+    `${briefUs(latency.mean)} on average${most}`;
 }
 
 function closedLoop(run: Evidence): string {
   const { paced, rate, latency, inFlight, messagesPerConnection } = run;
-  if (!paced) return `the target, which took ${count(rate)} messages/s: it reads no faster`;
+  if (!paced) return `the target, which took ${formatCount(rate)} messages/s: it reads no faster`;
   if (latency.count === 0 || inFlight === null) return "the target: no reply has come";
   if (messagesPerConnection !== null) return churn(run);
   // Little's law: what is in flight is the rate times the latency.
   const most = inFlight / latency.mean * 1e6;
-  const law = `${count(inFlight)} in flight at a mean latency of ${time(latency.mean)} make ` +
-    `${count(most)}/s at most`;
+  const law =
+    `${formatCount(inFlight)} in flight at a mean latency of ${briefUs(latency.mean)} make ` +
+    `${formatCount(most)}/s at most`;
   if (latency.mean >= QUEUED * latency.min && inFlight > 1) {
     return `the target: replies took ${(latency.mean / latency.min).toFixed(1)} times as long as ` +
-      `the fastest (${time(latency.min)}), so they waited for each other there; ${law}`;
+      `the fastest (${briefUs(latency.min)}), so they waited for each other there; ${law}`;
   }
   return `the target's time to reply, in a closed loop: ${law}; more connections or --pipeline ` +
     "would load it more";
@@ -113,12 +118,12 @@ function closedLoop(run: Evidence): string {
 function churn({ latency, connect, inFlight, messagesPerConnection: per }: Evidence): string {
   const us = latency.mean + connect.mean / per!;
   return `connecting, in a closed loop: each connection takes ${
-    time(connect.mean)
+    briefUs(connect.mean)
   } to be made and ` +
-    `then ${time(latency.mean)} for each of ${some(per!, "message")}, so ${
-      count(inFlight!)
+    `then ${briefUs(latency.mean)} for each of ${plural(per!, "message")}, so ${
+      formatCount(inFlight!)
     } at a ` +
     `time make ${
-      count(inFlight! / us * 1e6)
+      formatCount(inFlight! / us * 1e6)
     }/s at most; more connections would load the target more`;
 }

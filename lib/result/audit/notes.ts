@@ -1,5 +1,7 @@
 /** What did not decide, but may have touched the figures of a run. */
-import { count, type Evidence, percent, some, time } from "./evidence.ts";
+import type { Evidence } from "./evidence.ts";
+import { formatCount } from "../../text/units.ts";
+import { briefUs, percent, plural } from "../../text/words.ts";
 import { LATE_US } from "./bottleneck.ts";
 
 /** Shares of the machine's CPUs that are worth a word, in percent. */
@@ -30,13 +32,15 @@ function lag({ open, ownLag, corrected }: Evidence): string | null {
   if (!open || ownLag.p99 < LAG_US || ownLag.p99 < 0.5 * (corrected?.p99 ?? 0)) return null;
   const rest = ownLag.p99 > LATE_US ? ", but the run was too short to judge it" : "";
   return `messages left up to ${
-    time(ownLag.p99)
+    briefUs(ownLag.p99)
   } late (p99), which is most of the corrected p99${rest}`;
 }
 
 function stall({ longestStallMs }: Evidence): string | null {
   if (longestStallMs < STALL_MS) return null;
-  return `the generator stood still for up to ${time(longestStallMs * 1000)}, which its highest ` +
+  return `the generator stood still for up to ${
+    briefUs(longestStallMs * 1000)
+  }, which its highest ` +
     "latencies include";
 }
 
@@ -56,13 +60,13 @@ function others({ cpu, local, embedded }: Evidence): string | null {
 function overflows({ kernel, local, connect }: Evidence): string | null {
   const risen = kernel?.ListenOverflows ?? 0;
   if (!local || risen === 0 || connect.max >= 500_000) return null;
-  return `an accept queue of this machine overflowed ${some(risen, "time")}`;
+  return `an accept queue of this machine overflowed ${plural(risen, "time")}`;
 }
 
 function sentAgain({ kernel, sent }: Evidence): string | null {
   const again = kernel?.RetransSegs ?? 0;
   if (again < 10 || again < AGAIN * sent) return null;
   const late = kernel?.TCPTimeouts ?? 0;
-  return `${count(again)} segments were sent again` +
-    (late > 0 ? `, ${count(late)} of them after a timeout of 200 ms or more` : "");
+  return `${formatCount(again)} segments were sent again` +
+    (late > 0 ? `, ${formatCount(late)} of them after a timeout of 200 ms or more` : "");
 }

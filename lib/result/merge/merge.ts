@@ -1,5 +1,8 @@
-/** Results of several runs, machines or processes as the result of one, without loss. */
-import { allParts, mergeConfig, mergeMachines, mergeTexts, peakOf, timesOf } from "./config.ts";
+/** Results of several runs or machines as the result of one, without loss. */
+import { inFlightOf, isClean } from "../figures.ts";
+import type { StressResult } from "../result.ts";
+import { expectsNothing, isOpenLoop, settingsOf } from "../settings.ts";
+import { mergeConfig, mergeMachines, mergeTexts } from "./config.ts";
 import {
   mergeCounts,
   mergeGenerators,
@@ -7,12 +10,9 @@ import {
   mergeLatencies,
   mergeMismatches,
   mergeSlowest,
-} from "./parts.ts";
+} from "./figures.ts";
+import { allParts, askedOf, checkDistinct, peakOf, ratesOf, timesOf } from "./parts.ts";
 import { mergeTimelines } from "./timeline.ts";
-import { expectsNothing, isOpenLoop, settingsOf } from "../../report/load.ts";
-import type { StressResult } from "../result.ts";
-import { parseThreshold } from "../../report/judge/threshold.ts";
-import { judge } from "../../report/judge/judge.ts";
 
 /** How results are merged. */
 export interface MergeOptions {
@@ -20,30 +20,32 @@ export interface MergeOptions {
   readonly missing?: boolean;
   /** All were made on one machine; by default that is so if they went to a loopback address. */
   readonly oneMachine?: boolean;
-  /** Thresholds of the sum, beside those of its parts, which are judged anew. */
-  readonly thresholds?: readonly string[];
+  /** What the results are called, for messages. */
+  readonly names?: readonly string[];
 }
 
 /**
  * The sum of results. Counts and histograms add up, and percentiles are those of the sum; the duration
  * is the time in which any of the runs went on, and rates are per second of that. The sum of sums is the
- * sum of their parts, in any order.
+ * sum of their parts, in any order. It has no thresholds: these are judged anew, by the sum.
  *
- * @throws RangeError when they are of different kinds, such as an open loop and a closed one
+ * @throws RangeError when they are of different kinds, such as an open loop and a closed one, or when a run is
+ * in two of them
  */
 export function mergeResults(
   results: readonly StressResult[],
   options: MergeOptions = {},
 ): StressResult {
-  if (results.length === 0) throw new RangeError("Cannot merge no results at all");
+  if (results.length === 0) throw new RangeError("Cannot add up no results at all");
   checkKinds(results);
+  checkDistinct(results, options.names ?? results.map((_, i) => `result ${i + 1}`));
   const parts = allParts(results);
   const latencies = mergeLatencies(results);
   const messages = addUp(results.map((result) => result.messages));
-  const bytes = addUp(results.map((result) => result.bytes));
   const seconds = Math.max(timesOf(parts).any, 0.001);
-  const done = expectsNothing(results[0]!) ? messages.sent : messages.verified;
+  const rate = ratesOf(parts);
   const oneMachine = options.oneMachine ?? results.every(({ target }) => isLocal(target));
+  const asked = askedOf(parts);
   const sum: StressResult = {
     iomux: mergeTexts(results.map(({ iomux }) => iomux)),
     target: mergeTexts(results.map(({ target }) => target)),
@@ -56,15 +58,13 @@ export function mergeResults(
     drain_s: Math.max(...results.map(({ drain_s }) => drain_s)),
     connections: { ...addUp(results.map((result) => result.connections)), peak: peakOf(parts) },
     messages,
-    bytes,
+    bytes: addUp(results.map((result) => result.bytes)),
     rate: {
-      messages_per_s: Math.round(done / seconds * 10) / 10,
-      bytes_per_s: Math.round(
-        (expectsNothing(results[0]!) ? bytes.sent : bytes.received) / seconds,
-      ),
+      messages_per_s: Math.round(rate.messages * 10) / 10,
+      bytes_per_s: Math.round(rate.bytes),
     },
     ...latencies,
-    in_flight: null,
+    in_flight: asked === null ? null : inFlightOf(asked, rate.messages, latencies.latency_us),
     errors: mergeCounts(results.map(({ errors }) => errors)),
     first_mismatch: mergeMismatches(results),
     generator: mergeGenerators(results),
@@ -76,15 +76,8 @@ export function mergeResults(
     timeline: mergeTimelines(results),
     machine: mergeMachines(results.map(({ machine }) => machine)),
   };
-  const expressions = [...results.flatMap(expressionsOf), ...options.thresholds ?? []];
-  const thresholds = [...new Set(expressions)].sort().map((text) => parseThreshold(text));
-  sum.thresholds = judge(sum, thresholds);
-  sum.verdict = worstVerdict(sum, results);
-  return sum;
+  return { ...sum, verdict: worstVerdict(sum, results) };
 }
-
-const expressionsOf = (result: StressResult) =>
-  result.thresholds.map(({ expression }) => expression);
 
 /** An address of this machine, as a result has it. */
 const isLocal = (target: string) => /^(127\.|localhost:|\[::1\]|unix:)/.test(target);
@@ -94,19 +87,14 @@ function addUp<T extends { [K in keyof T]: number }>(all: readonly T[]): T {
   return mergeCounts(all as readonly Record<string, number>[]) as T;
 }
 
-/** Whether everything came back as it must. */
-export const isClean = ({ messages, connections }: StressResult): boolean =>
-  messages.mismatched + messages.timed_out + messages.lost + connections.failed +
-      connections.lost === 0;
-
+/** Before thresholds are judged. A part may have failed for a reason that is not in its counts. */
 function worstVerdict(
   sum: StressResult,
   results: readonly StressResult[],
 ): StressResult["verdict"] {
-  const holds = ({ thresholds }: StressResult) => thresholds.every(({ ok }) => ok);
-  // For a reason that is not in its counts, such as a regression against a baseline.
-  const failed = (one: StressResult) => one.verdict === "fail" && isClean(one) && holds(one);
-  if (!isClean(sum) || !holds(sum) || results.some(failed)) return "fail";
+  const failed = (one: StressResult) =>
+    one.verdict === "fail" && isClean(one) && one.thresholds.every(({ ok }) => ok);
+  if (!isClean(sum) || results.some(failed)) return "fail";
   return sum.generator.bottleneck ? "invalid" : "pass";
 }
 
@@ -120,6 +108,6 @@ function checkKinds(results: readonly StressResult[]): void {
   for (const [what, kind] of kinds) {
     const [one, other] = [...new Set(results.map(kind))].sort();
     if (other === undefined) continue;
-    throw new RangeError(`Cannot merge results whose ${what} are ${one} and ${other}`);
+    throw new RangeError(`Cannot add up results whose ${what} are ${one} and ${other}`);
   }
 }

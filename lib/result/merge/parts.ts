@@ -1,181 +1,171 @@
-/** The parts of results as sums: histograms, the generator's word, counters. */
-import { decodeHistogram, encodeHistogram } from "../hdr.ts";
-import { Recorder, UNIT_NS } from "../recorder.ts";
-import type { GeneratorReport, Histograms, Mismatch, StressResult } from "../result.ts";
+/** The runs that a sum is made of: which they are, when they were, and which of them was worst off. */
+import { createHash } from "node:crypto";
+import type { GeneratorReport, StressResult } from "../result.ts";
 
-const UNITS_PER_US = 1000 / UNIT_NS;
-/** Slow connections that a result names. */
-const SLOWEST = 5;
+/** A run that is part of a sum, as `config.parts` lists it. */
+export interface Part {
+  readonly target: string;
+  readonly started_at: string;
+  readonly duration_s: number;
+  /** Connections that it had open at the same time, at most. */
+  readonly peak: number;
+  readonly verified: number;
+  /** The same for the same run only: parts of older versions have none. */
+  readonly id?: string;
+  /** Messages that its rate is of, and their bytes: what came back until the stop. */
+  readonly done?: number;
+  readonly done_bytes?: number;
+  /** Messages that were to be in flight; null without a closed loop. */
+  readonly in_flight?: number | null;
+  readonly generator?: Limit;
+}
 
-/** Names of the histograms of a result. */
-export type HistogramName = "latency" | "latency_corrected" | "connect" | "schedule_lag";
+/** What limited a run, and by what one knows how badly off its generator was. */
+interface Limit {
+  readonly bottleneck: boolean;
+  readonly unsent: number;
+  readonly lag_p99_us: number;
+  readonly stall_us: number;
+  readonly cpu_percent: number;
+  readonly reason: string | null;
+  readonly limited_by: string;
+}
 
-const DISTRIBUTIONS = {
-  latency: "latency_us",
-  latency_corrected: "latency_corrected_us",
-  connect: "connect_us",
-} as const;
+/** The runs that a result is the sum of: itself, if it is none. */
+export function partsOf(result: StressResult): Part[] {
+  const { parts } = result.config;
+  if (Array.isArray(parts)) return parts;
+  const { target, started_at, duration_s, connections, messages, generator } = result;
+  return [{
+    ...{ target, started_at, duration_s, peak: connections.peak, verified: messages.verified },
+    id: identityOf(result),
+    done: Math.round(result.rate.messages_per_s * duration_s),
+    done_bytes: Math.round(result.rate.bytes_per_s * duration_s),
+    in_flight: result.in_flight?.asked ?? null,
+    generator: {
+      bottleneck: generator.bottleneck,
+      unsent: generator.unsent,
+      lag_p99_us: generator.schedule_lag_us.p99,
+      stall_us: generator.loop_stalls.max_us,
+      cpu_percent: generator.cpu_percent,
+      reason: generator.reason,
+      limited_by: generator.limited_by,
+    },
+  }];
+}
+
+/** No two runs have all of this in common. How a run was judged is no part of it. */
+function identityOf(result: StressResult): string {
+  const { target, started_at, duration_s, connections, messages, bytes, config } = result;
+  const { latency, connect } = result.histograms;
+  return createHash("sha256").update(JSON.stringify([
+    ...[target, started_at, duration_s, connections, messages, bytes, config.seed],
+    ...[latency, connect],
+  ])).digest("hex").slice(0, 16);
+}
+
+/** The runs of all results, always in the same order. */
+export const allParts = (results: readonly StressResult[]): Part[] =>
+  results.flatMap(partsOf).map((part) => [part, JSON.stringify(part)] as const)
+    .sort(([, a], [, b]) => a < b ? -1 : a > b ? 1 : 0).map(([part]) => part);
 
 /**
- * A histogram of a result with its exact extremes and sum; undefined when there is none.
+ * Refuses results that have a run in common. `names` are what the results are called.
  *
- * @throws Error when it is damaged
+ * @throws RangeError
  */
-export function recorderOf(result: StressResult, name: HistogramName): Recorder | undefined {
-  const text = result.histograms[name];
-  if (!text) return undefined;
-  const recorder = decodeHistogram(text);
-  if (name === "schedule_lag") return recorder;
-  const distribution = result[DISTRIBUTIONS[name]];
-  if (distribution === null || distribution.count === 0) return recorder;
-  const units = (us: number) => Math.round(us * UNITS_PER_US);
-  recorder.refine({
-    min: units(distribution.min),
-    max: units(distribution.max),
-    // A mean is rounded; results of older versions have no more than that.
-    sum: result.histograms.sums?.[name] ?? units(distribution.mean) * distribution.count,
-    overflow: 0, // known for all histograms of a result together
-  });
-  return recorder;
-}
-
-/** The sum of a histogram over all results; undefined when one of them has none. */
-export function mergeHistogram(
-  results: readonly StressResult[],
-  name: HistogramName,
-): Recorder | undefined {
-  const total = new Recorder();
-  for (const result of results) {
-    const recorder = recorderOf(result, name);
-    if (!recorder) return undefined;
-    total.add(recorder);
+export function checkDistinct(results: readonly StressResult[], names: readonly string[]): void {
+  const seen = new Map<string, number>();
+  for (const [index, result] of results.entries()) {
+    for (const part of partsOf(result)) {
+      const id = part.id ?? JSON.stringify(part);
+      const other = seen.get(id);
+      if (other === undefined) {
+        seen.set(id, index);
+        continue;
+      }
+      const run = `the run of ${part.target} at ${part.started_at}`;
+      throw new RangeError(
+        `Cannot add up ${names[other]} and ${
+          names[index]
+        }: both have ${run}, which would count twice`,
+      );
+    }
   }
-  return total;
-}
-
-/** Distributions and histograms of the sum. */
-export function mergeLatencies(
-  results: readonly StressResult[],
-): Pick<StressResult, "latency_us" | "latency_corrected_us" | "connect_us" | "histograms"> {
-  const latency = mergeHistogram(results, "latency")!;
-  const corrected = mergeHistogram(results, "latency_corrected");
-  const connect = mergeHistogram(results, "connect")!;
-  const lag = mergeHistogram(results, "schedule_lag");
-  const sums: Histograms["sums"] = {
-    latency: latency.exact.sum,
-    latency_corrected: corrected?.exact.sum ?? 0,
-    connect: connect.exact.sum,
-  };
-  const unanswered = {
-    count: results.reduce((total, { latency_us }) => total + latency_us.unanswered, 0),
-    us: Math.max(...results.map(({ config }) => Number(config.timeoutMs ?? 0) * 1000)),
-  };
-  return {
-    latency_us: latency.summary(unanswered),
-    latency_corrected_us: corrected?.summary(unanswered) ?? null,
-    connect_us: connect.summary(),
-    histograms: {
-      unit_ns: UNIT_NS,
-      latency: encodeHistogram(latency),
-      latency_corrected: corrected ? encodeHistogram(corrected) : null,
-      connect: encodeHistogram(connect),
-      ...(lag ? { schedule_lag: encodeHistogram(lag) } : {}),
-      sums,
-      overflow: results.reduce((total, { histograms }) => total + histograms.overflow, 0),
-    },
-  };
-}
-
-/** The generators as one: the busiest counts, and what one of them lacked is lacking. */
-export function mergeGenerators(results: readonly StressResult[]): GeneratorReport {
-  const all = results.map(({ generator }) => generator);
-  const sum = (pick: (one: GeneratorReport) => number) =>
-    all.reduce((total, one) => total + pick(one), 0);
-  const most = (pick: (one: GeneratorReport) => number) => Math.max(...all.map(pick));
-  // One sentence of several that differ in their figures; the last by the alphabet has the highest.
-  const last = (texts: (string | null)[]) => texts.filter(Boolean).sort().at(-1) ?? null;
-  const lag = mergeHistogram(results, "schedule_lag")?.summary();
-  return {
-    cpu_percent: most((one) => one.cpu_percent),
-    schedule_lag_us: {
-      p50: lag?.p50 ?? most((one) => one.schedule_lag_us.p50),
-      p99: lag?.p99 ?? most((one) => one.schedule_lag_us.p99),
-      max: most((one) => one.schedule_lag_us.max),
-    },
-    bottleneck: all.some((one) => one.bottleneck),
-    reason: last(all.map((one) => one.reason)),
-    limited_by: limitOf(all, last),
-    loop_stalls: {
-      count: sum((one) => one.loop_stalls.count),
-      max_us: most((one) => one.loop_stalls.max_us),
-    },
-    cpu_s: {
-      user: tidy(sum((one) => microseconds(one.cpu_s.user))),
-      system: tidy(sum((one) => microseconds(one.cpu_s.system))),
-    },
-    scheduled: all.every((one) => one.scheduled === null) ? null : sum((one) => one.scheduled ?? 0),
-    unsent: sum((one) => one.unsent),
-  };
-}
-
-/** What limited one of them: if one was a bottleneck, such a one. Its figures are its own, and that is said. */
-function limitOf(
-  all: readonly GeneratorReport[],
-  last: (texts: string[]) => string | null,
-): string {
-  const guilty = all.filter(({ bottleneck }) => bottleneck);
-  const texts = (guilty.length > 0 ? guilty : all).map(({ limited_by: text }) =>
-    text.startsWith(ONE_PART) ? text.slice(ONE_PART.length) : text
-  );
-  const text = last(texts) ?? "";
-  const parts = all.length > 1 || all.some(({ limited_by }) => limited_by.startsWith(ONE_PART));
-  return parts && text !== "" ? ONE_PART + text : text;
-}
-
-/** Before what is true of a part of a load. */
-const ONE_PART = "in one part: ";
-
-// As whole numbers, so that their sum does not depend on the order.
-const microseconds = (seconds: number) => Math.round(seconds * 1e6);
-const tidy = (us: number) => us / 1e6;
-
-/** Counts by name: their sums, or the highest of each. */
-export function mergeCounts(
-  all: readonly Record<string, number>[],
-  join: (a: number, b: number) => number = (a, b) => a + b,
-): Record<string, number> {
-  const merged: Record<string, number> = {};
-  for (const name of [...new Set(all.flatMap(Object.keys))].sort()) {
-    merged[name] = all.map((counts) => counts[name] ?? 0).reduce(join);
-  }
-  return merged;
 }
 
 /**
- * The system's counters. Those of one machine have seen the same, or one of them more of it; the
- * counters of several machines add up.
+ * What limited one of several runs, in its own words and figures: of the one whose generator was worst off. A
+ * bottleneck comes before others, then unsent messages, the lag, the longest stall, the busiest thread.
  */
-export function mergeKernels(
+export function limitOf(
   results: readonly StressResult[],
-  oneMachine: boolean,
-): Record<string, number> | null {
-  const kernels = results.map(({ kernel }) => kernel).filter((kernel) => kernel !== null);
-  if (kernels.length === 0) return null;
-  return mergeCounts(kernels, oneMachine ? (a, b) => Math.max(a, b) : undefined);
+): Pick<GeneratorReport, "reason" | "limited_by"> {
+  const limits = allParts(results).map(({ generator }) => generator)
+    .filter((limit) => limit !== undefined);
+  if (limits.length === 0) return results[0]!.generator;
+  const [worst] = limits.sort((a, b) => {
+    const [one, other] = [badness(a), badness(b)];
+    const differs = one.findIndex((value, i) => value !== other[i]);
+    return differs >= 0 ? other[differs]! - one[differs]! : 0;
+  });
+  const { reason, limited_by: text } = worst!;
+  return { reason, limited_by: limits.length > 1 && text !== "" ? `in one part: ${text}` : text };
 }
 
-/** Of the mismatches the one with the lowest connection number and offset: nobody knows which came first. */
-export function mergeMismatches(results: readonly StressResult[]): Mismatch | null {
-  const found = results.flatMap(({ first_mismatch: first }) => first ?? []);
-  const text = (one: Mismatch) => one.kind + one.expected + one.actual;
-  return found.sort((a, b) =>
-    a.connection - b.connection || a.offset - b.offset || (text(a) < text(b) ? -1 : 1)
-  )[0] ?? null;
+const badness = ({ bottleneck, unsent, lag_p99_us, stall_us, cpu_percent }: Limit) => [
+  ...[Number(bottleneck), unsent, lag_p99_us, stall_us, cpu_percent],
+];
+
+/** Microseconds since the epoch, which are whole numbers: sums of them don't depend on the order. */
+const spanOf = ({ started_at, duration_s }: Part): [from: number, to: number] => {
+  const from = Date.parse(started_at) * 1000;
+  return [from, from + Math.round(duration_s * 1e6)];
+};
+
+/** For how long any of the runs went on, and for how long all of them did; in seconds. */
+export function timesOf(parts: readonly Part[]): { any: number; all: number } {
+  let any = 0;
+  let end = -Infinity;
+  for (const [from, to] of parts.map(spanOf).sort(([a], [b]) => a - b)) {
+    any += Math.max(0, to - Math.max(from, end));
+    end = Math.max(end, to);
+  }
+  const spans = parts.map(spanOf);
+  const all = Math.min(...spans.map(([, to]) => to)) - Math.max(...spans.map(([from]) => from));
+  return { any: any / 1e6, all: Math.max(0, all) / 1e6 };
 }
 
-/** The slowest connections of all. */
-export const mergeSlowest = (results: readonly StressResult[]): StressResult["slowest"] =>
-  results.flatMap(({ slowest }) => slowest).sort((a, b) =>
-    b.latency_us - a.latency_us || a.connection - b.connection ||
-    (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)
-  ).slice(0, SLOWEST);
+/** Messages and bytes a second of the time in which any of the runs went on. */
+export function ratesOf(parts: readonly Part[]): { messages: number; bytes: number } {
+  const seconds = Math.max(timesOf(parts).any, 0.001);
+  const sum = (of: (part: Part) => number) => parts.reduce((total, part) => total + of(part), 0);
+  return {
+    messages: sum(({ done, verified }) => done ?? verified) / seconds,
+    bytes: sum(({ done_bytes }) => done_bytes ?? 0) / seconds,
+  };
+}
+
+/** Messages that were to be in flight on average; null when one of the runs had no such number. */
+export function askedOf(parts: readonly Part[]): number | null {
+  const seconds = timesOf(parts).any;
+  let total = 0;
+  for (const { in_flight: asked, duration_s } of parts) {
+    if (asked === null || asked === undefined) return null;
+    total += asked * Math.round(duration_s * 1e6);
+  }
+  return Math.round(total / (seconds * 1e6) * 1000) / 1000;
+}
+
+/** The most connections that can have been open at the same time. */
+export function peakOf(parts: readonly Part[]): number {
+  const changes = parts.flatMap((part): [time: number, change: number][] => {
+    const [from, to] = spanOf(part);
+    return [[from, part.peak], [Math.max(to, from + 1), -part.peak]];
+  });
+  let [open, peak] = [0, 0];
+  for (const [, change] of changes.sort(([a, x], [b, y]) => a - b || x - y)) {
+    peak = Math.max(peak, open += change);
+  }
+  return peak;
+}

@@ -2,9 +2,8 @@
 import { audit, type AuditSurroundings, evidenceOf } from "./audit.ts";
 import { showExpectation, showFrame } from "../plan/expectation.ts";
 import { inFlightOf, unansweredOf } from "../../result/figures.ts";
-import { encodeHistogram } from "../../result/hdr.ts";
+import { encodeHistograms } from "../../result/histograms.ts";
 import type { LoadResult } from "../plan/plan.ts";
-import { UNIT_NS } from "../../result/recorder.ts";
 import type { Machine, StressResult } from "../../result/result.ts";
 import { rateProfile } from "../plan/schedule.ts";
 import type { Run } from "./run.ts";
@@ -102,19 +101,10 @@ export function summarize(
     thresholds: [],
     verdict: !clean ? "fail" : generator.bottleneck ? "invalid" : "pass",
     timeline: [...run.timeline],
-    histograms: {
-      unit_ns: UNIT_NS,
-      latency: encodeHistogram(latency),
-      latency_corrected: open ? encodeHistogram(corrected) : null,
-      connect: encodeHistogram(connect),
-      ...(open ? { schedule_lag: encodeHistogram(run.recorder("lag")) } : {}),
-      sums: {
-        latency: latency.exact.sum,
-        latency_corrected: open ? corrected.exact.sum : 0,
-        connect: connect.exact.sum,
-      },
-      overflow: latency.overflow + (open ? corrected.overflow : 0),
-    },
+    histograms: encodeHistograms(
+      { latency, connect, ...(open ? { corrected, lag: run.recorder("lag") } : {}) },
+      latency.overflow + (open ? corrected.overflow : 0),
+    ),
     machine: around.machine,
   };
 }

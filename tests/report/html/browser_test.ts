@@ -2,14 +2,11 @@
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { formatCount, formatDuration, formatSize } from "../../../lib/text/units.ts";
 import { htmlReport } from "../../../lib/report/html/page.ts";
 import { Chromium, NO_CHROMIUM } from "../../support/chromium.ts";
 import { TempDir } from "../../support/files.ts";
 import { itUnless } from "../../support/systems.ts";
 import { sampleResult } from "../../support/sample_results.ts";
-
-const format = { count: formatCount, size: formatSize, duration: formatDuration };
 
 /** It is the page that is tried here, which every runtime makes alike: html_test.ts has that. */
 const REASON = NO_CHROMIUM ??
@@ -85,7 +82,7 @@ describe("the page of a report in Chromium", () => {
     };
     for (const [name, page] of Object.entries(pages)) {
       const file = folder.file(`${name}.html`);
-      writeFileSync(file, await htmlReport(page, format));
+      writeFileSync(file, await htmlReport(page));
       urls[name] = pathToFileURL(file).href;
     }
     browser = await Chromium.start();

@@ -6,11 +6,9 @@ import {
   loadOf,
   withBaseline,
 } from "../../../lib/report/judge/baseline.ts";
-import { baselineRows, baselineTable } from "../../../lib/report/text/baseline.ts";
-import { randomOf } from "../../../lib/report/judge/interval.ts";
+import { baselineRows, baselineTable } from "../../../lib/report/baseline.ts";
 import type { StressResult } from "../../../lib/result/result.ts";
-import { FORMAT } from "../../../lib/cli/results/publish.ts";
-import { sampleResult } from "../../support/sample_results.ts";
+import { randomOf, sampleResult } from "../../support/sample_results.ts";
 
 const sample = sampleResult({ seconds: 1 });
 
@@ -150,13 +148,13 @@ describe("a result against its baseline", () => {
 
   it("is told in rows and in a table", () => {
     const report = against(resultOf({ seed: 2, rate: 9000, p50: 80 }));
-    const texts = baselineRows(report, FORMAT).map(([, text]) => text);
+    const texts = baselineRows(report).map(([, text]) => text);
     expect(texts[0]).toMatch(
       /^WORSE {3}messages\/s: 10,000 then, 9,000 now, ratio 0\.90 \[0\.\d\d, 0\.\d\d\]$/,
     );
     expect(texts[1]).toMatch(/^better {2}p50: 100 us then, 80\.0 us now/);
     expect(texts[2]).toMatch(/^same {4}p99/);
-    const { head, rows, note } = baselineTable(report, FORMAT);
+    const { head, rows, note } = baselineTable(report);
     expect(rows.every((row) => row.length === head.length)).toBe(true);
     expect(note).toContain("base.json");
   });

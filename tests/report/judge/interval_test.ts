@@ -1,58 +1,68 @@
-// The confidence intervals of ratios, on numbers of which the truth is known.
+// The confidence intervals, on numbers of which the truth is known: how often they cover it is measured.
 import { describe, expect, it } from "bun:test";
+import { confidenceOf, ROUNDS } from "../../../lib/report/judge/confidence.ts";
 import {
-  expandedTail,
+  meanInterval,
   pairedRatio,
-  randomOf,
-  RESAMPLES,
+  studentT,
   unpairedRatio,
 } from "../../../lib/report/judge/interval.ts";
+import type { Interval } from "../../../lib/result/judgement.ts";
+import { noiseOf, randomOf, sampleResult } from "../../support/sample_results.ts";
 
-const random = randomOf(11);
-/** Normally distributed (Box and Muller). */
-const noise = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+const noise = noiseOf(11);
+const random = randomOf(12);
 const some = (count: number, make: () => number) => Array.from({ length: count }, make);
 
-/** In how many of `runs` the interval covers the true ratio. */
-function covered(runs: number, truth: number, measure: (seed: number) => [number, number]): number {
+/** In which share of `runs` an interval covers the truth. */
+function covered(runs: number, truth: number, make: () => Pick<Interval, "low" | "high">): number {
   let hits = 0;
-  for (let seed = 0; seed < runs; seed++) {
-    const [low, high] = measure(seed);
+  for (let run = 0; run < runs; run++) {
+    const { low, high } = make();
     if (low <= truth && truth <= high) hits++;
   }
   return hits / runs;
 }
 
-describe("the interval of a ratio", () => {
-  it("covers the true ratio of pairs about 95 times of 100, with few rounds as well", () => {
-    for (const rounds of [5, 10]) {
-      const share = covered(200, 1.2, (seed) => {
-        const base = some(rounds, () => 1000 * (1 + 0.1 * noise()));
-        const other = base.map((x) => 1.2 * x * (1 + 0.05 * noise()));
-        const { low, high } = pairedRatio(other, base, seed)!;
-        return [low, high];
-      });
-      // 200 trials of 95 % stray by less than 5 % in all but one of a thousand cases.
-      expect(share).toBeGreaterThan(0.88);
-    }
-  });
+/** The geometric mean of numbers between 0.8 and 1.2, which is what a mean of logarithms estimates. */
+const MIDDLE = Math.exp((1.2 * Math.log(1.2) - 0.8 * Math.log(0.8)) / 0.4 - 1);
 
-  it("covers the true ratio of two samples of different sizes", () => {
-    const share = covered(200, 0.5, (seed) => {
-      const of = some(12, () => 500 * (1 + 0.2 * noise()));
-      const to = some(8, () => 1000 * (1 + 0.2 * noise()));
-      const { low, high } = unpairedRatio(of, to, seed)!;
-      return [low, high];
+/** What a share of 95 % of 2000 strays by in one of a million cases. */
+const RUNS = 2000;
+const STRAYS = 0.025;
+
+describe("the interval of a ratio", () => {
+  for (const rounds of [3, 4, 5, 10]) {
+    it(`covers the true ratio of ${rounds} pairs 95 times of 100`, () => {
+      const share = covered(RUNS, 1.2, () => {
+        const base = some(rounds, () => 1000 * Math.exp(0.3 * noise()));
+        return pairedRatio(base.map((x) => 1.2 * x * Math.exp(0.05 * noise())), base)!;
+      });
+      expect(Math.abs(share - 0.95)).toBeLessThan(STRAYS);
     });
-    expect(share).toBeGreaterThan(0.88);
-  });
+
+    it(`covers it 92 times of 100 or more where ${rounds} pairs vary evenly, without tails`, () => {
+      const share = covered(RUNS, MIDDLE, () => {
+        const ratios = some(rounds, () => 0.8 + 0.4 * random());
+        return pairedRatio(ratios, ratios.map(() => 1))!;
+      });
+      expect(share).toBeGreaterThan(0.92 - STRAYS);
+    });
+
+    it(`covers the true ratio of two samples, of ${rounds} and 12`, () => {
+      const share = covered(RUNS, 0.5, () => {
+        const of = some(rounds, () => 500 * Math.exp(0.2 * noise()));
+        return unpairedRatio(of, some(12, () => 1000 * Math.exp(0.1 * noise())))!;
+      });
+      expect(share).toBeGreaterThan(0.95 - 2 * STRAYS);
+    });
+  }
 
   it("does not cover everything: a difference of 10 % shows in rounds that vary by 1 %", () => {
     const base = some(10, () => 1000 * (1 + 0.01 * noise()));
     const { ratio, low, high } = pairedRatio(
       base.map((x) => 1.1 * x * (1 + 0.01 * noise())),
       base,
-      3,
     )!;
     expect(low).toBeGreaterThan(1.05);
     expect(high).toBeLessThan(1.15);
@@ -62,56 +72,79 @@ describe("the interval of a ratio", () => {
   it("of pairs leaves out what both have in common", () => {
     const base = some(10, () => 1000 * (1 + random()));
     const other = base.map((x) => 1.1 * x);
-    const paired = pairedRatio(other, base, 1)!;
+    const paired = pairedRatio(other, base)!;
     expect(paired.high - paired.low).toBeLessThan(1e-9);
-    const apart = unpairedRatio(other, base, 1)!;
+    const apart = unpairedRatio(other, base)!;
     expect(apart.low).toBeLessThan(1);
     expect(apart.high).toBeGreaterThan(1.2);
   });
 
-  it("is the same for the same seed", () => {
-    const [of, to] = [some(6, random), some(6, random)];
-    expect(unpairedRatio(of, to, 9)).toEqual(unpairedRatio(of, to, 9));
-    expect(unpairedRatio(of, to, 9)).not.toEqual(unpairedRatio(of, to, 10));
-  });
-
-  it("is none with fewer than three measurements, or of nothing", () => {
-    expect(pairedRatio([1, 2], [1, 2], 1)).toBe(null);
-    expect(pairedRatio([1, 2, 3], [1, 2], 1)).toBe(null);
-    expect(unpairedRatio([1, 2, 3, 4], [], 1)).toBe(null);
-    expect(pairedRatio([0, 0, 0], [1, 2, 3], 1)).toBe(null);
-    expect(pairedRatio([1, 2, 3], [0, 0, 0], 1)).toBe(null);
-  });
-
-  it("has a finite upper end even if a resample of the denominator may be 0", () => {
-    const interval = pairedRatio([1, 1, 1, 1, 1], [0, 0, 0, 0, 5], 1);
-    expect(interval === null || Number.isFinite(interval.high)).toBe(true);
+  it("is none with fewer than three measurements, or where one is nothing", () => {
+    expect(pairedRatio([1, 2], [1, 2])).toBe(null);
+    expect(pairedRatio([1, 2, 3], [1, 2])).toBe(null);
+    expect(unpairedRatio([1, 2, 3, 4], [])).toBe(null);
+    expect(pairedRatio([0, 1, 1], [1, 2, 3])).toBe(null);
+    expect(pairedRatio([1, 2, 3], [0, 2, 3])).toBe(null);
   });
 });
 
-describe("the share of resamples beyond each end", () => {
-  it("is Hesterberg's: for 95 % and 5, 10, 20 measurements", () => {
-    // Phi(-sqrt(n/(n-1)) t(0.975, n-1)), by tables: t = 2.776, 2.262, 2.093
-    expect(expandedTail(5)).toBeCloseTo(0.00096, 4);
-    expect(expandedTail(10)).toBeCloseTo(0.00855, 4);
-    expect(expandedTail(20)).toBeCloseTo(0.01588, 4);
-  });
-
-  it("comes near 2.5 % with many measurements", () => {
-    expect(expandedTail(100_000)).toBeCloseTo(0.025, 4);
-  });
-
-  it("leaves resamples beyond the ends for as few as five rounds", () => {
-    expect(expandedTail(5) * RESAMPLES).toBeGreaterThan(2);
+describe("Student's t", () => {
+  it("is that of the tables", () => {
+    const table = [[1, 12.706], [2, 4.303], [3, 3.182], [4, 2.776], [9, 2.262], [100, 1.984]];
+    for (const [degrees, t] of table) expect(studentT(degrees!)).toBeCloseTo(t!, 3);
+    expect(studentT(4, 0.99)).toBeCloseTo(4.604, 3);
+    expect(studentT(2.5)).toBeGreaterThan(studentT(3));
   });
 });
 
-describe("the seeded numbers", () => {
-  it("are even from 0 to 1, and depend on the seed", () => {
-    const next = randomOf(1);
-    const bins = Array(10).fill(0);
-    for (let i = 0; i < 10_000; i++) bins[Math.floor(next() * 10)]++;
-    for (const bin of bins) expect(Math.abs(bin - 1000)).toBeLessThan(150);
-    expect(randomOf(1)()).not.toBe(randomOf(2)());
+describe("the confidence of repeated runs", () => {
+  const round = (rate: number, p99: number) => {
+    const sample = SAMPLE;
+    return {
+      ...sample,
+      rate: { ...sample.rate, messages_per_s: rate },
+      latency_us: { ...sample.latency_us, p99 },
+    };
+  };
+  const SAMPLE = sampleResult({ seconds: 1 });
+
+  it("is reached when rate and p99 are both known within P percent", () => {
+    const of = (rates: number[], p99s: number[], wanted: number) =>
+      confidenceOf(rates.map((rate, i) => round(rate, p99s[i]!)), wanted)!;
+    const [rates, p99s] = [[1000, 1010, 990, 1000], [500, 550, 450, 500]];
+    expect(of(rates, rates, 5).reached).toBe(true);
+    expect(of(rates, p99s, 5)).toMatchObject({ reached: false, wanted_percent: 5, rounds: 4 });
+    const { rate, p99 } = of(rates, p99s, 5);
+    expect(rate.percent).toBeLessThan(3);
+    expect(p99!.percent).toBeGreaterThan(10);
+    expect(p99!.low < 500 && p99!.high > 500).toBe(true);
+    expect(confidenceOf([round(1, 1), round(1, 1)], 5)).toBe(null);
+  });
+
+  it("covers the truth although the rounds end where it is narrow", () => {
+    const t = new Map(some(31, () => 0).map((_, n) => [n, n < 3 ? 0 : studentT(n - 1, 0.98)]));
+    for (const varies of [0.01, 0.02, 0.04]) {
+      const share = covered(RUNS, 1000, () => {
+        const logs: number[] = [];
+        for (;;) {
+          logs.push(Math.log(1000) + varies * noise());
+          const n = logs.length;
+          if (n < ROUNDS.fewest) continue;
+          const mean = logs.reduce((sum, x) => sum + x, 0) / n;
+          const squares = logs.reduce((sum, x) => sum + (x - mean) ** 2, 0);
+          const half = t.get(n)! * Math.sqrt(squares / (n - 1) / n);
+          const [low, high] = [Math.exp(mean - half), Math.exp(mean + half)];
+          if ((high - low) / 2 / Math.exp(mean) <= 0.025 || n === ROUNDS.most) return { low, high };
+        }
+      });
+      expect(share).toBeGreaterThan(0.95 - STRAYS / 2);
+    }
+    // The same numbers as the product's.
+    const values = some(7, () => 1000 * Math.exp(0.03 * noise()));
+    const { low, high, mean } = meanInterval(values, 0.98)!;
+    expect(Math.log(high / mean)).toBeCloseTo(Math.log(mean / low), 9);
+    expect(confidenceOf(values.map((rate) => round(rate, 1)), 1)!.rate).toEqual(
+      meanInterval(values, 0.98)!,
+    );
   });
 });

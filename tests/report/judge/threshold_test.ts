@@ -3,6 +3,7 @@ import { describe, expect, it } from "bun:test";
 import { editDistance, nearest } from "../../../lib/text/nearest.ts";
 import { parseThreshold, ThresholdError, unfit } from "../../../lib/report/judge/threshold.ts";
 import { judge, judged, valueOf } from "../../../lib/report/judge/judge.ts";
+import { encodeHistogram } from "../../../lib/result/hdr.ts";
 import { Recorder } from "../../../lib/result/recorder.ts";
 import { sampleResult } from "../../support/sample_results.ts";
 
@@ -129,6 +130,21 @@ describe("a result", () => {
     expect(value("lost_connections")).toBe(16);
     expect(judgeOne("errors==0", bad).ok).toBe(false);
     expect(judgeOne("errors<=27", bad).ok).toBe(true);
+  });
+
+  it("fails for a percentile that falls among messages that were never answered", () => {
+    const recorder = new Recorder();
+    for (let i = 0; i < 95; i++) recorder.record(1);
+    const latency_us = recorder.summary({ count: 5, us: 5e6 });
+    const histograms = { ...closed.histograms, latency: encodeHistogram(recorder) };
+    const lossy = { ...closed, latency_us, histograms };
+    const judged = ["p99<5ms", "p99<60s", "p99>1us", "max<60s", "p96.5<60s", "p95<5ms", "mean<5ms"]
+      .map((text) => judgeOne(text, lossy).ok);
+    expect(judged).toEqual([false, false, false, false, false, true, true]);
+    expect(judgeOne("p99<60s", lossy).value).toBe(5e6);
+    expect(judgeOne("p96.5<60s", lossy).value).toBe(5e6);
+    const silent = { ...lossy, latency_us: new Recorder().summary({ count: 3, us: 5e6 }) };
+    expect(judgeOne("p50<60s", silent)).toMatchObject({ value: 5e6, ok: false });
   });
 
   it("holds no latency when nothing came back", () => {

@@ -1,16 +1,17 @@
 // The report for people: each row, when it is there, and what it says.
 import { describe, expect, it } from "bun:test";
-import { formatCount, formatDuration, formatSize } from "../../../lib/text/units.ts";
 import { logBuckets } from "../../../lib/report/text/distribution.ts";
 import { bar, drawDistributions } from "../../../lib/report/text/drawing.ts";
 import { encodeHistogram } from "../../../lib/result/hdr.ts";
 import { Recorder } from "../../../lib/result/recorder.ts";
+import { confidenceOf } from "../../../lib/report/judge/confidence.ts";
+import { judge } from "../../../lib/report/judge/judge.ts";
+import { parseThreshold } from "../../../lib/report/judge/threshold.ts";
 import { formatReport } from "../../../lib/report/text/report.ts";
 import type { StressResult } from "../../../lib/result/result.ts";
 import { sampleResult } from "../../support/sample_results.ts";
 
-const format = { count: formatCount, size: formatSize, duration: formatDuration };
-const report = (result: StressResult) => formatReport(result, format);
+const report = (result: StressResult, width = 1000) => formatReport(result, width);
 
 /** The rows of a report by their names; the drawing is left out. */
 function rowsOf(text: string): Map<string, string> {
@@ -30,8 +31,8 @@ const withConfig = (config: Record<string, unknown>, change: Partial<StressResul
 describe("the rows of a report", () => {
   it("are in this order: what was done, and then how far to trust it", () => {
     expect([...rowsOf(report(sampleResult())).keys()]).toEqual([
-      ...["target", "load", "verified", "rate", "schedule", "latency", "connect", "connections"],
-      ...["errors", "kernel", "generator", "limited by", "verdict"],
+      ...["target", "load", "verified", "rate", "schedule", "latency", "note", "connect"],
+      ...["closure", "connections", "errors", "kernel", "generator", "limited by", "verdict"],
     ]);
   });
 
@@ -133,8 +134,82 @@ describe("the rows of a report", () => {
     }));
     expect(rows.get("connections"))
       .toBe("1,200 established, 1,150 of them again, at most 50 at once, 0 failed, 2 lost");
-    expect(rows.get("timed out")).toBe("1,000 messages");
+    expect(rows.get("errors")).toBe("1,002: 2 connections lost, 1,000 timed out");
     expect(rows.get("overflow")).toMatch(/^3 latencies above 429 s/);
+  });
+
+  it("have mean and standard deviation, and rare percentiles where there are enough messages", () => {
+    const summary = sampleResult().latency_us;
+    const of = (count: number) => ({ ...sampleResult(), latency_us: { ...summary, count } });
+    const latency = (count: number) => row(of(count), "latency")!;
+    expect(latency(9999)).toMatch(
+      /^min [\d.]+ us {3}mean [\d.]+ us ±[\d.]+ us {3}p50 .* {3}p90 .* {3}p99 [\d.]+ \w+ {3}max/,
+    );
+    expect(row(of(9999), "note")).toBe(
+      "9,999 messages: p99.9 needs 10,000, so that 10 are beyond it",
+    );
+    expect(latency(10_000)).toMatch(/ p99\.9 [\d.]+ \w+ {3}max/);
+    expect(row(of(99_999), "note")).toMatch(/: p99\.99 needs 100,000/);
+    expect(latency(1_000_000)).toMatch(/ p99\.9 .* p99\.99 .* p99\.999 /);
+    expect(row(of(1_000_000), "note")).toBe(undefined);
+  });
+
+  it("say what percentiles are above, when messages were never answered", () => {
+    const sample = sampleResult();
+    const recorder = new Recorder();
+    for (let i = 0; i < 9500; i++) recorder.record(0.2);
+    const latency_us = recorder.summary({ count: 500, us: 5e6 });
+    const messages = { ...sample.messages, timed_out: 500 };
+    const thresholds = judge({ ...sample, latency_us }, [parseThreshold("p99<5s")]);
+    const rows = rowsOf(report({ ...sample, latency_us, messages, thresholds, verdict: "fail" }));
+    expect(rows.get("latency")).toMatch(/p90 200 us {3}p99 over 5\.00 s {3}p99\.9 over 5\.00 s/);
+    expect(rows.get("latency")).toMatch(/max over 5\.00 s$/);
+    expect(rows.get("threshold")).toBe("FAILED  p99<5s: over 5.00 s");
+  });
+
+  it("close: what was in flight is accounted for, and how steady the rate was", () => {
+    const sample = sampleResult();
+    const timeline = sample.timeline.map((r, i) => ({ ...r, received: i % 2 === 0 ? 990 : 1010 }));
+    const closed = { ...sample, timeline };
+    expect(row(closed, "closure")).toBe(
+      "49.1 of 50 in flight accounted for (98 %); rate steady to ±1.1 % from second to second",
+    );
+    expect(row({ ...closed, in_flight: null }, "closure")).toMatch(/^rate steady to ±1\.1 %/);
+    expect(row({ ...closed, timeline: timeline.slice(0, 2) }, "closure")).toMatch(/\(98 %\)$/);
+    const short = { ...closed, in_flight: null, timeline: [] };
+    expect(row(short, "closure")).toBe(undefined);
+  });
+
+  it("say loudly when the confidence that was asked for was not reached", () => {
+    const rounds = [1000, 1100, 900].map((rate) => {
+      const sample = sampleResult({ seconds: 1 });
+      return { ...sample, rate: { ...sample.rate, messages_per_s: rate } };
+    });
+    const of = (wanted: number) =>
+      row({ ...rounds[0]!, confidence: confidenceOf(rounds, wanted)! }, "confidence");
+    expect(of(50)).toMatch(/^rate [\d,]+ to [\d,]+ messages\/s \(±\d+\.\d %\), p99 .* with 95 % /);
+    expect(of(5)).toMatch(
+      /^NOT REACHED: ±5 % was asked for, and rate .* by 3 rounds is what there/,
+    );
+  });
+
+  it("have the drain beside the rate, which it is no part of", () => {
+    expect(row(sampleResult({}, { drain_s: 0.2 }), "rate")).toMatch(
+      /messages\/s, .*\/s; the last replies came 200 ms after the stop$/,
+    );
+  });
+
+  it("fit the terminal, wrapped between words", () => {
+    const sample = sampleResult({ open: true, seconds: 4 });
+    const thresholds = judge(sample, [parseThreshold("p99_corrected<5ms")]);
+    for (const width of [60, 80, 120]) {
+      const text = report({ ...sample, thresholds }, width);
+      for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(width);
+      expect(text).toMatch(/^corrected +min/m);
+      const loose = (text: string) => text.replace(/\s+/g, " ");
+      if (width > 80) continue;
+      expect(loose(text)).toContain(row(sample, "schedule")!.replace(/\s+/g, " "));
+    }
   });
 
   it("have no latency where no reply was awaited", () => {
@@ -148,7 +223,7 @@ describe("the rows of a report", () => {
     [{ hold: true }, "one message each and then idle"],
     [{ messagesPerConnection: 1 }, "connected anew after every 1 message,"],
     [{ tickMs: 1 }, "due together every 1.00 ms"],
-    [{ connectRate: 2000, rampMs: 1500 }, "2,000 connects/s, begun within 1.50 s"],
+    [{ connectRate: 2000, rampMs: 1500 }, "2,000 connects/s, started within 1.50 s"],
     [{ warmupMs: 2000 }, "not counting 2.00 s of warm-up"],
     [{ message: "PING\\r\\n" }, 'message "PING\\r\\n"'],
     [{ message: 'a\r\n"' }, 'message "a\\r\\n\\""'],
@@ -163,7 +238,7 @@ describe("the rows of a report", () => {
   const checks: [config: Record<string, unknown>, words: RegExp][] = [
     [{}, / messages, every byte of [\d,]+$/],
     [{ message: "x" }, / messages came back as sent, byte for byte$/],
-    [{ message: "x", expect: "upper" }, / messages came back as capitals$/],
+    [{ message: "x", expect: "upper" }, / messages came back in upper case$/],
     [{ expect: "line" }, / replies are a line, whatever it says$/],
     [{ expect: "bytes:5" }, / replies are 5 bytes, whatever they are$/],
     [{ expect: "/a+/i" }, / replies are a match of \/a\+\/i$/],
@@ -183,7 +258,7 @@ describe("the drawing of latencies", () => {
     return recorder;
   };
   const draw = (...recorders: Recorder[]) =>
-    drawDistributions(recorders.map((recorder, i) => ({ title: `no. ${i}`, recorder })), format);
+    drawDistributions(recorders.map((recorder, i) => ({ title: `no. ${i}`, recorder })), 80);
 
   it("has every value in one bucket, whose bound is not below it", () => {
     const values = Array.from({ length: 300 }, (_, i) => 0.01 * 1.03 ** i);
@@ -210,8 +285,8 @@ describe("the drawing of latencies", () => {
   it("shows two on the same rows and scale, each with its own share", () => {
     const lines = draw(of(1, 1, 1, 1), of(1, 900)).trimEnd().split("\n");
     expect(lines[0]!.trim().split(/ {2,}/)).toEqual(["up to", "no. 0", "no. 1"]);
-    expect(lines[1]).toMatch(/1\.00 ms +█{18} 4 100\.00 % +█{9} +1 +50\.00 %$/);
-    expect(lines.at(-1)).toMatch(/^ +\d+ ms +0 +0\.00 % +█{9} +1 +50\.00 %$/);
+    expect(lines[1]).toMatch(/1\.00 ms +█{22} 4 100\.00 % +█{11} +1 +50\.00 %$/);
+    expect(lines.at(-1)).toMatch(/^ +\d+ ms +0 +0\.00 % +█{11} +1 +50\.00 %$/);
   });
 
   it("never rounds something to nothing, nor less than all to all", () => {

@@ -1,8 +1,7 @@
 // Whose fault was it? Made-up runs, each with one thing wrong, and what must be said of them.
 import { describe, expect, it } from "bun:test";
 import { audit } from "../../../lib/stress/run/audit.ts";
-import type { Evidence } from "../../../lib/result/audit/evidence.ts";
-import type { CpuUse } from "../../../lib/result/audit/evidence.ts";
+import type { CpuUse, Evidence } from "../../../lib/result/audit/evidence.ts";
 import { type Distribution, Recorder } from "../../../lib/result/recorder.ts";
 
 /** A distribution in which every value is the same, in microseconds. */

@@ -3,16 +3,18 @@ import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
 import { decodeHistogram, encodeHistogram } from "../../../lib/result/hdr.ts";
 import { mergeResults } from "../../../lib/result/merge/merge.ts";
-import { timesOf } from "../../../lib/result/merge/config.ts";
+import { timesOf } from "../../../lib/result/merge/parts.ts";
 import { parseResult } from "../../../lib/result/read.ts";
 import { mergeTimelines } from "../../../lib/result/merge/timeline.ts";
 import { Recorder } from "../../../lib/result/recorder.ts";
 import type { StressResult, TimelineRow } from "../../../lib/result/result.ts";
 import { sampleResult } from "../../support/sample_results.ts";
 
+type Result = StressResult;
 const BEGIN = Date.UTC(2026, 0, 31, 12, 0, 0);
 
 /** A result whose latencies are these, in milliseconds. */
+let runs = 0;
 function resultOf(
   latencies: readonly number[],
   startMs: number,
@@ -30,11 +32,14 @@ function resultOf(
     ...{ errors: i % 3, active: i + 1, p50: i, p90: 2 * i, p99: 3 * i, max: 4 * i },
   }));
   const summary = recorder.summary();
+  runs++; // no two are the same run
   return {
     ...base,
     started_at: new Date(BEGIN + startMs).toISOString(),
     duration_s: t / 1000,
     messages: { ...base.messages, sent: latencies.length, verified: latencies.length },
+    bytes: { sent: runs, received: 0 },
+    rate: { messages_per_s: t > 0 ? latencies.length / t * 1000 : 0, bytes_per_s: 0 },
     latency_us: summary,
     histograms: {
       ...base.histograms,
@@ -178,20 +183,16 @@ describe("mergeResults", () => {
     expect("size" in sum.config).toBe(false);
   });
 
-  it("has the worst verdict, and judges thresholds anew", () => {
+  it("has the worst verdict, and no thresholds: these are judged anew", () => {
     const good = resultOf(Array(99).fill(1), 0, [1000]);
     const slow = resultOf([80], 0, [1000], {
       thresholds: [{ expression: "p50<5ms", value: 80_000, ok: false }],
       verdict: "fail",
     });
-    expect(mergeResults([good, slow]).verdict).toBe("pass");
-    const [judged] = mergeResults([good, slow]).thresholds;
-    expect(judged).toMatchObject({ expression: "p50<5ms", ok: true });
-    expect(judged!.value >= 1000 && judged!.value < 1002).toBe(true);
-    const strict = mergeResults([good, slow], { thresholds: ["max<5ms"] });
-    expect(strict.verdict).toBe("fail");
-    expect(mergeResults([good, { ...good, verdict: "fail" }]).verdict).toBe("fail");
-    const busy = { ...good, generator: { ...good.generator, bottleneck: true } };
+    expect(mergeResults([good, slow])).toMatchObject({ verdict: "pass", thresholds: [] });
+    const other = resultOf([1], 0, [1000]);
+    expect(mergeResults([good, { ...other, verdict: "fail" }]).verdict).toBe("fail");
+    const busy = { ...other, generator: { ...other.generator, bottleneck: true } };
     expect(mergeResults([good, { ...busy, verdict: "invalid" }]).verdict).toBe("invalid");
     const lossy = { ...good, messages: { ...good.messages, lost: 1 }, verdict: "fail" as const };
     expect(mergeResults([{ ...busy, verdict: "invalid" }, lossy]).verdict).toBe("fail");
@@ -199,9 +200,10 @@ describe("mergeResults", () => {
 
   it("says that it is partial when something is missing or is partial itself", () => {
     const one = resultOf([1], 0, [1000]);
-    expect(mergeResults([one, one]).partial).toBe(false);
+    const other = resultOf([1], 0, [1000]);
+    expect(mergeResults([one, other]).partial).toBe(false);
     expect(mergeResults([one], { missing: true }).partial).toBe(true);
-    expect(mergeResults([one, { ...one, partial: true }]).partial).toBe(true);
+    expect(mergeResults([one, { ...other, partial: true }]).partial).toBe(true);
   });
 
   it("takes the counters of one machine as they are, and adds those of several up", () => {
@@ -215,12 +217,54 @@ describe("mergeResults", () => {
     expect(mergeResults(remote, { oneMachine: true }).kernel).toEqual({ ListenDrops: 3 });
   });
 
+  it("refuses what would count a run twice: a result, or a sum beside one of its parts", () => {
+    const [a, b, c] = [1, 2, 3].map((ms) => resultOf([ms], 0, [1000])) as [Result, Result, Result];
+    const names = ["a.json", "b.json"];
+    const copy = { ...a, thresholds: [{ expression: "p50<1us", value: 1000, ok: false }] };
+    expect(() => mergeResults([a, copy], { names })).toThrow(
+      /^Cannot add up a\.json and b\.json: both have the run of 127\.0\.0\.1:9999 at 2026-01-31/,
+    );
+    expect(() => mergeResults([b, mergeResults([a, b])], { names })).toThrow(/both have the run/);
+    expect(() => mergeResults([mergeResults([b, c]), mergeResults([a, b])])).toThrow(/result 2:/);
+    expect(mergeResults([mergeResults([a, b]), c]).messages.verified).toBe(3);
+  });
+
+  it("says what limited the part whose generator was worst off, whatever the letters", () => {
+    const at = (lag: number, limited_by: string, bottleneck = false) => {
+      const result = resultOf([1], 0, [1000]);
+      const schedule_lag_us = { p50: 1, p99: lag, max: lag };
+      const generator = { ...result.generator, schedule_lag_us, limited_by, bottleneck };
+      return { ...result, generator };
+    };
+    const some = [at(9000, "late by 9 ms"), at(12_000, "late by 12 ms"), at(10, "zero lag")];
+    expect(mergeResults(some).generator.limited_by).toBe("in one part: late by 12 ms");
+    const guilty = at(1, "a bottleneck", true);
+    const sum = mergeResults([mergeResults([some[0]!, guilty]), some[1]!]);
+    expect(sum.generator.limited_by).toBe("in one part: a bottleneck");
+  });
+
+  it("closes when its parts do: what was in flight is the time's average", () => {
+    const closed = (startMs: number, asked: number) =>
+      resultOf(Array(500).fill(asked * 2 * 0.98), startMs, [1000], {
+        in_flight: { asked, average: asked * 0.98, accounted: 0.98 },
+      });
+    const together = mergeResults([closed(0, 10), closed(0, 20)]);
+    expect(together.in_flight!.asked).toBe(30);
+    expect(together.in_flight!.accounted).toBeCloseTo(0.98, 2);
+    const apart = mergeResults([closed(0, 10), closed(9000, 20)]);
+    expect(apart.in_flight!.asked).toBe(15);
+    expect(apart.in_flight!.accounted).toBeCloseTo(0.98, 2);
+    expect(mergeResults([closed(0, 10), resultOf([1], 0, [9], { in_flight: null })]).in_flight)
+      .toBe(null);
+  });
+
   it("refuses an open and a closed loop", () => {
     const open = sampleResult({ open: true, seconds: 1 });
     expect(() => mergeResults([open, sampleResult({ seconds: 1 })])).toThrow(
-      /^Cannot merge results whose loops are closed and open \(--rate\)$/,
+      /^Cannot add up results whose loops are closed and open \(--rate\)$/,
     );
-    const corrected = mergeResults([open, open]).latency_corrected_us!;
+    const later = { ...open, started_at: "2026-01-02T03:05:00.000Z" };
+    const corrected = mergeResults([open, later]).latency_corrected_us!;
     expect(corrected.count).toBe(2 * open.latency_corrected_us!.count);
     expect(corrected.p99).toBe(open.latency_corrected_us!.p99);
   });

@@ -10,11 +10,10 @@ import {
   type SearchOptions,
   type SearchOutcome,
 } from "../../../lib/stress/run/find_rate.ts";
-import { probesTable, searchRows } from "../../../lib/report/text/find_rate.ts";
+import { probesTable, searchRows } from "../../../lib/report/search.ts";
 import type { StressResult } from "../../../lib/result/result.ts";
 import { parseThreshold } from "../../../lib/report/judge/threshold.ts";
 import { judgeProbe, messagesFor } from "../../../lib/cli/stress/probe_judge.ts";
-import { FORMAT } from "../../../lib/cli/results/publish.ts";
 import { sampleResult } from "../../support/sample_results.ts";
 
 const sample = sampleResult({ seconds: 1, open: true });
@@ -155,7 +154,7 @@ describe("the search for a rate", () => {
     expect(found.limit).toBe("generator");
     expect(found.rate).toBeLessThanOrEqual(7000);
     expect(found.reason).toBe("the generator was the bottleneck: no CPU left");
-    expect(searchRows(found, FORMAT).at(-1)![1]).toMatch(/the target may take more than was found/);
+    expect(searchRows(found).at(-1)![1]).toMatch(/the target may take more than was found/);
   });
 
   it("takes no rate at which the generator was the bottleneck, even if the conditions hold", async () => {
@@ -273,7 +272,7 @@ describe("the search for a rate", () => {
     expect(found).toMatchObject({ limit: "interrupted", rate: 4000, next: null });
     expect(found.probes.length).toBe(3);
     expect(best.interrupted).toBe(false);
-    expect(searchRows(found, FORMAT)[0]![1]).toBe("4,000 messages/s so far hold p99<5ms");
+    expect(searchRows(found)[0]![1]).toBe("4,000 messages/s so far hold p99<5ms");
   });
 
   it("is bounded, however the target behaves", async () => {
@@ -287,7 +286,7 @@ describe("the search for a rate", () => {
 
   it("is a table with a row for each probe", async () => {
     const { search: found } = await search((rate) => ({ p99: rate <= 3000 ? 900 : 9000 }));
-    const { head, rows } = probesTable(found, FORMAT);
+    const { head, rows } = probesTable(found);
     expect(rows.length).toBe(found.probes.length);
     expect(head).toEqual(["", "asked for", "answered", "p99", "holds"]);
     expect(rows[0]).toEqual(["1", "1,000", "1,000", "900 us", "yes"]);

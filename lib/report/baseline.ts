@@ -1,0 +1,48 @@
+/** The comparison with a baseline as rows of a report and as a table. */
+import type { BaselineMeasure, BaselineReport } from "../result/judgement.ts";
+import type { Row } from "../text/layout.ts";
+import { formatCount, formatDuration } from "../text/units.ts";
+import { formatRatio } from "./comparison.ts";
+import type { ReportTable } from "./tables.ts";
+
+const LABEL = { rate: "messages/s", p50: "p50", p99: "p99" } as const;
+
+const value = ({ name }: BaselineMeasure, number: number): string =>
+  name === "rate" ? formatCount(number) : formatDuration(number / 1000);
+
+const ratioOf = ({ interval, ratio }: BaselineMeasure): string =>
+  interval ? formatRatio(interval) : ratio === null ? "-" : ratio.toFixed(2);
+
+/** "messages/s: 10,000 then, 9,000 now, ratio 0.90 [0.88, 0.92]". */
+export const describeMeasure = (measure: BaselineMeasure): string =>
+  `${LABEL[measure.name]}: ${value(measure, measure.before)} then, ` +
+  `${value(measure, measure.now)} now, ratio ${ratioOf(measure)}`;
+
+const WORDS = { worse: "WORSE ", better: "better", "no significant difference": "same  " } as const;
+
+/** The rows: one for each quantity, and one for each doubt. */
+export const baselineRows = (report: BaselineReport): Row[] => [
+  ...report.measures.map((measure): Row => [
+    "baseline",
+    `${WORDS[measure.change]}  ${describeMeasure(measure)}`,
+  ]),
+  ...report.notes.map((note): Row => ["note", note]),
+];
+
+/** The same for a page. */
+export const baselineTable = (report: BaselineReport): ReportTable => ({
+  title: "Against the baseline",
+  note: `${report.file}, ${report.started_at}. Ratios are now to then with ` +
+    `${report.confidence * 100} % confidence intervals: ${report.method}. A change below ` +
+    `${report.min_effect * 100} % is none.${
+      report.notes.map((note) => ` Note: ${note}.`).join("")
+    }`,
+  head: ["", "then", "now", "ratio", "change"],
+  rows: report.measures.map((measure) => [
+    LABEL[measure.name],
+    value(measure, measure.before),
+    value(measure, measure.now),
+    ratioOf(measure),
+    measure.change,
+  ]),
+});

@@ -1,0 +1,35 @@
+/** Whether a run's figures close: what was in flight is accounted for, and the rate was the same throughout. */
+import type { StressResult, TimelineRow } from "../result/result.ts";
+import { expectsNothing } from "../result/settings.ts";
+
+/** Rows of a timeline that are shorter than this, in seconds, are no second. */
+const SHORTEST = 0.9;
+/** Fewer seconds say nothing of how steady a rate is. */
+const FEWEST = 3;
+
+/**
+ * "49.1 of 50 in flight accounted for (98 %); rate steady to ±1.2 % from second to second". Null where there is
+ * neither a closed loop nor a rate over some seconds.
+ */
+export function closure(result: StressResult): string | null {
+  const { in_flight: flight } = result;
+  const steady = steadiness(result);
+  const parts = [
+    flight && `${flight.average.toFixed(1)} of ${flight.asked} in flight accounted for ` +
+      `(${Math.round(flight.accounted * 100)} %)`,
+    steady && `rate steady to ±${steady.toFixed(1)} % from second to second`,
+  ].filter((part) => part !== null);
+  return parts.length === 0 ? null : parts.join("; ");
+}
+
+/** The standard deviation of the rates of whole seconds, in percent of their mean; null with too few. */
+export function steadiness(result: StressResult): number | null {
+  const nothing = expectsNothing(result);
+  const rateOf = (row: TimelineRow) => (nothing ? row.sent : row.received) / row.seconds;
+  const rates = result.timeline.filter(({ seconds }) => seconds >= SHORTEST).map(rateOf);
+  if (rates.length < FEWEST) return null;
+  const mean = rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
+  if (mean === 0) return null;
+  const squares = rates.reduce((sum, rate) => sum + (rate - mean) ** 2, 0);
+  return 100 * Math.sqrt(squares / (rates.length - 1)) / mean;
+}

@@ -1,0 +1,39 @@
+/** A search for a rate as a table and as sentences. */
+import type { Probe, Search } from "../result/search.ts";
+import type { Row } from "../text/layout.ts";
+import { formatCount, formatDuration } from "../text/units.ts";
+import type { ReportTable } from "./tables.ts";
+
+/** All probes, in the order in which they were made. */
+export const probesTable = (search: Search): ReportTable => ({
+  title: "Probes",
+  note: "Rates are messages a second; p99 is from the scheduled send.",
+  head: ["", "asked for", "answered", "p99", "holds"],
+  rows: search.probes.map((probe: Probe, i) => [
+    String(i + 1),
+    formatCount(probe.rate),
+    formatCount(probe.achieved),
+    formatDuration(probe.p99_corrected_us / 1000),
+    probe.holds ? "yes" : `no: ${probe.reason}`,
+  ]),
+});
+
+/** What was found, and why it is not more. */
+export function searchRows(search: Search): Row[] {
+  const { rate, next, limit, reason, conditions } = search;
+  const what = conditions.join(", ");
+  const rows: Row[] = [[
+    "found",
+    rate === null
+      ? limit === "target" ? `no rate that holds ${what}` : "no answer"
+      : `${formatCount(rate)} messages/s ${
+        limit === "interrupted" ? "so far hold" : "hold"
+      } ${what}`,
+  ]];
+  if (next !== null) rows.push(["next", `${formatCount(next)} messages/s do not`]);
+  rows.push([
+    "limited by",
+    limit === "generator" ? `${reason}; so the target may take more than was found` : reason,
+  ]);
+  return rows;
+}

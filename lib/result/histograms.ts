@@ -1,0 +1,69 @@
+/** The histograms of a result: out of it, and into it. */
+import { decodeHistogram, encodeHistogram } from "./hdr.ts";
+import { type Recorder, UNIT_NS } from "./recorder.ts";
+import type { Histograms, StressResult } from "./result.ts";
+
+const UNITS_PER_US = 1000 / UNIT_NS;
+
+/** Names of the histograms of a result. */
+export type HistogramName = "latency" | "latency_corrected" | "connect" | "schedule_lag";
+
+const DISTRIBUTIONS = {
+  latency: "latency_us",
+  latency_corrected: "latency_corrected_us",
+  connect: "connect_us",
+} as const;
+
+/**
+ * A histogram of a result with its exact extremes and sum; undefined when there is none.
+ *
+ * @throws Error when it is damaged
+ */
+export function recorderOf(result: StressResult, name: HistogramName): Recorder | undefined {
+  const text = result.histograms[name];
+  if (!text) return undefined;
+  const recorder = decodeHistogram(text);
+  if (name === "schedule_lag") return recorder;
+  const distribution = result[DISTRIBUTIONS[name]];
+  if (distribution === null || distribution.count === 0) return recorder;
+  const units = (us: number) => Math.round(us * UNITS_PER_US);
+  recorder.refine({
+    min: units(distribution.min),
+    max: result.histograms.maxima?.[name] ?? units(distribution.max),
+    // A mean is rounded; results of older versions have no more than that.
+    sum: result.histograms.sums?.[name] ?? units(distribution.mean) * distribution.count,
+    overflow: 0, // known for all histograms of a result together
+  });
+  return recorder;
+}
+
+/** The recorders of a run. */
+export interface Recorders {
+  readonly latency: Recorder;
+  readonly corrected?: Recorder | undefined;
+  readonly connect: Recorder;
+  readonly lag?: Recorder | undefined;
+}
+
+/** As a result has them. `overflow` is how many values were above the range. */
+export const encodeHistograms = (
+  { latency, corrected, connect, lag }: Recorders,
+  overflow: number,
+): Histograms => ({
+  unit_ns: UNIT_NS,
+  latency: encodeHistogram(latency),
+  latency_corrected: corrected ? encodeHistogram(corrected) : null,
+  connect: encodeHistogram(connect),
+  ...(lag ? { schedule_lag: encodeHistogram(lag) } : {}),
+  sums: {
+    latency: latency.exact.sum,
+    latency_corrected: corrected?.exact.sum ?? 0,
+    connect: connect.exact.sum,
+  },
+  maxima: {
+    latency: latency.exact.max,
+    latency_corrected: corrected?.exact.max ?? 0,
+    connect: connect.exact.max,
+  },
+  overflow,
+});

@@ -1,0 +1,47 @@
+// The summary in Markdown: the verdict, figures beside each other, thresholds; and no text is markup.
+import { describe, expect, it } from "bun:test";
+import { markdownReport } from "../../lib/report/markdown.ts";
+import { sampleResult } from "../support/sample_results.ts";
+
+describe("a Markdown summary", () => {
+  it("has the verdict, the figures and the thresholds", () => {
+    const thresholds = [{ expression: "p99<5ms", value: 6500, ok: false }];
+    const result = sampleResult({}, { thresholds, verdict: "fail" });
+    const text = markdownReport({ title: "iomux stress", results: [{ name: "now", result }] });
+    const lines = text.split("\n");
+    expect(lines[0]).toBe("### iomux stress: fail");
+    expect(lines.slice(2, 4)).toEqual(["|  | now |", "| --- | --- |"]);
+    expect(text).toMatch(/^\| messages\/s \| [\d,]+ \|$/m);
+    expect(text).toContain(
+      "| closure | 49.1 of 50 in flight accounted for (98 %); rate steady to ±",
+    );
+    expect(text).toContain("| p99\\<5ms | 6.50 ms | FAILED |");
+  });
+
+  it("has several results beside each other, and the tables of all", () => {
+    const results = ["epoll", "poll"].map((name, i) => ({
+      name,
+      result: sampleResult({ seed: i }),
+    }));
+    const tables = [{
+      title: "Comparison",
+      note: "By rounds.",
+      head: ["", "a"],
+      rows: [["x", "1"]],
+    }];
+    const text = markdownReport({ title: "t", results, tables, verdict: "pass" });
+    expect(text).toMatch(/^\| {2}\| epoll \| poll \|\n\| --- \| --- \| --- \|$/m);
+    expect(text).toContain("#### Comparison\n\nBy rounds.\n\n|  | a |\n| --- | --- |\n| x | 1 |\n");
+    for (const row of text.split("\n").filter((line) => line.startsWith("| p"))) {
+      expect(row.split(" | ").length).toBe(3);
+    }
+  });
+
+  it("takes no text for markup, nor for another row", () => {
+    const evil = "a | b <img> *c* `d` [e](f)\n| g |";
+    const text = markdownReport({ title: evil, results: [{ name: evil, result: sampleResult() }] });
+    expect(text.split("\n")[0]).toBe(
+      "### a \\| b \\<img\\> \\*c\\* \\`d\\` \\[e\\](f) \\| g \\|: pass",
+    );
+  });
+});
