@@ -12,7 +12,7 @@ const FEWEST = 3;
  * neither a closed loop nor a rate over some seconds.
  */
 export function closure(result: StressResult): string | null {
-  const { in_flight: flight } = result;
+  const flight = result.latency_us.count > 0 ? result.in_flight : null;
   const steady = steadiness(result);
   const parts = [
     flight && `${flight.average.toFixed(1)} of ${flight.asked} in flight accounted for ` +

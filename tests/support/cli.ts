@@ -271,3 +271,6 @@ export async function startServe(
   }
   return server;
 }
+
+/** A report with each of its rows on one line, however wide the terminal is. */
+export const unwrapped = (report: string): string => report.replace(/\n {12}(?=\S)/g, " ");

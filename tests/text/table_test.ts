@@ -69,6 +69,12 @@ describe("drawTable()", () => {
   });
 });
 
+describe("a table without rows", () => {
+  it("is its head, whatever columns have no name", () => {
+    expect(drawTable({ head: ["profile", "", "time"], rows: [] }, 80)).toBe("profile    time\n");
+  });
+});
+
 describe("numbers in sentences", () => {
   it("have no zeros at their end, and a noun that fits", () => {
     expect([5000, 1500, 0.4, 12.34, 100_000].map(briefDuration)).toEqual([

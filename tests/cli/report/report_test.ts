@@ -143,7 +143,7 @@ describe("iomux report", () => {
     expect(mixed).toEqual({
       code: 2,
       stdout: "",
-      stderr: "iomux: Cannot merge results whose loops are closed and open (--rate)\n",
+      stderr: "iomux: Cannot add up results whose loops are closed and open (--rate)\n",
     });
     const corrected = await run("report", one, "--threshold", "p99_corrected<1s");
     expect(corrected.code).toBe(2);

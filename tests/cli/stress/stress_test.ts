@@ -2,7 +2,7 @@
 import { describe, expect, it } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { Socket } from "../../../lib/net/mod.ts";
-import { type Cli, spawnCli, startServe } from "../../support/cli.ts";
+import { type Cli, spawnCli, startServe, unwrapped } from "../../support/cli.ts";
 import { TempDir } from "../../support/files.ts";
 import { sleep } from "../../support/waiting.ts";
 import { answering } from "../../support/misbehaving.ts";
@@ -15,6 +15,7 @@ const DISTRIBUTION = {
 /** The contract's schema, by example. `null` stands for what this version leaves empty. */
 const SCHEMA = {
   iomux: "",
+  command: "",
   target: "",
   selector: "",
   config: {},
@@ -53,6 +54,7 @@ const SCHEMA = {
   histograms: {
     ...{ unit_ns: 0, latency: "", latency_corrected: null, connect: "", overflow: 0 },
     sums: { latency: 0, latency_corrected: 0, connect: 0 },
+    maxima: { latency: 0, latency_corrected: 0, connect: 0 },
   },
   machine: {
     ...{ os: "", arch: "", kernel: "", cpus: 0, cpu_model: "", memory_bytes: 0, runtime: "" },
@@ -93,7 +95,8 @@ describe("the report of iomux stress", () => {
     // What the system does not tell, or what is not worth a word, has no row.
     const perhaps = ["kernel", "slowest", "limited by", "caution"];
     expect(names.filter((name) => !perhaps.includes(name))).toEqual([
-      ...["target", "load", "verified", "rate", "schedule", "latency", "connect", "connections"],
+      ...["target", "load", "verified", "rate", "schedule", "latency", "note", "connect"],
+      ...["closure", "connections"],
       ...["errors", "generator", "verdict"],
     ]);
     expect(text).toMatch(/^ +up to +latency\n(.*[\d.]+ %\n)+\n/m);
@@ -107,7 +110,7 @@ describe("the report of iomux stress", () => {
   it("says what was wrong first", async () => {
     await using cli = spawnCli(["stress", ...few, "--service", "upper"]);
     expect((await cli.exit).code).toBe(6);
-    expect(cli.stdout()).toMatch(
+    expect(unwrapped(cli.stdout())).toMatch(
       /^verified .*3 mismatched.*first: corrupted at byte \d+ of connec/m,
     );
     expect(cli.stdout()).toMatch(/^verdict +fail$/m);
