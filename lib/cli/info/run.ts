@@ -2,20 +2,12 @@
 import { arch, release, type } from "node:os";
 import type { SelectorName } from "../../selectors/mod.ts";
 import { readNumbers } from "../../sys/machine/proc.ts";
+import { rows, wrap } from "../../text/layout.ts";
 import { formatCount } from "../../text/units.ts";
-import { print } from "../output.ts";
+import { columnsOf, print } from "../output.ts";
 import { VERSION } from "../version.ts";
+import { type Limits, stepsFor } from "./advice.ts";
 import type { InfoRead } from "./command.ts";
-
-/** Limits of the system and the process; null where they can't be read. */
-export interface Limits {
-  open_files: { soft: number; hard: number } | null;
-  somaxconn: number | null;
-  port_range: { first: number; last: number } | null;
-  tcp_max_syn_backlog: number | null;
-  max_user_watches: number | null;
-  io_uring_disabled: number | null;
-}
 
 /** What `iomux info --json` prints. */
 export interface Info {
@@ -37,7 +29,9 @@ function runtimeName(): string {
 export async function run({ options }: InfoRead): Promise<number> {
   const info = await collectInfo();
   return print(
-    options.json ? JSON.stringify(info, null, 2) + "\n" : formatInfo(info, options.connections),
+    options.json
+      ? JSON.stringify(info, null, 2) + "\n"
+      : formatInfo(info, options.connections, columnsOf("stdout")),
   );
 }
 
@@ -66,24 +60,33 @@ export async function collectInfo(): Promise<Info> {
     selectors,
     limits: {
       open_files: openFiles,
-      somaxconn: readNumbers("/proc/sys/net/core/somaxconn")[0] ?? null,
+      nr_open: numberIn("fs/nr_open"),
+      file_max: numberIn("fs/file-max"),
+      somaxconn: numberIn("net/core/somaxconn"),
       port_range: firstPort !== undefined && lastPort !== undefined
         ? { first: firstPort, last: lastPort }
         : null,
-      tcp_max_syn_backlog: readNumbers("/proc/sys/net/ipv4/tcp_max_syn_backlog")[0] ?? null,
-      max_user_watches: readNumbers("/proc/sys/fs/epoll/max_user_watches")[0] ?? null,
-      io_uring_disabled: readNumbers("/proc/sys/kernel/io_uring_disabled")[0] ?? null,
+      tcp_max_syn_backlog: numberIn("net/ipv4/tcp_max_syn_backlog"),
+      max_user_watches: numberIn("fs/epoll/max_user_watches"),
+      nf_conntrack_max: numberIn("net/netfilter/nf_conntrack_max"),
+      io_uring_disabled: numberIn("kernel/io_uring_disabled"),
     },
   };
 }
 
+/** A number of sysctl(8); null where it can't be read. */
+function numberIn(path: string): number | null {
+  const [value] = readNumbers(`/proc/sys/${path}`);
+  return value === undefined ? null : Math.min(value, Number.MAX_SAFE_INTEGER);
+}
+
 /** The same for people; with what stands in the way of `connections`. */
-export function formatInfo(info: Info, connections: number | undefined): string {
+export function formatInfo(info: Info, connections: number | undefined, width = 80): string {
   const { limits } = info;
   const show = (value: number | null) => value === null ? "unknown" : formatCount(value);
   const files = limits.open_files;
   const ports = limits.port_range;
-  const rows: [string, string][] = [
+  const pairs: [string, string][] = [
     ["iomux", info.version],
     ["runtime", info.runtime],
     ["system", `${info.os}, ${info.arch}`],
@@ -94,11 +97,12 @@ export function formatInfo(info: Info, connections: number | undefined): string 
     ["open files", files ? describeFiles(files) : "unknown"],
     ["backlog", `${show(limits.somaxconn)} (net.core.somaxconn)`],
     ["local ports", ports ? `${ports.first} to ${ports.last}` : "unknown"],
+    ["conntrack", describeTracking(limits.nf_conntrack_max)],
     ["epoll watches", `${show(limits.max_user_watches)} (fs.epoll.max_user_watches)`],
     ["io_uring", describeUring(limits.io_uring_disabled)],
   ];
-  const text = rows.map(([name, value]) => `${name.padEnd(15)}${value}\n`).join("");
-  return connections === undefined ? text : text + "\n" + advise(info, connections);
+  const text = rows(pairs, { width });
+  return connections === undefined ? text : `${text}\n${advise(info, connections, width)}`;
 }
 
 function describeFiles({ soft, hard }: { soft: number; hard: number }): string {
@@ -106,36 +110,24 @@ function describeFiles({ soft, hard }: { soft: number; hard: number }): string {
   return `${formatCount(soft)}, can be raised to ${formatCount(hard)}`;
 }
 
+const describeTracking = (most: number | null): string =>
+  most === null
+    ? "no firewall follows connections"
+    : `${formatCount(most)} (net.netfilter.nf_conntrack_max)`;
+
 function describeUring(disabled: number | null): string {
   if (disabled === null) return "not in this kernel";
   return ["allowed", "for privileged processes only", "forbidden"][disabled] +
     " (kernel.io_uring_disabled)";
 }
 
-/** File descriptors that a server needs beside its connections. */
-const RESERVE = 100;
-
-function advise({ limits }: Info, connections: number): string {
-  const advice: string[] = [];
-  const files = connections + RESERVE;
-  if (limits.open_files && limits.open_files.hard < files) {
-    advice.push(
-      `open files: ulimit -n ${files} (and a higher hard limit: LimitNOFILE=${files} in systemd, ` +
-        `or /etc/security/limits.conf)`,
-    );
-  }
-  if (limits.max_user_watches !== null && limits.max_user_watches < connections) {
-    advice.push(`epoll watches: sysctl fs.epoll.max_user_watches=${connections}`);
-  }
-  const ports = limits.port_range ? limits.port_range.last - limits.port_range.first + 1 : Infinity;
-  if (ports < connections) {
-    advice.push(
-      `local ports: one source address reaches one target ${formatCount(ports)} times; use ` +
-        `${Math.ceil(connections / ports)} source addresses, or sysctl ` +
-        'net.ipv4.ip_local_port_range="1024 65535"',
-    );
-  }
+function advise({ limits }: Info, connections: number, width: number): string {
   const head = `For ${formatCount(connections)} connections`;
-  if (advice.length === 0) return `${head}: nothing needs to change.\n`;
-  return `${head}:\n` + advice.map((line) => `  ${line}\n`).join("");
+  const steps = stepsFor(limits, connections);
+  if (steps.length === 0) return `${head}: nothing needs to change.\n`;
+  return wrap(`${head} in one process, as root and in this order:`, width).join("\n") + "\n" +
+    steps.map(({ command, purpose }) => {
+      const lines = wrap(purpose, Math.max(20, width - 6)).map((line) => `    # ${line}\n`);
+      return `${lines.join("")}    ${command}\n`;
+    }).join("");
 }

@@ -1,7 +1,6 @@
 /** Limits of the system that a load could run into, told before it starts. */
 import { connectionsBelow } from "../../serve/options.ts";
 import { raiseOpenFileLimit } from "../../sys/limits.ts";
-import { readNumbers } from "../../sys/machine/proc.ts";
 import { UsageError } from "../exit.ts";
 
 /** Files that a process has open besides its connections, about. */
@@ -18,15 +17,13 @@ export function checkDescriptors(connections: number, embedded: boolean): void {
   const most = connectionsBelow(soft);
   const needed = embedded ? 2 * connections : connections;
   if (needed <= most) return;
-  const [ceiling] = readNumbers("/proc/sys/fs/nr_open");
   const wanted = needed + OTHERS;
-  const within = ceiling === undefined ? "" : ` (up to ${ceiling}, /proc/sys/fs/nr_open)`;
   const alternative = embedded
     ? "run the server apart (iomux serve)"
     : "start several with --start-at, and add up their results with iomux report";
   throw new UsageError(
     `${connections} connections need about ${wanted} open files in one process, and its limit is ` +
-      `${soft} (RLIMIT_NOFILE): raise it with ulimit -n ${wanted} or systemd's ` +
-      `LimitNOFILE=${wanted}${within}, or ${alternative}`,
+      `${soft} (RLIMIT_NOFILE): raise it with ulimit -n ${wanted} (iomux info --connections ` +
+      `${needed} has every step), or ${alternative}`,
   );
 }

@@ -1,7 +1,11 @@
 // iomux info: what works here, which limits there are, and what to change for more.
 import { describe, expect, it } from "bun:test";
 import type { Info } from "../../../lib/cli/info/run.ts";
-import { type CliOptions, spawnCli } from "../../support/cli.ts";
+import { spawnSync } from "node:child_process";
+import { type Limits, stepsFor } from "../../../lib/cli/info/advice.ts";
+import { cliCommand, type CliOptions, spawnCli } from "../../support/cli.ts";
+import { TempDir } from "../../support/files.ts";
+import { itUnless } from "../../support/systems.ts";
 
 async function info(args: string[], options: CliOptions = {}): Promise<string> {
   await using cli = spawnCli(["info", ...args], options);
@@ -9,6 +13,9 @@ async function info(args: string[], options: CliOptions = {}): Promise<string> {
   expect([code, cli.stderr()]).toEqual([0, ""]);
   return cli.stdout();
 }
+
+const dir = new TempDir();
+process.on("exit", () => dir[Symbol.dispose]());
 
 const NAMES = ["select", "poll", "epoll", "kqueue", "wsapoll"];
 const { bun, deno, node } = process.versions as Record<string, string | undefined>;
@@ -58,9 +65,10 @@ describe("iomux info", () => {
 
   it("advises what to change for many connections", async () => {
     const text = await info(["--connections", "1m"], { openFiles: 5000 });
-    expect(text).toContain("For 1,000,000 connections:");
+    expect(text).toContain("For 1,000,000 connections in one process, as root and in this order:");
     expect(text).toContain("ulimit -n 1000100");
-    if (!deno) expect(text).toMatch(/local ports: .* source addresses/);
+    if (!deno) expect(text).toMatch(/# 16 source addresses, /);
+    expect(text.split("\n").filter((line) => line.length > 80)).toEqual([]);
   });
 
   it("advises nothing where nothing stands in the way", async () => {
@@ -81,5 +89,64 @@ describe("iomux info", () => {
     expect(parsed.limits.open_files).toBe(null);
     expect(parsed.version).toMatch(/^\d+\.\d+\.\d+/);
     expect(await info(["--connections", "1m"], refused)).toContain("For 1,000,000 connections");
+  });
+});
+
+describe("the advice of iomux info", () => {
+  const limits: Limits = {
+    ...{ open_files: { soft: 1024, hard: 20_000 }, nr_open: 1_048_576, file_max: 3_000_000 },
+    ...{ somaxconn: 4096, port_range: { first: 32_768, last: 60_999 }, tcp_max_syn_backlog: 512 },
+    ...{ max_user_watches: 1_000_000, nf_conntrack_max: 262_144, io_uring_disabled: 0 },
+  };
+  const commands = (connections: number, change: Partial<Limits> = {}) =>
+    stepsFor({ ...limits, ...change }, connections).map(({ command }) => command);
+
+  it("raises what a process may have before its ulimit, and each other limit once", () => {
+    expect(commands(2_000_000)).toEqual([
+      "sysctl -w fs.nr_open=2000100",
+      "sysctl -w fs.file-max=4000200",
+      "ulimit -n 2000100",
+      "sysctl -w fs.epoll.max_user_watches=2000000",
+      "sysctl -w net.netfilter.nf_conntrack_max=2500000",
+      'sysctl -w net.ipv4.ip_local_port_range="1024 65535"',
+      "iomux stress 127.0.0.1:9999 -c 2000000 --source 127.0.0.0/26",
+    ]);
+  });
+
+  it("has no step for what suffices", () => {
+    expect(commands(10_000)).toEqual([]);
+    expect(commands(19_900)).toEqual([]);
+    expect(commands(19_901)).toEqual(["ulimit -n 20001"]);
+    expect(commands(250_000, { nf_conntrack_max: null, port_range: null })).toEqual([
+      "ulimit -n 250100",
+    ]);
+    expect(commands(60_000, { open_files: { soft: 1, hard: Infinity }, nf_conntrack_max: null }))
+      .toEqual(['sysctl -w net.ipv4.ip_local_port_range="1024 65535"']);
+  });
+
+  // Only the network's limits are those of a namespace; a hard limit can be raised by a real root alone.
+  const follow = `(ulimit -n 600 && ulimit -n 700) 2> /dev/null && ulimit -n 600
+echo '40000 40099' > /proc/sys/net/ipv4/ip_local_port_range
+"$@" info --connections 3k | grep '^    [^#]' > "$TMP/steps"
+while read -r step; do echo "$step"; eval "$step" > /dev/null; done < "$TMP/steps"
+"$@" info --connections 3k | tail -1`;
+  const namespace = ["--user", "--map-root-user", "--net", "sh", "-c"];
+  const NO_NAMESPACE = deno
+    ? "Deno reads no /proc/sys"
+    : spawnSync("unshare", [...namespace, "sysctl --version"]).status === 0
+    ? undefined
+    : "no namespaces, or no sysctl(8)";
+
+  itUnless(NO_NAMESPACE, "works as it stands, step by step", () => {
+    const { status, stdout, stderr } = spawnSync(
+      "unshare",
+      [...namespace, follow, "sh", ...cliCommand([]).flat()],
+      { encoding: "utf8", env: { ...process.env, TMP: dir.path }, timeout: 30_000 },
+    );
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(
+      /^(ulimit -n 3100\n)?sysctl -w net.ipv4.ip_local_port_range="1024 65535"\n/,
+    );
+    expect(stdout).toMatch(/\nFor 3,000 connections: nothing needs to change.\n$/);
   });
 });
