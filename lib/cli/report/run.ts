@@ -6,7 +6,7 @@ import { mergeResults } from "../../result/merge/merge.ts";
 import { partsOf, timesOf } from "../../result/merge/parts.ts";
 import { parseResult } from "../../result/read.ts";
 import { expectsNothing, isOpenLoop } from "../../result/settings.ts";
-import type { StressResult } from "../../result/result.ts";
+import type { NamedResult, StressResult } from "../../result/result.ts";
 import { UsageError } from "../exit.ts";
 import { reasonOf, say } from "../output.ts";
 import { againstBaseline, outcomeBeside, readBaseline } from "../results/baseline.ts";
@@ -19,55 +19,69 @@ import type { ReportRead } from "./command.ts";
 /** Runs that were together for less than this part of the time did not load the target together. */
 const TOGETHER = 0.9;
 
+/** More lines in a chart can't be told apart. */
+const MOST_BESIDE = 6;
+
 /** Reads, adds up, judges, reports; returns the exit code. */
-export async function run({ options: flags, operands }: ReportRead): Promise<number> {
+export async function run({ options, operands }: ReportRead): Promise<number> {
   if (operands.length === 0) {
     throw new UsageError("missing FILE: a result that stress -o FILE.json wrote");
   }
-  checkWritable(flags.output);
-  const sum = readResults(operands);
-  const kind = { open: isOpenLoop(sum), replies: !expectsNothing(sum) };
-  const texts = new Set([...sum.thresholds.map((t) => t.expression), ...flags.threshold]);
-  const thresholds = readThresholds(flags.threshold, kind);
-  const all = thresholds.length === 0 ? [] : [...texts].map((text) => parseThreshold(text));
-  const held = judged(sum, all);
-  const baseline = flags.baseline === undefined
+  checkWritable(options.output);
+  const read = readResults(operands);
+  const sum = sumOf(read, operands.length);
+  const held = judgedAnew(sum, read, options.threshold);
+  const baseline = options.baseline === undefined
     ? undefined
-    : readBaseline(flags.baseline, sum.config);
+    : readBaseline(options.baseline, sum.config);
   const result = baseline ? againstBaseline(held, baseline) : held;
   const outcome = baseline ? outcomeBeside(result, baseline) : outcomeOf(result);
-  return await publish(outcome, flags, exitCode([result], flags.strict));
+  const several = baseline === undefined && read.length > 1 && read.length < MOST_BESIDE;
+  return await publish(
+    several ? { ...outcome, beside: [{ name: "sum", result }, ...read] } : outcome,
+    options,
+    exitCode([result], options.strict),
+  );
 }
 
-/**
- * Reads results and adds them up; a single one stays as it is. What can't be read is named on stderr, and the
- * sum is partial.
- *
- * @throws UsageError when they are of different kinds; Error when none can be read
- */
-export function readResults(files: readonly string[]): StressResult {
-  const results: StressResult[] = [];
-  for (const file of files) {
+/** Reads results. What can't be read is named on stderr. @throws Error when that is all of them */
+function readResults(files: readonly string[]): NamedResult[] {
+  const results = files.flatMap((file): NamedResult[] => {
     try {
-      results.push(readResult(file));
+      return [{ name: file, result: readResult(file) }];
     } catch (error) {
       say(`${file} is missing in the sum: ${(error as Error).message}`);
+      return [];
     }
-  }
+  });
   if (results.length === 0) throw new Error("Cannot report: none of the files has a result");
-  if (results.length === 1 && files.length === 1) return results[0]!;
-  const sum = merge(results, results.length < files.length);
-  warnOfTimes(sum);
-  return sum;
+  return results;
 }
 
-function merge(results: readonly StressResult[], missing: boolean): StressResult {
+/** All of them as one, which is partial when there were more files; a single one stays as it is. */
+function sumOf(read: readonly NamedResult[], files: number): StressResult {
+  if (files === 1) return read[0]!.result;
+  const [results, names] = [read.map(({ result }) => result), read.map(({ name }) => name)];
   try {
-    return mergeResults(results, { missing });
+    const sum = mergeResults(results, { missing: read.length < files, names });
+    warnOfTimes(sum);
+    return sum;
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message);
     throw error;
   }
+}
+
+/** By the thresholds that there are now, and by those of each part. */
+function judgedAnew(
+  sum: StressResult,
+  read: readonly NamedResult[],
+  more: readonly string[],
+): StressResult {
+  const given = readThresholds(more, { open: isOpenLoop(sum), replies: !expectsNothing(sum) });
+  const earlier = read.flatMap(({ result }) => result.thresholds.map((t) => t.expression));
+  const texts = new Set([...earlier, ...given.map(({ expression }) => expression)]);
+  return judged(sum, [...texts].sort().map((text) => parseThreshold(text)));
 }
 
 function readResult(file: string): StressResult {

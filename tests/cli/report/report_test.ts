@@ -164,6 +164,74 @@ describe("iomux report", () => {
     );
   });
 
+  it("refuses a file that is given twice, and a sum beside one of its parts: exit 2", async () => {
+    const two = write("two.json", sampleResult({ seconds: 1, seed: 2 }));
+    const same = `${dir.path}/./one.json`;
+    const twice = await run("report", one, two, same);
+    expect(`${twice.code} ${twice.stdout}`).toBe("2 ");
+    expect(twice.stderr).toMatch(
+      /^iomux: Cannot add up \S+\/one\.json and \S+\/\.\/one\.json: both have the run of .*twice\n$/,
+    );
+    const sum = dir.file("sum-of-two.json");
+    expect((await run("report", one, two, "-o", sum)).code).toBe(0);
+    const again = await run("report", two, sum);
+    expect([again.code, again.stdout]).toEqual([2, ""]);
+    expect(again.stderr).toMatch(
+      /Cannot add up \S+\/two\.json and \S+\/sum-of-two\.json: both have/,
+    );
+    expect(JSON.parse((await run("report", sum, "--json")).stdout).messages.sent)
+      .toBe(read("one.json").messages.sent + read("two.json").messages.sent);
+  });
+
+  it("shows one result as stress did, and in other formats", async () => {
+    const args = ["-c", "2", "-n", "200", "--threshold", "errors==0", "-o", dir.file("run.json")];
+    const made = await run("stress", ...args);
+    const outputs = ["html", "csv", "hgrm", "xml", "md"].map((ending) => `run.${ending}`);
+    const shown = await run(
+      "report",
+      dir.file("run.json"),
+      ...outputs.flatMap((name) => ["-o", dir.file(name)]),
+    );
+    expect(shown).toEqual({ ...made, stderr: "" });
+    const text = (name: string) => readFileSync(dir.file(name), "utf8");
+    expect(text("run.html")).toContain("iomux stress -c 2 -n 200 --threshold errors==0 -o ");
+    expect(text("run.csv")).toMatch(/^t,seconds,sent,/);
+    expect(text("run.hgrm")).toContain("#[Mean");
+    expect(text("run.xml")).toMatch(/<testcase .*name="errors==0" time="0"\/>/);
+    expect(text("run.md")).toMatch(/^### iomux stress 127\.0\.0\.1:\d+: pass|invalid$/m);
+  });
+
+  it("judges: thresholds of the parts by the sum, others beside them, and a baseline", async () => {
+    const slow = sampleResult({ seconds: 1, seed: 3 });
+    const failed = [{ expression: "p50<100us", value: 150, ok: false }];
+    const part = write("slow.json", { ...slow, thresholds: failed, verdict: "fail" });
+    const { code, stdout } = await run("report", one, part, "--threshold", "errors==0", "--json");
+    const sum: StressResult = JSON.parse(stdout);
+    expect(sum.thresholds.map(({ expression, ok }) => [expression, ok])).toEqual([
+      ["errors==0", true],
+      ["p50<100us", sum.latency_us.p50 < 100],
+    ]);
+    expect(code).toBe(sum.latency_us.p50 < 100 ? 0 : 7);
+    const before = sampleResult({ seconds: 8 });
+    const base = write("base.json", before);
+    const timeline = before.timeline.map((row) => ({ ...row, received: row.received / 2 }));
+    const rate = { ...before.rate, messages_per_s: before.rate.messages_per_s / 2 };
+    const worse = write("worse.json", { ...before, timeline, rate });
+    const judged = await run("report", worse, "--baseline", base, "-o", dir.file("base.html"));
+    expect(judged.code).toBe(7);
+    expect(judged.stdout).toMatch(/^baseline +WORSE +messages\/s: /m);
+    expect(readFileSync(dir.file("base.html"), "utf8")).toContain("Against the baseline");
+    expect((await run("report", worse, "--threshold", "rate>1m")).code).toBe(7);
+  });
+
+  it("has the parts beside the sum on its page", async () => {
+    const two = write("beside.json", sampleResult({ seconds: 1, seed: 5 }));
+    expect((await run("report", one, two, "-o", dir.file("beside.html"))).code).toBe(0);
+    expect(readFileSync(dir.file("beside.html"), "utf8")).toMatch(
+      /<th scope="col">sum<\/th><th scope="col">[^<]*one\.json<\/th><th scope="col">[^<]*beside\.json</,
+    );
+  });
+
   it("has the exit code of the run that it is: 6 after a mismatch", async () => {
     const sample = sampleResult({ seconds: 1 });
     const messages = { ...sample.messages, mismatched: 1 };

@@ -1,13 +1,17 @@
 // The files of iomux stress: all of one run, with the same figures, also after a signal; and those that
 // can't be written.
 import { describe, expect, it } from "bun:test";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { publish } from "../../../lib/cli/results/publish.ts";
-import { spawnCli } from "../../support/cli.ts";
+import { cliCommand, spawnCli } from "../../support/cli.ts";
+import { itUnless } from "../../support/systems.ts";
 import { TempDir } from "../../support/files.ts";
 import { answering } from "../../support/misbehaving.ts";
 import { sampleResult } from "../../support/sample_results.ts";
+
+const NO_SHELL = existsSync("/dev/full") ? undefined : "no /dev/full";
 
 const OPTIONS = ["json", "html", "csv", "hgrm"];
 
@@ -116,6 +120,47 @@ describe("the files of several runs", () => {
     expect(await publish(outcome, { json: false, output }, 7)).toBe(7);
     expect(rowsOf(readFileSync(folder.file("run.csv"), "utf8")).length).toBe(1);
   });
+});
+
+describe("the files of a run whose stdout fails", () => {
+  const shell = (script: string) => {
+    const [command, args] = cliCommand(["stress", "-c", "2", "-n", "50"]);
+    return spawnSync("sh", ["-c", script, command, ...args], { encoding: "utf8", timeout: 50_000 });
+  };
+
+  itUnless(NO_SHELL, "are written on a full disk too, which is said: exit 1", () => {
+    using folder = new TempDir();
+    const file = folder.file("run.json");
+    const { status, stderr } = shell(`"$0" "$@" -o ${file} > /dev/full`);
+    expect(stderr).toBe("iomux: Cannot write to stdout: ENOSPC (no space left on device)\n");
+    expect(status).toBe(1);
+    expect(JSON.parse(readFileSync(file, "utf8")).messages.verified).toBe(50);
+  });
+
+  itUnless(NO_SHELL, "are written when its reader has gone, without a word: exit 141", () => {
+    using folder = new TempDir();
+    const file = folder.file("run.json");
+    const { stdout, stderr } = shell(`{ "$0" "$@" -o ${file}; echo "$?" >&2; } | true`);
+    expect([stdout, stderr]).toEqual(["", "141\n"]);
+    expect(JSON.parse(readFileSync(file, "utf8")).messages.verified).toBe(50);
+  });
+
+  itUnless(
+    NO_SHELL,
+    "that fail themselves are said, and cost neither text nor others: exit 1",
+    () => {
+      using folder = new TempDir();
+      const [full, good] = [folder.file("full.csv"), folder.file("run.md")];
+      symlinkSync("/dev/full", full);
+      const { status, stdout, stderr } = shell(`"$0" "$@" -o ${full} -o ${good}`);
+      expect(stderr).toBe(
+        `iomux: Cannot write the result to ${full}: ENOSPC (no space left on device)\n`,
+      );
+      expect(status).toBe(1);
+      expect(stdout).toMatch(/^verified +50 of 50/m);
+      expect(readFileSync(good, "utf8")).toContain("50 of 50 messages");
+    },
+  );
 });
 
 describe("a file of iomux stress that can't be written", () => {
