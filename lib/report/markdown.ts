@@ -70,7 +70,8 @@ function judgement(prefix: string, result: StressResult): string[] {
   ];
 }
 
-const tableBlocks = ({ title, note, head, rows }: ReportTable): string[] => [
+/** A table with its title and its note, as blocks between which is an empty line. */
+export const tableBlocks = ({ title, note, head, rows }: ReportTable): string[] => [
   `#### ${escape(title)}`,
   ...(note === undefined ? [] : [escape(note)]),
   table(head, rows),

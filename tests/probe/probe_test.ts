@@ -1,5 +1,6 @@
 // iomux probe: good servers pass, and each bad one fails the profile that it is bad at.
 import { describe, expect, it } from "bun:test";
+import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { spawnCli, startServe } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
@@ -70,6 +71,21 @@ describe("iomux probe", () => {
     await using load = spawnCli(["probe", "--rate", "5"]);
     expect((await load.exit).code).toBe(2);
     expect(load.stderr()).toMatch(/unknown option '--rate'/);
+  });
+
+  it("is written as a test case for each profile, and as a summary", async () => {
+    using dir = new TempDir();
+    await using server = await echo(({ socket }) => socket.on("end", () => socket.destroy()));
+    const files = ["p.json", "p.xml", "p.md"].flatMap((name) => ["-o", dir.file(name)]);
+    const { code, rows } = await profile([server.name, "fin-first", "reset", ...files]);
+    expect(code).toBe(rows.every(({ ok }) => ok) ? 0 : 7);
+    const text = (name: string) => readFileSync(dir.file(name), "utf8");
+    expect(JSON.parse(text("p.json")).profiles.length).toBe(2);
+    expect(text("p.xml").match(/<testcase [^>]*name="(fin-first|reset)"/g)!.length).toBe(2);
+    expect(text("p.md")).toMatch(/^#### iomux probe .*\n\n\| profile \|/);
+    await using csv = spawnCli(["probe", "-o", "x.csv"]);
+    expect((await csv.exit).code).toBe(2);
+    expect(csv.stderr()).toMatch(/names end in \.json \.xml \.md/);
   });
 
   itUnless(NO_UNIX_SOCKETS, "goes to a Unix socket", async () => {

@@ -7,10 +7,13 @@ import { CLIENT_TLS, EMBEDDED, MESSAGES, OUTPUT, SEED, SOURCE, UNIX } from "../o
 import { outputFile } from "../options/outputs.ts";
 import { atLeastOne, oneOf, SELECTORS, someTime } from "../options/values.ts";
 
-/** What was found out has one format beside text. */
-const JSON_OUTPUT = list("FILE.json", "the same, to a file; repeatable", outputFile(["json"]), {
-  ...{ short: "o", file: true },
-});
+/** What was found out has no seconds and no percentiles. */
+const FILES = list(
+  "FILE",
+  "write it, by the file's ending: .json, .xml or .md; repeatable",
+  outputFile(["json", "junit", "markdown"]),
+  { short: "o", file: true },
+);
 
 /** The command. */
 export const PROBE = command({
@@ -37,7 +40,7 @@ export const PROBE = command({
       }),
     },
     "TLS": CLIENT_TLS,
-    "Results": { ...OUTPUT, output: JSON_OUTPUT },
+    "Results": { ...OUTPUT, output: FILES },
   },
   examples: [
     ["iomux probe", "every profile, its own server"],

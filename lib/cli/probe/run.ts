@@ -5,6 +5,9 @@ import { SERVE_DEFAULTS } from "../../serve/options.ts";
 import type { Spawn } from "../../serve/server.ts";
 import type { Stats } from "../../serve/stats.ts";
 import { didYouMean } from "../../text/nearest.ts";
+import { junit, type JunitSuite } from "../../report/junit.ts";
+import { tableBlocks } from "../../report/markdown.ts";
+import type { ReportTable } from "../../report/tables.ts";
 import { formatMatrix } from "../../probe/matrix.ts";
 import {
   connectionsOf,
@@ -218,9 +221,39 @@ function report(
   const verdict = ok ? "pass" : "fail";
   const document = { iomux: VERSION, target, interrupted, refusal, profiles: rows, verdict };
   const text = json ? toJson(document) : refusal ? "" : describe(found, profiles, verdict);
-  const files = output.map(({ path }) => ({ path, text: toJson(document) }));
+  const files = output.map(({ path, format }) => ({
+    path,
+    text: format === "junit"
+      ? junit([suiteOf(found)])
+      : format === "markdown"
+      ? tableBlocks(tableOf(found, verdict)).join("\n\n") + "\n"
+      : toJson(document),
+  }));
   return deliver(text, files, exitCodeOf(found));
 }
+
+/** A test case for each profile; one for the target, if it serves nobody at all. */
+const suiteOf = ({ target, rows, refusal }: Findings): JunitSuite => ({
+  name: target,
+  seconds: rows.reduce((sum, row) => sum + row.duration_s, 0),
+  cases: [
+    ...(refusal ? [{ name: "target", failure: refusal.reason }] : []),
+    ...rows.map(({ name, reasons }) => ({
+      name,
+      failure: reasons.length > 0 ? `the target ${reasons.join("; it ")}` : null,
+    })),
+  ],
+});
+
+const tableOf = ({ target, rows, refusal }: Findings, verdict: string): ReportTable => ({
+  title: `iomux probe ${target}: ${verdict}`,
+  ...(refusal ? { note: refusal.reason } : {}),
+  head: ["profile", "", "expected", "observed"],
+  rows: rows.map(({ name, ok, expected, observed, reasons }) => [
+    ...[name, ok ? "pass" : "FAIL", expected],
+    ok ? observed || "-" : `the target ${reasons.join("; it ")}`,
+  ]),
+});
 
 function describe(
   { target, rows }: Findings,
