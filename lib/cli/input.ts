@@ -4,9 +4,13 @@ import { UsageError } from "./exit.ts";
 import { reasonOf } from "./output.ts";
 
 /** The text of a file that was named on the command line; `what` it is. @throws UsageError */
-export function readText(file: string, what: string): string {
+export const readText = (file: string, what: string): string =>
+  new TextDecoder("utf-8", { ignoreBOM: true }).decode(readBytes(file, what));
+
+/** The same as bytes. @throws UsageError */
+export function readBytes(file: string, what: string): Uint8Array {
   try {
-    return readFileSync(file, "utf8");
+    return readFileSync(file);
   } catch (error) {
     throw new UsageError(`Cannot read the ${what} ${file}: ${reasonOf(error)}`);
   }

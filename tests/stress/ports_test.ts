@@ -1,42 +1,17 @@
 // When the local ports run out: in a network namespace whose range of ports is small.
 import { describe, expect } from "bun:test";
-import { spawnSync } from "node:child_process";
 import type { StressResult } from "../../lib/result/result.ts";
-import { cliCommand, spawnCli } from "../support/cli.ts";
+import { spawnCli } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
+import { inNamespace, NO_NAMESPACE } from "../support/namespaces.ts";
 import { itUnless } from "../support/systems.ts";
 
 /** 61 ports, of which a server has one. */
 const RANGE = "40000 40060";
-/** An iomux with a network of its own, where just its loopback is. What it leaves running ends with it. */
 const PREPARE = `set -e
 ip link set lo up
 echo '${RANGE}' > /proc/sys/net/ipv4/ip_local_port_range
 `;
-const inNamespace = (script: string): [string, string[]] => ["unshare", [
-  ...[
-    "--user",
-    "--map-root-user",
-    "--net",
-    "--pid",
-    "--fork",
-    "--kill-child",
-    "--mount-proc",
-    "sh",
-    "-c",
-    `${PREPARE}${script}`,
-    "sh",
-  ],
-  ...cliCommand([]).flat(),
-]];
-
-function whyNot(): string | undefined {
-  const [command, args] = inNamespace("exit 0");
-  const { error, status, stderr } = spawnSync(command, args, { encoding: "utf8" });
-  if (error) return (error as { code?: string }).code;
-  return status === 0 ? undefined : stderr.trim().split("\n")[0];
-}
-const NO_NAMESPACE = whyNot();
 
 const dir = new TempDir();
 process.on("exit", () => dir[Symbol.dispose]());
@@ -44,7 +19,7 @@ process.on("exit", () => dir[Symbol.dispose]());
 /** Runs a script in which "$@" is iomux, and returns the result that it prints. */
 async function run(script: string): Promise<{ code: number | null; result: StressResult }> {
   await using cli = spawnCli([], {
-    through: inNamespace(script),
+    through: inNamespace(`${PREPARE}${script}`),
     env: { TMP: dir.path },
   });
   const { code } = await cli.exit;

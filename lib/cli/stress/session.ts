@@ -10,7 +10,6 @@ import type { CpuUse } from "../../result/audit/evidence.ts";
 import type { StressResult } from "../../result/result.ts";
 import { Run, type SpawnLoad } from "../../stress/run/run.ts";
 import { summarize } from "../../stress/run/summary.ts";
-import type { Watched } from "../../stress/run/watch.ts";
 import { openFileLimit } from "../../sys/limits.ts";
 import { parseTarget } from "../options/target.ts";
 import type { ClientTls } from "../options/tls.ts";
@@ -61,7 +60,7 @@ export interface RunContext {
   /** Ends the run early, with a result of what was done. */
   readonly interruption: AbortSignal;
   /** Called with the run as soon as it starts, for a live view. */
-  readonly began?: (run: Watched) => void;
+  readonly began?: (run: Run) => void;
   /** Called when all have connected; they begin when it resolves. */
   readonly connected?: () => Promise<void> | undefined;
 }

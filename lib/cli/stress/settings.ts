@@ -6,9 +6,9 @@ import {
   parseFrame,
   showExpectation,
 } from "../../stress/plan/expectation.ts";
-import { parseMessage } from "../../stress/plan/message.ts";
+import { messageOfBytes, parseMessage } from "../../stress/plan/message.ts";
 import { UsageError } from "../exit.ts";
-import { readText } from "../input.ts";
+import { readBytes } from "../input.ts";
 import { longName, type Values } from "../options/option.ts";
 import { chooseTarget, parseTarget } from "../options/target.ts";
 import type { Read } from "../options/read.ts";
@@ -167,11 +167,7 @@ function messageOf(
 ): string | null {
   if (message !== undefined) return message;
   if (messageFile === undefined) return null;
-  const text = readText(messageFile, "message file");
-  try {
-    parseMessage(text);
-  } catch (error) {
-    throw new UsageError(`${messageFile}: ${(error as Error).message}`);
-  }
-  return text;
+  const bytes = readBytes(messageFile, "message file");
+  if (bytes.length === 0) throw new UsageError(`${messageFile}: a message has a byte or more`);
+  return messageOfBytes(bytes);
 }

@@ -26,7 +26,7 @@ export const UNSENT = 0.01;
 
 /** Why the generator was the bottleneck; null when it was not. */
 export function ownFault(run: Evidence): string | null {
-  return withoutPorts(run) ?? withoutDescriptors(run) ??
+  return withoutPorts(run) ?? withoutDescriptors(run) ?? nothingMeasured(run) ??
     (run.seconds < MIN_SECONDS || run.hold ? null : lateSchedule(run) ?? noTimeLeft(run));
 }
 
@@ -35,6 +35,12 @@ function withoutPorts({ errors }: Evidence): string | null {
   if (spent === 0) return null;
   return `${plural(spent, "connect")} found no free local port: spread over more addresses ` +
     "with --source, or widen net.ipv4.ip_local_port_range";
+}
+
+function nothingMeasured({ rate, paced, failed, timedOut, seconds }: Evidence): string | null {
+  if (rate > 0 || failed + timedOut > 0) return null;
+  const what = paced ? "no message was answered" : "no message was sent";
+  return `nothing was measured: ${what} in ${time(seconds * 1e6)}`;
 }
 
 function withoutDescriptors({ errors, openFiles }: Evidence): string | null {

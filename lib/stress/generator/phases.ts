@@ -125,7 +125,8 @@ class Phases {
     this.#startedAt = load.received.countFrom = clock();
     this.#cpuBefore = threadCpu();
     if (load.part.plan.warmupMs > 0) load.slots.count(load.peers);
-    load.pump.count(this.#startedAt);
+    const { durationMs } = load.part.plan;
+    load.pump.count(this.#startedAt, this.#startedAt + (durationMs ?? Infinity));
     load.tally.begin();
     this.#heartbeat.reset();
     this.#post({ type: "counting" });

@@ -35,6 +35,19 @@ export function parseMessage(text: string): Message {
   return new Message(parts.map((part) => typeof part === "string" ? part : Uint8Array.from(part)));
 }
 
+/** The text of a message that is just these bytes, whatever they are. */
+export const messageOfBytes = (bytes: Uint8Array): string =>
+  Array.from(
+    bytes,
+    (byte) =>
+      PLAIN.test(String.fromCharCode(byte))
+        ? String.fromCharCode(byte)
+        : `\\x${byte.toString(16).padStart(2, "0")}`,
+  ).join("");
+
+/** What stands for itself in a message, wherever it stands. */
+const PLAIN = /[ -[\]-z|}~]/;
+
 function describeUnknown(escape: string): string {
   const known = "known are \\r \\n \\t \\0 \\\\ and \\xHH";
   if (escape === "\\") return `a backslash at its end escapes nothing; write \\\\ for one`;

@@ -3,9 +3,13 @@
  *
  * A connection's stream is a sequence of 32-bit words. Word `i` of connection `c` is a bijective hash
  * of a counter, and every connection counts in a range of its own. So a word names, with its
- * neighbours, the connection and the place that it comes from, and a mismatch can be told apart: lost,
- * duplicated, reordered, corrupted, or foreign.
+ * neighbours, the connection and the place that it comes from, and the kinds of mismatches can be
+ * distinguished: lost, duplicated, reordered, corrupted, or foreign. The seed changes both the counter's
+ * start and the words, so that no two seeds share a part of a stream, shifted or not.
  */
+
+/** 2^32 divided by the golden ratio: numbers in a row become unlike each other. */
+const GOLDEN = 0x9e3779b9 | 0;
 
 /** How the target changes the stream on its way: not at all, or to upper case (ASCII). */
 export type Transform = "echo" | "upper";
@@ -63,7 +67,9 @@ export class Oracle {
   readonly transform: Transform;
   /** Bytes of one message. */
   readonly size: number;
-  readonly #seed: number;
+  /** Where the counter of the first connection starts, and what all words are changed by. */
+  readonly #start: number;
+  readonly #mask: number;
   readonly #connections: number;
   /** Words per connection until its range of the counter is used up; then another epoch begins. */
   readonly #stride: number;
@@ -73,7 +79,8 @@ export class Oracle {
 
   constructor(seed: number, connections: number, transform: Transform = "echo", size = 1) {
     this.size = size;
-    this.#seed = seed | 0;
+    this.#mask = mix(seed ^ GOLDEN);
+    this.#start = mix(this.#mask + GOLDEN);
     this.#connections = connections;
     this.#stride = Math.floor(2 ** 32 / Math.max(connections, 1));
     this.transform = transform;
@@ -124,14 +131,14 @@ export class Oracle {
   ): void {
     const first = Math.floor(offset / 4);
     const count = (Math.floor((offset + length + 3) / 4) - first) | 0;
-    const start = (this.#seed + Math.imul(connection, this.#stride)) | 0;
-    if (first + count <= this.#stride) mixAll(words, at, count, (start + first) | 0, 0);
+    const start = (this.#start + Math.imul(connection, this.#stride)) | 0;
+    if (first + count <= this.#stride) mixAll(words, at, count, (start + first) | 0, this.#mask);
     else {
       for (let done = 0; done < count;) {
         const epoch = Math.floor((first + done) / this.#stride);
         const within = (first + done) - epoch * this.#stride;
         const run = Math.min(count - done, this.#stride - within);
-        mixAll(words, at + done, run, (start + within) | 0, epoch === 0 ? 0 : mix(epoch));
+        mixAll(words, at + done, run, (start + within) | 0, this.#maskOf(epoch));
         done += run;
       }
     }
@@ -171,10 +178,15 @@ export class Oracle {
   }
 
   #decode(word: number, epoch: number, shift: number): Place | undefined {
-    const counter = (unmix(word ^ (epoch === 0 ? 0 : mix(epoch))) - this.#seed) >>> 0;
+    const counter = (unmix(word ^ this.#maskOf(epoch)) - this.#start) >>> 0;
     const connection = Math.floor(counter / this.#stride);
     const offset = (epoch * this.#stride + counter % this.#stride) * 4 - shift;
     return connection < this.#connections && offset >= 0 ? { connection, offset } : undefined;
+  }
+
+  /** What the words of an epoch are changed by. */
+  #maskOf(epoch: number): number {
+    return epoch === 0 ? this.#mask : this.#mask ^ mix(epoch);
   }
 
   /** Whether `length` bytes at `at` are those of a place. */

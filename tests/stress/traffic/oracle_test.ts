@@ -145,11 +145,24 @@ describe("locate()", () => {
   });
 
   it("does not take a stream of another seed for one of its own", () => {
-    const [ours, theirs] = [new Oracle(5, 50), new Oracle(6 << 20, 50)];
-    for (let connection = 0; connection < 50; connection++) {
-      const place = ours.locate(theirs.expected(connection, 4000, 64).slice(), 0, 4000);
-      // Seeds shift the counter: what is found there is at least not the same place.
-      expect(place).not.toEqual({ connection, offset: 4000 });
+    for (const other of [0, 1, 2, 4, 5 + 2 ** 31, 6 << 20, 2 ** 32 - 1]) {
+      const [ours, theirs] = [new Oracle(5, 50), new Oracle(other, 50)];
+      for (let connection = 0; connection < 50; connection++) {
+        const place = ours.locate(theirs.expected(connection, 4000, 64).slice(), 0, 4000);
+        expect(place).toBe(undefined);
+      }
+    }
+  });
+
+  it("shares no part of a stream with another seed, shifted or not", () => {
+    const length = 64 * 1024;
+    const words = (seed: number) =>
+      new Int32Array(new Oracle(seed, 1).sent(0, 0, length).slice().buffer);
+    const [one, other] = [words(1), words(2)];
+    for (let shift = -64; shift <= 64; shift++) {
+      let same = 0;
+      for (let i = 64; i < one.length - 64; i++) if (one[i] === other[i + shift]) same++;
+      expect([shift, same < 3]).toEqual([shift, true]); // one in 2^32 by chance
     }
   });
 });

@@ -57,9 +57,12 @@ export class OpenLoop implements Pump {
     this.#messages = messages;
   }
 
-  count(now: number): void {
+  count(now: number, end: number): void {
     this.#countFrom = now;
+    // In a run without a warm-up the schedule starts now.
+    const start = Math.min(this.#startedAt, now);
     this.#most = this.dueBefore(now) + this.#messages;
+    if (end < Infinity) this.#most = Math.min(this.#most, this.#schedule.dueBefore(end - start));
   }
 
   start(now: number): void {

@@ -14,8 +14,8 @@ export interface Outlet {
 
 /** Decides when messages are sent. */
 export interface Pump {
-  /** The warm-up is over: from now on messages count, and those of the plan are used up. */
-  count(now: number): void;
+  /** The warm-up is over: from now on messages count, and what is due at `end` or later is not sent. */
+  count(now: number, end: number): void;
   /** Sending may start; `ready` follows for each connection that is open. */
   start(now: number): void;
   /** A connection has become open, has room again, or has got a reply. */

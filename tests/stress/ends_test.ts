@@ -1,0 +1,178 @@
+// How a run ends, and what it refuses: counts with stages, nothing measured, backlogs, itself as its target.
+import { describe, expect, it } from "bun:test";
+import { createServer } from "node:net";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { Socket } from "../../lib/net/mod.ts";
+import { spawnCli, startServe } from "../support/cli.ts";
+import { TempDir } from "../support/files.ts";
+import { answering, stress, target } from "../support/misbehaving.ts";
+import { inNamespace, NO_NAMESPACE } from "../support/namespaces.ts";
+import { itUnless } from "../support/systems.ts";
+import { until } from "../support/waiting.ts";
+
+const NOT_LINUX = process.platform === "linux" ? undefined : "as Linux does it";
+
+describe("a run by count", () => {
+  it("ends when all messages are sent, also where its connections become fewer", async () => {
+    using folder = new TempDir();
+    const stages = {
+      stages: [
+        { duration: "10ms", connections: 4 },
+        { duration: "60s", connections: 1, ramp: true },
+      ],
+    };
+    writeFileSync(folder.file("s.json"), JSON.stringify(stages));
+    const args = ["--scenario", folder.file("s.json"), "-c", "4", "-n", "2000"];
+    const { code, result, ms } = await stress(args, 40_000);
+    expect(code).toBe(0);
+    expect(result.messages).toMatchObject({ sent: 2000, verified: 2000 });
+    expect(ms).toBeLessThan(40_000);
+  });
+
+  it("sends what a connection leaves that is retired", async () => {
+    using folder = new TempDir();
+    const stages = {
+      stages: [
+        { duration: "10ms", connections: 4 },
+        { duration: "300ms", connections: 1, ramp: true },
+        { duration: "60s", connections: 1 },
+      ],
+    };
+    writeFileSync(folder.file("s.json"), JSON.stringify(stages));
+    await using slow = await answering((message, _, { socket }) => {
+      const reply = Buffer.from(message);
+      setTimeout(() => socket.writable && socket.write(reply), 20);
+      return null;
+    });
+    const args = ["--scenario", folder.file("s.json"), "-c", "4", "-n", "120"];
+    const { code, result } = await stress([slow.name, ...args], 40_000);
+    expect(code).toBe(0);
+    expect(result.messages).toMatchObject({ sent: 120, verified: 120 });
+  });
+});
+
+describe("a run in which nothing is measured", () => {
+  it("is invalid, and fails with --strict", async () => {
+    await using cli = spawnCli(["stress", "-c", "1", "-d", "1us", "--strict", "--json"]);
+    expect((await cli.exit).code).toBe(8);
+    const result = JSON.parse(cli.stdout());
+    expect(result.verdict).toBe("invalid");
+    expect(result.generator.reason).toMatch(/^nothing was measured: no message was answered/);
+  });
+});
+
+describe("a message of a file", () => {
+  it("is its bytes, whatever they are", async () => {
+    using folder = new TempDir();
+    const all = Uint8Array.from([
+      0x41,
+      0xff,
+      0xfe,
+      0x80,
+      0x42,
+      0x5c,
+      0x6e,
+      ...Buffer.from("{conn}{seq}"),
+    ]);
+    writeFileSync(folder.file("m"), all);
+    const received: Buffer[] = [];
+    await using sink = await target(({ socket }) => {
+      socket.on("data", (chunk: Buffer) => {
+        received.push(chunk);
+        socket.write(chunk);
+      });
+    });
+    const { code, result } = await stress([
+      sink.name,
+      "-c",
+      "1",
+      "-n",
+      "2",
+      "--message-file",
+      folder.file("m"),
+    ]);
+    expect(code).toBe(0);
+    expect(Buffer.concat(received)).toEqual(Buffer.concat([all, all]));
+    expect(result.bytes.sent).toBe(2 * all.length);
+  });
+});
+
+describe("connects", () => {
+  itUnless(NOT_LINUX, "to a Unix socket with a full backlog are tried again", async () => {
+    using folder = new TempDir();
+    const path = folder.file("s.sock");
+    using listener = Socket.listen({ path, backlog: 1 });
+    const cli = spawnCli(["stress", "--unix", path, "-c", "20", "-n", "20", "--json"]);
+    await using run = cli;
+    // Nobody accepts for a while: the backlog is full, and most are refused.
+    await until(() => run.ended, 1500);
+    const accepted: Socket[] = [];
+    const buffer = new Uint8Array(64);
+    const serve = setInterval(() => {
+      for (let socket = listener.accept(); socket; socket = listener.accept()) {
+        accepted.push(socket);
+      }
+      for (const socket of accepted) {
+        try {
+          const n = socket.recv(buffer);
+          if (n > 0) socket.send(buffer, 0, n);
+        } catch {
+          // gone
+        }
+      }
+    }, 2);
+    const { code } = await run.exit;
+    clearInterval(serve);
+    for (const socket of accepted) socket.close();
+    const result = JSON.parse(run.stdout());
+    expect([code, result.connections.failed, result.errors]).toEqual([0, 0, {}]);
+    expect(result.messages.verified).toBe(20);
+  });
+
+  itUnless(NO_NAMESPACE, "never reach themselves: exit 3", async () => {
+    const script = `ip link set lo up; echo 28000 28001 > /proc/sys/net/ipv4/ip_local_port_range
+      exec "$@" stress 127.0.0.1:28000 -c 1 -n 3 --json`;
+    await using cli = spawnCli([], { through: inNamespace(script) });
+    const { code } = await cli.exit;
+    expect([code, JSON.parse(cli.stdout()).messages.verified]).toEqual([3, 0]);
+  });
+
+  it("from an address that is not ours name it", async () => {
+    await using serve = await startServe();
+    await using cli = spawnCli([
+      "stress",
+      serve.name,
+      "--source",
+      "192.0.2.7",
+      "-c",
+      "1",
+      "-n",
+      "1",
+    ]);
+    expect((await cli.exit).code).toBe(3);
+    expect(cli.stderr()).toMatch(/^iomux: .*192\.0\.2\.7.*EADDRNOTAVAIL/);
+  });
+});
+
+describe("SIGUSR1", () => {
+  itUnless(NOT_LINUX, "prints how a run is going, and the run goes on", async () => {
+    const server = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.on("data", (chunk) => socket.write(chunk));
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as { port: number };
+    await using cli = spawnCli(["stress", `127.0.0.1:${port}`, "-c", "2", "-d", "60s", "--json"]);
+    let connected = 0;
+    server.on("connection", () => connected++);
+    await until(() => connected === 2, 20_000);
+    cli.kill("SIGUSR1");
+    const line = /^iomux: (has not started yet|connecting |[\d.]+ s .*0 errors)/;
+    expect(await until(() => line.test(cli.stderr()), 20_000)).toBe(true);
+    cli.kill("SIGTERM");
+    expect((await cli.exit).code).toBe(143);
+    server.close();
+  });
+});
