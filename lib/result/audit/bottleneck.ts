@@ -40,7 +40,7 @@ function withoutPorts({ errors }: Evidence): string | null {
 function nothingMeasured({ rate, paced, failed, timedOut, seconds }: Evidence): string | null {
   if (rate > 0 || failed + timedOut > 0) return null;
   const what = paced ? "no message was answered" : "no message was sent";
-  return `nothing was measured: ${what} in ${time(seconds * 1e6)}`;
+  return `nothing was measured: ${what} in ${briefUs(seconds * 1e6)}`;
 }
 
 function withoutDescriptors({ errors, openFiles }: Evidence): string | null {
