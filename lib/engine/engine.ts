@@ -113,8 +113,14 @@ export interface Observer {
   drained(connection: Connection<any>): void;
 }
 
+/** The engines: over a selector, or over io_uring (Linux 5.19 and newer). */
+export type EngineName = "readiness" | "uring";
+
 /** How an engine works. */
 export interface EngineOptions {
+  /** Default "readiness". */
+  readonly engine?: EngineName;
+  /** For the readiness engine. */
   readonly selector?: SelectorName | "auto";
   /** The most that is received at once, in bytes; default 64 KiB. */
   readonly receiveBytes?: number;
@@ -138,8 +144,9 @@ export interface EngineOptions {
 
 /** A loop. It belongs to the thread that created it. */
 export interface Engine {
+  readonly kind: EngineName;
   /** What it waits on. */
-  readonly selector: SelectorName;
+  readonly selector: SelectorName | "uring";
   readonly counters: Counters;
   /** The time of the current turn, on the clock of `performance.now()`. */
   readonly now: number;

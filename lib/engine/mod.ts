@@ -1,11 +1,13 @@
 /** The engine's surface for serve and stress. */
 import type { Engine, EngineOptions } from "./engine.ts";
 import { ReadinessEngine } from "./readiness/loop.ts";
+import { UringEngine } from "./uring/loop.ts";
 
 export { COUNTER, Counters, COUNTERS_BYTES } from "./counters.ts";
 export type {
   Connection,
   Engine,
+  EngineName,
   EngineOptions,
   Handler,
   Listener,
@@ -21,4 +23,5 @@ export type { Thread } from "./thread.ts";
 export type { TransportInfo } from "../sys/tcp_info.ts";
 
 /** Creates the engine for this thread. */
-export const createEngine = (options: EngineOptions = {}): Engine => new ReadinessEngine(options);
+export const createEngine = (options: EngineOptions = {}): Engine =>
+  options.engine === "uring" ? new UringEngine(options) : new ReadinessEngine(options);

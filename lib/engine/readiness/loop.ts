@@ -18,6 +18,7 @@ import { Stream } from "./stream.ts";
 
 /** The loop over a selector. */
 export class ReadinessEngine implements Engine {
+  readonly kind = "readiness";
   readonly wakeHandle: WakeHandle;
   readonly #core: ReadinessCore;
 
@@ -43,7 +44,9 @@ export class ReadinessEngine implements Engine {
   }
 
   listen<S>(socket: Socket, options: ListenerOptions<S>): Listener {
-    return new StreamListener(this.#core, socket, options);
+    const listener = new StreamListener(this.#core, socket, options);
+    listener.open();
+    return listener;
   }
 
   connect<S>(options: ConnectOptions, handler: Handler<S>, state: S): Connection<S> {

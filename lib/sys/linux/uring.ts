@@ -1,9 +1,7 @@
 /**
- * One io_uring: set it up, map its rings, write requests, submit and wait in one call, read completions.
+ * One io_uring: set it up as well as the kernel can, map its rings, submit and wait in one call.
  *
- * See io_uring(7), io_uring_setup(2), io_uring_enter(2), and for the layouts linux/io_uring.h. The rings
- * are memory shared with the kernel, read and written through Atomics: the kernel's stores become
- * visible in order, and ours to it.
+ * See io_uring(7), io_uring_setup(2), io_uring_enter(2), io_uring_register(2).
  */
 import { check, ERRNO, errno, OSError } from "../errno.ts";
 import {
@@ -21,6 +19,7 @@ import { closeFd } from "../posix.ts";
 import { absent, LIBC, system } from "../system.ts";
 import { announceInterruption } from "../thread.ts";
 import { Timespec } from "../time.ts";
+import { CompletionQueue, SubmissionQueue } from "./ring_queues.ts";
 
 const TABLE = {
   // syscall(2): the C library has no wrappers for them. The numbers are the same on x64 and arm64.
@@ -30,8 +29,14 @@ const TABLE = {
     result: "i32",
     symbol: "syscall",
   },
+  register: { // nr, ring, opcode, argument, count
+    args: ["i32", "i32", "i32", "pointer", "i32"],
+    result: "i32",
+    symbol: "syscall",
+  },
   mmap: { args: ["pointer", "size", "i32", "i32", "i32", "size"], result: "pointer" },
   munmap: { args: ["pointer", "size"], result: "i32" },
+  madvise: { args: ["pointer", "size", "i32"], result: "i32" },
 } as const satisfies Record<string, Signature>;
 
 const c: Functions<typeof TABLE> = system === "linux"
@@ -40,198 +45,181 @@ const c: Functions<typeof TABLE> = system === "linux"
 
 const SYS_SETUP = 425;
 const SYS_ENTER = 426;
+const SYS_REGISTER = 427;
 const SETUP_CQSIZE = 1 << 3;
 const SETUP_CLAMP = 1 << 4;
-/** Completions are posted when this thread is in the kernel anyway, without an interrupt (5.19). */
+const SETUP_SUBMIT_ALL = 1 << 7;
 const SETUP_COOP_TASKRUN = 1 << 8;
+const SETUP_SINGLE_ISSUER = 1 << 12;
+const SETUP_DEFER_TASKRUN = 1 << 13;
+/** From the best to what 5.19 knows: completions are made only while this thread waits for them (6.1). */
+const SETUPS = [
+  SETUP_SUBMIT_ALL | SETUP_SINGLE_ISSUER | SETUP_DEFER_TASKRUN,
+  SETUP_SUBMIT_ALL | SETUP_COOP_TASKRUN,
+];
 const FEAT_SINGLE_MMAP = 1 << 0;
 const FEAT_NODROP = 1 << 1;
+const FEAT_FAST_POLL = 1 << 5;
 const FEAT_EXT_ARG = 1 << 8;
-const NEEDED = FEAT_SINGLE_MMAP | FEAT_NODROP | FEAT_EXT_ARG;
+const FEAT_CQE_SKIP = 1 << 11;
+const NEEDED = FEAT_SINGLE_MMAP | FEAT_NODROP | FEAT_FAST_POLL | FEAT_EXT_ARG | FEAT_CQE_SKIP;
 const OFF_SQES = 0x10000000;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED_POPULATE = 0x8001;
+const MAP_PRIVATE_ANONYMOUS = 0x22;
+const MADV_DONTFORK = 10;
 const ENTER_GETEVENTS = 1;
 const ENTER_EXT_ARG = 8;
 const SQ_CQ_OVERFLOW = 1 << 1;
 
 // struct io_uring_params, in 32-bit words: entries, features, then the offsets within the rings.
 const SQ_ENTRIES = 0, CQ_ENTRIES = 1, FLAGS = 2, FEATURES = 5;
-const SQ = { head: 10, tail: 11, mask: 12, flags: 14, array: 16 };
-const CQ = { head: 20, tail: 21, mask: 22, cqes: 25 };
+const SQ = { head: 10, tail: 11, flags: 14, array: 16 };
+const CQ = { head: 20, tail: 21, cqes: 25 };
 const PARAMS_SIZE = 120;
-const SQE_WORDS = 16;
-const CQE_WORDS = 4;
+const SQE_SIZE = 64;
 // struct io_uring_getevents_arg: a signal mask, its size, padding, the address of a timespec.
 const ARG_SIZE = 24;
 const ARG_TIME = 16;
-const ARG_LENGTH = pointerOf(ARG_SIZE);
 
-export const IORING_OP_POLL_ADD = 6;
-export const IORING_OP_POLL_REMOVE = 7;
-export const IORING_OP_ASYNC_CANCEL = 14;
-/** In `len` of a poll request: it stays after its first completion, and tells of edges. */
-export const IORING_POLL_ADD_MULTI = 1;
-/** In `flags` of a cancel request: whatever there is, all of it. */
-export const IORING_ASYNC_CANCEL_ALL_ANY = 1 | 4;
-/** In a completion's flags: the request goes on. */
-export const IORING_CQE_F_MORE = 2;
+/** Memory of our own, page-aligned, that the kernel writes into or shares. */
+export interface Mapped {
+  readonly pointer: Pointer;
+  readonly address: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
 
-/** A mapped ring. Completions come out through `next` and its three result fields. */
+/** A ring and its queues. It belongs to the thread that made it. */
 export class Ring {
   readonly fd: number;
-  readonly #ring: { pointer: Pointer; size: number; words: Int32Array };
-  readonly #sqes: { pointer: Pointer; size: number; words: Int32Array };
+  readonly submissions: SubmissionQueue;
+  readonly completions: CompletionQueue;
+  readonly #words: Int32Array;
+  readonly #sqFlags: number;
+  readonly #mapped: Mapped[] = [];
   readonly #arg = new Native(ARG_SIZE);
   readonly #time = new Timespec();
-  readonly #sqMask: number;
-  readonly #cqMask: number;
-  readonly #at: { sqHead: number; sqTail: number; sqFlags: number; cqHead: number; cqTail: number };
-  readonly #cqes: number;
-  #tail = 0;
-  #submitted = 0;
-  /** Of the last completion: user_data's halves, the result, the flags. */
-  low = 0;
-  high = 0;
-  result = 0;
-  flags = 0;
+  readonly #argLength = pointerOf(ARG_SIZE);
 
-  /** @throws OSError ENOSYS, EPERM (forbidden here), Error when the kernel is older than 5.11 */
+  /**
+   * @param requests how many can be written between two calls of `enter`
+   * @param completions how many the ring has room for; the kernel keeps what is more
+   * @throws OSError ENOSYS, EPERM (forbidden here), Error when the kernel is too old
+   */
   constructor(requests: number, completions: number) {
     const params = new Native(PARAMS_SIZE);
     this.fd = setup(params, requests, completions);
     const p = params.int32;
     try {
       if ((p[FEATURES]! & NEEDED) !== NEEDED) {
-        throw new Error("Cannot use io_uring: it needs Linux 5.11 or newer");
+        throw new Error("Cannot use io_uring: it needs Linux 5.19 or newer");
       }
-      const ringSize = Math.max(
-        p[SQ.array]! + p[SQ_ENTRIES]! * 4,
-        p[CQ.cqes]! + p[CQ_ENTRIES]! * 16,
-      );
-      this.#ring = map(this.fd, ringSize, 0);
-      this.#sqes = map(this.fd, p[SQ_ENTRIES]! * SQE_WORDS * 4, OFF_SQES);
+      const [sqEntries, cqEntries] = [p[SQ_ENTRIES]!, p[CQ_ENTRIES]!];
+      const size = Math.max(p[SQ.array]! + sqEntries * 4, p[CQ.cqes]! + cqEntries * 16);
+      const words = this.#words = new Int32Array(this.#map(size, 0).bytes.buffer);
+      const sqes = new Int32Array(this.#map(sqEntries * SQE_SIZE, OFF_SQES).bytes.buffer);
+      // The array says which request is the i-th; ours are used in order.
+      for (let i = 0; i < sqEntries; i++) words[p[SQ.array]! / 4 + i] = i;
+      this.submissions = new SubmissionQueue(words, sqes, {
+        head: p[SQ.head]! / 4,
+        tail: p[SQ.tail]! / 4,
+        mask: sqEntries - 1,
+      });
+      const places = { head: p[CQ.head]! / 4, tail: p[CQ.tail]! / 4, mask: cqEntries - 1 };
+      this.completions = new CompletionQueue(words, places, p[CQ.cqes]! / 4);
+      this.#sqFlags = p[SQ.flags]! / 4;
     } catch (error) {
-      closeFd(this.fd);
+      this.close();
       throw error;
     }
-    const { words } = this.#ring;
-    this.#sqMask = words[p[SQ.mask]! / 4]!;
-    this.#cqMask = words[p[CQ.mask]! / 4]!;
-    this.#cqes = p[CQ.cqes]! / 4;
-    this.#at = {
-      sqHead: p[SQ.head]! / 4,
-      sqTail: p[SQ.tail]! / 4,
-      sqFlags: p[SQ.flags]! / 4,
-      cqHead: p[CQ.head]! / 4,
-      cqTail: p[CQ.tail]! / 4,
-    };
-    // The array says which request is the i-th; ours are used in order.
-    for (let i = 0; i < p[SQ_ENTRIES]!; i++) words[p[SQ.array]! / 4 + i] = i;
-  }
-
-  /** How many requests were written and not submitted. */
-  get waiting(): number {
-    return this.#tail - this.#submitted;
-  }
-
-  /** No request can be written until those that wait are submitted. */
-  get full(): boolean {
-    return this.waiting > this.#sqMask;
-  }
-
-  /** Writes a request; the caller has seen that it is not `full`. Words are those of io_uring_sqe. */
-  push(
-    opcode: number,
-    fd: number,
-    address: readonly [low: number, high: number],
-    length: number,
-    opFlags: number,
-    low: number,
-    high: number,
-  ): void {
-    const { words } = this.#sqes;
-    const at = (this.#tail++ & this.#sqMask) * SQE_WORDS;
-    words.fill(0, at, at + SQE_WORDS);
-    words[at] = opcode;
-    words[at + 1] = fd;
-    words[at + 4] = address[0];
-    words[at + 5] = address[1];
-    words[at + 6] = length;
-    words[at + 7] = opFlags;
-    words[at + 8] = low;
-    words[at + 9] = high;
   }
 
   /**
-   * Submits all that waits, and waits for `least` completions, at most `timeoutMs`. Returns what
-   * io_uring_enter(2) returns, or -errno: a wait that is cut short after something was submitted is
-   * not told from one that was not.
+   * Submits all that waits, and waits for `least` completions, at most `timeoutMs` (undefined: without a
+   * limit). Returns 0, or the number of an error; ETIME and EINTR are none.
    */
-  enter(least: number, timeoutMs: number): number {
-    Atomics.store(this.#ring.words, this.#at.sqTail, this.#tail);
-    const time = least === 0 || timeoutMs === Infinity ? NULL : this.#time.set(timeoutMs);
-    this.#arg.view.setFloat64(0, 0);
-    const address = time === NULL ? 0 : this.#timeAddress ??= addressOf(time);
-    this.#arg.view.setUint32(ARG_TIME, address % 2 ** 32, true);
-    this.#arg.view.setUint32(ARG_TIME + 4, Math.floor(address / 2 ** 32), true);
-    const flags = ENTER_GETEVENTS | ENTER_EXT_ARG;
-    const { pointer } = this.#arg;
-    const result = c.enter(SYS_ENTER, this.fd, this.waiting, least, flags, pointer, ARG_LENGTH);
+  enter(least: number, timeoutMs: number | undefined): number {
+    const count = this.submissions.publish();
+    const result = least === 0 || timeoutMs === undefined
+      ? c.enter(SYS_ENTER, this.fd, count, least, ENTER_GETEVENTS, NULL, NULL)
+      : this.#enterFor(count, least, timeoutMs);
     const error = result === -1 ? errno() : 0;
-    this.#submitted = Atomics.load(this.#ring.words, this.#at.sqHead);
-    return error === 0 ? result : -error;
+    this.submissions.update();
+    return error === ERRNO.ETIME || error === ERRNO.EINTR ? 0 : error;
   }
-  #timeAddress: number | undefined;
 
-  /** Takes the next completion into `low`, `high`, `result` and `flags`; false when there is none. */
-  next(): boolean {
-    const { words } = this.#ring;
-    const head = words[this.#at.cqHead]!;
-    if (head === Atomics.load(words, this.#at.cqTail)) return false;
-    const at = this.#cqes + (head & this.#cqMask) * CQE_WORDS;
-    this.low = words[at]!;
-    this.high = words[at + 1]!;
-    this.result = words[at + 2]!;
-    this.flags = words[at + 3]!;
-    Atomics.store(words, this.#at.cqHead, (head + 1) | 0);
-    return true;
+  #enterFor(count: number, least: number, timeoutMs: number): number {
+    const address = addressOf(this.#time.set(Math.max(0, timeoutMs)));
+    const { view, pointer } = this.#arg;
+    view.setUint32(ARG_TIME, address % 2 ** 32, true);
+    view.setUint32(ARG_TIME + 4, Math.floor(address / 2 ** 32), true);
+    const flags = ENTER_GETEVENTS | ENTER_EXT_ARG;
+    return c.enter(SYS_ENTER, this.fd, count, least, flags, pointer, this.#argLength);
+  }
+
+  /** Submits all that waits; what completes is seen later. Returns 0, or the number of an error. */
+  submit(): number {
+    const count = this.submissions.publish();
+    const error = c.enter(SYS_ENTER, this.fd, count, 0, 0, NULL, NULL) === -1 ? errno() : 0;
+    this.submissions.update();
+    return error;
   }
 
   /** The kernel keeps completions for which the ring has no room; the next `enter` brings them. */
   get overflown(): boolean {
-    return (Atomics.load(this.#ring.words, this.#at.sqFlags) & SQ_CQ_OVERFLOW) !== 0;
+    return (Atomics.load(this.#words, this.#sqFlags) & SQ_CQ_OVERFLOW) !== 0;
   }
 
-  /** Unmaps the rings and closes the descriptor. */
+  /** io_uring_register(2): the result, or -errno. */
+  register(opcode: number, argument: Pointer, count: number): number {
+    const result = c.register(SYS_REGISTER, this.fd, opcode, argument, count);
+    return result === -1 ? -errno() : result;
+  }
+
+  /** Memory that lives as long as the ring; a page costs nothing until it is written to. */
+  allocate(size: number): Mapped {
+    return this.#keep(c.mmap(NULL, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0), size);
+  }
+
+  #map(size: number, offset: number): Mapped {
+    return this.#keep(
+      c.mmap(NULL, size, PROT_READ_WRITE, MAP_SHARED_POPULATE, this.fd, offset),
+      size,
+    );
+  }
+
+  #keep(pointer: Pointer, size: number): Mapped {
+    const address = addressOf(pointer);
+    if (address <= 0 || address >= 2 ** 63) check(-1, "mmap", "map memory of an io_uring"); // MAP_FAILED
+    c.madvise(pointer, size, MADV_DONTFORK); // a child has no use for it, and could only do harm
+    const mapped = { pointer, address, bytes: new Uint8Array(viewAt(pointer, size)) };
+    this.#mapped.push(mapped);
+    return mapped;
+  }
+
+  /** Closes the descriptor, which ends all requests, and unmaps the rings and all that was allocated. */
   close(): void {
-    c.munmap(this.#ring.pointer, this.#ring.size);
-    c.munmap(this.#sqes.pointer, this.#sqes.size);
     closeFd(this.fd);
+    for (const { pointer, bytes } of this.#mapped.splice(0)) c.munmap(pointer, bytes.length);
     announceInterruption();
   }
 }
 
 function setup(params: Native, requests: number, completions: number): number {
-  for (const more of [SETUP_COOP_TASKRUN, 0]) {
+  for (const flags of SETUPS) {
     params.bytes.fill(0);
     params.int32[CQ_ENTRIES] = completions;
-    params.int32[FLAGS] = SETUP_CQSIZE | SETUP_CLAMP | more;
+    params.int32[FLAGS] = SETUP_CQSIZE | SETUP_CLAMP | flags;
     const fd = c.setup(SYS_SETUP, requests, params.pointer);
     if (fd >= 0) return fd;
     const error = errno();
-    if (error === ERRNO.EINVAL && more) continue; // an older kernel
+    if (error === ERRNO.EINVAL && flags !== SETUPS.at(-1)) continue; // an older kernel
     const why = error === ERRNO.EPERM || error === ERRNO.EACCES
       ? " (forbidden by kernel.io_uring_disabled or a seccomp profile)"
+      : error === ERRNO.EINVAL
+      ? " (it needs Linux 5.19 or newer)"
       : "";
     throw new OSError(error, "io_uring_setup", `create an io_uring${why}`);
   }
   return check(-1, "io_uring_setup", "create an io_uring");
-}
-
-function map(fd: number, size: number, offset: number) {
-  const pointer = c.mmap(NULL, size, PROT_READ_WRITE, MAP_SHARED_POPULATE, fd, offset);
-  const address = addressOf(pointer);
-  if (address <= 0 || address >= 2 ** 63) check(-1, "mmap", "map an io_uring"); // MAP_FAILED
-  return { pointer, size, words: new Int32Array(viewAt(pointer, size)) };
 }
