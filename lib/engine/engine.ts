@@ -1,19 +1,25 @@
 /**
  * The data plane: one loop that accepts, connects, receives and sends for many connections.
  *
- * Serve and stress are written against this interface. Behind it is a readiness engine over any
- * selector; a completion engine (io_uring) fits the same interface, which is why a handler never sees
- * a descriptor or a readiness bit:
+ * Serve and stress are written against this interface. Behind it are a readiness engine over any
+ * selector and a completion engine over io_uring, which is why a handler never sees a descriptor or a
+ * readiness bit:
  *
  * - A handler's calls for one connection come in this order: `open`, then any of `data`, `writable`
  *   and `end` (once, and no `data` after it), then `close`, exactly once, whatever happened. A connect
  *   that fails calls `close` without `open`; so does an accepted connection that can't be watched. A handler with
  *   `ready` gets that instead of `data` and `end`, and receives by other means.
  * - Bytes given to `data` are lent until it returns: use them, change them in place, copy them, or give
- *   them to `send`, which copies only what the kernel does not take at once. An echo copies nothing.
+ *   them to `send`, after which they must not be changed any more: an echo copies nothing. `retain` keeps
+ *   them longer.
  * - `send` never blocks and never fails by itself; a failure arrives as `close`, after the running
- *   handler call has returned.
- * - An engine does a bounded amount of work per connection and turn, so that no peer starves another.
+ *   handler call has returned. What is sent, ended, closed or reset goes to the kernel at once, or with
+ *   the next turn, before that waits; in the order in which it was asked for.
+ * - After `pause`, and while too much is queued, no `data` and no `end` comes until `resume`. An engine may
+ *   have received up to 32 times `receiveBytes` by then, which it keeps: they come first afterwards, and
+ *   `release` hands them over.
+ * - An engine does a bounded amount of work per connection and turn (up to 32 receives, 256 KiB of queued
+ *   output; 64 new connections per listener), so that no peer starves another.
  */
 import type { SelectorName } from "../selectors/mod.ts";
 import type { Address, ConnectOptions, OSError, Socket } from "../net/mod.ts";
@@ -24,13 +30,16 @@ import type { Timer } from "./timers.ts";
 /** A connection as its handler sees it. `S` is the handler's own state. */
 export interface Connection<S> {
   state: S;
-  /** Bytes given to `send` that the kernel has not taken yet. */
+  /**
+   * Bytes given to `send` that could not be handed to the kernel yet, as the peer does not read: what goes
+   * along with the next turn is not among them.
+   */
   readonly queued: number;
   /** It is over; `close` was called or is about to be. */
   readonly closed: boolean;
   /** Bytes that the kernel has taken and the peer's has not; 0 where the system does not say. */
   readonly unacknowledged: number;
-  /** Bytes that have arrived and wait in the kernel. */
+  /** Bytes that have arrived and were not given to a handler. */
   readonly unread: number;
   /** The peer's address, "HOST:PORT" or "unix:PATH"; ask while it is open. */
   readonly peerName: string;
@@ -44,8 +53,8 @@ export interface Connection<S> {
   /** Sends FIN once everything queued is sent. When both sides have ended, the connection closes. */
   end(): void;
   /**
-   * Closes now. What is queued is dropped, and then the peer sees a reset, so that a stream that was cut
-   * never looks whole; with unread input it does as well. What the kernel has taken still goes out.
+   * Closes now. What was handed over goes out; what is queued is dropped, and then the peer sees a reset, so
+   * that a stream that was cut never looks whole. With unread input it sees one as well.
    */
   close(): void;
   /** Closes now with RST: what the peer's kernel has not yet is lost. On a Unix socket, `close`. */
@@ -169,6 +178,13 @@ export interface Engine {
    * the bytes that come along are the first that `data` gets, or count as ready.
    */
   adopt<S>(released: Released, handler: Handler<S>, state: S): Connection<S>;
+  /**
+   * Keeps lent bytes, or a part of them, beyond `data`: returns bytes that stay as they are until they are
+   * given back, whole, by one `send` or by `giveBack`. A completion engine need not copy them.
+   */
+  retain(bytes: Uint8Array): Uint8Array;
+  /** Gives back what `retain` has returned; without effect on other bytes. */
+  giveBack(bytes: Uint8Array): void;
   /** Calls back whenever the descriptor, which stays the caller's, is readable. */
   watch(fd: number, callback: () => void): { close(): void };
   /** Calls back once, in `ms` milliseconds or later. */

@@ -43,7 +43,9 @@ export interface Stats {
 /** Whether a server serves yet, or still. */
 export const PHASE = { starting: 0, serving: 1, draining: 2 } as const;
 
-const SELECTORS: readonly SelectorName[] = ["select", "poll", "epoll", "kqueue", "wsapoll"];
+const SELECTORS: readonly (SelectorName | "uring")[] = [
+  ...["select", "poll", "epoll", "kqueue", "wsapoll", "uring"] as const,
+];
 /** 32-bit cells, and behind them the time of the start. */
 const CELL = { active: 0, peak: 1, phase: 2, selector: 3, restarts: 4, lost: 5 } as const;
 const STARTED_AT = 24;
@@ -91,7 +93,7 @@ export class ServerStats {
   set phase(phase: number) {
     Atomics.store(this.#cells, CELL.phase, phase);
   }
-  set selector(name: SelectorName) {
+  set selector(name: SelectorName | "uring") {
     Atomics.store(this.#cells, CELL.selector, SELECTORS.indexOf(name) + 1);
   }
   /** A worker has died with so many connections; it may have been replaced. */

@@ -48,7 +48,7 @@ export const COMMAND = { run: 0, drain: 1, stop: 2 } as const;
 /** What a server thread says. */
 export type ServeWorkerMessage =
   /** The receiver owns `wakeFd`: it stays valid when the thread has ended. */
-  | { readonly type: "ready"; readonly wakeFd: number; readonly selector: SelectorName }
+  | { readonly type: "ready"; readonly wakeFd: number; readonly selector: SelectorName | "uring" }
   | { readonly type: "paused" | "refused" | "trace"; readonly message: string }
   | HandoffMessage
   | { readonly type: "done"; readonly forced: number }

@@ -3,7 +3,7 @@ import { expect, it } from "bun:test";
 import { COUNTER } from "../../lib/engine/mod.ts";
 import type { Socket } from "../../lib/net/mod.ts";
 import { type CreateEngine, engineBench, pattern, Recorder } from "../support/engines.ts";
-import { expectSameBytes, turnFor, turnUntil } from "../support/engines.ts";
+import { expectSameBytes, turnBriefly, turnFor, turnUntil } from "../support/engines.ts";
 import { encode, fill, receive } from "../support/sockets.ts";
 
 const BIG = 12 << 20; // more than the kernel buffers of both sides
@@ -49,6 +49,7 @@ export function flowCases(create: CreateEngine): void {
       const before = recorder.count("data");
       peer.send(sent);
       turnUntil(engine, () => recorder.count("data") > before);
+      turnBriefly(engine, 0); // what was sent goes out with the next turn at the latest
       expectSameBytes(receive(peer, length), sent.toReversed());
     }
   });
@@ -60,6 +61,7 @@ export function flowCases(create: CreateEngine): void {
     const { peer, connection } = bench.connected(engine, recorder);
     expect(connection.send(encode("small"))).toBe(0);
     expect(connection.queued).toBe(0);
+    turnBriefly(engine, 0);
     expect(receive(peer, 5)).toEqual(encode("small"));
 
     const sent = pattern(BIG);
@@ -252,6 +254,7 @@ export function flowCases(create: CreateEngine): void {
     turnFor(engine, 50);
     expect(engine.counters.slots[COUNTER.wakeups]! - wakeups).toBeLessThan(30); // no spin on EOF
     connection.send(encode("late"));
+    turnBriefly(engine, 0);
     expect(receive(peer, 4)).toEqual(encode("late"));
     expect(recorder.count("end")).toBe(1);
   });

@@ -112,17 +112,20 @@ export function releaseCases(create: CreateEngine): void {
     expect(decode(sink.bytes)).toBe("ahead");
   });
 
-  it("release() within data: the lent bytes count as seen, the rest comes with the socket", () => {
+  it("release() within data: the lent bytes count as seen, the rest comes along or with the socket", () => {
     const engine = bench.engine({ receiveBytes: 4 });
-    let rest: Socket | undefined;
+    let released: Released | undefined;
     const recorder = new Recorder({
-      data: (connection) => rest = bench.keep(Socket.fromFd(engine.release(connection).fd)),
+      data: (connection) => released = engine.release(connection),
     });
     const { peer } = bench.connected(engine, recorder);
     peer.send(encode("headbody"));
-    turnUntil(engine, () => rest !== undefined);
+    turnUntil(engine, () => released !== undefined);
     expect(decode(recorder.received("A"))).toBe("head");
-    expect(decode(receive(rest!, 4))).toBe("body");
+    // Received already, or not yet.
+    const rest = bench.keep(Socket.fromFd(released!.fd));
+    const { bytes } = released!;
+    expect(decode(bytes) + decode(receive(rest, 4 - bytes.length))).toBe("body");
     turnFor(engine, 10);
     expect(recorder.calls).toEqual(["open A", "data A 4"]);
   });

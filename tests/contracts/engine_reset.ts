@@ -35,12 +35,14 @@ export function resetCases(create: CreateEngine): void {
     const recorder = new Recorder();
     const { peer, connection } = bench.connected(engine, recorder);
     connection.send(encode("last"));
+    turnFor(engine, 1);
     expect(settles(() => connection.unacknowledged, 0)).toBe(0);
     expect(receive(peer, 4)).toEqual(encode("last"));
     connection.reset();
     expect(connection.closed).toBe(true);
-    expect(settles(() => reads(peer), "ECONNRESET")).toBe("ECONNRESET");
     turnUntil(engine, () => recorder.count("close") === 1);
+    turnFor(engine, 1);
+    expect(settles(() => reads(peer), "ECONNRESET")).toBe("ECONNRESET");
     expect(recorder.errors.get("A")).toBe(null);
     expect(engine.active).toBe(0);
   });

@@ -7,7 +7,7 @@ import { HelperThread } from "../support/helper_thread.ts";
 import { encode, receive } from "../support/sockets.ts";
 import { timed } from "../support/waiting.ts";
 
-export function turnCases(create: CreateEngine): void {
+export function turnCases(create: CreateEngine, observes: boolean): void {
   const bench = engineBench(create);
 
   it("timers run in order of their time, not early, and those set together as they were set", () => {
@@ -99,6 +99,7 @@ export function turnCases(create: CreateEngine): void {
     expect(slots[COUNTER.spurious]).toBe(0);
   });
 
+  if (!observes) return;
   it("an observer sees every step, and what is sent waits for its own turn", () => {
     const seen: string[] = [];
     const name = (connection: { state: string }) => connection.state;

@@ -87,6 +87,14 @@ export class ReadinessEngine implements Engine {
     return stream;
   }
 
+  retain(bytes: Uint8Array): Uint8Array {
+    return bytes.slice();
+  }
+
+  giveBack(): void {
+    // It was a copy.
+  }
+
   watch(fd: number, callback: () => void): { close(): void } {
     const { selector } = this.#core;
     selector.register(fd, EVENT_READ, { ready: callback });

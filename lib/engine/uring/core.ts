@@ -66,6 +66,8 @@ export class UringCore extends EngineCore {
   readonly buffers: BufferRing;
   /** Counts submissions: what was written since the last one can still be changed. */
   epoch = 1;
+  /** Something was left for the next turn, which does not wait. */
+  urgent = false;
   /** The buffer whose bytes are lent to a handler now, or -1. */
   lent = -1;
   readonly #targets: (Target | undefined)[] = [undefined]; // slot 0 is that of no one
@@ -73,6 +75,8 @@ export class UringCore extends EngineCore {
   /** How often each buffer is in use, by its number. */
   readonly #uses = new Uint8Array(BUFFERS);
   readonly #views: (Uint8Array | undefined)[] = [];
+  /** Kept beyond `data`, by the views that were handed out. */
+  readonly #retained = new Map<Uint8Array, number>();
   readonly #sends = new SendTable();
   #afterSubmit: (() => void)[] = [];
   #beforeSubmit: (() => void)[] = [];
@@ -157,19 +161,28 @@ export class UringCore extends EngineCore {
   send(slot: number, fd: number, bytes: Uint8Array): number {
     if (this.ring.submissions.full) this.submit();
     const table = this.#sends;
-    const id = this.lent;
+    const id = this.#retained.size > 0 && this.#retained.has(bytes) ? -1 : this.lent;
     let index: number;
     if (id !== -1 && bytes.buffer === this.buffers.slab(id).buffer) {
       this.#uses[id]!++;
       index = table.addLent(bytes, this.buffers.slabAddress(id) + bytes.byteOffset, id);
     } else {
-      index = table.addCopy(bytes);
+      index = this.#addRetained(bytes);
+      if (index === -1) index = table.addCopy(bytes);
       if (index === -1) return -1;
     }
     const flags = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_WAITALL;
     const first = OP_SEND | CQE_SKIP_SUCCESS;
     const kind = KIND.send | index << KIND_BITS;
     return this.#push(first, fd, table.address(index), bytes.length, flags, slot, kind);
+  }
+
+  /** The use of a retained buffer goes over to the send; -1 when the bytes are not retained. */
+  #addRetained(bytes: Uint8Array): number {
+    const id = this.#retained.size > 0 ? this.#retained.get(bytes) : undefined;
+    if (id === undefined) return -1;
+    this.#retained.delete(bytes);
+    return this.#sends.addLent(bytes, this.buffers.slabAddress(id) + bytes.byteOffset, id);
   }
 
   /** Sends more behind what a request of this epoch sends; false when they can't lie side by side. */
@@ -216,12 +229,23 @@ export class UringCore extends EngineCore {
     return bytes;
   }
 
-  /** Keeps the lent buffer in which these bytes lie; false when they lie elsewhere, or too few are left. */
-  keep(bytes: Uint8Array): boolean {
+  /** Keeps lent bytes: by their buffer, or as a copy where too few would be left for receiving. */
+  retain(bytes: Uint8Array): Uint8Array {
     const id = this.lent;
-    if (id === -1 || bytes.buffer !== this.buffers.slab(id).buffer) return false;
+    if (id === -1 || bytes.buffer !== this.buffers.slab(id).buffer) return bytes.slice();
+    if (this.#retained.size >= this.buffers.count / 2) return bytes.slice();
+    const kept = bytes.subarray();
+    this.#retained.set(kept, id);
     this.#uses[id]!++;
-    return true;
+    return kept;
+  }
+
+  giveBackRetained(bytes: Uint8Array): void {
+    if (this.#retained.size === 0) return;
+    const id = this.#retained.get(bytes);
+    if (id === undefined) return;
+    this.#retained.delete(bytes);
+    this.giveBack(id);
   }
 
   /** One use of a buffer less; with the last one the kernel gets it back. */
@@ -298,11 +322,30 @@ export class UringCore extends EngineCore {
     this.ring.completions.scan(take);
   }
 
+  /**
+   * Submits what was written, and waits until `isOver` says that a slot's requests are over. Their
+   * completions go to `take` at once; all others wait for the turn.
+   */
+  finish(
+    slot: number,
+    take: (kind: number, result: number, flags: number) => void,
+    isOver: () => boolean,
+  ): void {
+    while (!isOver()) {
+      this.enter(this.ring.completions.ready + 1, undefined);
+      this.scan((low, high, result, flags) => {
+        if (low === slot) take(high, result, flags);
+        return low === slot;
+      });
+    }
+  }
+
   /** Submits, waits, and dispatches what has completed. Returns how many completions there were. */
   wait(timeoutMs: number | undefined): number {
-    if (this.#beforeSubmit.length > 0) run(this.#beforeSubmit.splice(0));
     const { completions } = this.ring;
-    const more = this.#staged.length > 0 || completions.ready > 0;
+    const more = this.urgent || this.#staged.length > 0 || completions.ready > 0;
+    this.urgent = false;
+    if (this.#beforeSubmit.length > 0) run(this.#beforeSubmit.splice(0));
     this.enter(more || (timeoutMs !== undefined && timeoutMs <= 0) ? 0 : 1, timeoutMs);
     if (this.#afterSubmit.length > 0) run(this.#afterSubmit.splice(0));
     try {
@@ -317,10 +360,12 @@ export class UringCore extends EngineCore {
   #dispatch(): number {
     const { completions } = this.ring;
     let count = 0;
-    for (let left = completions.ready; left > 0; left--, count++) {
+    for (let left = completions.ready; left > 0; left--) {
       completions.next();
-      this.#targets[completions.low]
-        ?.complete(completions.high, completions.result, completions.flags);
+      const target = this.#targets[completions.low];
+      if (!target) continue; // was taken before its turn
+      count++;
+      target.complete(completions.high, completions.result, completions.flags);
     }
     return count;
   }

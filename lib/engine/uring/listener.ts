@@ -7,13 +7,20 @@ import type { ListenerOptions } from "../engine.ts";
 import { KIND, MORE, type Target, type UringCore } from "./core.ts";
 import { UringStream } from "./stream.ts";
 
-/** Accepts whatever comes. */
+/** Connections begun in a turn, so that a flood of new ones does not starve the others. */
+const BEGUN_PER_TURN = 64;
+
+/** Accepts all that come. */
 export class UringListener<S> extends Acceptor<S> implements Target {
   readonly #core: UringCore;
   readonly #fd: number;
   readonly #slot: number;
   /** The request is under way. */
   #accepting = false;
+  /** Accepted by the kernel beyond what one turn may begin. */
+  #waiting: number[] = [];
+  /** Begun in this turn. */
+  #begun = 0;
 
   constructor(core: UringCore, socket: Socket, options: ListenerOptions<S>) {
     super(core, socket, options);
@@ -30,6 +37,22 @@ export class UringListener<S> extends Acceptor<S> implements Target {
 
   protected override unwatch(): void {
     if (this.#accepting) this.#core.cancel(this.#slot, KIND.accept);
+  }
+
+  /** Only when the request is over does the kernel close the socket, and refuse connections. */
+  override close(): void {
+    if (this.closed) return;
+    super.close();
+    for (const fd of this.#waiting.splice(0)) closeFd(fd); // as what waits in a listener that closes
+    this.#core.finish(
+      this.#slot,
+      (_kind, result, flags) => {
+        if (!(flags & MORE)) this.#accepting = false;
+        if (result >= 0) closeFd(result);
+      },
+      () => !this.#accepting,
+    );
+    this.#core.dropSlot(this.#slot);
   }
 
   protected override connectionOf(fd: number): Starting {
@@ -51,17 +74,24 @@ export class UringListener<S> extends Acceptor<S> implements Target {
 
   complete(_kind: number, result: number, flags: number): void {
     if (!(flags & MORE)) this.#accepting = false;
-    if (result >= 0) {
-      if (this.closed) closeFd(result); // as what waits in a listener that closes
-      else {
-        this.drained();
-        this.accepted(result);
-      }
-    } else if (result !== -ERRNO.ECANCELED! && !this.closed) {
-      if (!this.failed(-result)) return;
+    if (result >= 0) this.#take(result);
+    else if (result !== -ERRNO.ECANCELED! && !this.failed(-result)) return;
+    if (!this.#accepting) this.rewatch();
+  }
+
+  #take(fd: number): void {
+    this.drained();
+    if (this.#begun === 0) this.#core.beforeSubmit(() => this.#nextTurn());
+    if (this.#begun++ < BEGUN_PER_TURN) return this.accepted(fd);
+    this.#waiting.push(fd);
+    this.#core.urgent = true;
+  }
+
+  #nextTurn(): void {
+    this.#begun = 0;
+    for (const fd of this.#waiting.splice(0)) {
+      if (this.closed) closeFd(fd);
+      else this.#take(fd);
     }
-    if (this.#accepting) return;
-    if (this.closed) this.#core.dropSlot(this.#slot);
-    else this.rewatch();
   }
 }

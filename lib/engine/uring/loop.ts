@@ -32,6 +32,9 @@ export class UringEngine implements Engine {
 
   /** @throws OSError ENOSYS, EPERM; Error for a kernel that is too old: it names what is missing */
   constructor(options: EngineOptions) {
+    if (options.observer) {
+      throw new Error("Cannot observe an io_uring: it has no readiness to show");
+    }
     this.#core = new UringCore(options);
     this.#wakes = this.watch(this.#waker.fileno(), () => this.#waker.drain());
   }
@@ -91,13 +94,21 @@ export class UringEngine implements Engine {
     return released;
   }
 
-  adopt<S>({ fd, bytes, waits }: Released, handler: Handler<S>, state: S): Connection<S> {
+  adopt<S>(released: Released, handler: Handler<S>, state: S): Connection<S> {
     const core = this.#core;
     if (core.closed) throw new Error("Cannot adopt a connection: the engine is closed");
-    const stream = new UringStream(core, fd, handler, state, false);
+    const stream = new UringStream(core, released.fd, handler, state, false);
     core.add(stream);
-    stream.startWith(bytes, waits);
+    stream.startWith(released);
     return stream;
+  }
+
+  retain(bytes: Uint8Array): Uint8Array {
+    return this.#core.retain(bytes);
+  }
+
+  giveBack(bytes: Uint8Array): void {
+    this.#core.giveBackRetained(bytes);
   }
 
   watch(fd: number, callback: () => void): { close(): void } {

@@ -1,18 +1,17 @@
 /** One connection of the io_uring engine: receives that go on by themselves, sends that go along with a wait. */
 import { OSError, Socket } from "../../net/mod.ts";
-import { MSG_NOSIGNAL, MSG_PEEK, POLLIN, POLLOUT } from "../../sys/constants.ts";
+import { MSG_NOSIGNAL, MSG_PEEK, POLLIN, POLLOUT, SHUT_RDWR } from "../../sys/constants.ts";
 import { ERRNO, errno } from "../../sys/errno.ts";
 import { Native } from "../../sys/ffi.ts";
 import { c, retry } from "../../sys/posix.ts";
-import { bytesInTransit } from "../../sys/sockets.ts";
+import { bytesInTransit, unreadBytes } from "../../sys/sockets.ts";
 import { tcpInfo, type TransportInfo } from "../../sys/tcp_info.ts";
 import { receive, transmit } from "../../sys/transfer.ts";
 import type { Starting } from "../acceptor.ts";
 import { COUNTER } from "../counters.ts";
 import type { Connection, Handler, Released } from "../engine.ts";
-import { peerNameOf } from "../peer_name.ts";
 import { OutputQueue } from "../queue.ts";
-import { CLOSED, CONNECTING, ENDING, HELD, OVER, PAUSED, PEER_ENDED } from "../state.ts";
+import { CLOSED, CONNECTING, ENDING, HELD, OVER, PAUSED, PEER_ENDED, SHARED } from "../state.ts";
 import { KIND, MORE, type Target, type UringCore } from "./core.ts";
 
 /** The most that one connection sends from its queue in a turn. */
@@ -83,9 +82,13 @@ export class UringStream<S> implements Connection<S>, Starting, Target {
     return written + bytesInTransit(this.#fd);
   }
 
+  get unread(): number {
+    return this.#is & CLOSED ? 0 : (this.#ahead?.length ?? 0) + unreadBytes(this.#fd);
+  }
+
   get peerName(): string {
     const socket = Socket.fromFd(this.#fd);
-    const name = peerNameOf(socket);
+    const name = socket.peerName;
     socket.detach();
     return name;
   }
@@ -105,8 +108,9 @@ export class UringStream<S> implements Connection<S>, Starting, Target {
   }
 
   /** As `start`, for a connection that has been open for a while, with bytes that it brings along. */
-  startWith(bytes: Uint8Array, waits = false): void {
+  startWith({ bytes, waits, shared }: Released): void {
     if (bytes.length > 0) this.#ahead = bytes;
+    if (shared) this.#is |= SHARED;
     this.#watch();
     if (this.#ahead && !waits) this.#core.defer(() => this.#deliverAhead());
   }
@@ -120,12 +124,12 @@ export class UringStream<S> implements Connection<S>, Starting, Target {
       this.#is |= WRITABLE;
       this.#core.poll(this.#slot, this.#fd, POLLOUT, KIND.writable);
     }
-    if (is & (CONNECTING | PAUSED | HELD | PEER_ENDED)) return;
+    if (is & (CONNECTING | PAUSED | HELD | PEER_ENDED | END_WAITS)) return;
     if (this.#handler.ready) {
       if (is & READABLE) return;
       this.#is |= READABLE;
       this.#core.poll(this.#slot, this.#fd, POLLIN, KIND.readable);
-    } else if (!(is & RECEIVING)) {
+    } else if (!(is & RECEIVING) && !this.#ahead) {
       this.#is |= RECEIVING;
       this.#core.receive(this.#slot, this.#fd);
     }
@@ -170,7 +174,7 @@ export class UringStream<S> implements Connection<S>, Starting, Target {
     } else if (!(this.#is & CLOSED)) this.#stopped(result);
     if (flags & MORE) return;
     if (this.#is & CLOSED) this.#dropSlot();
-    else if (!(this.#is & (RECEIVING | END_WAITS)) && result !== -ENOBUFS!) this.#watch();
+    else if (result !== -ENOBUFS!) this.#watch();
   }
 
   #deliver(id: number, bytes: Uint8Array): void {
@@ -214,6 +218,7 @@ export class UringStream<S> implements Connection<S>, Starting, Target {
     if (bytes) {
       if (this.#handler.ready) return this.#handler.ready(this, false); // they go along when it is released
       this.#ahead = undefined;
+      this.#mark();
       this.#handler.data(this, bytes);
     }
     if (!(this.#is & END_WAITS) || this.#is & (PAUSED | HELD | CLOSED)) return;
@@ -268,22 +273,33 @@ export class UringStream<S> implements Connection<S>, Starting, Target {
   }
 
   send(bytes: Uint8Array): number {
-    if (this.#is & (CLOSED | ENDING) || bytes.length === 0) return this.queued;
-    if (this.#queue || this.#is & CONNECTING) return this.#enqueue(bytes);
+    if (
+      this.#is & (CLOSED | ENDING | CONNECTING) || bytes.length === 0 || this.#queue ||
+      this.#inFlight
+    ) return this.#sendLater(bytes);
     const core = this.#core;
     const { length } = bytes;
-    if (this.#inFlight) {
-      // One send a turn and connection: if the first fell short, a second would overtake it.
-      if (!core.sendMore(this.#request, bytes)) return this.#enqueueBehind(bytes);
-      core.slots[COUNTER.bytesOut]! += length;
-      return 0;
-    }
     const request = core.send(this.#slot, this.#fd, bytes);
     if (request === -1) return this.#sendNow(bytes);
     this.#request = request;
     this.#epoch = core.epoch;
     core.slots[COUNTER.bytesOut]! += length; // what falls short is taken back
     return 0;
+  }
+
+  /** Where no request of their own is written for the bytes. */
+  #sendLater(bytes: Uint8Array): number {
+    const core = this.#core;
+    try {
+      if (this.#is & (CLOSED | ENDING) || bytes.length === 0) return this.queued;
+      if (this.#queue || this.#is & CONNECTING) return this.#enqueue(bytes);
+      // One send a turn and connection: if the first fell short, a second would overtake it.
+      if (!core.sendMore(this.#request, bytes)) return this.#enqueueBehind(bytes);
+      core.slots[COUNTER.bytesOut]! += bytes.length;
+      return 0;
+    } finally {
+      core.giveBackRetained(bytes);
+    }
   }
 
   /** Bytes that are too many to be copied: what the kernel takes at once need not be. */
@@ -455,6 +471,7 @@ export class UringStream<S> implements Connection<S>, Starting, Target {
     this.#cancelReceive();
     if (this.#is & READABLE) core.cancel(this.#slot, KIND.readable);
     if (this.#is & WRITABLE) core.cancel(this.#slot, KIND.writable);
+    if (this.#is & SHARED) retry(() => c.shutdown(this.#fd, SHUT_RDWR));
     core.closeFd(this.#fd);
     this.#is |= DESCRIPTOR_CLOSED;
     this.#dropSlot();
@@ -462,9 +479,9 @@ export class UringStream<S> implements Connection<S>, Starting, Target {
 
   /** The slot is free once the last request is over: a completion must not reach another. */
   #dropSlot(): void {
-    if ((this.#is & (DESCRIPTOR_CLOSED | REQUESTS)) === DESCRIPTOR_CLOSED) {
-      this.#core.dropSlot(this.#slot);
-    }
+    if ((this.#is & (DESCRIPTOR_CLOSED | REQUESTS)) !== DESCRIPTOR_CLOSED) return;
+    this.#is &= ~DESCRIPTOR_CLOSED; // once
+    this.#core.dropSlot(this.#slot);
   }
 
   /** Ends what is under way, and gives up the descriptor, open; nothing is called any more. */
@@ -478,27 +495,24 @@ export class UringStream<S> implements Connection<S>, Starting, Target {
     if (this.#is & CLOSED) throw new Error("Cannot release a connection that is closed");
     this.#cancelReceive();
     if (this.#is & READABLE) core.cancel(this.#slot, KIND.readable);
-    while (this.#is & REQUESTS) {
-      core.enter(core.ring.completions.ready + 1, undefined);
-      core.scan((...completion) => this.#takeOwn(...completion));
-    }
+    core.finish(
+      this.#slot,
+      (kind, result, flags) => this.#keepResult(kind, result, flags),
+      () => (this.#is & REQUESTS) === 0,
+    );
     this.#is |= CLOSED | DESCRIPTOR_CLOSED;
     this.#dropSlot();
     return { fd: this.#fd, bytes: this.#ahead ?? NO_BYTES };
   }
 
-  /** Completions of this connection, out of turn: what was received goes along. */
-  #takeOwn(low: number, high: number, result: number, flags: number): boolean {
-    if (low !== this.#slot) return false;
-    if (high === KIND.receive) {
-      if (result > 0) {
-        const id = flags >>> 16;
-        this.#core.slots[COUNTER.bytesIn]! += result;
-        this.#putAhead(this.#core.lend(id, result));
-        this.#core.giveBack(id);
-      }
-      if (!(flags & MORE)) this.#is &= ~(RECEIVING | CANCELLING);
-    } else this.#is &= high === KIND.readable ? ~READABLE : ~WRITABLE;
-    return true;
+  /** A completion while the connection is given up: what was received goes along. */
+  #keepResult(kind: number, result: number, flags: number): void {
+    if (kind !== KIND.receive) this.#is &= kind === KIND.readable ? ~READABLE : ~WRITABLE;
+    else if (!(flags & MORE)) this.#is &= ~(RECEIVING | CANCELLING);
+    if (kind !== KIND.receive || result <= 0) return;
+    const id = flags >>> 16;
+    this.#core.slots[COUNTER.bytesIn]! += result;
+    this.#putAhead(this.#core.lend(id, result));
+    this.#core.giveBack(id);
   }
 }
