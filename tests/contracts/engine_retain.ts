@@ -1,5 +1,5 @@
 // Lent bytes that are kept beyond `data`, and given back by a send or by hand.
-import { expect, it } from "bun:test";
+import { it } from "bun:test";
 import type { Connection, Engine } from "../../lib/engine/mod.ts";
 import { type CreateEngine, engineBench, pattern, Recorder } from "../support/engines.ts";
 import { expectSameBytes, turnFor, turnUntil } from "../support/engines.ts";
