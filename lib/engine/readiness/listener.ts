@@ -1,5 +1,5 @@
 /** A listening socket of the readiness engine: accept(2) for as long as one waits. */
-import { type Address, Socket } from "../../net/mod.ts";
+import type { Address, Socket } from "../../net/mod.ts";
 import { EVENT_READ } from "../../selectors/mod.ts";
 import { ERRNO, errno } from "../../sys/errno.ts";
 import { Native, NULL } from "../../sys/ffi.ts";
@@ -37,7 +37,7 @@ export class StreamListener<S> extends Acceptor<S> implements Source {
 
   protected override connectionOf(fd: number): Starting {
     const { handler, state } = this.options;
-    return new Stream(this.#core, Socket.fromFd(fd), handler, state(), false);
+    return new Stream(this.#core, fd, handler, state(), false);
   }
 
   /** accept(2) itself has said it: a peer that has reset meanwhile can't be asked. */

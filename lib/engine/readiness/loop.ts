@@ -61,11 +61,11 @@ export class ReadinessEngine implements Engine {
       const error = thrown as OSError;
       if (error.errno === undefined) throw error; // wrong arguments
       core.count(error);
-      const failed = new Stream(core, Socket.fromFd(-1), handler, state, true);
+      const failed = new Stream(core, -1, handler, state, true);
       core.defer(() => handler.close(failed, error));
       return failed;
     }
-    const stream = new Stream(core, socket, handler, state, true);
+    const stream = new Stream(core, socket.detach(), handler, state, true);
     core.add(stream);
     stream.start();
     return stream;
@@ -81,7 +81,7 @@ export class ReadinessEngine implements Engine {
   adopt<S>(released: Released, handler: Handler<S>, state: S): Connection<S> {
     const core = this.#core;
     if (core.closed) throw new Error("Cannot adopt a connection: the engine is closed");
-    const stream = new Stream(core, Socket.fromFd(released.fd), handler, state, false);
+    const stream = new Stream(core, released.fd, handler, state, false);
     core.add(stream);
     stream.startWith(released);
     return stream;

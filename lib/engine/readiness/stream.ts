@@ -1,12 +1,11 @@
 /** One connection of the readiness engine: recv and send, as long as the selector says so. */
-import { OSError, type Socket } from "../../net/mod.ts";
+import { OSError } from "../../net/mod.ts";
 import { EVENT_READ, EVENT_WRITE } from "../../selectors/mod.ts";
 import { ERRNO, errno } from "../../sys/errno.ts";
 import { MSG_NOSIGNAL, MSG_PEEK, POLLIN, SHUT_RDWR } from "../../sys/constants.ts";
-import { c, retry } from "../../sys/posix.ts";
-import { bytesInTransit, unreadBytes } from "../../sys/sockets.ts";
+import { c, closeFd, retry } from "../../sys/posix.ts";
 import { receive, transmit } from "../../sys/transfer.ts";
-import { tcpInfo, type TransportInfo } from "../../sys/tcp_info.ts";
+import { BaseStream } from "../base_stream.ts";
 import { COUNTER } from "../counters.ts";
 import type { Closable } from "../core.ts";
 import type { Connection, Handler, Released } from "../engine.ts";
@@ -32,130 +31,91 @@ const NO_BYTES = new Uint8Array(new ArrayBuffer(0));
 const { EAGAIN, EINTR } = ERRNO as Record<"EAGAIN" | "EINTR", number>;
 
 /** A connection over a descriptor and a selector. */
-export class Stream<S> implements Connection<S>, Closable, Source {
-  state: S;
-  index = -1;
-  readonly #socket: Socket;
-  readonly #fd: number;
+export class Stream<S> extends BaseStream<S> implements Connection<S>, Closable, Source {
   readonly #core: ReadinessCore;
-  readonly #handler: Handler<S>;
-  /** Received elsewhere before this engine took the connection in: comes before all else. */
-  #ahead: Uint8Array | undefined;
-  /** Only while something is queued, as most connections never queue anything. */
-  #queue: OutputQueue | undefined;
   /** What the selector watches now; 0 when the descriptor is not registered. */
   #interest = 0;
-  /** CONNECTING and so on. */
-  #is: number;
 
   constructor(
     core: ReadinessCore,
-    socket: Socket,
+    fd: number,
     handler: Handler<S>,
     state: S,
     connecting: boolean,
   ) {
+    super(fd, handler, state, connecting ? CONNECTING : 0);
     this.#core = core;
-    this.#socket = socket;
-    this.#fd = socket.fileno(); // below 0: an attempt to connect that failed at once
-    this.#is = (this.#fd < 0 ? CLOSED : 0) | (connecting ? CONNECTING : 0) |
-      (core.edge && !handler.ready ? 0 : LEVEL);
-    this.#handler = handler;
-    this.state = state;
-  }
-
-  get queued(): number {
-    return this.#queue?.length ?? 0;
-  }
-
-  get closed(): boolean {
-    return (this.#is & CLOSED) !== 0;
-  }
-
-  get unacknowledged(): number {
-    return this.#is & CLOSED ? 0 : bytesInTransit(this.#fd);
-  }
-
-  get unread(): number {
-    return this.#is & CLOSED ? 0 : unreadBytes(this.#fd);
-  }
-
-  get peerName(): string {
-    return this.#socket.peerName;
-  }
-
-  transportInfo(): TransportInfo | null {
-    return this.#is & CLOSED ? null : tcpInfo(this.#fd);
+    if (!core.edge || handler.ready) this.is |= LEVEL;
   }
 
   /** Begins to watch; called once by the engine. Returns the error when it can't. */
   start(): OSError | undefined {
     const failure = this.#watch();
-    if (!failure && !(this.#is & CONNECTING)) this.#handler.open(this);
+    if (!failure && !(this.is & CONNECTING)) this.handler.open(this);
     return failure;
   }
 
   /** As `start`, for a connection that has been open for a while, with bytes that it brings along. */
   startWith({ bytes, waits, shared }: Released): void {
-    if (bytes.length > 0) this.#ahead = bytes;
-    this.#is |= LEVEL | (shared ? SHARED : 0);
-    if (!this.#watch() && this.#ahead && !waits) this.#core.defer(() => this.#deliverAhead());
+    if (bytes.length > 0) this.ahead = bytes;
+    this.is |= LEVEL | (shared ? SHARED : 0);
+    if (!this.#watch() && this.ahead && !waits) this.#core.defer(() => this.#deliverAhead());
   }
 
   /** Stops watching and gives up the descriptor, open; nothing is called any more. */
   release(): Released {
-    if (this.#is & CLOSED) throw new Error("Cannot release a connection that is closed");
-    if (this.#queue || this.#is & (CONNECTING | ENDING)) {
+    if (this.is & CLOSED) throw new Error("Cannot release a connection that is closed");
+    if (this.queue || this.is & (CONNECTING | ENDING)) {
       throw new Error("Cannot release a connection that is still connecting or sending");
     }
-    this.#is |= CLOSED;
+    this.is |= CLOSED;
     this.#unwatch();
-    return { fd: this.#socket.detach(), bytes: this.#ahead ?? NO_BYTES };
+    return { fd: this.fd, bytes: this.ahead ?? NO_BYTES };
   }
 
   ready(events: number, raw: number): void {
-    if (this.#is & CLOSED) return;
-    if (this.#is & CONNECTING) {
+    if (this.is & CLOSED) return;
+    if (this.is & CONNECTING) {
       if (!this.#finishConnect()) return;
-    } else if (events & EVENT_READ && !(this.#is & (PAUSED | HELD | PEER_ENDED))) {
+    } else if (events & EVENT_READ && !(this.is & (PAUSED | HELD | PEER_ENDED))) {
       // Read first: an error or a hang-up comes together with data that has not been read yet.
-      if (this.#ahead) this.#deliverAhead();
-      else if (this.#handler.ready) this.#announce();
+      if (this.ahead) this.#deliverAhead();
+      else if (this.handler.ready) this.#announce();
       else this.#receive(raw);
     }
-    if (events & EVENT_WRITE && this.#queue && !(this.#is & CLOSED)) this.#flush();
+    if (events & EVENT_WRITE && this.queue && !(this.is & CLOSED)) this.#flush();
   }
 
   #finishConnect(): boolean {
-    const error = this.#socket.takeError();
+    const error = this.asSocket((socket) => socket.takeError());
     if (error) {
       this.#fail(error);
       return false;
     }
-    this.#is &= ~CONNECTING;
-    const ended = this.#is & ENDING; // before there was anything to send FIN to
+    this.is &= ~CONNECTING;
+    const ended = this.is & ENDING; // before there was anything to send FIN to
     this.#watch();
-    this.#handler.open(this);
-    if (ended && !this.#queue && !(this.#is & CLOSED)) this.#finish();
+    this.handler.open(this);
+    if (ended && !this.queue && !(this.is & CLOSED)) this.#finish();
     return true;
   }
 
   #receive(raw: number): void {
     const core = this.#core;
-    const received = receive(this.#fd, core.buffer.pointer, core.receiveBytes, 0);
+    const received = receive(this.fd, core.buffer.pointer, core.receiveBytes, 0);
     if (received > 0) {
       core.slots[COUNTER.bytesIn]! += received;
       // An edge is reported once, and there may be more than there was room for, or an end.
-      if (!(this.#is & LEVEL) && (received === core.receiveBytes || raw !== POLLIN)) {
+      if (!(this.is & LEVEL) && (received === core.receiveBytes || raw !== POLLIN)) {
         this.#watch(LEVEL);
       }
       const bytes = core.views.first(received);
       core.observer?.received(this, bytes);
-      this.#handler.data(this, bytes);
+      this.handler.data(this, bytes);
     } else if (received === 0) {
-      this.#is |= PEER_ENDED;
+      this.is |= PEER_ENDED;
       this.#watch();
-      this.#handler.end(this);
+      this.handler.end(this);
       this.#closeIfOver();
     } else this.#missed(errno());
   }
@@ -168,39 +128,39 @@ export class Stream<S> implements Connection<S>, Closable, Source {
 
   /** Says that something can be received, without receiving it. */
   #announce(): void {
-    const waiting = receive(this.#fd, this.#core.buffer.pointer, 1, MSG_PEEK);
-    if (waiting >= 0) this.#handler.ready!(this, waiting === 0);
+    const waiting = receive(this.fd, this.#core.buffer.pointer, 1, MSG_PEEK);
+    if (waiting >= 0) this.handler.ready!(this, waiting === 0);
     else this.#missed(errno());
   }
 
   #deliverAhead(): void {
-    const bytes = this.#ahead;
-    if (!bytes || this.#is & (PAUSED | HELD | CLOSED)) return;
-    if (this.#handler.ready) return this.#handler.ready(this, false); // they go along when it is released
-    this.#ahead = undefined;
-    this.#handler.data(this, bytes);
+    const bytes = this.ahead;
+    if (!bytes || this.is & (PAUSED | HELD | CLOSED)) return;
+    if (this.handler.ready) return this.handler.ready(this, false); // they go along when it is released
+    this.ahead = undefined;
+    this.handler.data(this, bytes);
   }
 
   send(bytes: Uint8Array): number {
-    if (this.#is & (CLOSED | ENDING)) return this.queued;
+    if (this.is & (CLOSED | ENDING)) return this.queued;
     let sent = 0;
-    if (!this.#queue && !(this.#is & CONNECTING) && !this.#core.observer) {
+    if (!this.queue && !(this.is & CONNECTING) && !this.#core.observer) {
       sent = this.#transmit(bytes);
       if (sent === bytes.length || sent < 0) return 0;
     }
-    const queue = this.#queue ??= new OutputQueue();
+    const queue = this.queue ??= new OutputQueue();
     queue.push(sent === 0 ? bytes : bytes.subarray(sent));
     this.#core.observer?.queued(this, bytes.length);
     const { slots, highWater } = this.#core;
     if (queue.length > slots[COUNTER.maxBuffered]!) slots[COUNTER.maxBuffered] = queue.length;
-    if (queue.length >= highWater) this.#is |= HELD;
+    if (queue.length >= highWater) this.is |= HELD;
     this.#watch();
     return queue.length;
   }
 
   /** How many bytes the kernel took; -1 after a failure. */
   #transmit(bytes: Uint8Array): number {
-    const sent = transmit(this.#fd, bytes, bytes.length, MSG_NOSIGNAL);
+    const sent = transmit(this.fd, bytes, bytes.length, MSG_NOSIGNAL);
     if (sent >= 0) {
       this.#core.slots[COUNTER.bytesOut]! += sent;
       return sent;
@@ -212,68 +172,68 @@ export class Stream<S> implements Connection<S>, Closable, Source {
   }
 
   #flush(): void {
-    const queue = this.#queue!;
+    const queue = this.queue!;
     const alive = queue.drain(SEND_BUDGET, (bytes) => {
       const sent = this.#transmit(bytes);
       if (sent > 0) this.#core.observer?.sent(this, bytes.subarray(0, sent));
       return sent;
     });
     if (!alive) return;
-    if (this.#is & HELD && queue.length <= this.#core.highWater / 2) this.#letGo();
+    if (this.is & HELD && queue.length <= this.#core.highWater / 2) this.#letGo();
     if (queue.length === 0) {
-      this.#queue = undefined;
+      this.queue = undefined;
       this.#core.observer?.drained(this);
       this.#watch();
-      if ((this.#is & (ENDING | CLOSED)) === ENDING) this.#finish();
+      if ((this.is & (ENDING | CLOSED)) === ENDING) this.#finish();
     }
-    if (!(this.#is & CLOSED)) this.#handler.writable(this);
+    if (!(this.is & CLOSED)) this.handler.writable(this);
   }
 
   /** The peer has taken enough: what it sends is received again. */
   #letGo(): void {
-    this.#is &= ~HELD;
+    this.is &= ~HELD;
     this.#watch();
-    if (this.#ahead) this.#core.defer(() => this.#deliverAhead());
+    if (this.ahead) this.#core.defer(() => this.#deliverAhead());
   }
 
   pause(): void {
-    this.#is |= PAUSED;
+    this.is |= PAUSED;
     this.#watch();
   }
 
   resume(): void {
-    this.#is &= ~PAUSED;
+    this.is &= ~PAUSED;
     this.#watch();
-    if (this.#ahead) this.#core.defer(() => this.#deliverAhead());
+    if (this.ahead) this.#core.defer(() => this.#deliverAhead());
   }
 
   end(): void {
-    if (this.#is & (CLOSED | ENDING)) return;
-    this.#is |= ENDING;
-    if (!this.#queue && !(this.#is & CONNECTING)) this.#finish();
+    if (this.is & (CLOSED | ENDING)) return;
+    this.is |= ENDING;
+    if (!this.queue && !(this.is & CONNECTING)) this.#finish();
   }
 
   /** Everything is sent: FIN. */
   #finish(): void {
     // ENOTCONN when the peer has reset meanwhile: the next event says so.
-    retry(() => c.shutdown(this.#fd, 1));
+    retry(() => c.shutdown(this.fd, 1));
     this.#closeIfOver();
   }
 
   #closeIfOver(): void {
-    if (!this.#queue && (this.#is & (OVER | CLOSED)) === OVER) this.#retire(null);
+    if (!this.queue && (this.is & (OVER | CLOSED)) === OVER) this.#retire(null);
   }
 
   close(): void {
     // An answer that is cut must not look whole to a peer that sees FIN.
-    if (this.#queue) this.reset();
-    else if (!(this.#is & CLOSED)) this.#retire(null);
+    if (this.queue) this.reset();
+    else if (!(this.is & CLOSED)) this.#retire(null);
   }
 
   reset(): void {
-    if (this.#is & CLOSED) return;
+    if (this.is & CLOSED) return;
     try {
-      this.#socket.setLinger(0);
+      this.asSocket((socket) => socket.setLinger(0));
     } catch {
       // BSDs refuse options of a connection that the peer has reset.
     }
@@ -287,31 +247,31 @@ export class Stream<S> implements Connection<S>, Closable, Source {
 
   /** Stops watching and closes; the handler's `close` follows when the running call has returned. */
   #retire(error: OSError | null): void {
-    this.#is |= CLOSED;
-    if (this.#queue) this.#core.slots[COUNTER.cut]!++;
-    this.#queue?.clear();
-    this.#queue = undefined;
+    this.is |= CLOSED;
+    if (this.queue) this.#core.slots[COUNTER.cut]!++;
+    this.queue?.clear();
+    this.queue = undefined;
     this.#unwatch();
-    if (this.#is & SHARED) retry(() => c.shutdown(this.#fd, SHUT_RDWR));
-    this.#socket.close();
-    this.#core.retire(this, () => this.#handler.close(this, error));
+    if (this.is & SHARED) retry(() => c.shutdown(this.fd, SHUT_RDWR));
+    closeFd(this.fd);
+    this.#core.retire(this, () => this.handler.close(this, error));
   }
 
   /** Brings the selector's interest in line with what this connection can do now. */
   #watch(level = 0): OSError | undefined {
-    if (this.#is & CLOSED) return;
+    if (this.is & CLOSED) return;
     const { selector, edge } = this.#core;
-    const wanted = (this.#is & (PAUSED | HELD | PEER_ENDED | CONNECTING) ? 0 : EVENT_READ) |
-      (this.#queue || this.#is & CONNECTING ? EVENT_WRITE : 0);
-    if (!(this.#is & LEVEL) && (level || this.#queue && !(this.#is & CONNECTING))) {
-      this.#is |= LEVEL;
+    const wanted = (this.is & (PAUSED | HELD | PEER_ENDED | CONNECTING) ? 0 : EVENT_READ) |
+      (this.queue || this.is & CONNECTING ? EVENT_WRITE : 0);
+    if (!(this.is & LEVEL) && (level || this.queue && !(this.is & CONNECTING))) {
+      this.is |= LEVEL;
       this.#unwatch(); // how it is watched is said when it is registered
     }
     const before = this.#interest;
     if (wanted === before) return;
     this.#interest = wanted;
-    const options = this.#is & LEVEL ? undefined : edge;
-    const failure = changeInterest(selector, this.#fd, before, wanted, this, options);
+    const options = this.is & LEVEL ? undefined : edge;
+    const failure = changeInterest(selector, this.fd, before, wanted, this, options);
     if (!failure) return;
     this.#interest = 0;
     this.#fail(failure);
@@ -319,7 +279,7 @@ export class Stream<S> implements Connection<S>, Closable, Source {
   }
 
   #unwatch(): void {
-    if (this.#interest !== 0) this.#core.selector.unregister(this.#fd);
+    if (this.#interest !== 0) this.#core.selector.unregister(this.fd);
     this.#interest = 0;
   }
 }

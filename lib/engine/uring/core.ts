@@ -6,45 +6,21 @@
  * completion behind only when it fell short. So lent bytes and copies are free again after the call.
  */
 import { OSError } from "../../net/mod.ts";
-import { MSG_NOSIGNAL } from "../../sys/constants.ts";
 import { ERRNO } from "../../sys/errno.ts";
 import { BufferRing } from "../../sys/linux/buffer_ring.ts";
 import { Ring } from "../../sys/linux/uring.ts";
 import { EngineCore } from "../core.ts";
 import type { EngineOptions } from "../engine.ts";
+import { Lending } from "./lending.ts";
+import { BUFFER_GROUP, isSend, Requests, sendNumber } from "./requests.ts";
 import { SendTable } from "./send_table.ts";
 
 /** Requests between two turns; when there are more, they are submitted in between. */
-const REQUESTS = 4096;
+const MOST_REQUESTS = 4096;
 /** Completions that the ring has room for; accepting a whole backlog makes as many. */
 const COMPLETIONS = 16_384;
 /** The most receive buffers. */
 const BUFFERS = 4096;
-const BUFFER_GROUP = 0;
-/** Views of buffers are kept up to this length, the latest of each buffer. */
-const KEPT_VIEW = 4096;
-
-// From linux/io_uring.h. Flags of a request are its second byte, its "ioprio" the upper half of the word.
-const OP_POLL_ADD = 6;
-const OP_ACCEPT = 13;
-const OP_ASYNC_CANCEL = 14;
-const OP_CLOSE = 19;
-const OP_SEND = 26;
-const OP_RECV = 27;
-const BUFFER_SELECT = 1 << 13;
-const CQE_SKIP_SUCCESS = 1 << 14;
-const ACCEPT_MULTISHOT = 1 << 16;
-const RECV_MULTISHOT = 2 << 16;
-const MSG_DONTWAIT = 0x40;
-const MSG_WAITALL = 0x100;
-const SOCK_NONBLOCK_CLOEXEC = 0x80800;
-/** In a completion's flags: the request goes on. */
-export const MORE = 2;
-
-/** What a request is for: the high half of its user_data. 0 is nothing. */
-export const KIND = { receive: 1, send: 2, readable: 3, writable: 4, accept: 5 } as const;
-const KIND_BITS = 3;
-const KIND_MASK = (1 << KIND_BITS) - 1;
 
 /** Errors of io_uring_enter(2) that are over when completions were taken: the turn goes on. */
 const PASSING = new Set([ERRNO.EBUSY, ERRNO.EAGAIN]);
@@ -63,20 +39,14 @@ export interface Target {
 /** The shared state. It knows neither streams nor listeners. */
 export class UringCore extends EngineCore {
   readonly ring: Ring;
-  readonly buffers: BufferRing;
+  readonly requests: Requests;
+  readonly lending: Lending;
   /** Counts submissions: what was written since the last one can still be changed. */
   epoch = 1;
   /** Something was left for the next turn, which does not wait. */
   urgent = false;
-  /** The buffer whose bytes are lent to a handler now, or -1. */
-  lent = -1;
   readonly #targets: (Target | undefined)[] = [undefined]; // slot 0 is that of no one
   readonly #freeSlots: number[] = [];
-  /** How often each buffer is in use, by its number. */
-  readonly #uses = new Uint8Array(BUFFERS);
-  readonly #views: (Uint8Array | undefined)[] = [];
-  /** Kept beyond `data`, by the views that were handed out. */
-  readonly #retained = new Map<Uint8Array, number>();
   readonly #sends = new SendTable();
   #afterSubmit: (() => void)[] = [];
   #beforeSubmit: (() => void)[] = [];
@@ -86,20 +56,25 @@ export class UringCore extends EngineCore {
 
   constructor(options: EngineOptions) {
     super(options);
-    this.ring = new Ring(REQUESTS, COMPLETIONS);
+    this.ring = new Ring(MOST_REQUESTS, COMPLETIONS);
     try {
-      this.buffers = new BufferRing(this.ring, BUFFER_GROUP, this.receiveBytes, BUFFERS);
+      const buffers = new BufferRing(this.ring, BUFFER_GROUP, this.receiveBytes, BUFFERS);
+      this.lending = new Lending(buffers, BUFFERS);
     } catch (error) {
       this.ring.close();
       throw error;
     }
+    this.requests = new Requests(this.ring.submissions, () => this.submit());
   }
 
   /** A slot for a target, under which it makes its requests. */
-  takeSlot(target: Target): number {
-    const slot = this.#freeSlots.pop() ?? this.#targets.length;
-    this.#targets[slot] = target;
-    return slot;
+  takeSlot(): number {
+    return this.#freeSlots.pop() ?? this.#targets.push(undefined) - 1;
+  }
+
+  /** Who is told of the completions of a slot; slot 0 stays that of no one. */
+  setTarget(slot: number, target: Target): void {
+    if (slot !== 0) this.#targets[slot] = target;
   }
 
   /** Gives a slot back, all of whose requests are over. */
@@ -113,94 +88,27 @@ export class UringCore extends EngineCore {
     return this.#targets.length - 1 - this.#freeSlots.length;
   }
 
-  #push(
-    first: number,
-    fd: number,
-    address: number,
-    length: number,
-    opFlags: number,
-    slot: number,
-    kind: number,
-  ): number {
-    const { submissions } = this.ring;
-    if (submissions.full) this.submit();
-    const [low, high] = [address | 0, (address / 2 ** 32) | 0];
-    return submissions.push(first, fd, low, high, length, opFlags, slot, kind, BUFFER_GROUP);
-  }
-
-  /** Receives again and again, until a completion without MORE. */
-  receive(slot: number, fd: number): void {
-    const first = OP_RECV | BUFFER_SELECT | RECV_MULTISHOT;
-    this.#push(first, fd, 0, 0, 0, slot, KIND.receive);
-  }
-
-  /** Accepts again and again, until a completion without MORE. */
-  accept(slot: number, fd: number): void {
-    this.#push(OP_ACCEPT | ACCEPT_MULTISHOT, fd, 0, 0, SOCK_NONBLOCK_CLOEXEC, slot, KIND.accept);
-  }
-
-  /** Waits once for events of poll(2). */
-  poll(slot: number, fd: number, events: number, kind: number): void {
-    this.#push(OP_POLL_ADD, fd, 0, 0, events, slot, kind);
-  }
-
-  /** Ends a request, whose last completion follows. */
-  cancel(slot: number, kind: number): void {
-    this.#push(OP_ASYNC_CANCEL | CQE_SKIP_SUCCESS, -1, slot + kind * 2 ** 32, 0, 0, 0, 0);
-  }
-
-  /** Closes a descriptor with the next submission. */
-  closeFd(fd: number): void {
-    this.#push(OP_CLOSE | CQE_SKIP_SUCCESS, fd, 0, 0, 0, 0, 0);
-  }
-
   /**
    * Sends with the next submission: lent bytes from where they lie, others from a copy. Returns a number
    * for the request, valid in this epoch, or -1 for bytes that are too many to be copied.
    */
   send(slot: number, fd: number, bytes: Uint8Array): number {
-    if (this.ring.submissions.full) this.submit();
+    const { requests, lending } = this;
+    requests.makeRoom(); // before anything of this epoch is noted down
     const table = this.#sends;
-    const id = this.#retained.size > 0 && this.#retained.has(bytes) ? -1 : this.lent;
-    let index: number;
-    if (id !== -1 && bytes.buffer === this.buffers.slab(id).buffer) {
-      this.#uses[id]!++;
-      index = table.addLent(bytes, this.buffers.slabAddress(id) + bytes.byteOffset, id);
-    } else {
-      index = this.#addRetained(bytes);
-      if (index === -1) index = table.addCopy(bytes);
-      if (index === -1) return -1;
-    }
-    const flags = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_WAITALL;
-    const first = OP_SEND | CQE_SKIP_SUCCESS;
-    const kind = KIND.send | index << KIND_BITS;
-    return this.#push(first, fd, table.address(index), bytes.length, flags, slot, kind);
-  }
-
-  /** The use of a retained buffer goes over to the send; -1 when the bytes are not retained. */
-  #addRetained(bytes: Uint8Array): number {
-    const id = this.#retained.size > 0 ? this.#retained.get(bytes) : undefined;
-    if (id === undefined) return -1;
-    this.#retained.delete(bytes);
-    return this.#sends.addLent(bytes, this.buffers.slabAddress(id) + bytes.byteOffset, id);
+    const id = lending.useForSend(bytes);
+    const number = id === -1
+      ? table.addCopy(bytes)
+      : table.addLent(bytes, lending.addressOf(id, bytes), id);
+    if (number === -1) return -1;
+    return requests.send(slot, fd, table.address(number), bytes.length, number);
   }
 
   /** Sends more behind what a request of this epoch sends; false when they can't lie side by side. */
   sendMore(request: number, bytes: Uint8Array): boolean {
-    const { words } = this.ring.submissions;
-    if (!this.#sends.append(words[request + 9]! >> KIND_BITS, bytes)) return false;
-    words[request + 6]! += bytes.length;
+    if (!this.#sends.append(this.requests.numberOf(request), bytes)) return false;
+    this.requests.lengthen(request, bytes.length);
     return true;
-  }
-
-  /** What a request of this epoch would have sent is not sent. */
-  unsend(request: number): void {
-    this.ring.submissions.words[request] = CQE_SKIP_SUCCESS; // IORING_OP_NOP
-  }
-
-  /** How much a request of this epoch sends. */
-  sendLength(request: number): number {
-    return this.ring.submissions.words[request + 6]!;
   }
 
   /** Calls back before the next turn submits, to write what only then is certain. */
@@ -216,41 +124,6 @@ export class UringCore extends EngineCore {
   /** Calls back at the end of the turn, when buffers were given back. */
   starved(callback: () => void): void {
     this.#starved.push(callback);
-  }
-
-  /** The bytes of a buffer, which is in use until `giveBack`. */
-  lend(id: number, length: number): Uint8Array {
-    this.#uses[id] = 1;
-    const kept = this.#views[id];
-    if (kept?.length === length) return kept;
-    const from = this.buffers.offset(id);
-    const bytes = this.buffers.slab(id).subarray(from, from + length);
-    if (length <= KEPT_VIEW) this.#views[id] = bytes;
-    return bytes;
-  }
-
-  /** Keeps lent bytes: by their buffer, or as a copy where too few would be left for receiving. */
-  retain(bytes: Uint8Array): Uint8Array {
-    const id = this.lent;
-    if (id === -1 || bytes.buffer !== this.buffers.slab(id).buffer) return bytes.slice();
-    if (this.#retained.size >= this.buffers.count / 2) return bytes.slice();
-    const kept = bytes.subarray();
-    this.#retained.set(kept, id);
-    this.#uses[id]!++;
-    return kept;
-  }
-
-  giveBackRetained(bytes: Uint8Array): void {
-    if (this.#retained.size === 0) return;
-    const id = this.#retained.get(bytes);
-    if (id === undefined) return;
-    this.#retained.delete(bytes);
-    this.giveBack(id);
-  }
-
-  /** One use of a buffer less; with the last one the kernel gets it back. */
-  giveBack(id: number): void {
-    if (--this.#uses[id]! === 0) this.buffers.giveBack(id);
   }
 
   /** Submits what was written, before the turn is over. */
@@ -280,8 +153,8 @@ export class UringCore extends EngineCore {
   }
 
   readonly #takeShort = (low: number, high: number, result: number): boolean => {
-    if ((high & KIND_MASK) !== KIND.send) return false;
-    this.#targets[low]?.fellShort?.(result, this.#sends.bytes(high >> KIND_BITS));
+    if (!isSend(high)) return false;
+    this.#targets[low]?.fellShort?.(result, this.#sends.bytes(sendNumber(high)));
     return true;
   };
 
@@ -289,7 +162,7 @@ export class UringCore extends EngineCore {
     const table = this.#sends;
     for (let i = table.count - 1; i >= 0; i--) {
       const id = table.buffer(i);
-      if (id !== -1) this.giveBack(id);
+      if (id !== -1) this.lending.giveBack(id);
     }
     table.clear();
   }
@@ -331,8 +204,8 @@ export class UringCore extends EngineCore {
     take: (kind: number, result: number, flags: number) => void,
     isOver: () => boolean,
   ): void {
-    while (!isOver()) {
-      this.enter(this.ring.completions.ready + 1, undefined);
+    for (let least = 0; !isOver(); least = this.ring.completions.ready + 1) {
+      this.enter(least, undefined);
       this.scan((low, high, result, flags) => {
         if (low === slot) take(high, result, flags);
         return low === slot;
@@ -353,7 +226,7 @@ export class UringCore extends EngineCore {
     } finally { // also after a handler has thrown
       completions.release();
       if (this.#starved.length > 0) this.#feed();
-      this.buffers.publish();
+      this.lending.buffers.publish();
     }
   }
 
@@ -385,7 +258,7 @@ export class UringCore extends EngineCore {
   }
 
   #feed(): void {
-    this.buffers.grow();
+    this.lending.buffers.grow();
     run(this.#starved.splice(0));
   }
 }

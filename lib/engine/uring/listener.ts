@@ -4,7 +4,8 @@ import { ERRNO } from "../../sys/errno.ts";
 import { closeFd } from "../../sys/posix.ts";
 import { Acceptor, type Starting } from "../acceptor.ts";
 import type { ListenerOptions } from "../engine.ts";
-import { KIND, MORE, type Target, type UringCore } from "./core.ts";
+import type { Target, UringCore } from "./core.ts";
+import { KIND, MORE } from "./requests.ts";
 import { UringStream } from "./stream.ts";
 
 /** Connections begun in a turn, so that a flood of new ones does not starve the others. */
@@ -26,17 +27,18 @@ export class UringListener<S> extends Acceptor<S> implements Target {
     super(core, socket, options);
     this.#core = core;
     this.#fd = socket.fileno();
-    this.#slot = core.takeSlot(this);
+    this.#slot = core.takeSlot();
+    core.setTarget(this.#slot, this);
   }
 
   protected override watch(): void {
     if (this.#accepting) return;
     this.#accepting = true;
-    this.#core.accept(this.#slot, this.#fd);
+    this.#core.requests.accept(this.#slot, this.#fd);
   }
 
   protected override unwatch(): void {
-    if (this.#accepting) this.#core.cancel(this.#slot, KIND.accept);
+    if (this.#accepting) this.#core.requests.cancel(this.#slot, KIND.accept);
   }
 
   /** Only when the request is over does the kernel close the socket, and refuse connections. */

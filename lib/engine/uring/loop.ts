@@ -104,11 +104,11 @@ export class UringEngine implements Engine {
   }
 
   retain(bytes: Uint8Array): Uint8Array {
-    return this.#core.retain(bytes);
+    return this.#core.lending.retain(bytes);
   }
 
   giveBack(bytes: Uint8Array): void {
-    this.#core.giveBackRetained(bytes);
+    this.#core.lending.drop(bytes);
   }
 
   watch(fd: number, callback: () => void): { close(): void } {

@@ -1,5 +1,6 @@
 /** A descriptor that stays the caller's, watched for as long as it is readable. */
-import { KIND, type Target, type UringCore } from "./core.ts";
+import type { Target, UringCore } from "./core.ts";
+import { KIND } from "./requests.ts";
 
 /** Calls back whenever the descriptor is ready: one request after the other. */
 export class Watch implements Target {
@@ -15,12 +16,13 @@ export class Watch implements Target {
     this.#fd = fd;
     this.#events = events;
     this.#callback = callback;
-    this.#slot = core.takeSlot(this);
+    this.#slot = core.takeSlot();
+    core.setTarget(this.#slot, this);
     this.#poll();
   }
 
   #poll(): void {
-    this.#core.poll(this.#slot, this.#fd, this.#events, KIND.readable);
+    this.#core.requests.poll(this.#slot, this.#fd, this.#events, KIND.readable);
   }
 
   complete(): void {
@@ -33,6 +35,6 @@ export class Watch implements Target {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#core.cancel(this.#slot, KIND.readable);
+    this.#core.requests.cancel(this.#slot, KIND.readable);
   }
 }

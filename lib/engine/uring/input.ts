@@ -1,0 +1,165 @@
+/** The receiving half of a connection: one request that receives again and again, and what a pause keeps. */
+import { OSError } from "../../net/mod.ts";
+import { MSG_PEEK, POLLIN, POLLOUT } from "../../sys/constants.ts";
+import { ERRNO, errno } from "../../sys/errno.ts";
+import { Native } from "../../sys/ffi.ts";
+import { receive } from "../../sys/transfer.ts";
+import { COUNTER } from "../counters.ts";
+import { CLOSED, CONNECTING, HELD, PAUSED, PEER_ENDED } from "../state.ts";
+import { KIND, MORE } from "./requests.ts";
+import { Output } from "./output.ts";
+import { CANCELLING, END_WAITS, MARKED, READABLE, RECEIVING, WRITABLE } from "./state.ts";
+
+const { EAGAIN, EINTR, ENOBUFS, ECANCELED } = ERRNO as Record<string, number>;
+
+const byte = new Native(8);
+
+/** Receives, unless it is paused. */
+export abstract class Input<S> extends Output<S> {
+  /** With END_WAITS: 0 for the peer's end, or an error's number. */
+  #failure = 0;
+
+  /** The descriptor is closed: the slot is free once no request is under way any more. */
+  protected abstract dropSlot(): void;
+  protected abstract closeIfOver(): void;
+
+  /** Asks for what this connection can do now; what is under way already stays. */
+  protected override watch(): void {
+    const is = this.is;
+    if (is & CLOSED) return;
+    const wantsWritable = is & CONNECTING || this.queue;
+    if (wantsWritable && !(is & WRITABLE)) {
+      this.is |= WRITABLE;
+      this.core.requests.poll(this.slot, this.fd, POLLOUT, KIND.writable);
+    }
+    if (is & (CONNECTING | PAUSED | HELD | PEER_ENDED | END_WAITS)) return;
+    if (this.handler.ready) {
+      if (is & READABLE) return;
+      this.is |= READABLE;
+      this.core.requests.poll(this.slot, this.fd, POLLIN, KIND.readable);
+    } else if (!(is & RECEIVING) && !this.ahead) {
+      this.is |= RECEIVING;
+      this.core.requests.receive(this.slot, this.fd);
+    }
+  }
+
+  /** Before the next submission: a pause that lasts until then ends the receive. */
+  protected override mark(): void {
+    if (this.is & (MARKED | CLOSED)) return;
+    this.is |= MARKED;
+    this.core.beforeSubmit(() => {
+      this.is &= ~MARKED;
+      if (this.is & CLOSED) return;
+      if (this.is & (PAUSED | HELD)) this.cancelReceive();
+      else this.watch();
+    });
+  }
+
+  protected cancelReceive(): void {
+    if ((this.is & (RECEIVING | CANCELLING)) !== RECEIVING) return;
+    this.is |= CANCELLING;
+    this.core.requests.cancel(this.slot, KIND.receive);
+  }
+
+  protected received(result: number, flags: number): void {
+    const core = this.core;
+    if (!(flags & MORE)) this.is &= ~(RECEIVING | CANCELLING);
+    if (result > 0) {
+      const id = flags >>> 16;
+      core.slots[COUNTER.bytesIn]! += result;
+      const bytes = core.lending.lend(id, result);
+      if (this.is & CLOSED) core.lending.giveBack(id);
+      else if (this.is & (PAUSED | HELD) || this.ahead) {
+        this.putAhead(bytes);
+        core.lending.giveBack(id);
+      } else this.deliver(id, bytes);
+    } else if (!(this.is & CLOSED)) this.stopped(result);
+    if (flags & MORE) return;
+    if (this.is & CLOSED) this.dropSlot();
+    else if (result !== -ENOBUFS!) this.watch();
+  }
+
+  protected deliver(id: number, bytes: Uint8Array): void {
+    const core = this.core;
+    core.lending.lent = id;
+    try {
+      this.handler.data(this.connection, bytes);
+    } finally {
+      core.lending.lent = -1;
+      core.lending.giveBack(id);
+    }
+  }
+
+  protected putAhead(bytes: Uint8Array): void {
+    this.ahead = this.ahead ? Buffer.concat([this.ahead, bytes]) : bytes.slice();
+  }
+
+  /** A receive has ended with 0 or an error. */
+  protected stopped(result: number): void {
+    if (result === -ECANCELED! || result === -EAGAIN! || result === -EINTR!) return;
+    if (result === -ENOBUFS!) {
+      this.core.starved(() => this.watch());
+      return;
+    }
+    if (this.ahead || this.is & (PAUSED | HELD)) {
+      this.is |= END_WAITS;
+      this.#failure = -result;
+    } else this.peerStopped(-result);
+  }
+
+  protected peerStopped(error: number): void {
+    if (error !== 0) return this.fail(new OSError(error, "recv", "receive"));
+    this.is |= PEER_ENDED;
+    this.handler.end(this.connection);
+    this.closeIfOver();
+  }
+
+  protected deliverAhead(): void {
+    if (this.is & (PAUSED | HELD | CLOSED)) return;
+    const bytes = this.ahead;
+    if (bytes) {
+      if (this.handler.ready) return this.handler.ready(this.connection, false); // they go along when it is released
+      this.ahead = undefined;
+      this.mark();
+      this.handler.data(this.connection, bytes);
+    }
+    if (!(this.is & END_WAITS) || this.is & (PAUSED | HELD | CLOSED)) return;
+    this.is &= ~END_WAITS;
+    this.peerStopped(this.#failure);
+  }
+
+  /** For a handler with `ready`: something can be received, or the peer has ended. */
+  protected readable(): void {
+    this.is &= ~READABLE;
+    if (this.is & CLOSED) return this.dropSlot();
+    if (this.is & (PAUSED | HELD)) return;
+    if (this.ahead) this.deliverAhead();
+    else this.announce();
+    this.mark(); // once more in the next turn, unless it is paused or gone
+  }
+
+  protected announce(): void {
+    const waiting = receive(this.fd, byte.pointer, 1, MSG_PEEK);
+    if (waiting >= 0) return this.handler.ready!(this.connection, waiting === 0);
+    const error = errno();
+    if (error === EAGAIN || error === EINTR) this.core.slots[COUNTER.spurious]!++;
+    else this.fail(new OSError(error, "recv", "receive"));
+  }
+
+  pause(): void {
+    if (this.is & PAUSED) return;
+    this.is |= PAUSED;
+    this.mark();
+  }
+
+  resume(): void {
+    if (!(this.is & PAUSED)) return;
+    this.is &= ~PAUSED;
+    this.goOn();
+  }
+
+  protected override goOn(): void {
+    if (this.ahead || this.is & END_WAITS) this.core.defer(() => this.deliverAhead());
+    this.mark();
+  }
+}

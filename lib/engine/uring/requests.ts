@@ -1,0 +1,120 @@
+/** The requests of the io_uring engine, as they are written into the submission queue: io_uring_enter(2). */
+import { MSG_NOSIGNAL } from "../../sys/constants.ts";
+import type { SubmissionQueue } from "../../sys/linux/ring_queues.ts";
+
+// From linux/io_uring.h. Flags of a request are its second byte, its "ioprio" the upper half of the word.
+const OP_POLL_ADD = 6;
+const OP_ACCEPT = 13;
+const OP_ASYNC_CANCEL = 14;
+const OP_CLOSE = 19;
+const OP_SEND = 26;
+const OP_RECV = 27;
+const BUFFER_SELECT = 1 << 13;
+const CQE_SKIP_SUCCESS = 1 << 14;
+const ACCEPT_MULTISHOT = 1 << 16;
+const RECV_MULTISHOT = 2 << 16;
+const MSG_DONTWAIT = 0x40;
+const MSG_WAITALL = 0x100;
+const SOCK_NONBLOCK_CLOEXEC = 0x80800;
+/** In a completion's flags: the request goes on. */
+export const MORE = 2;
+
+/** What a request is for: the high half of its user_data. 0 is nothing. */
+export const KIND = { receive: 1, send: 2, readable: 3, writable: 4, accept: 5 } as const;
+/** Above the kind stands the number of a send. */
+const KIND_BITS = 3;
+const KIND_MASK = (1 << KIND_BITS) - 1;
+
+/** The group of buffers that receives take theirs from. */
+export const BUFFER_GROUP = 0;
+
+/** Whether it is that of a send, and of which. */
+export const isSend = (kind: number): boolean => (kind & KIND_MASK) === KIND.send;
+export const sendNumber = (kind: number): number => kind >> KIND_BITS;
+
+/** Writes requests. What is written is submitted with the next turn, or when there is no more room. */
+export class Requests {
+  readonly #queue: SubmissionQueue;
+  readonly #submit: () => void;
+
+  constructor(queue: SubmissionQueue, submit: () => void) {
+    this.#queue = queue;
+    this.#submit = submit;
+  }
+
+  #push(
+    first: number,
+    fd: number,
+    address: number,
+    length: number,
+    opFlags: number,
+    slot: number,
+    kind: number,
+  ): number {
+    const queue = this.#queue;
+    if (queue.full) this.#submit();
+    const [low, high] = [address | 0, (address / 2 ** 32) | 0];
+    return queue.push(first, fd, low, high, length, opFlags, slot, kind, BUFFER_GROUP);
+  }
+
+  /** Receives again and again, until a completion without MORE. */
+  receive(slot: number, fd: number): void {
+    const first = OP_RECV | BUFFER_SELECT | RECV_MULTISHOT;
+    this.#push(first, fd, 0, 0, 0, slot, KIND.receive);
+  }
+
+  /** Accepts again and again, until a completion without MORE. */
+  accept(slot: number, fd: number): void {
+    this.#push(OP_ACCEPT | ACCEPT_MULTISHOT, fd, 0, 0, SOCK_NONBLOCK_CLOEXEC, slot, KIND.accept);
+  }
+
+  /** Waits once for events of poll(2). */
+  poll(slot: number, fd: number, events: number, kind: number): void {
+    this.#push(OP_POLL_ADD, fd, 0, 0, events, slot, kind);
+  }
+
+  /** Ends a request, whose last completion follows. */
+  cancel(slot: number, kind: number): void {
+    this.#push(OP_ASYNC_CANCEL | CQE_SKIP_SUCCESS, -1, slot + kind * 2 ** 32, 0, 0, 0, 0);
+  }
+
+  /** Closes a descriptor with the next submission. */
+  closeFd(fd: number): void {
+    this.#push(OP_CLOSE | CQE_SKIP_SUCCESS, fd, 0, 0, 0, 0, 0);
+  }
+
+  /** Makes room for one more request. */
+  makeRoom(): void {
+    if (this.#queue.full) this.#submit();
+  }
+
+  /**
+   * Sends what the socket takes at once; a completion follows only when that was not all. Returns a number
+   * for the request, valid until the next submission.
+   */
+  send(slot: number, fd: number, address: number, length: number, number: number): number {
+    const flags = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_WAITALL;
+    const kind = KIND.send | number << KIND_BITS;
+    return this.#push(OP_SEND | CQE_SKIP_SUCCESS, fd, address, length, flags, slot, kind);
+  }
+
+  /** The number of the send that a request is. */
+  numberOf(request: number): number {
+    return sendNumber(this.#queue.words[request + 9]!);
+  }
+
+  /** How many bytes a request sends. */
+  lengthOf(request: number): number {
+    return this.#queue.words[request + 6]!;
+  }
+
+  /** The request sends so many bytes more. */
+  lengthen(request: number, bytes: number): void {
+    this.#queue.words[request + 6]! += bytes;
+  }
+
+  /** The request does nothing. */
+  withdraw(request: number): void {
+    this.#queue.words[request] = CQE_SKIP_SUCCESS; // IORING_OP_NOP
+  }
+}

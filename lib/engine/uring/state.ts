@@ -1,0 +1,19 @@
+/** What a connection of the io_uring engine is beside the bits that both engines have, as bits. */
+
+// Requests that are under way.
+export const RECEIVING: number = 1 << 8;
+export const READABLE: number = 1 << 9;
+export const WRITABLE: number = 1 << 10;
+/** Any of them. */
+export const REQUESTS: number = RECEIVING | READABLE | WRITABLE;
+/** The receive is to end. */
+export const CANCELLING: number = 1 << 11;
+/** Something is to be seen to before the next submission. */
+export const MARKED: number = 1 << 12;
+/** Received while paused, behind what is kept: the peer's end, or an error. */
+export const END_WAITS: number = 1 << 13;
+/** To be reset rather than closed. */
+export const RESET: number = 1 << 14;
+/** FIN goes out when the submission is known to have sent all. */
+export const FINISHING: number = 1 << 15;
+export const DESCRIPTOR_CLOSED: number = 1 << 16;
