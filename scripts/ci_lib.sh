@@ -4,7 +4,7 @@ set -u
 
 passed=0
 failed=0
-budget=1140 # seconds for everything together, a little less than the 20 minutes allowed
+budget=705 # seconds for everything together, a little less than the 12 minutes allowed
 log=$(mktemp)
 unrun=$(mktemp) # what could not be run, with the reason: all such lines of all steps
 wrong=$(mktemp) # what failed, as told by the runners: the end of the output has it once more
@@ -35,13 +35,14 @@ run() {
   esac
 }
 
-# failures NAME : what $log says of failing tests (of Bun's with the lines before, of the others' with
-# those after), else its last lines.
+# failures NAME : what $log says of failing tests (of `npm test` all below its table, of Bun's with the
+# lines before, of the others' with those after), else its last lines.
 failures() {
   local plain
   plain=$(sed 's/\x1b\[[0-9;]*m//g' "$log" | tr -d '\r')
   printf '\n--- failed: %s\n' "$1"
   {
+    sed -nE '/^all( +[0-9.]+){4}$/,$p' <<<"$plain"
     grep -B 14 '^(fail)' <<<"$plain"
     grep -A 16 -E '^(✖ failing tests:| ERRORS )|^.* => \./.*:[0-9]+:[0-9]+$' <<<"$plain"
   } | tail -n 80 | grep . || tail -n 15 <<<"$plain"
@@ -65,6 +66,7 @@ number() { sed 's/\x1b\[[0-9;]*m//g' "$log" | sed -nE "s/$1/\\1/p" | tail -n 1; 
 count() {
   local pass fail
   case $1 in
+    suite) pass='^all +([0-9]+)( +[0-9.]+){3}$' fail='^all +[0-9]+ +([0-9]+)( +[0-9.]+){2}$' ;;
     bun) pass='^ *([0-9]+) pass$' fail='^ *([0-9]+) fail$' ;;
     deno)
       pass='^[okFAILED]+ \| ([0-9]+) passed .*'

@@ -40,22 +40,10 @@ trap 'failed=1; exit' INT TERM
 need() {
   local what=$1
   shift
+  bash "$root/scripts/packages.sh" "$@" >apt.log 2>&1
   dpkg -s "$@" >/dev/null 2>&1 && return
-  if [ "$(id -u)" != 0 ]; then
-    not_run "$what" "install $*"
-    exit
-  fi
-  export DEBIAN_FRONTEND=noninteractive
-  local install=(apt-get install -qq -y --no-install-recommends "$@")
-  # One at a time: these scripts may run beside each other. The package lists of a fresh machine are
-  # empty or old; an update is only worth it then.
-  (
-    flock 9
-    "${install[@]}" >apt.log 2>&1 || { apt-get update -qq && "${install[@]}"; } >apt.log 2>&1
-  ) 9>"${TMPDIR:-/tmp}/iomux-apt.lock" || {
-    not_run "$what" "cannot install $*: $(tail -n 1 apt.log)"
-    exit
-  }
+  not_run "$what" "cannot install $*: $(tail -n 1 apt.log)"
+  exit
 }
 
 # need_binary WHAT FILE : ends the script unless compile.sh has built dist/FILE.
