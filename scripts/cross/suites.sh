@@ -1,12 +1,14 @@
 # shellcheck shell=bash disable=SC2154 # root, scratch and emulator are of lib.sh and the script
 # Sourced after lib.sh: runs the test suites on a runtime made for another system.
 
-# Everything that calls the system directly: what a machine or a C library could do otherwise. Not
-# kqueue_test.ts, which has a model of kqueue on Linux, the same one everywhere, nor windows_test.ts.
+# Everything that calls the system directly: what a machine or a C library could do otherwise. Not what
+# is about a model of another system, the same one everywhere.
 suites=()
 for path in "$root"/tests/{selectors,sys,net,engine}/*_test.ts; do
   case $path in
-    */kqueue_test.ts | */windows_test.ts) ;;
+    */kqueue_test.ts | */windows_test.ts | */bsd_test.ts) ;;
+    # Slow, and about the runtime or the machine, not the system or its C library.
+    */allocation_test.ts | */precision_test.ts | */diff_test.ts | */queue_test.ts) ;;
     *) suites+=("${path#"$root/"}") ;;
   esac
 done

@@ -9,6 +9,7 @@ import {
   socketPair,
 } from "../../lib/net/mod.ts";
 import { openDescriptors, ownership, receive } from "../support/sockets.ts";
+import { NO_UNIX_SOCKETS } from "../support/systems.ts";
 
 const NO_BUFFERS: unknown[] = ["héllo", 16, null, undefined, {}, [1, 2], true, 3n, Symbol("b")];
 const NO_OPTIONS: unknown[] = [8080, "127.0.0.1", null, undefined, true];
@@ -79,10 +80,10 @@ describe("options", () => {
       [{ host: "no.such.host" }, RangeError],
       [{ host: "" }, RangeError],
       [{ path: 7 }, TypeError],
-      [{ path: "" }, RangeError],
-      [{ path: "a\0b" }, RangeError],
-      [{ path: "p".repeat(200) }, RangeError],
     ];
+    if (NO_UNIX_SOCKETS === undefined) {
+      for (const path of ["", "a\0b", "p".repeat(200)]) bad.push([{ path }, RangeError]);
+    }
     for (const [options, error] of bad) {
       expect(() => Socket.listen(options)).toThrow(error);
       expect(() => Socket.connect(options)).toThrow(error);
