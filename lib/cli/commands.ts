@@ -11,6 +11,8 @@ export type SpawnThread = Spawn & SpawnHandler & SpawnMetrics & SpawnLoad & Spaw
 
 /** A command. */
 interface Entry {
+  /** It has connections, and with them threads and descriptors. */
+  readonly connects: boolean;
   /** What it is, in a line. */
   describe(): Promise<Command<any>>;
   /** Does it, with what was read of its options; returns the exit code. */
@@ -20,26 +22,32 @@ interface Entry {
 /** All of them by name, in the order of the help page. */
 export const COMMANDS: Readonly<Record<string, Entry>> = {
   serve: {
+    connects: true,
     describe: async () => (await import("./serve/command.ts")).SERVE,
     run: async (read, spawn) => await (await import("./serve/run.ts")).run(read, spawn),
   },
   client: {
+    connects: true,
     describe: async () => (await import("./client/command.ts")).CLIENT,
     run: async (read) => await (await import("./client/run.ts")).run(read),
   },
   stress: {
+    connects: true,
     describe: async () => (await import("./stress/command.ts")).STRESS,
     run: async (read, spawn) => await (await import("./stress/run.ts")).run(read, spawn),
   },
   probe: {
+    connects: true,
     describe: async () => (await import("./probe/command.ts")).PROBE,
     run: async (read, spawn) => await (await import("./probe/run.ts")).run(read, spawn),
   },
   report: {
+    connects: false,
     describe: async () => (await import("./report/command.ts")).REPORT,
     run: async (read) => await (await import("./report/run.ts")).run(read),
   },
   info: {
+    connects: false,
     describe: async () => (await import("./info/command.ts")).INFO,
     run: async (read) => await (await import("./info/run.ts")).run(read),
   },

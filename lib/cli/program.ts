@@ -2,6 +2,7 @@
 import { didYouMean } from "../text/nearest.ts";
 import { COMMANDS, type SpawnThread } from "./commands.ts";
 import { exitCodeOf, UsageError } from "./exit.ts";
+import { adviceFor, checkLimits } from "./limits.ts";
 import { columnsOf, print, say } from "./output.ts";
 import { read } from "./options/read.ts";
 import { VERSION } from "./version.ts";
@@ -13,7 +14,8 @@ export async function main(args: readonly string[], spawn: SpawnThread): Promise
   try {
     return await run(args, spawn);
   } catch (error) {
-    say((error as Error).message ?? String(error));
+    const failure = error instanceof Error ? error : new Error(String(error));
+    say(failure.message + adviceFor(failure));
     return exitCodeOf(error);
   }
 }
@@ -31,6 +33,7 @@ async function run([name, ...args]: readonly string[], spawn: SpawnThread): Prom
   if (asksForHelp(args)) return await help(name);
   const values = read(description, args, process.env);
   for (const warning of values.warnings) say(warning);
+  if (command.connects) checkLimits(name);
   return await command.run(values, spawn);
 }
 

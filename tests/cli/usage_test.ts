@@ -1,6 +1,12 @@
 // What any command makes of limits and of variables in its environment. Wrong usage is in golden_test.ts.
 import { describe, expect, it } from "bun:test";
-import { spawnCli } from "../support/cli.ts";
+import { cliCommand, spawnCli } from "../support/cli.ts";
+import { itUnless } from "../support/systems.ts";
+
+/** Other runtimes reserve more at their start, and end before the program begins. */
+const NO_RLIMIT_AS = process.versions.bun && process.platform === "linux"
+  ? undefined
+  : "only Bun starts with 2 GB of virtual memory";
 
 /** Runs to the end: exit code, stdout, stderr. */
 async function run(line: string, env: Record<string, string> = {}) {
@@ -25,6 +31,36 @@ describe("iomux refuses", () => {
       /^iomux: 1000 connections need .* limit is 500 \(RLIMIT_NOFILE\): .*ulimit -n 2100 .*\n$/,
     );
   });
+});
+
+describe("limits of the process", () => {
+  it("too few open files for a command is one line; --version and info need fewer", async () => {
+    const openFiles = 12;
+    for (const args of [["serve", "-p", "0"], ["client", "127.0.0.1:1"], ["stress"], ["probe"]]) {
+      await using cli = spawnCli(args, { openFiles });
+      expect([args, (await cli.exit).code, cli.stdout()]).toEqual([args, 1, ""]);
+      expect(cli.stderr()).toBe(
+        `iomux: iomux ${args[0]} needs 32 open files at least, and the limit is 12: ` +
+          "raise it with ulimit -n\n",
+      );
+    }
+    await using version = spawnCli(["--version"], { openFiles: 24 });
+    expect([(await version.exit).code, version.stderr()]).toEqual([0, ""]);
+  });
+
+  itUnless(
+    NO_RLIMIT_AS,
+    "too little virtual memory for native calls is one line, with the limit",
+    async () => {
+      const [command, args] = cliCommand(["stress", "-n", "1"]);
+      const script = 'ulimit -v 2000000 && exec "$@"';
+      await using cli = spawnCli([], { through: ["sh", ["-c", script, "sh", command, ...args]] });
+      expect((await cli.exit).code).toBe(1);
+      expect(cli.stderr()).toMatch(
+        /^iomux: Cannot open the C library .* the limit of virtual memory is 2048000000 bytes \(ulimit -v\), .*\n$/,
+      );
+    },
+  );
 });
 
 describe("a variable", () => {

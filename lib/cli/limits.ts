@@ -1,0 +1,41 @@
+/** Limits of the process below which the runtime fails by itself, with words of its own: found out before. */
+import { readFileSync } from "node:fs";
+
+/** What a runtime has open by itself, with the threads, sockets and event descriptors of any command. */
+const FEWEST_FILES = 32;
+
+/** A limit of this process by its name in /proc/self/limits, proc(5); Infinity where it can't be read. */
+function limitOf(name: string): number {
+  try {
+    const text = readFileSync("/proc/self/limits", "utf8");
+    const soft = new RegExp(`^${name} +(\\d+) `, "m").exec(text)?.[1];
+    return soft === undefined ? Infinity : Number(soft);
+  } catch {
+    return Infinity;
+  }
+}
+
+/** @throws Error when there are too few open files for any command that has connections */
+export function checkLimits(command: string): void {
+  const files = limitOf("Max open files");
+  if (files >= FEWEST_FILES) return;
+  throw new Error(
+    `iomux ${command} needs ${FEWEST_FILES} open files at least, and the limit is ${files}: ` +
+      `raise it with ulimit -n`,
+  );
+}
+
+/** What to do about a failure for which a limit is to blame; nothing for others. */
+export function adviceFor({ code, message }: { code?: string; message: string }): string {
+  if (code === "EMFILE") {
+    return `; the limit of open files is ${limitOf("Max open files")}: raise it with ulimit -n`;
+  }
+  if (/requires the JIT/.test(message)) {
+    const bytes = limitOf("Max address space");
+    if (bytes !== Infinity) {
+      return `, and that has no room: the limit of virtual memory is ${bytes} bytes (ulimit -v), ` +
+        "and has to be 4 GiB at least";
+    }
+  }
+  return "";
+}
