@@ -51,4 +51,13 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     describe: async () => (await import("./info/command.ts")).INFO,
     run: async (read) => await (await import("./info/run.ts")).run(read),
   },
+  completion: {
+    connects: false,
+    describe: async () => (await import("./completion/command.ts")).COMPLETION,
+    run: async (read) => (await import("./completion/run.ts")).run(read, await describeCommands()),
+  },
 };
+
+/** All descriptions. */
+export const describeCommands = (): Promise<Command[]> =>
+  Promise.all(Object.values(COMMANDS).map((command) => command.describe()));

@@ -1,6 +1,6 @@
 /** The command line: which command, and what becomes of errors. */
 import { didYouMean } from "../text/nearest.ts";
-import { COMMANDS, type SpawnThread } from "./commands.ts";
+import { COMMANDS, describeCommands, type SpawnThread } from "./commands.ts";
 import { exitCodeOf, UsageError } from "./exit.ts";
 import { adviceFor, checkLimits } from "./limits.ts";
 import { columnsOf, print, say } from "./output.ts";
@@ -47,8 +47,7 @@ async function help(name: string | undefined): Promise<number> {
   const page = await import("./help/page.ts");
   const columns = columnsOf("stdout");
   if (name === undefined) {
-    const all = await Promise.all(Object.values(COMMANDS).map((command) => command.describe()));
-    return print(page.programPage(all, columns));
+    return print(page.programPage(await describeCommands(), columns));
   }
   const command = COMMANDS[name];
   if (command === undefined) throw unknown("command", name, Object.keys(COMMANDS));

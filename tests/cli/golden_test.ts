@@ -32,10 +32,10 @@ describe("iomux COMMAND --help", () => {
       expect(lines.filter((line) => widthOf(line) > 80)).toEqual([]);
       expect(lines.length).toBeLessThanOrEqual(MOST[name] ?? 50);
       const examples = page.slice(page.indexOf("\nExamples:\n"));
-      expect(examples.match(/^ {2}(echo .*)?iomux /gm)!.length).toBe(3);
+      expect(examples.match(/^ {2}(\S.*)?iomux /gm)!.length).toBe(3);
       expect(examples).toMatch(/\nExit codes: 0 /);
-      expect(examples).toContain(`IOMUX_${name.toUpperCase()}_<OPTION>`);
-      expect(page.match(/IOMUX_/g)!.length).toBe(1);
+      const variable = name === "completion" ? [] : [`IOMUX_${name.toUpperCase()}_<OPTION>`];
+      expect(page.match(/IOMUX_\w+<OPTION>/g) ?? []).toEqual(variable);
     });
 
     it(`${name}: fits narrow terminals, and names every option`, async () => {

@@ -72,8 +72,10 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   "cli/report": ["cli/results"],
   "cli/info": ["cli/options", "cli/live"],
   "cli/help": ["cli/options"],
+  "cli/completion": ["cli/options"],
   "lib/cli/commands.ts": [
     ...["cli/serve", "cli/client", "cli/stress", "cli/probe", "cli/report", "cli/info"],
+    "cli/completion",
   ],
   "lib/cli/program.ts": ["lib/cli/commands.ts", "cli/help"],
 

@@ -67,6 +67,13 @@ export class Terminal implements AsyncDisposable {
     return from + match()!.index + match()![0].length;
   }
 
+  /** The same for what is read: without colours and moves of the cursor. */
+  async reads(pattern: RegExp, from = 0, withinMs = 20_000): Promise<void> {
+    const text = () => plainText(this.#said.slice(from));
+    if (await until(() => pattern.test(text()), withinMs)) return;
+    throw new Error(`no ${pattern} in: ${JSON.stringify(text())}`);
+  }
+
   type(keys: string): void {
     this.#child.stdin!.write(keys);
   }

@@ -34,7 +34,8 @@ function groupRows(options: Table): [string, string][] {
 export function commandPage(command: Command, columns: number): string {
   const width = Math.min(columns, WIDEST);
   const paragraph = (text: string) => wrap(text, width).join("\n") + "\n";
-  const usage = `Usage: iomux ${command.name} [OPTIONS] ${command.operands.usage}`.trimEnd();
+  const optional = command.groups.length === 0 ? "" : " [OPTIONS]";
+  const usage = `Usage: iomux ${command.name}${optional} ${command.operands.usage}`.trimEnd();
   const { text } = command.operands;
   const codes = { ...command.exits, 2: "usage" };
   const exits = Object.entries(codes).map(([code, meaning]) => `${code} ${meaning}`).join(", ");
@@ -48,7 +49,7 @@ export function commandPage(command: Command, columns: number): string {
     "Examples:\n",
     rows(command.examples, { width, name: EXAMPLE, indent: "  " }),
     paragraph(`Exit codes: ${exits}.`),
-    paragraph(
+    optional === "" ? "" : paragraph(
       "[x] is the default. Units: durations us ms s m h d, sizes B KB MB GB KiB MiB GiB, rates " +
         `and counts k m. Every option can come from IOMUX_${command.name.toUpperCase()}_<OPTION>.`,
     ),

@@ -10,7 +10,16 @@ export interface Command<T extends Table = Table> {
   /** What it is, in a line. */
   readonly about: string;
   /** What stands on the command line beside options: "[HOST:PORT]", and how many at most. */
-  readonly operands: { readonly usage: string; readonly most: number; readonly text?: string };
+  readonly operands: {
+    readonly usage: string;
+    readonly most: number;
+    /** What the help says of them. */
+    readonly text?: string;
+    /** Those that there are, for completion. */
+    readonly words?: readonly string[];
+    /** They are names of files. */
+    readonly file?: boolean;
+  };
   readonly groups: readonly { readonly title: string; readonly options: Table }[];
   readonly options: T;
   readonly examples: readonly (readonly [command: string, purpose: string])[];
@@ -20,9 +29,10 @@ export interface Command<T extends Table = Table> {
   readonly gone?: Readonly<Record<string, string>>;
 }
 
-/** A description with the options of all its groups. */
-type CommandOf<G extends Readonly<Record<string, Table>>> = Union<G[keyof G]> extends
-  infer T extends Table ? Command<T>
+/** A description with the options of all its groups, of which there may be none. */
+type CommandOf<G extends Readonly<Record<string, Table>>> = [keyof G] extends [never]
+  ? Command<Record<never, never>>
+  : Union<G[keyof G]> extends infer T extends Table ? Command<T>
   : never;
 
 /** Makes a description; groups are options by their titles, in the order in which they are shown. */

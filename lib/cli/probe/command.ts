@@ -23,6 +23,7 @@ export const PROBE = command({
     usage: "[HOST:PORT] [PROFILE…]",
     most: 1 + PROFILE_NAMES.length,
     text: `Profiles (all by default): ${PROFILE_NAMES.join(", ")}`,
+    words: PROFILE_NAMES,
   },
   groups: {
     "The target": { ...UNIX, ...EMBEDDED },

@@ -10,7 +10,7 @@ import { checked, file } from "../options/values.ts";
 export const REPORT = command({
   name: "report",
   about: "results of stress -o FILE.json: added up, judged, and shown again",
-  operands: { usage: "FILE…", most: Infinity, text: "- is stdin" },
+  operands: { usage: "FILE…", most: Infinity, text: "- is stdin", file: true },
   groups: {
     "Judgement": {
       threshold: list(

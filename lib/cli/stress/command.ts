@@ -111,7 +111,6 @@ export const STRESS = command({
         (text) => [checked(parseThreshold)(text)],
         {
           brief: "p99<5ms, rate>100k, errors==0; repeatable",
-          words: ["p50<", "p99<", "p99_corrected<", "rate>", "errors==0", "mismatches==0"],
         },
       ),
       baseline: value("FILE", "compare with an earlier -o FILE.json", file, { file: true }),

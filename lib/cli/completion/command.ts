@@ -1,0 +1,23 @@
+/** `iomux completion`: its options. */
+import { command } from "../options/command.ts";
+import type { ReadOf } from "../options/read.ts";
+
+/** The shells that there are scripts for. */
+export const SHELLS = ["bash", "zsh", "fish", "powershell"] as const;
+
+/** The command. */
+export const COMPLETION = command({
+  name: "completion",
+  about: "a script that completes commands, options and values in a shell",
+  operands: { usage: SHELLS.join(" | "), most: 1, words: SHELLS },
+  groups: {},
+  examples: [
+    ['eval "$(iomux completion bash)"', "in ~/.bashrc"],
+    ['eval "$(iomux completion zsh)"', "in ~/.zshrc, after compinit"],
+    ["iomux completion fish | source", "in ~/.config/fish/config.fish"],
+  ],
+  exits: { 0: "printed" },
+});
+
+/** Its options, as they were given. */
+export type CompletionRead = ReadOf<typeof COMPLETION>;

@@ -1,0 +1,43 @@
+/** Completions for fish, with what each option is. */
+import type { Command } from "../options/command.ts";
+import { wordsOf } from "./words.ts";
+
+/** Text within single quotes of fish. */
+const quoted = (text: string): string => `'${text.replaceAll(/['\\]/g, "\\$&")}'`;
+
+/** The script. */
+export function fishScript(commands: readonly Command[]): string {
+  const names = [...commands.map(({ name }) => name), "help"].join(" ");
+  const first = `-n "not __fish_seen_subcommand_from ${names}"`;
+  const lines = [
+    "# fish completion for iomux: iomux completion fish | source",
+    "complete -c iomux -f",
+    `complete -c iomux ${first} -s V -l version -d 'the version'`,
+    `complete -c iomux ${first} -a help -d 'the help of a command'`,
+    `complete -c iomux -s h -l help -d 'this help'`,
+    `complete -c iomux -n "__fish_seen_subcommand_from help" -a ${
+      quoted(commands.map(({ name }) => name).join(" "))
+    }`,
+    ...commands.map(({ name, about }) =>
+      `complete -c iomux ${first} -a ${name} -d ${quoted(about)}`
+    ),
+    ...commands.flatMap(linesOf),
+  ];
+  return lines.join("\n") + "\n";
+}
+
+function linesOf(command: Command): string[] {
+  const here = `complete -c iomux -n "__fish_seen_subcommand_from ${command.name}"`;
+  const { words, file } = command.operands;
+  return [
+    ...wordsOf(command).map(({ names, option }) => {
+      const parts = [here, "-l", names[0]!.slice(2)];
+      if (names[1]) parts.push("-s", names[1].slice(1));
+      if (option.file) parts.push("-r", "-F");
+      else if (option.words) parts.push("-x", "-a", quoted(option.words.join(" ")));
+      else if (option.value !== undefined) parts.push("-x");
+      return [...parts, "-d", quoted(option.text)].join(" ");
+    }),
+    ...(file ? [`${here} -F`] : words ? [`${here} -a ${quoted(words.join(" "))}`] : []),
+  ];
+}

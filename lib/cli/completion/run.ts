@@ -1,0 +1,29 @@
+/** What `iomux completion` does: a shell's script from the descriptions of all commands. */
+import { didYouMean } from "../../text/nearest.ts";
+import { UsageError } from "../exit.ts";
+import type { Command } from "../options/command.ts";
+import { print } from "../output.ts";
+import { bashScript } from "./bash.ts";
+import { type CompletionRead, SHELLS } from "./command.ts";
+import { fishScript } from "./fish.ts";
+import { powershellScript } from "./powershell.ts";
+import { zshScript } from "./zsh.ts";
+
+const SCRIPTS: Readonly<Record<string, (commands: readonly Command[]) => string>> = {
+  bash: bashScript,
+  zsh: zshScript,
+  fish: fishScript,
+  powershell: powershellScript,
+};
+
+/** Prints the script; returns the exit code. */
+export function run({ operands }: CompletionRead, commands: readonly Command[]): number {
+  const [shell] = operands;
+  if (shell === undefined) throw new UsageError(`missing shell: ${SHELLS.join(", ")}`);
+  const script = SCRIPTS[shell];
+  if (script === undefined) {
+    const hint = didYouMean(shell, SHELLS);
+    throw new UsageError(`there is no shell "${shell}"${hint}; there are ${SHELLS.join(", ")}`);
+  }
+  return print(script(commands));
+}
