@@ -21,11 +21,9 @@ export function comparisonTable(comparison: Comparison, open: boolean): ReportTa
   ];
   return {
     title: "Comparison",
-    note:
-      `Each figure is the mean of ${comparison.rounds} rounds; beside it its ratio to ${first} ` +
-      `with a ${comparison.confidence * 100} % confidence interval: ${comparison.method}. The ` +
-      "percentiles of all rounds together are elsewhere: they count every reply once, and a slow " +
-      "round weighs more in them than in a mean of rounds." +
+    note: `Means are geometric, of ${comparison.rounds} rounds. Ratios have ` +
+      `${comparison.confidence * 100} % confidence intervals: ${comparison.method}. Percentiles ` +
+      "of all replies together differ from these means: a slow round weighs more in them." +
       (open ? " Latencies are from the scheduled send." : ""),
     head: ["", "", "mean", `ratio to ${first}`, "difference"],
     rows: comparison.rows.flatMap(({ name, rate, p50, p99 }) => [

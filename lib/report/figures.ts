@@ -10,8 +10,8 @@ import { closure } from "./closure.ts";
 import { describeLoad, describeVerified } from "./load.ts";
 import { describeSchedule } from "./trust.ts";
 
-/** A percentile is shown when so many values lie beyond it: fewer are an accident. */
-const BEYOND = 10;
+/** A percentile beyond p99 is shown when so many values lie beyond it: fewer are an accident. */
+export const BEYOND = 10;
 /** A shorter drain is the time of the last replies. */
 const DRAINED_S = 0.05;
 
@@ -65,7 +65,8 @@ export const RARE = [
   ["p99.999", 99.999, "p99_999"],
 ] as const;
 
-const isTold = ({ count, unanswered }: Distribution, percent: number) =>
+/** Whether enough values lie beyond a percentile. */
+export const isFounded = ({ count, unanswered }: Distribution, percent: number): boolean =>
   (count + unanswered) * (1 - percent / 100) >= BEYOND - 1e-6;
 
 /** "min 20.0 us   mean 105 us ±32.1 us   p50 …   max …", or "none". */
@@ -77,17 +78,17 @@ export function spread(d: Distribution): string {
       ? [`min ${formatUs(d.min)}`, `mean ${formatUs(d.mean)} ±${formatUs(d.stddev)}`]
       : []),
     ...[`p50 ${at(50, d.p50)}`, `p90 ${at(90, d.p90)}`, `p99 ${at(99, d.p99)}`],
-    ...RARE.filter(([, percent]) => isTold(d, percent))
+    ...RARE.filter(([, percent]) => isFounded(d, percent))
       .map(([name, percent, key]) => `${name} ${at(percent, d[key])}`),
     `max ${at(100, d.max)}`,
   ];
   return figures.map(tied).join("   ");
 }
 
-/** Why the rarest percentiles are left out; null when none is, or when nobody would miss them. */
+/** Why the rarest percentiles are left out; null when none is. */
 export function fewFor(d: Distribution): string | null {
   const all = d.count + d.unanswered;
-  const missing = RARE.find(([, percent]) => !isTold(d, percent));
+  const missing = RARE.find(([, percent]) => !isFounded(d, percent));
   if (all === 0 || missing === undefined) return null;
   const needed = Math.round(BEYOND / (1 - missing[1] / 100));
   return `${plural(all, "message")}: ${missing[0]} needs ${formatCount(needed)}, so that ` +
@@ -120,8 +121,8 @@ export function describeErrors(result: StressResult): string {
     [messages.mismatched, "mismatched"],
   ] as const;
   const all = errorCount(result);
-  const told = kinds.filter(([n]) => n > 0).map(([n, words]) => `${formatCount(n)} ${words}`);
+  const some = kinds.filter(([n]) => n > 0).map(([n, words]) => `${formatCount(n)} ${words}`);
   const codes = Object.entries(errors).map(([code, n]) => `${code} ${formatCount(n)}`).join(", ");
-  return (all === 0 ? "none" : `${formatCount(all)}: ${told.join(", ")}`) +
+  return (all === 0 ? "none" : `${formatCount(all)}: ${some.join(", ")}`) +
     (codes === "" ? "" : ` (${codes})`);
 }

@@ -5,7 +5,7 @@ import type { ChartData } from "./data.ts";
 import { definitions, type Markup, markup, NOTHING, table } from "./parts.ts";
 import { settingRows } from "./settings.ts";
 import { type Distribution, isOver } from "../../result/recorder.ts";
-import { describeErrors, figureRows, formatUs } from "../figures.ts";
+import { BEYOND, describeErrors, figureRows, formatUs, isFounded } from "../figures.ts";
 import { closure } from "../closure.ts";
 import { errorCount } from "../../result/figures.ts";
 import { describeValue, describeVerdict, trustRows } from "../trust.ts";
@@ -47,6 +47,12 @@ ${tile("errors", formatCount(errorCount(result)))}
 /** A figure of a distribution; "over 5.00 s" where it falls among messages that were never answered. */
 const at = (d: Distribution, percent: number | null, key: keyof Distribution) =>
   (percent !== null && isOver(d, percent) ? "over " : "") + formatUs(d[key]);
+
+/** The same in a table: percentiles beyond p99 only where enough values are beyond them. */
+const cell = (d: Distribution, percent: number | null, key: keyof Distribution) =>
+  percent !== null && percent > 99 && percent < 100 && !isFounded(d, percent)
+    ? "–"
+    : at(d, percent, key);
 
 /** Never "100 %" of less than all. */
 function share(part: number, whole: number): string {
@@ -172,10 +178,12 @@ const ROWS: [name: string, percent: number | null, key: keyof Distribution][] = 
   ["max", 100, "max"],
 ];
 
+const FEW = `A dash: fewer than ${BEYOND} values are beyond that percentile.`;
+
 /** Every figure of every distribution; of several results also what else one compares. */
 export function numbers(results: Results): Markup {
   const spread = (columns: readonly Distribution[]) => [
-    ...ROWS.map(([name, percent, key]) => [name, ...columns.map((d) => at(d, percent, key))]),
+    ...ROWS.map(([name, percent, key]) => [name, ...columns.map((d) => cell(d, percent, key))]),
     ["answered", ...columns.map((d) => formatCount(d.count))],
     ...(columns.some((d) => d.unanswered > 0)
       ? [["not answered", ...columns.map((d) => formatCount(d.unanswered))]]
@@ -193,7 +201,8 @@ export function numbers(results: Results): Markup {
       ["errors", ...all.map(describeErrors)],
       ["verdict", ...all.map(describeVerdict)],
     ];
-    const note = "Percentiles of all replies of a result together, whichever round they are of.";
+    const note = "Percentiles of all replies of a result together, whichever round they are of. " +
+      FEW;
     return section(
       "Numbers",
       markup`<p class="note">${note}</p>`,
@@ -209,7 +218,8 @@ export function numbers(results: Results): Markup {
   ].filter(({ d }) => d.count + d.unanswered > 0);
   if (columns.length === 0) return NOTHING;
   const head = ["", ...columns.map(({ head }) => head)];
-  return section("Latencies", table(head, spread(columns.map(({ d }) => d))));
+  const latencies = table(head, spread(columns.map(({ d }) => d)));
+  return section("Latencies", markup`<p class="note">${FEW}</p>`, latencies);
 }
 
 /** Settings of all results; those in which they differ first, in a column for each. */

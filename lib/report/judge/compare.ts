@@ -1,5 +1,5 @@
 /** Results side by side: ratios to the first of them, and whether they differ by more than chance. */
-import { CONFIDENCE, mean, METHOD, pairedRatio } from "./interval.ts";
+import { CONFIDENCE, geometricMean, METHOD, pairedRatio } from "./interval.ts";
 import type { Interval } from "../../result/judgement.ts";
 import type { Round, StressResult } from "../../result/result.ts";
 
@@ -8,7 +8,7 @@ export type Word = "faster" | "slower" | "no significant difference";
 
 /** One quantity of one of those compared. */
 export interface Measure {
-  /** Its mean over all rounds: messages a second, or microseconds. */
+  /** Its geometric mean over all rounds, whose ratios are those of the rounds: messages a second, or us. */
   readonly value: number;
   /** Its ratio to that of the first; null for the first itself, or with too few rounds to tell. */
   readonly ratio: Interval | null;
@@ -44,7 +44,7 @@ export function compare(names: readonly string[], rounds: readonly Round[]): Com
     const measure = (pick: (result: StressResult) => number, more: Word, less: Word): Measure => {
       const own = column(index, pick);
       const ratio = index === 0 ? null : pairedRatio(own, column(0, pick));
-      const value = own.length > 0 ? Math.round(mean(own) * 10) / 10 : 0;
+      const value = Math.round(geometricMean(own) * 10) / 10;
       return { value, ratio, word: wordOf(ratio, more, less) };
     };
     const rate = measure((r) => r.rate.messages_per_s, "faster", "slower");

@@ -66,8 +66,12 @@ function intervalOf(log: number, error: number, degrees: number, share = CONFIDE
 }
 
 /** The mean of numbers; NaN of none. */
-export const mean = (numbers: readonly number[]): number =>
+const mean = (numbers: readonly number[]): number =>
   numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
+
+/** The mean that logarithms have: of ratios it is the ratio of means. 0 of nothing, and where one is 0. */
+export const geometricMean = (numbers: readonly number[]): number =>
+  numbers.length === 0 ? 0 : Math.exp(mean(numbers.map(Math.log)));
 
 /** Student's t: `share` of the distribution lies between its negative and itself. By Newton's method. */
 export function studentT(degrees: number, share = CONFIDENCE): number {

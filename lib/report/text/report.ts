@@ -42,7 +42,7 @@ function drawLatencies(result: StressResult, width: number): string {
   const real = { title: "latency", recorder: decodeHistogram(latency) };
   if (!isOpenLoop(result) || corrected === null) return drawDistributions([real], width);
   return drawDistributions([
-    { ...real, title: "latency, from the real send" },
-    { title: "corrected, from the scheduled send", recorder: decodeHistogram(corrected) },
+    { ...real, title: "latency (real send)" },
+    { title: "corrected (scheduled send)", recorder: decodeHistogram(corrected) },
   ], width);
 }

@@ -55,7 +55,7 @@ describe("the files of iomux stress", () => {
     expect([(await cli.exit).code, cli.stderr()]).toEqual([0, ""]);
     expect(cli.stdout()).toMatch(/^verdict +(pass|invalid)$/m); // invalid: on a busy machine
     expect(cli.stdout()).toMatch(
-      /^ +up to +latency, from the real send +corrected, from the sche/m,
+      /^ +up to +latency \(real send\) +corrected \(scheduled send\)$/m,
     );
     const { messages } = checkFiles(read);
     expect(countOf(read("run-corrected.hgrm"))).toBe(messages.sent);
