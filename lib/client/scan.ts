@@ -1,6 +1,8 @@
 /** Which ports of a host take connections. */
-import { type OSError, Socket } from "../net/mod.ts";
 import { EVENT_WRITE } from "../selectors/mod.ts";
+import { codeName, type OSError } from "../sys/errno.ts";
+import { connectResult, PortProbe } from "../sys/port_probe.ts";
+import { closeFd } from "../sys/posix.ts";
 import type { Loop } from "./loop.ts";
 
 /** How a port answered: with a connection, with a refusal, or not at all. */
@@ -11,6 +13,7 @@ export interface ScanOptions {
   /** An IP address. */
   readonly host: string;
   readonly ports: readonly number[];
+  /** The local address. */
   readonly source?: { readonly host: string; readonly port?: number };
   /** How long a port has to answer; milliseconds. */
   readonly timeoutMs: number;
@@ -20,83 +23,115 @@ export interface ScanOptions {
   readonly found: (port: number, state: PortState) => void;
 }
 
-/** A firewall that says so (ICMP) is a filter like one that is silent. */
+/** A connect that goes on. */
+interface Probe {
+  readonly port: number;
+  readonly fd: number;
+  readonly deadline: number;
+}
+
+/** A firewall that says so (by ICMP) is a filter like one that is silent. */
 const REFUSED = new Set(["ECONNREFUSED", "ECONNRESET"]);
 const FILTERED = new Set(["ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EACCES", "EPERM"]);
+/** How many answers that come at once are taken before signals get their turn. */
+const BUDGET = 512;
+
+/** A scan that goes on. */
+class Scan {
+  readonly #options: ScanOptions;
+  readonly #loop: Loop;
+  readonly #probe: PortProbe;
+  readonly #going = new Map<number, Probe>();
+  #next = 0;
+
+  constructor(options: ScanOptions, loop: Loop) {
+    this.#options = options;
+    this.#loop = loop;
+    this.#probe = new PortProbe(options.host, options.source);
+  }
+
+  async run(stop: AbortSignal): Promise<void> {
+    const { ports } = this.#options;
+    try {
+      while (this.#next < ports.length || this.#going.size > 0) {
+        stop.throwIfAborted();
+        this.#start();
+        await this.#loop.turn(this.#wait());
+        this.#giveUpLate();
+      }
+    } finally {
+      for (const { port } of this.#going.values()) this.#end(port);
+    }
+  }
+
+  #start(): void {
+    const { ports, inFlight } = this.#options;
+    for (let i = 0; i < BUDGET && this.#next < ports.length; i++) {
+      if (this.#going.size >= inFlight) return;
+      this.#startOne(ports[this.#next++]!);
+    }
+  }
+
+  #startOne(port: number): void {
+    const { timeoutMs, found } = this.#options;
+    let fd;
+    try {
+      fd = this.#probe.start(port);
+    } catch (error) {
+      const state = stateOf((error as OSError).code);
+      if (state === undefined) throw error;
+      return found(port, state);
+    }
+    this.#going.set(port, { port, fd, deadline: performance.now() + timeoutMs });
+    // Most answers are there at once on this machine, and take no registration then.
+    if (!this.#look(port, fd)) this.#loop.watch(fd, EVENT_WRITE, () => this.#look(port, fd));
+  }
+
+  /** False while a connect goes on. */
+  #look(port: number, fd: number): boolean {
+    const result = connectResult(fd);
+    if (result === undefined) return false;
+    this.#end(port);
+    const state = result === 0 ? "open" : stateOf(codeName(result));
+    this.#options.found(port, state ?? "filtered");
+    return true;
+  }
+
+  /** Milliseconds until there is something to do even if none answers. */
+  #wait(): number {
+    const full = this.#going.size >= this.#options.inFlight;
+    if (this.#next < this.#options.ports.length && !full) return 0;
+    const [first] = this.#going.values(); // the first that began is the first that is late
+    return first ? Math.max(0, first.deadline - performance.now()) : 0;
+  }
+
+  #giveUpLate(): void {
+    const now = performance.now();
+    for (const { port, deadline } of this.#going.values()) {
+      if (deadline > now) return;
+      this.#end(port);
+      this.#options.found(port, "filtered");
+    }
+  }
+
+  #end(port: number): void {
+    const { fd } = this.#going.get(port)!;
+    this.#going.delete(port);
+    this.#loop.forget(fd);
+    closeFd(fd);
+  }
+}
+
+/** What an error says about a port; undefined when it is about this machine. */
+function stateOf(code: string): PortState | undefined {
+  if (REFUSED.has(code)) return "refused";
+  return FILTERED.has(code) ? "filtered" : undefined;
+}
 
 /**
  * Tries all ports, as many at a time as `inFlight` says.
  *
  * @throws OSError of this machine, such as EMFILE; the signal's reason
  */
-export async function scan(options: ScanOptions, loop: Loop, stop: AbortSignal): Promise<void> {
-  const going = new Map<number, Probe>();
-  const finish = (probe: Probe, state: PortState) => {
-    if (going.delete(probe.port)) loop.forget(probe.socket.fileno());
-    probe.socket.close();
-    options.found(probe.port, state);
-  };
-  const look = (probe: Probe) => {
-    const state = stateOf(probe);
-    if (state) finish(probe, state);
-    return state;
-  };
-  const waiting = options.ports[Symbol.iterator]();
-  try {
-    for (let next = waiting.next(); !next.done || going.size > 0;) {
-      stop.throwIfAborted();
-      for (; !next.done && going.size < options.inFlight; next = waiting.next()) {
-        const probe = start(next.value, options);
-        if (typeof probe === "string") options.found(next.value, probe);
-        else if (look(probe) === undefined) {
-          going.set(probe.port, probe);
-          loop.watch(probe.socket.fileno(), EVENT_WRITE, () => look(probe));
-        }
-      }
-      // In the order in which they began, the first is the first that is late.
-      const [first] = going.values();
-      if (!first) continue;
-      await loop.turn(Math.max(0, first.deadline - performance.now()));
-      for (const probe of going.values()) {
-        if (probe.deadline > performance.now()) break;
-        finish(probe, "filtered");
-      }
-    }
-  } finally {
-    for (const { socket } of going.values()) {
-      loop.forget(socket.fileno());
-      socket.close();
-    }
-  }
-}
-
-interface Probe {
-  readonly port: number;
-  readonly socket: Socket;
-  readonly deadline: number;
-}
-
-function start(port: number, { host, source, timeoutMs }: ScanOptions): Probe | PortState {
-  try {
-    const socket = Socket.connect({ host, port, ...(source ? { bind: source } : {}) });
-    return { port, socket, deadline: performance.now() + timeoutMs };
-  } catch (error) {
-    return answerOf(error);
-  }
-}
-
-/** How a probe ended; undefined while it has not. */
-function stateOf({ socket }: Probe): PortState | undefined {
-  try {
-    return socket.waitConnected(0) ? "open" : undefined;
-  } catch (error) {
-    return answerOf(error);
-  }
-}
-
-function answerOf(error: unknown): PortState {
-  const { code } = error as OSError;
-  if (REFUSED.has(code)) return "refused";
-  if (FILTERED.has(code)) return "filtered";
-  throw error;
-}
+export const scan = (options: ScanOptions, loop: Loop, stop: AbortSignal): Promise<void> =>
+  new Scan(options, loop).run(stop);

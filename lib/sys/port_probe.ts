@@ -1,0 +1,65 @@
+/** Whether ports take connections, for tens of thousands of them: connect(2) without an object for each. */
+import { AF_INET, AF_INET6, POLLOUT, SO_ERROR, SOL_SOCKET } from "./constants.ts";
+import { check, ERRNO, errno } from "./errno.ts";
+import { Native } from "./ffi.ts";
+import { pollFor } from "./poll.ts";
+import { c } from "./posix.ts";
+import { isConnectedToItself, packAddress, SOCKADDR_SIZE } from "./sockaddr.ts";
+import { newSocket } from "./sockets.ts";
+
+/** What sockaddr_in and sockaddr_in6 have in common: the port, in network byte order. */
+const PORT = 2;
+const value = new Native(8);
+const length = new Native(8);
+
+/** Begins connections to the ports of one address. */
+export class PortProbe {
+  readonly #domain: number;
+  readonly #to = new Native(SOCKADDR_SIZE);
+  readonly #toLength: number;
+  readonly #from = new Native(SOCKADDR_SIZE);
+  readonly #fromLength: number = 0;
+
+  /** For an IP address, from a local one. @throws RangeError when it is none */
+  constructor(host: string, source?: { readonly host: string; readonly port?: number }) {
+    this.#domain = host.includes(":") ? AF_INET6 : AF_INET;
+    this.#toLength = packAddress(this.#to.view, { host, port: 1 });
+    if (source) this.#fromLength = packAddress(this.#from.view, { port: 0, ...source });
+  }
+
+  /** A connecting descriptor, which the caller closes. @throws OSError EMFILE, EADDRNOTAVAIL, … */
+  start(port: number): number {
+    const fd = newSocket(this.#domain);
+    try {
+      if (this.#fromLength > 0) {
+        check(c.bind(fd, this.#from.pointer, this.#fromLength), "bind", "bind the source address");
+      }
+      this.#to.view.setUint16(PORT, port);
+      const result = c.connect(fd, this.#to.pointer, this.#toLength);
+      if (result === -1 && !GOES_ON.has(errno())) check(-1, "connect", `connect to port ${port}`);
+      return fd;
+    } catch (error) {
+      c.close(fd);
+      throw error;
+    }
+  }
+}
+
+/** WSAEWOULDBLOCK is Windows' EINPROGRESS. */
+const GOES_ON = new Set([ERRNO.EINPROGRESS, ERRNO.EINTR, ERRNO.EWOULDBLOCK]);
+
+/** How a connect went: 0 when connected, an error number when it failed, undefined while it goes on. */
+export function connectResult(fd: number): number | undefined {
+  const failed = pendingError(fd);
+  if (failed !== 0) return failed;
+  if (pollFor(fd, POLLOUT, 0) <= 0) return undefined;
+  // It may have failed in between; and who reaches its own port has reached nobody.
+  return pendingError(fd) || (isConnectedToItself(fd) ? ERRNO.ECONNREFUSED! : 0);
+}
+
+function pendingError(fd: number): number {
+  length.int32[0] = 4;
+  const result = c.getsockopt(fd, SOL_SOCKET, SO_ERROR, value.pointer, length.pointer);
+  check(result, "getsockopt", `ask how descriptor ${fd} is`);
+  return value.int32[0]!;
+}
