@@ -17,9 +17,7 @@ export interface Peer extends Disposable {
 
 /**
  * Bytes that were sent and that the peer's kernel has not taken yet; with TLS bytes of its records. FIN
- * counts as one of them (tcp(7), SIOCOUTQ), which is taken off. Unix sockets hand bytes over at once.
+ * counts as one of them (tcp(7), SIOCOUTQ). Unix sockets hand bytes over at once.
  */
-export function unacknowledged({ transport }: Peer, finSent: boolean): number {
-  if (transport.localAddress.family === "unix") return 0;
-  return Math.max(0, bytesInTransit(transport.fileno()) - (finSent ? 1 : 0));
-}
+export const inTransit = ({ transport }: Peer): number =>
+  transport.localAddress.family === "unix" ? 0 : bytesInTransit(transport.fileno());

@@ -9,7 +9,7 @@ import { Downward } from "./downward.ts";
 import type { Input } from "./input.ts";
 import type { Callback, Loop } from "./loop.ts";
 import { type Output, ReaderGone } from "./output.ts";
-import { type Peer, unacknowledged } from "./peer.ts";
+import type { Peer } from "./peer.ts";
 import { Upward } from "./upward.ts";
 
 /** How a session goes; times in milliseconds. */
@@ -63,7 +63,7 @@ export class Session {
     this.#options = options;
     const see = observe ?? (() => {});
     const sent = (bytes: Uint8Array) => see("sent", bytes);
-    this.#up = new Upward(input, peer.socket, { halfClose, sends, sent });
+    this.#up = new Upward(input, peer, { halfClose, sends, sent });
     this.#down = new Downward(peer.socket, output, receives, (bytes) => see("received", bytes));
   }
 
@@ -162,7 +162,8 @@ export class Session {
   async #confirm(stop: AbortSignal): Promise<SessionEnd> {
     this.#forget();
     this.#up.sendFin(); // has the rest acknowledged at once
-    let left = unacknowledged(this.#peer, true);
+    this.#discard();
+    let left = this.#up.inTransit;
     let deadline = performance.now() + STALLED_MS;
     for (
       let wait = 1;
@@ -173,17 +174,23 @@ export class Session {
       if (error) return this.#end("lost", error);
       await this.#loop.turn(wait);
       stop.throwIfAborted();
-      if (!this.#options.receives) this.#down.move();
-      const now = unacknowledged(this.#peer, true);
+      this.#discard();
+      const now = this.#up.inTransit;
       if (now < left) deadline = performance.now() + STALLED_MS;
       left = now;
     }
     return this.#end("finished");
   }
 
+  /** Without `receives`: what is unread when a socket is closed makes the kernel reset the connection. */
+  #discard(): void {
+    if (this.#options.receives) return;
+    this.#down.peerReady();
+    this.#down.move();
+  }
+
   #end(reason: SessionEnd["reason"], error = this.#down.error ?? this.#up.error): SessionEnd {
-    const sent = unacknowledged(this.#peer, this.#up.finSent);
-    const notTaken = this.#options.sends ? this.#input.left + sent : 0;
+    const notTaken = this.#options.sends ? this.#input.left + this.#up.inTransit : 0;
     return reason === "lost" && error ? { reason, error, notTaken } : { reason, notTaken };
   }
 }

@@ -2,7 +2,7 @@
 import { WOULD_BLOCK } from "../net/mod.ts";
 import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
 import type { Input } from "./input.ts";
-import type { PeerSocket } from "./peer.ts";
+import { inTransit, type Peer } from "./peer.ts";
 
 /** How many chunks are moved before the other direction, and signals, get their turn. */
 const BUDGET = 16;
@@ -20,17 +20,19 @@ export interface UpwardOptions {
 /** One direction of a session. `move` does what can be done without waiting. */
 export class Upward {
   readonly #input: Input;
-  readonly #peer: PeerSocket;
+  readonly #peer: Peer;
   readonly #options: UpwardOptions;
   #inputWaits = false;
   #peerWaits = false;
   #finSent = false;
+  /** What FIN, and close_notify before it, add to what is in transit. */
+  #finBytes = 0;
   #error: Error | undefined;
   /** When the last byte, or the end, was read; when the last one was sent. Milliseconds. */
   readAt: number = performance.now();
   sentAt: number = performance.now();
 
-  constructor(input: Input, peer: PeerSocket, options: UpwardOptions) {
+  constructor(input: Input, peer: Peer, options: UpwardOptions) {
     this.#input = input;
     this.#peer = peer;
     this.#options = options;
@@ -40,12 +42,13 @@ export class Upward {
   get error(): Error | undefined {
     return this.#error;
   }
-  get finSent(): boolean {
-    return this.#finSent;
+  /** Bytes that were sent and that the peer's kernel has not taken. */
+  get inTransit(): number {
+    return Math.max(0, inTransit(this.#peer) - this.#finBytes);
   }
   /** All that was read has been sent. */
   get idle(): boolean {
-    return this.#input.bytes.length === 0 && !this.#peer.hasOutgoing;
+    return this.#input.bytes.length === 0 && !this.#peer.socket.hasOutgoing;
   }
   /** There is nothing more to do. */
   get done(): boolean {
@@ -86,7 +89,9 @@ export class Upward {
   sendFin(): void {
     if (this.#finSent) return;
     this.#finSent = true;
-    this.#attempt(() => this.#peer.shutdown("write"));
+    const before = inTransit(this.#peer);
+    this.#attempt(() => this.#peer.socket.shutdown("write"));
+    this.#finBytes = Math.max(0, inTransit(this.#peer) - before);
   }
 
   #read(): void {
@@ -97,11 +102,11 @@ export class Upward {
   #send(): void {
     const { bytes } = this.#input;
     if (bytes.length === 0) {
-      this.#peer.flush!();
+      this.#peer.socket.flush!();
       this.#peerWaits = !this.idle;
       return;
     }
-    const count = this.#peer.send(bytes, 0, bytes.length);
+    const count = this.#peer.socket.send(bytes, 0, bytes.length);
     this.#peerWaits = count === WOULD_BLOCK;
     if (count === WOULD_BLOCK) return;
     this.#options.sent(bytes.subarray(0, count));

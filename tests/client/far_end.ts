@@ -1,0 +1,150 @@
+// The other end of a client's connection: it does one thing after the other, exactly when it is told to,
+// over TCP, a Unix socket or TLS.
+import { Socket, WOULD_BLOCK } from "../../lib/net/mod.ts";
+import { readIdentity, tlsServer, TlsSocket } from "../../lib/tls/mod.ts";
+import { TempDir } from "../support/files.ts";
+import { sleep } from "../support/waiting.ts";
+import { Certificates } from "../tls/certificates.ts";
+
+export type Transport = "tcp" | "unix" | "tls";
+
+const PATIENCE_MS = 15_000;
+const buffer = new Uint8Array(new ArrayBuffer(1 << 18));
+
+let certificates: Certificates | undefined;
+let identity: ReturnType<Certificates["identity"]> | undefined;
+
+/** Certificates are made once, and vanish with the process. */
+function trusted(): { ca: string; identity: { cert: string; key: string } } {
+  certificates ??= new Certificates();
+  identity ??= certificates.identity();
+  return { ca: certificates.ca, identity };
+}
+
+/** A listener of one of the transports. */
+export class FarEnd implements Disposable {
+  readonly #transport: Transport;
+  readonly #folder = new TempDir();
+  readonly #listener: Socket;
+  #connection: Connection | undefined;
+
+  constructor(transport: Transport = "tcp") {
+    this.#transport = transport;
+    this.#listener = Socket.listen(
+      transport === "unix" ? { path: this.#folder.file("s") } : { host: "127.0.0.1" },
+    );
+  }
+
+  /** Of TCP. */
+  get port(): number {
+    return this.#listener.port;
+  }
+
+  /** The arguments with which iomux client comes here. */
+  get target(): string[] {
+    if (this.#transport === "unix") return ["--unix", this.#folder.file("s")];
+    if (this.#transport === "tcp") return [`127.0.0.1:${this.port}`];
+    return [`localhost:${this.port}`, "--tls", "--tls-ca", trusted().ca, "-4"];
+  }
+
+  async accept(): Promise<Connection> {
+    for (const deadline = performance.now() + PATIENCE_MS;; await sleep(2)) {
+      const socket = this.#listener.accept();
+      if (!socket) {
+        if (performance.now() > deadline) throw new Error("no client has connected");
+        continue;
+      }
+      this.#connection = new Connection(socket, this.#transport === "tls");
+      await this.#connection.ready();
+      return this.#connection;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#connection?.close();
+    this.#listener.close();
+    this.#folder[Symbol.dispose]();
+  }
+}
+
+/** A connection, seen from its far end. */
+export class Connection {
+  readonly #raw: Socket;
+  readonly #tls: TlsSocket | undefined;
+  readonly #socket: Pick<Socket, "recv" | "send" | "shutdown">;
+  /** Bytes that were read. */
+  got = 0;
+  /** The first of them, as text. */
+  text = "";
+  /** How the client's direction ended. */
+  ended: "FIN" | "reset" | undefined;
+
+  constructor(raw: Socket, tls: boolean) {
+    this.#raw = raw;
+    if (tls) {
+      const { cert, key } = trusted().identity;
+      this.#tls = new TlsSocket(raw, tlsServer(readIdentity(cert, key)), undefined);
+    }
+    this.#socket = this.#tls ?? raw;
+  }
+
+  /** The handshake is done. */
+  async ready(): Promise<void> {
+    while (this.#tls && !this.#tls.isSecured) {
+      this.#tls.take();
+      this.#tls.flush();
+      await sleep(1);
+    }
+  }
+
+  /** Reads what is there; false at the end. */
+  #read(): boolean {
+    for (;;) {
+      let count: number;
+      try {
+        count = this.#socket.recv(buffer);
+      } catch {
+        this.ended = "reset";
+        return false;
+      }
+      if (count === 0) this.ended = "FIN";
+      if (count === 0 || count === WOULD_BLOCK) return count !== 0;
+      if (this.text.length < 64) this.text += Buffer.from(buffer.subarray(0, count)).toString();
+      this.got += count;
+    }
+  }
+
+  /** Reads for so long, or until the client's end, or until so much has come. */
+  async read(forMs: number, enough = Infinity): Promise<void> {
+    const deadline = performance.now() + forMs;
+    while (performance.now() < deadline && this.#read() && this.got < enough) await sleep(2);
+  }
+
+  async send(bytes: string | Uint8Array): Promise<void> {
+    const all = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
+    for (let at = 0; at < all.length;) {
+      const sent = this.#socket.send(all, at, all.length - at);
+      if (sent > 0) at += sent;
+      else await sleep(1);
+    }
+    while (this.#tls?.hasOutgoing) {
+      this.#tls.flush();
+      await sleep(1);
+    }
+  }
+
+  /** Sends FIN, and goes on reading. */
+  halfClose(): void {
+    this.#socket.shutdown("write");
+  }
+  reset(): void {
+    this.#raw.setLinger(0);
+    this.#raw.close();
+  }
+  /** Closes for good. */
+  close(): void {
+    if (this.#raw.fileno() < 0) return;
+    if (this.#tls) this.#tls[Symbol.dispose]();
+    else this.#raw.close();
+  }
+}
