@@ -1,5 +1,5 @@
 // The matrix of docs/client.md, a row at a time, over each transport; and other netcats beside it.
-import { describe, expect, it } from "bun:test";
+import { describe, expect } from "bun:test";
 import { itUnless } from "../support/systems.ts";
 import { NO_TLS } from "../tls/certificates.ts";
 import { outcome, ROWS } from "./matrix.ts";

@@ -11,6 +11,11 @@ export class Peer implements AsyncDisposable {
   /** The first connection. */
   readonly connection: Promise<Socket>;
 
+  /** All that are open. */
+  get connections(): Socket[] {
+    return [...this.#sockets];
+  }
+
   constructor(connected: (socket: Socket) => void) {
     const first = Promise.withResolvers<Socket>();
     this.connection = first.promise;
