@@ -35,13 +35,8 @@ fi
 function caseOf(command: Command): string {
   const specs = wordsOf(command).map(specOf);
   const { words, file, usage } = command.operands;
-  const operand = file
-    ? "*:file:_files"
-    : words
-    ? `*:${escaped(usage)}:(${words.join(" ")})`
-    : command.operands.most > 0
-    ? `*:${escaped(usage)}: `
-    : "";
+  // A message for operands that nothing is known of would keep zsh from inserting what it completes.
+  const operand = file ? "*:file:_files" : words ? `*:${escaped(usage)}:(${words.join(" ")})` : "";
   const all = [...specs, "'(- *)'{-h,--help}'[this help]'", ...(operand ? [quoted(operand)] : [])];
   return `    ${command.name})
       _arguments -s -S ${all.join(" \\\n        ")} ;;
