@@ -11,8 +11,8 @@ import {
   oneOf,
   seed,
   SELECTORS,
+  sizes,
   socketPath,
-  someBytes,
   text,
   threadsOrAuto,
 } from "./values.ts";
@@ -57,9 +57,13 @@ export const EMBEDDED = {
 
 /** What is sent, and what must come back. */
 export const MESSAGES = {
-  size: valued("SIZE", "of a message, cut from a seeded stream", someBytes, 64, {
-    ...{ short: "s", shown: "64B" },
-  }),
+  size: valued(
+    "SIZE",
+    "of a message of the seeded stream, or A..B at random",
+    sizes,
+    { from: 64, to: 64 },
+    { ...{ short: "s", shown: "64B", brief: "of a message, or A..B at random" } },
+  ),
   message: value(
     "TEXT",
     "a fixed message instead, with \\r \\n \\t \\0 \\xHH {conn} {seq}",

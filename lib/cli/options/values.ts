@@ -49,6 +49,14 @@ export function someBytes(text: string): number {
   return value;
 }
 
+/** "64B", or from one size to another: "64B..4KiB". */
+export function sizes(text: string): { readonly from: number; readonly to: number } {
+  const [from = "", to = from, ...more] = text.split("..");
+  const range = { from: someBytes(from), to: someBytes(to) };
+  if (more.length === 0 && range.from <= range.to) return range;
+  throw new Error(`"${text}" is no range of sizes such as 64B..4KiB`);
+}
+
 /** A port number; 0 where any free port will do. */
 export function port(text: string): number {
   if (!/^\d+$/.test(text) || Number(text) > 65535) {

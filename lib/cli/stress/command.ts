@@ -38,6 +38,9 @@ export const RUN = {
       atLeastOne,
       { brief: "in flight on a connection (1; --rate: no limit)" },
     ),
+    think: valued("DUR", "wait so long between a reply and the next message", parseDuration, 0, {
+      ...{ shown: "off", brief: "from a reply to the next message" },
+    }),
     ramp: valued("DUR", "connect, and raise --rate, over this time", parseDuration, 0, {
       ...{ shown: "off", joined: true, brief: "spread out the start" },
     }),
@@ -66,6 +69,13 @@ export const RUN = {
         brief: "of /re/: line bytes:N until:TEXT http",
       },
     ),
+    messagesFrom: value(
+      "FILE",
+      "a message a line, in turn; after a tab what its reply must be",
+      file,
+      { file: true, joined: true, brief: "MESSAGE[<tab>EXPECT] a line" },
+    ),
+    shuffle: flag("the messages of --messages-from at random, by --seed"),
     ...SEED,
   },
   "The run": {
@@ -113,8 +123,17 @@ export const STRESS = command({
           brief: "p99<5ms, rate>100k, errors==0; repeatable",
         },
       ),
+      abortOn: list(
+        "EXPR",
+        "end the run when this is so: errors>100, p99>1s; repeatable",
+        (text) => [checked(parseThreshold)(text)],
+        { brief: "end the run when errors>100, p99>1s; repeatable" },
+      ),
       baseline: value("FILE", "compare with an earlier -o FILE.json", file, { file: true }),
       strict: flag("exit 8 when the generator was the bottleneck"),
+      progress: flag("a line a second on stderr where that is no terminal", {
+        ...{ joined: true, brief: "on stderr a line a second; on stdout JSON" },
+      }),
       ...OUTPUT,
     },
   },

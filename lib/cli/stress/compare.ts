@@ -1,4 +1,4 @@
-/** `--compare A,B,…`: selectors of the embedded server against each other, in interleaved rounds. */
+/** `--compare A,B,…`: selectors of the embedded server, or targets, against each other in interleaved rounds. */
 import type { SelectorName } from "../../selectors/mod.ts";
 import type { Spawn } from "../../serve/server.ts";
 import { compare, type Comparison } from "../../report/judge/compare.ts";
@@ -18,6 +18,7 @@ import { judged } from "../../report/judge/judge.ts";
 import { UsageError } from "../exit.ts";
 import { say } from "../output.ts";
 import { checkSelector } from "../options/selector.ts";
+import { parseTarget } from "../options/target.ts";
 import { SELECTORS } from "../options/values.ts";
 import { exitCode } from "../results/exit_code.ts";
 import { checkWritable } from "../results/files.ts";
@@ -36,18 +37,36 @@ const ROUND_MESSAGES = 1000;
 /** Every round has a fresh server, whose code has to be compiled first. */
 const WARM_UP_MS = 200;
 
-/** The selectors to compare. @throws UsageError before anything starts */
-export function readSelectors(text: string): (SelectorName | "auto")[] {
+/** What is compared: selectors of embedded servers, or targets. */
+export interface Compared {
+  readonly names: readonly string[];
+  /** What makes a run one of the one with this index. */
+  readonly settings: (index: number) => Partial<RunSettings>;
+  readonly targets: boolean;
+}
+
+/** Reads what to compare. @throws UsageError before anything starts */
+export function readCompared(text: string): Compared {
   const names = text.split(",").map((name) => name.trim());
-  for (const name of names) {
-    if ((SELECTORS as readonly string[]).includes(name)) continue;
-    throw new UsageError(
-      `option '--compare': there is no selector "${name}"${didYouMean(name, SELECTORS)}; ` +
-        `there are ${SELECTORS.join(", ")}`,
-    );
+  if (names.length < 2) {
+    throw new UsageError("option '--compare' needs two selectors or targets, or more: A,B");
   }
-  if (names.length < 2) throw new UsageError("option '--compare' needs two selectors or more: A,B");
-  return names as (SelectorName | "auto")[];
+  const targets = names.every((name) => /[:.]/.test(name));
+  for (const name of names) {
+    if (targets) parseTarget(name);
+    else if (!(SELECTORS as readonly string[]).includes(name)) {
+      throw new UsageError(
+        `option '--compare': there is no selector "${name}"${didYouMean(name, SELECTORS)}; ` +
+          `there are ${SELECTORS.join(", ")}, or give targets, HOST:PORT each`,
+      );
+    }
+  }
+  return {
+    names,
+    settings: (index) =>
+      targets ? { target: names[index]! } : { selector: names[index] as SelectorName | "auto" },
+    targets,
+  };
 }
 
 /** How a run is cut into rounds: the time of `--duration` is what each selector has in all. */
@@ -74,8 +93,12 @@ export function roundsOf(settings: RunSettings): { rounds: number; each: RunSett
 const START_MS = 600;
 
 /** "10 rounds of 2 selectors, about 30 s in all". */
-function describeRounds(names: number, rounds: number, { duration, warmup }: RunSettings): string {
-  const all = `${plural(rounds, "round")} of ${names} selectors`;
+function describeRounds(
+  { names: { length: names }, targets }: Compared,
+  rounds: number,
+  { duration, warmup }: RunSettings,
+): string {
+  const all = `${plural(rounds, "round")} of ${names} ${targets ? "targets" : "selectors"}`;
   if (duration === null) return all;
   return `${all}, about ${
     briefDuration(roundUp(names * rounds * (duration + warmup + START_MS)))
@@ -92,9 +115,10 @@ export async function runCompare(
   spawn: Spawn & SpawnLoad,
 ): Promise<number> {
   const { settings, given, options } = job;
-  const names = readSelectors(options.compare!);
+  const compared = readCompared(options.compare!);
+  const { names, targets } = compared;
   if (!isEmbedded(settings)) {
-    throw new UsageError("option '--compare' is for the embedded server; there is a target");
+    throw new UsageError("option '--compare' names what is compared; there is another target");
   }
   if (given.has("selector")) {
     throw new UsageError("'--compare' and '--selector' exclude each other: name it in '--compare'");
@@ -103,17 +127,20 @@ export async function runCompare(
   if (given.has("startAt")) {
     throw new UsageError("'--compare' and '--start-at': rounds can't all begin at one time");
   }
-  for (const name of names) checkSelector(name);
+  if (!targets) { for (const name of names) checkSelector(name as SelectorName | "auto"); }
   checkWritable(options.output);
   const { rounds: wanted, each } = roundsOf(settings);
-  say(describeRounds(names.length, wanted, each));
-  return await interruptible(spawn, async (context) => {
+  say(describeRounds(compared, wanted, each));
+  return await interruptible(spawn, options.progress, async (context) => {
     const seed = settings.seed ?? Math.floor(Math.random() * 2 ** 32);
     const { rounds, interrupted } = await interleave(
       names.length,
       wanted,
-      (index, round) =>
-        runOnce({ ...each, selector: names[index]!, seed: (seed + round) >>> 0 }, context),
+      (index, round) => {
+        context.describe(`round ${round + 1} of ${wanted}, ${names[index]}`);
+        const own = { ...each, ...compared.settings(index), seed: (seed + round) >>> 0 };
+        return runOnce(own, context);
+      },
     );
     context.endLive();
     const results = names.flatMap((name, i) => {
@@ -121,7 +148,7 @@ export async function runCompare(
       return own.length > 0 ? [{ name, result: judged(pool(own), thresholds) }] : [];
     });
     const comparison = compare(names, rounds);
-    const outcome = outcomeOf(options, { comparison, results, rounds, interrupted, each });
+    const outcome = outcomeOf(options, { comparison, results, rounds, interrupted, each, targets });
     const code = exitCode(results.map(({ result }) => result), options.strict);
     return await publish(outcome, options, code);
   });
@@ -133,10 +160,11 @@ interface Findings {
   readonly rounds: readonly Round[];
   readonly interrupted: boolean;
   readonly each: RunSettings;
+  readonly targets: boolean;
 }
 
 function outcomeOf(flags: StressJob["options"], found: Findings): Outcome {
-  const { comparison, results, rounds, interrupted, each } = found;
+  const { comparison, results, rounds, interrupted, each, targets } = found;
   const open = isOpen(each);
   const title = `iomux stress --compare ${flags.compare}`;
   const table = comparisonTable(comparison, open);
@@ -148,7 +176,12 @@ function outcomeOf(flags: StressJob["options"], found: Findings): Outcome {
     : "pass";
   const sample = rounds.flat().find((result) => result !== undefined);
   const rows: [string, string][] = [
-    ["target", `embedded servers, ${each.service}, ${plural(each.serverWorkers, "worker")}`],
+    [
+      "target",
+      targets
+        ? comparison.rows.map(({ name }) => name).join(", ")
+        : `embedded servers, ${each.service}, ${plural(each.serverWorkers, "worker")}`,
+    ],
     ...(sample ? [["load", describeLoad(sample)] as [string, string]] : []),
     ["rounds", `${comparison.rounds} whole ones, interleaved; each after a warm-up`],
     ...comparisonSentences(comparison, open).map((text) => ["result", text] as [string, string]),
@@ -163,7 +196,7 @@ function outcomeOf(flags: StressJob["options"], found: Findings): Outcome {
     text: (width) => formatOutcome(rows.slice(0, 3), table, rows.slice(3), width),
     json: {
       iomux: VERSION,
-      target: "embedded",
+      target: targets ? flags.compare : "embedded",
       interrupted,
       compare: comparison,
       results: results.map(({ name, result }) => ({ name, result })),

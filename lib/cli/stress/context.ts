@@ -3,7 +3,7 @@ import type { Spawn } from "../../serve/server.ts";
 import type { SpawnLoad } from "../../stress/run/run.ts";
 import type { Watched } from "../../stress/run/watch.ts";
 import { leave } from "../leave.ts";
-import { isColorful, liveLine } from "../live/line.ts";
+import { isColorful, isLive, liveLine } from "../live/line.ts";
 import { stressLine } from "../live/stress.ts";
 import { checkSelector } from "../options/selector.ts";
 import { checkClientTls } from "../options/tls_check.ts";
@@ -23,20 +23,38 @@ export async function checkSettings(settings: RunSettings): Promise<void> {
 /** A context with a live view, which can be taken away before something else is printed. */
 export interface LiveContext extends RunContext {
   endLive(): void;
+  /** What is said in front of the live line from now on, such as which round it is. */
+  describe(what: string): void;
 }
+
+/** How often `--progress` writes a line. */
+const PROGRESS_MS = 1000;
 
 /**
  * Gives a context to `action` whose runs end at the first SIGINT or SIGTERM; its code then replaces that
- * of the action. A second one ends the process.
+ * of the action. A second one ends the process. With `progress` a line a second is written to stderr where that
+ * is no terminal.
  */
 export async function interruptible(
   spawn: Spawn & SpawnLoad,
+  progress: boolean,
   action: (context: LiveContext) => Promise<number>,
 ): Promise<number> {
   const interruption = new AbortController();
   let signalCode: number | undefined;
   let current: Watched | undefined;
-  const endLive = liveLine(stressLine(() => current, isColorful()));
+  let about = "";
+  const line = stressLine(() => current, isColorful());
+  const described = (columns: number) =>
+    about === "" ? line(columns) : `${about}   ${line(columns - about.length - 3)}`;
+  const endLine = liveLine(described);
+  const telling = progress && !isLive()
+    ? setInterval(() => say(described(Infinity) || "has not started yet"), PROGRESS_MS)
+    : undefined;
+  const endLive = () => {
+    clearInterval(telling);
+    endLine();
+  };
   const interim = stressLine(() => current, false);
   const restore = onSignals({
     first(code) {
@@ -55,6 +73,7 @@ export async function interruptible(
       interruption: interruption.signal,
       began: (run) => current = run,
       endLive,
+      describe: (what) => about = what,
     });
     return signalCode ?? code;
   } finally {

@@ -3,6 +3,10 @@
 /** Pairs, and why they exclude each other. */
 export const EXCLUSIVE: readonly (readonly [string, string, string])[] = [
   ["message", "messageFile", "'--message' and '--message-file' exclude each other"],
+  ["message", "messagesFrom", "'--message' and '--messages-from' exclude each other"],
+  ["messageFile", "messagesFrom", "'--message-file' and '--messages-from' exclude each other"],
+  ["size", "messagesFrom", "'--size' is for the seeded stream; '--messages-from' has its own"],
+  ["think", "rate", "'--think' waits after a reply; with '--rate' messages have their own times"],
   ["size", "message", "'--size' is for the seeded stream; '--message' has the size that it has"],
   ["size", "messageFile", "'--size' is for the seeded stream; a '--message-file' has its own"],
   ["hold", "rate", "'--hold' keeps connections idle, '--rate' does not"],

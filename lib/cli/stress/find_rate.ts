@@ -58,7 +58,7 @@ export async function runFindRate(job: StressJob, spawn: Spawn & SpawnLoad): Pro
   checkWritable(options.output);
   const duration = given.has("duration") ? settings.duration! : PROBE_MS;
   const warmup = given.has("warmup") ? settings.warmup : WARM_UP_MS;
-  return await interruptible(spawn, async (context) => {
+  return await interruptible(spawn, options.progress, async (context) => {
     let firstFailure: RunOutcome["firstFailure"] = null;
     // A target in a process of its own is one of the other programs: they are known while it is idle.
     let cpu = isEmbedded(settings) ? null : await lookAtMachine();

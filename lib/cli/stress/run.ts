@@ -7,8 +7,11 @@ import { exitCode } from "../results/exit_code.ts";
 import { checkWritable } from "../results/files.ts";
 import { outcomeOf, publish } from "../results/publish.ts";
 import { readThresholds } from "../results/thresholds.ts";
+import { UsageError } from "../exit.ts";
+import { AbortWatch, checkAborts } from "./abort.ts";
 import type { StressRead } from "./command.ts";
 import { checkSettings, interruptible } from "./context.ts";
+import { readConfidence, runRounds } from "./rounds.ts";
 import { runSession } from "./session.ts";
 import { configOf, isOpen, jobOf } from "./settings.ts";
 import { beginAt, readStartAt } from "./start_at.ts";
@@ -31,11 +34,21 @@ export async function run(read: StressRead, spawn: Spawn & SpawnLoad): Promise<n
   const baseline = options.baseline === undefined
     ? undefined
     : readBaseline(options.baseline, configOf(settings));
+  const aborts = readThresholds(options.abortOn, kind);
+  checkAborts(aborts);
+  const wanted = options.confidence === undefined ? null : readConfidence(options.confidence);
+  if (wanted !== null && startAt !== null) {
+    throw new UsageError("'--confidence' and '--start-at': rounds can't all start at one time");
+  }
   checkWritable(options.output);
-  return await interruptible(spawn, async (context) => {
+  return await interruptible(spawn, options.progress, async (context) => {
     const connected = startAt === null ? {} : beginAt(startAt, context.interruption);
-    const { result: raw, firstFailure } = await runSession(settings, { ...context, ...connected });
-    const held = judged(raw, thresholds);
+    const watch = new AbortWatch(aborts);
+    const watched = { ...context, ...connected, ...watch.around({ ...context, ...connected }) };
+    const { result: raw, firstFailure } = wanted === null
+      ? await runSession(settings, watched)
+      : await runRounds(settings, wanted, watched);
+    const held = watch.judged(judged(raw, thresholds));
     const result = baseline ? againstBaseline(held, baseline) : held;
     context.endLive();
     const unreachable = sayUnreachable(result, firstFailure);

@@ -7,8 +7,9 @@ import {
   showExpectation,
 } from "../../stress/plan/expectation.ts";
 import { messageOfBytes, parseMessage } from "../../stress/plan/message.ts";
+import { parseScript } from "../../stress/plan/script.ts";
 import { UsageError } from "../exit.ts";
-import { readBytes } from "../input.ts";
+import { readBytes, readText } from "../input.ts";
 import { longName, type Values } from "../options/option.ts";
 import { chooseTarget, parseTarget } from "../options/target.ts";
 import type { Read } from "../options/read.ts";
@@ -120,13 +121,16 @@ export function readSettings(
     connections: options.connections,
     duration: untimed ? null : options.duration,
     messages: options.messages ?? null,
-    size: options.size,
+    size: options.size.from,
+    maxSize: options.size.to > options.size.from ? options.size.to : null,
     message: messageOf(options),
+    script: scriptOf(options),
+    shuffle: options.shuffle,
     expect: expectationOf(options),
     pipeline: options.pipeline ?? null,
     rate: options.rate ?? null,
     tick: options.tick,
-    thinkMs: 0,
+    thinkMs: options.think,
     stages: [],
     connectRate: options.connectRate ?? null,
     ramp: options.ramp,
@@ -154,11 +158,21 @@ function expectationOf({ expect, frame }: Pick<RunOptions, "expect" | "frame">):
   throw new UsageError("option '--frame' says where a reply ends that '--expect /regex/' judges");
 }
 
-function checkTogether({ size, pipeline, message }: RunSettings): void {
-  const bytes = message === null ? size : parseMessage(message).lengthOf(0, 1);
+function checkTogether({ size, maxSize, pipeline, message }: RunSettings): void {
+  const bytes = message === null ? maxSize ?? size : parseMessage(message).lengthOf(0, 1);
   if (bytes * (pipeline ?? 1) > MAX_IN_FLIGHT) {
     const what = message === null ? "--size" : "the size of the message";
     throw new UsageError(`${what} times --pipeline must not be more than 64MiB`);
+  }
+}
+
+function scriptOf({ messagesFrom }: Pick<RunOptions, "messagesFrom">): RunSettings["script"] {
+  if (messagesFrom === undefined) return null;
+  try {
+    return parseScript(readText(messagesFrom, "messages"));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UsageError(`${messagesFrom}: ${error.message}`);
   }
 }
 

@@ -19,6 +19,10 @@ export function judge(result: StressResult, thresholds: readonly Threshold[]): J
   });
 }
 
+/** Whether a value holds a threshold. */
+export const holds = ({ operator, limit }: Threshold, value: number): boolean =>
+  COMPARE[operator](value, limit);
+
 /** Whether the value of a metric is only what it is above. */
 export function isUnknown(result: StressResult, metric: Metric): boolean {
   if (metric.kind !== "latency" && metric.kind !== "corrected") return false;

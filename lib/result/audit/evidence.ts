@@ -1,5 +1,6 @@
 /** What is known of a run, for the judgement of what has limited it. Plain data: tests make it up. */
 import type { Distribution } from "../recorder.ts";
+import type { InFlight } from "../result.ts";
 
 /** Use of the CPUs while messages counted. Everything in percent of one CPU. */
 export interface CpuUse {
@@ -25,6 +26,11 @@ export interface Evidence {
   /** Messages in flight at most, over all connections; null in an open loop without a limit. */
   readonly inFlight: number | null;
   readonly messagesPerConnection: number | null;
+  /** How many messages were in flight on average, of those asked for; null without a closed loop. */
+  readonly closure: InFlight | null;
+  /** Connections that were asked for, and those that were open at the same time, at most. */
+  readonly requested: number;
+  readonly peak: number;
 
   /** Of the generator: its busiest thread, and all of them. */
   readonly busiest: number;

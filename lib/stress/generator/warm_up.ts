@@ -123,7 +123,13 @@ function warmUpFor(ms: number, plan: Plan, run: RunLoad): void {
     {
       plan: {
         ...plain,
-        ...{ target: address, expect: { kind }, connections: CONNECTIONS, message: null },
+        ...{
+          target: address,
+          expect: { kind },
+          connections: CONNECTIONS,
+          message: null,
+          script: null,
+        },
         ...{ messages: null, durationMs: ms, timeoutMs: 1000, warmupMs: 0, rampMs: 0 },
         ...{ stages: [], hold: false, messagesPerConnection: null, sources: [], thinkMs: 0 },
         // A long tick would leave nothing to do in a round.

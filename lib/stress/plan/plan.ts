@@ -2,6 +2,7 @@
 import type { SelectorName } from "../../selectors/mod.ts";
 import type { TlsClientOptions } from "../../tls/mod.ts";
 import type { Expectation } from "./expectation.ts";
+import type { ScriptLine } from "./script.ts";
 import type { Mismatch, SlowConnection } from "../../result/result.ts";
 
 /** Where the target is; addresses are numeric by now. */
@@ -26,10 +27,14 @@ export interface Plan {
   readonly durationMs: number | null;
   /** Stop after this many messages over all connections; null for no limit. */
   readonly messages: number | null;
-  /** Bytes of one message of the seeded stream. */
+  /** Bytes of one message of the seeded stream; with `maxSize` from `size` to that, at random. */
   readonly size: number;
+  readonly maxSize: number | null;
   /** A message with escapes and placeholders, in place of the seeded stream; null for that. */
   readonly message: string | null;
+  /** Several messages instead, in turn, or with `shuffle` at random by the seed; null for one. */
+  readonly script: readonly ScriptLine[] | null;
+  readonly shuffle: boolean;
   readonly expect: Expectation;
   /** A connection sends its next message this long after a reply, in a closed loop. */
   readonly thinkMs: number;

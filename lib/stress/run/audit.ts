@@ -4,7 +4,7 @@ import type { CpuUse, Evidence } from "../../result/audit/evidence.ts";
 import { describeLimit } from "../../result/audit/limit.ts";
 import { notes } from "../../result/audit/notes.ts";
 import type { LoadResult } from "../plan/plan.ts";
-import type { GeneratorReport } from "../../result/result.ts";
+import type { GeneratorReport, InFlight } from "../../result/result.ts";
 import { rateProfile } from "../plan/schedule.ts";
 import type { Run } from "./run.ts";
 
@@ -59,7 +59,12 @@ export function audit(
 export function evidenceOf(
   run: Run,
   threads: readonly LoadResult[],
-  { seconds, rate, around }: { seconds: number; rate: number; around: AuditSurroundings },
+  { seconds, rate, around, closure }: {
+    seconds: number;
+    rate: number;
+    around: AuditSurroundings;
+    closure: InFlight | null;
+  },
 ): Evidence {
   const { plan } = run;
   const sum = (pick: (thread: LoadResult) => number) =>
@@ -72,6 +77,8 @@ export function evidenceOf(
     ...{ seconds, rate, open, hold: plan.hold, paced: plan.expect.kind !== "none" },
     inFlight: open && plan.pipeline === null ? null : peak * (plan.pipeline ?? 1),
     messagesPerConnection: plan.messagesPerConnection,
+    closure,
+    ...{ requested: plan.connections, peak },
     busiest: most(cpuOf),
     generator: sum(cpuOf),
     longestStallMs: most((r) => r.stalls.maxMs),

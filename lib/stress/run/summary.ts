@@ -56,7 +56,10 @@ export function summarize(
   const latencies = latency.summary(unanswered);
   const { target: _, tls, ...config } = plan;
   const rate = done / seconds;
-  const generator = audit(evidenceOf(run, results, { seconds, rate, around }), results);
+  const closure = open || !paced || plan.hold || plan.thinkMs > 0
+    ? null
+    : inFlightOf(plan.connections * (plan.pipeline ?? 1), rate, latencies);
+  const generator = audit(evidenceOf(run, results, { seconds, rate, around, closure }), results);
   const clean = messages.mismatched + messages.timed_out + messages.lost + connections.failed +
       connections.lost === 0;
   return {
@@ -86,9 +89,7 @@ export function summarize(
     latency_us: latencies,
     latency_corrected_us: open ? corrected.summary(unanswered) : null,
     connect_us: connect.summary(),
-    in_flight: open || !paced || plan.hold
-      ? null
-      : inFlightOf(plan.connections * (plan.pipeline ?? 1), rate, latencies),
+    in_flight: closure,
     errors: errorsOf(run, results),
     first_mismatch: results.find((r) => r.firstMismatch)?.firstMismatch ?? null,
     generator,

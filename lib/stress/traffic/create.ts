@@ -5,17 +5,27 @@ import { FramedReplies } from "./framed_replies.ts";
 import { MessageStreams } from "./message_streams.ts";
 import { MessageWriter } from "./message_writer.ts";
 import { Oracle } from "./oracle.ts";
-import { framed } from "./shape.ts";
+import { scriptTraffic } from "./script.ts";
+import { asksForHead, framed } from "./shape.ts";
+import { RandomSizes } from "./sizes.ts";
 import { GreetedReplies, StreamReplies } from "./stream_replies.ts";
 import type { Replies, Traffic } from "./traffic.ts";
 
 /** Makes the traffic of a plan. */
 export function createTraffic(plan: Plan): Traffic {
-  const { seed, size, expect, connections } = plan;
+  const { seed, size, maxSize, expect, connections } = plan;
+  if (plan.script !== null) {
+    const traffic = scriptTraffic(plan);
+    return expect.kind === "none" ? { ...traffic, replies: () => UNSEEN } : traffic;
+  }
   if (plan.message === null) {
-    const oracle = new Oracle(seed, connections, expect.kind === "upper" ? "upper" : "echo", size);
+    const sizes = maxSize === null ? size : new RandomSizes(size, maxSize, seed);
+    const oracle = new Oracle(seed, connections, expect.kind === "upper" ? "upper" : "echo", sizes);
     return {
-      messages: (connection, first, count) => oracle.sent(connection, first * size, count * size),
+      messages: (connection, first, count) => {
+        const start = oracle.lengthOf(connection, first);
+        return oracle.sent(connection, start, oracle.lengthOf(connection, first + count) - start);
+      },
       replies: followers(plan) ??
         ((connection, first) => new StreamReplies(oracle, connection, first)),
     };
@@ -55,9 +65,6 @@ function followers({ expect, message, connections }: Plan): Followers | undefine
     }
   }
 }
-
-/** A request whose HTTP response has no body. */
-const asksForHead = (message: string | null): boolean => message?.startsWith("HEAD ") ?? false;
 
 /** Replies that are not looked at. */
 const UNSEEN: Replies = {

@@ -8,6 +8,14 @@
  * start and the words, so that no two seeds share a part of a stream, shifted or not.
  */
 
+/** How long messages are that have not all the same size. */
+export interface Sizes {
+  /** Bytes of the first messages of a connection. */
+  lengthOf(connection: number, messages: number): number;
+  /** How many messages are complete in the first bytes of a connection. */
+  messagesIn(connection: number, bytes: number): number;
+}
+
 /** 2^32 divided by the golden ratio: numbers in a row become unlike each other. */
 const GOLDEN = 0x9e3779b9 | 0;
 
@@ -65,8 +73,9 @@ const PROOF = 12;
 /** The streams of all connections of a run. */
 export class Oracle {
   readonly transform: Transform;
-  /** Bytes of one message. */
-  readonly size: number;
+  /** Bytes of one message, where all have the same, and else of each. */
+  readonly #size: number;
+  readonly #sizes: Sizes | undefined;
   /** Where the counter of the first connection starts, and what all words are changed by. */
   readonly #start: number;
   readonly #mask: number;
@@ -77,8 +86,14 @@ export class Oracle {
   #expected = new Scratch(4000);
   readonly #recent = new RecentlySent();
 
-  constructor(seed: number, connections: number, transform: Transform = "echo", size = 1) {
-    this.size = size;
+  constructor(
+    seed: number,
+    connections: number,
+    transform: Transform = "echo",
+    size: number | Sizes = 1,
+  ) {
+    this.#size = typeof size === "number" ? size : 0;
+    this.#sizes = typeof size === "number" ? undefined : size;
     this.#mask = mix(seed ^ GOLDEN);
     this.#start = mix(this.#mask + GOLDEN);
     this.#connections = connections;
@@ -87,13 +102,13 @@ export class Oracle {
   }
 
   /** Bytes of the first messages of a connection. */
-  lengthOf(_connection: number, messages: number): number {
-    return messages * this.size;
+  lengthOf(connection: number, messages: number): number {
+    return this.#sizes ? this.#sizes.lengthOf(connection, messages) : messages * this.#size;
   }
 
   /** How many messages are complete in the first bytes of a connection. */
-  messagesIn(_connection: number, bytes: number): number {
-    return Math.floor(bytes / this.size);
+  messagesIn(connection: number, bytes: number): number {
+    return this.#sizes ? this.#sizes.messagesIn(connection, bytes) : Math.floor(bytes / this.#size);
   }
 
   /** Bytes that a connection sends. The view is valid until the next call. */

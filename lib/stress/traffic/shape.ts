@@ -67,6 +67,10 @@ export function framed(frame: Frame, regex?: Expression, head = false): Shape {
   return new Shape(() => scannerOf(frame, head), end, regex, frame.kind === "http");
 }
 
+/** Whether a message is a request whose HTTP response has no body. */
+export const asksForHead = (message: string | null): boolean =>
+  message?.startsWith("HEAD ") ?? false;
+
 /** A reply of which every byte is known. */
 export const known = (expected: Uint8Array): Shape =>
   new Shape(() => new KnownScanner(expected), NOTHING, undefined, false);

@@ -53,7 +53,13 @@ thresholds: [p99<5ms, errors==0]
     );
     expect(options).toEqual({
       ...{ target: "127.0.0.1:9999", connections: 1000, duration: 120_000, messages: 10_000 },
-      ...{ size: 1024, expect: "upper", pipeline: 4, connectRate: 500, ramp: 5000 },
+      ...{
+        size: { from: 1024, to: 1024 },
+        expect: "upper",
+        pipeline: 4,
+        connectRate: 500,
+        ramp: 5000,
+      },
       ...{ messagesPerConnection: 100, reconnect: true, warmup: 500, timeout: 250 },
       ...{ source: ["127.0.0.1", "127.0.0.2"], seed: 7, workers: 2, clientSelector: "poll" },
     });
@@ -66,7 +72,12 @@ thresholds: [p99<5ms, errors==0]
       '{\n\t"connections": 5,\n\t"duration": "1.5s",\n\t"size": "64B",\n\t"rate": 2000\n}',
       "s.json",
     );
-    expect(options).toEqual({ connections: 5, duration: 1500, size: 64, rate: 2000 });
+    expect(options).toEqual({
+      connections: 5,
+      duration: 1500,
+      size: { from: 64, to: 64 },
+      rate: 2000,
+    });
   });
 
   it("has values as they stand in the source, whatever YAML takes them for", () => {
@@ -143,7 +154,7 @@ thresholds: [p99<1s]
 `;
   it("wins over the scenario, option by option", () => {
     expect(settled(text)).toMatchObject({ connections: 3, duration: 4000, size: 1024, rate: 100 });
-    expect(settled(text, { size: 5, rate: 7 }))
+    expect(settled(text, { size: { from: 5, to: 5 }, rate: 7 }))
       .toMatchObject({ connections: 3, duration: 4000, size: 5, rate: 7 });
   });
 

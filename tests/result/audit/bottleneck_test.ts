@@ -23,6 +23,7 @@ const cpuUse = (process: number, more: Partial<CpuUse> = {}): CpuUse => ({
 const closed: Evidence = {
   ...{ seconds: 10, open: false, hold: false, paced: true, inFlight: 50 },
   messagesPerConnection: null,
+  ...{ closure: null, requested: 50, peak: 50 },
   ...{ busiest: 40, generator: 40, longestStallMs: 0, away: 0 },
   ...{ lag: none, ownLag: none, scheduled: 0, unsent: 0 },
   latency: { ...all(500), min: 400 },

@@ -11,7 +11,17 @@ const CONNECTIONS = 50;
 /** The traffic of `iomux stress -m MESSAGE --expect EXPECT -s SIZE`; no message: the seeded stream. */
 export function trafficOf(message: string | null, expectation: string, size = 64): Traffic {
   const expect = parseExpectation(expectation);
-  return createTraffic({ seed: 5, connections: CONNECTIONS, size, message, expect } as Plan);
+  return createTraffic(
+    {
+      seed: 5,
+      connections: CONNECTIONS,
+      size,
+      message,
+      script: null,
+      maxSize: null,
+      expect,
+    } as Plan,
+  );
 }
 
 /** How many replies are complete when bytes have come in pieces of the sizes, used again and again. */

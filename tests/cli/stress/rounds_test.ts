@@ -1,0 +1,116 @@
+// Runs that are repeated, compared, cut short or watched: --confidence, --compare of targets, --abort-on, --progress.
+import { describe, expect, it } from "bun:test";
+import { writeFileSync } from "node:fs";
+import type { StressResult } from "../../../lib/result/result.ts";
+import { spawnCli, startServe } from "../../support/cli.ts";
+import { TempDir } from "../../support/files.ts";
+import { answering, stress } from "../../support/misbehaving.ts";
+
+describe("--confidence", () => {
+  it("repeats the run, and gives an interval of rate and p99", async () => {
+    const args = ["-c", "2", "-d", "200ms", "--confidence", "90"];
+    await using cli = spawnCli(["stress", ...args, "--json"]);
+    expect((await cli.exit).code).toBe(0);
+    const result: StressResult = JSON.parse(cli.stdout());
+    const { confidence } = result;
+    expect(confidence).toMatchObject({ wanted_percent: 90, confidence: 0.95 });
+    expect(confidence!.rounds).toBeGreaterThanOrEqual(3);
+    const { mean, low, high } = confidence!.rate;
+    expect(low).toBeLessThan(mean);
+    expect(high).toBeGreaterThan(mean);
+    expect(confidence!.reached).toBe(confidence!.rounds < 30 || confidence!.rate.percent <= 90);
+    expect(result.config.rounds).toBe(confidence!.rounds);
+  });
+
+  it("is a usage error without a percentage", async () => {
+    await using cli = spawnCli(["stress", "--confidence", "none", "-d", "1s"]);
+    expect((await cli.exit).code).toBe(2);
+    expect(cli.stderr()).toMatch(/--confidence.*no percentage/);
+  });
+});
+
+describe("--compare of targets", () => {
+  it("runs against each of them, interleaved", async () => {
+    await using one = await startServe();
+    await using other = await startServe();
+    const names = `${one.name},${other.name}`;
+    await using cli = spawnCli(["stress", "--compare", names, "-c", "2", "-d", "300ms", "--json"]);
+    expect((await cli.exit).code).toBe(0);
+    expect(cli.stderr()).toMatch(/^iomux: 3 rounds of 2 targets, about \d+ s in all/);
+    const { target, compare, results } = JSON.parse(cli.stdout());
+    expect(target).toBe(names);
+    expect(compare.rows.map(({ name }: { name: string }) => name)).toEqual([one.name, other.name]);
+    expect(compare.rounds).toBe(3);
+    for (const { result } of results) expect(result.messages.verified).toBeGreaterThan(0);
+  });
+});
+
+describe("--abort-on", () => {
+  it("ends a run when its condition is met: exit 7", async () => {
+    await using closing = await answering((message, _, { socket }) => {
+      socket.end(message);
+      return null;
+    });
+    const args = [closing.name, "-c", "4", "-d", "60s", "--reconnect", "--abort-on", "errors>20"];
+    await using cli = spawnCli(["stress", ...args, "--json"]);
+    expect((await cli.exit).code).toBe(7);
+    const result = JSON.parse(cli.stdout());
+    expect(result.duration_s).toBeLessThan(50);
+    expect(result).toMatchObject({ interrupted: true, verdict: "fail" });
+    const [threshold] = result.thresholds;
+    expect(threshold).toMatchObject({ expression: "errors<=20", ok: false });
+    expect(threshold.value).toBeGreaterThan(20);
+  });
+
+  it("leaves a run alone whose condition is not met", async () => {
+    const { code, result } = await stress(["-c", "2", "-d", "500ms", "--abort-on", "p99>60s"]);
+    expect([code, result.interrupted, result.thresholds]).toEqual([0, false, []]);
+  });
+
+  it("is a usage error of what is not known during a run", async () => {
+    await using cli = spawnCli(["stress", "--abort-on", "lost>5"]);
+    expect((await cli.exit).code).toBe(2);
+    expect(cli.stderr()).toMatch(/--abort-on.*"lost>5" is not known during a run/);
+  });
+});
+
+describe("--progress", () => {
+  it("is a line a second on stderr where that is no terminal", async () => {
+    await using cli = spawnCli(["stress", "-c", "2", "-d", "2500ms", "--progress", "--json"]);
+    expect((await cli.exit).code).toBe(0);
+    const lines = cli.stderr().trimEnd().split("\n");
+    expect(lines.length).toBeGreaterThan(1);
+    for (const line of lines) {
+      expect(line).toMatch(/^iomux: (has not started|connecting|[\d.]+ s .*\/s)/);
+    }
+    expect(JSON.parse(cli.stdout()).verdict).toMatch(/pass|invalid/);
+  });
+});
+
+describe("the messages of stress", () => {
+  it("come from a file, a line each", async () => {
+    using folder = new TempDir();
+    writeFileSync(folder.file("m"), "PING {seq}\\n\nhello {conn}\\n\tupper\n");
+    await using server = await startServe(["--service", "upper"]);
+    const args = [server.name, "-c", "3", "-n", "300", "--messages-from", folder.file("m")];
+    for (const more of [[], ["--shuffle"], ["--pipeline", "4"]]) {
+      const { code, result } = await stress([...args, ...more]);
+      expect([code, result.messages.verified]).toEqual([0, 300]);
+    }
+  });
+
+  it("have sizes at random", async () => {
+    const { code, result } = await stress(["-c", "3", "-n", "300", "-s", "10B..2000B"]);
+    expect(code).toBe(0);
+    expect(result.messages.verified).toBe(300);
+    expect(result.bytes.sent).toBeGreaterThan(300 * 500);
+    expect(result.bytes.sent).toBeLessThan(300 * 1500);
+  });
+
+  it("wait for --think after each reply", async () => {
+    const { code, result } = await stress(["-c", "2", "-n", "20", "--think", "50ms"]);
+    expect(code).toBe(0);
+    expect(result.duration_s).toBeGreaterThan(0.44);
+    expect(result.in_flight).toBe(null);
+  });
+});
