@@ -1,33 +1,36 @@
-// The tarball of `npm pack`, installed into a scratch project without a network and used there, on the
-// runtime that runs the test: `npm test` covers all three.
+// The tarball of `npm pack`, installed into a scratch project without a network and used there, as library
+// and as program, on each of the three runtimes.
 import { afterAll, describe, expect, it } from "bun:test";
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { getAvailablePort } from "../lib/net/mod.ts";
 import { root } from "./support/cli.ts";
 import { TempDir } from "./support/files.ts";
-import { filesIn, installInto, pack, run } from "./support/package.ts";
+import { itUnless } from "./support/systems.ts";
+import { attempt, filesIn, installInto, oldNode, pack, run } from "./support/package.ts";
 
 // As the module loads and not in a hook, for which runners allow less time.
 const scratch = new TempDir();
-installInto(scratch.path, pack(scratch.path));
+const saidByNpm = installInto(scratch.path, pack(scratch.path));
 cpSync(join(root, "tests/support/package/echo.ts"), scratch.file("echo.ts"));
 afterAll(() => scratch[Symbol.dispose]());
 
 const installed = scratch.file("node_modules/iomux");
 const manifest = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
+const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
 /**
- * How this runtime runs a file of the scratch project: Deno with no more rights than the library needs,
- * and not without checking the types itself.
+ * How each runtime runs a file of the scratch project: Deno with no more rights than the library needs, and
+ * not without checking the types itself.
  */
-const runtime = process.versions.bun
-  ? []
-  : process.versions.deno
-  ? ["run", "-q", "--check", "--allow-ffi", "--allow-env"]
-  : ["--no-warnings"];
+const runtimes: [name: string, ...args: string[]][] = [
+  ["bun"],
+  ["deno", "run", "-q", "--check", "--allow-ffi", "--allow-env"],
+  ["node", "--no-warnings"],
+];
 
 describe("the package", () => {
   it("brings no other package along", () => {
@@ -45,7 +48,9 @@ describe("the package", () => {
     const papers = ["CHANGELOG.md", "LICENSE", "README.md", "package.json"];
     expect(files.filter((file) => !file.startsWith("dist/"))).toEqual(papers);
 
-    const modules = files.filter((file) => file.startsWith("dist/"))
+    const program = files.filter((file) => file.startsWith("dist/package/bin/"));
+    expect(program).toEqual(["dist/package/bin/iomux.js", "dist/package/bin/program.js"]);
+    const modules = files.filter((file) => file.startsWith("dist/") && !program.includes(file))
       .map((file) => /^dist\/package\/(.*?)(\.d\.ts|\.js)$/.exec(file)?.slice(1, 3) ?? [file, "?"]);
     const endingIn = (wanted: string) => modules.filter(([, e]) => e === wanted).map(([m]) => m!);
     expect(endingIn("?")).toEqual([]);
@@ -55,7 +60,7 @@ describe("the package", () => {
     const all = endingIn(".js");
     for (const module of all) {
       expect(sources).toContain(module);
-      expect(module).toMatch(/^(mod$|selectors\/|net\/|sys\/)/);
+      expect(module).toMatch(/^(mod$|selectors\/|net\/|sys\/|text\/)/);
     }
     // What of sys/ only the command line needs stays out; selectors and net are there as a whole.
     for (const module of sources) {
@@ -72,30 +77,50 @@ describe("the package", () => {
     }
   });
 
-  it("is imported by its three names, and echoes over every selector there is", () => {
-    const output = run(process.execPath, [...runtime, "echo.ts"], scratch.path).trim().split("\n");
-    for (const name of ["select", "poll"]) {
-      expect(output).toContain(`${name} hello by ${name}`);
-      expect(output).toContain(`${name} told later`);
+  it("has a package.json of its own, which npm has nothing to say about", () => {
+    for (const key of ["private", "scripts", "devDependencies"]) {
+      expect(`${key} ${manifest[key]}`).toBe(`${key} undefined`);
     }
-    expect(output.at(-1)).toBe("EBADF");
+    expect(manifest.engines).toEqual({ node: ">=26.1" });
+    expect({ name: manifest.name, version: manifest.version }).toEqual({ name: "iomux", version });
+    expect(saidByNpm).not.toMatch(/script|deprecat/i);
   });
 
-  it("runs the example of README.md", async () => {
+  it("has a README whose links lead somewhere from there", () => {
     const readme = readFileSync(join(installed, "README.md"), "utf8");
-    const [, example] = /^```ts\n(import [\s\S]*?)^```$/m.exec(readme)!;
-    const port = getAvailablePort();
-    writeFileSync(scratch.file("readme.ts"), example!.replace("9999", `${port}`));
-    const server = spawn(process.execPath, [...runtime, "readme.ts"], { cwd: scratch.path });
-    let stderr = "";
-    server.stderr.on("data", (chunk) => stderr += chunk);
-    try {
-      const reply = await answer(port, "hello", () => server.exitCode !== null);
-      expect({ reply, stderr }).toEqual({ reply: "hello", stderr: "" });
-    } finally {
-      if (server.exitCode === null) process.kill(server.pid!, "SIGKILL");
+    const links = [...readme.matchAll(/\]\(([^)#]+)\)/g)].map(([, target]) => target!);
+    expect(links).toContain("CHANGELOG.md");
+    for (const link of links.filter((target) => !target.startsWith("https://"))) {
+      expect(`${link} ${existsSync(join(installed, link))}`).toBe(`${link} true`);
     }
   });
+
+  for (const [name, ...args] of runtimes) {
+    it(`is imported by its three names on ${name}, and echoes over every selector there is`, () => {
+      const output = run(name, [...args, "echo.ts"], scratch.path).trim().split("\n");
+      for (const selector of ["select", "poll"]) {
+        expect(output).toContain(`${selector} hello by ${selector}`);
+        expect(output).toContain(`${selector} told later`);
+      }
+      expect(output.at(-1)).toBe("EBADF");
+    });
+
+    it(`runs the example of its README on ${name}`, async () => {
+      const readme = readFileSync(join(installed, "README.md"), "utf8");
+      const [, example] = /^```ts\n(import [\s\S]*?)^```$/m.exec(readme)!;
+      const port = getAvailablePort();
+      writeFileSync(scratch.file("readme.ts"), example!.replace("9999", `${port}`));
+      const server = spawn(name, [...args, "readme.ts"], { cwd: scratch.path });
+      let stderr = "";
+      server.stderr.on("data", (chunk) => stderr += chunk);
+      try {
+        const reply = await answer(port, "hello", () => server.exitCode !== null);
+        expect({ reply, stderr }).toEqual({ reply: "hello", stderr: "" });
+      } finally {
+        if (server.exitCode === null) process.kill(server.pid!, "SIGKILL");
+      }
+    });
+  }
 
   it("has declarations that name the files that are there", () => {
     for (const file of filesIn(installed).filter((file) => file.endsWith(".d.ts"))) {
@@ -119,9 +144,64 @@ describe("the package", () => {
   }
 });
 
+const load = ["stress", "-c", "2", "-n", "100", "--workers", "2", "--json"];
+
+describe("the program in the package", () => {
+  const starts: [command: string, ...args: string[]][] = [
+    ["npx", "--no-install", "iomux"],
+    ["bun", "x", "--no-install", "iomux"],
+    ["bun", "x", "--no-install", "--bun", "iomux"],
+    ["deno", "run", "-A", "npm:iomux"],
+    ["node", "node_modules/iomux/dist/package/bin/iomux.js"],
+  ];
+  for (const [command, ...args] of starts) {
+    it(`runs by ${[command, ...args].join(" ")}, threads and all, and says nothing but its result`, () => {
+      const { status, stdout, stderr } = attempt(command, [...args, ...load], scratch.path);
+      expect({ status, stderr: status === 0 ? "" : stderr }).toEqual({ status: 0, stderr: "" });
+      expect(JSON.parse(stdout).messages).toMatchObject({ sent: 100, verified: 100 });
+      expect(stderr).not.toMatch(/warning/i);
+    });
+  }
+
+  it("hands on its exit code", () => {
+    const { status } = attempt("npx", ["--no-install", "iomux", "stress", "--bogus"], scratch.path);
+    expect(status).toBe(2);
+  });
+
+  const old = oldNode();
+  const bin = "node_modules/iomux/dist/package/bin/iomux.js";
+  const noOldNode = old === undefined ? "there is no Node before 26 on PATH" : undefined;
+
+  itUnless(
+    noOldNode,
+    "says in one sentence what to install where Node is old and there is no Bun",
+    () => {
+      mkdirSync(scratch.file("empty"), { recursive: true });
+      const env = { PATH: scratch.file("empty") };
+      const { status, stdout, stderr } = attempt(old!, [bin, "--version"], scratch.path, env);
+      expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+      expect(stderr).toMatch(
+        /^iomux: Node \d.* cannot call the system: install Node 26\.1 [^\n]*\n$/,
+      );
+    },
+  );
+
+  itUnless(noOldNode, "runs on a Bun or a Deno that is installed where Node is old", () => {
+    for (const name of ["bun", "deno"]) {
+      const folder = scratch.file(`only-${name}`);
+      mkdirSync(folder, { recursive: true });
+      symlinkSync(run("sh", ["-c", `command -v ${name}`], scratch.path).trim(), join(folder, name));
+      const env = { PATH: folder };
+      const { status, stdout } = attempt(old!, [bin, ...load], scratch.path, env);
+      expect(`${name} ${status}`).toBe(`${name} 0`);
+      expect(JSON.parse(stdout).messages.verified).toBe(100);
+    }
+  });
+});
+
 /** Asks a server that may still be starting; "" when it has ended or does not answer in time. */
 async function answer(port: number, question: string, ended: () => boolean): Promise<string> {
-  for (const deadline = performance.now() + 15_000; performance.now() < deadline && !ended();) {
+  for (const deadline = performance.now() + 45_000; performance.now() < deadline && !ended();) {
     const reply = await new Promise<string>((resolve) => {
       let text = "";
       const peer = connect(port, "127.0.0.1", () => peer.end(question));

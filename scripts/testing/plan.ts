@@ -10,7 +10,6 @@ import { join } from "node:path";
 const EVERYWHERE = [
   ...["tests/sys/", "tests/selectors/", "tests/net/", "tests/engine/", "tests/tls/"],
   ...["tests/smoke_test.ts", "tests/examples_test.ts", "tests/tutorial_test.ts"],
-  "tests/package_test.ts",
 ];
 
 /** A test that starts the program, wherever it stands; but for the short runs. */
