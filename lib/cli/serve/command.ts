@@ -63,10 +63,10 @@ export const SERVE = command({
     "What answers": {
       service: valued(
         "NAME",
-        Object.keys(SERVICES).join(", "),
+        `the service: ${Object.keys(SERVICES).join(", ")}`,
         oneOf(Object.keys(SERVICES)),
         DEFAULTS.service,
-        { words: Object.keys(SERVICES) },
+        { words: Object.keys(SERVICES), brief: Object.keys(SERVICES).join(", ") },
       ),
       handler: value("FILE", "hand ready connections to a blocking handler", file, { file: true }),
       exec: value("CMD", "hand them to a program as its stdin and stdout", text),
@@ -125,10 +125,16 @@ export const SERVE = command({
       metrics: value("HOST:PORT", "HTTP: /metrics, /stats.json, /healthz", text),
       stats: flag("print the statistics as JSON to stdout at exit"),
       trace: flag("narrate every turn of the loop to stderr"),
-      logLevel: valued("LEVEL", LOG_LEVELS.join(", "), oneOf(LOG_LEVELS), "info", {
-        ...{ words: LOG_LEVELS, joined: true, brief: "[info, text]" },
-      }),
-      logFormat: valued("FORMAT", "text or json", oneOf(["text", "json"]), "text", {
+      logLevel: valued(
+        "LEVEL",
+        `the least level to log: ${LOG_LEVELS.join(", ")}`,
+        oneOf(LOG_LEVELS),
+        "info",
+        {
+          ...{ words: LOG_LEVELS, joined: true, brief: "[info, text]" },
+        },
+      ),
+      logFormat: valued("FORMAT", "of log lines: text or json", oneOf(["text", "json"]), "text", {
         words: ["text", "json"],
       }),
       quiet: flag("the ready line and errors only"),

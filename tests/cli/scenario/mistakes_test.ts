@@ -90,7 +90,7 @@ describe("a mistake in a scenario is told with its place:", () => {
       "thresholds: p99<5ms",
       /:1:13: thresholds: expected a list, found "p99<5ms"/,
     ],
-    ["bad addresses", "source: localhost", /:1:9: source: "localhost" is no address/],
+    ["bad addresses", "source: localhost", /:1:9: source: "localhost" is no (address|network)/],
     [
       "a bad expectation",
       "expect: /(/",
