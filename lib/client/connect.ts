@@ -1,5 +1,5 @@
 /** Connecting a socket: to one of the addresses of a host, or to a Unix socket. */
-import { formatAddress, type OSError, resolveHost, Socket } from "../net/mod.ts";
+import { formatAddress, type OSError, ResolveError, resolveHost, Socket } from "../net/mod.ts";
 import { Race } from "../net/race.ts";
 import { EVENT_WRITE } from "../selectors/mod.ts";
 import type { Loop } from "./loop.ts";
@@ -78,7 +78,7 @@ export async function connectToHost(target: Target, bounds: Bounds, loop: Loop):
   try {
     for (;;) {
       stop.throwIfAborted();
-      const connected = race.advance();
+      const connected = advanced(race, target.host);
       if (connected) return connected.socket;
       const left = deadline - performance.now();
       if (left <= 0) throw late();
@@ -89,6 +89,16 @@ export async function connectToHost(target: Target, bounds: Bounds, loop: Loop):
     }
   } finally {
     race.close();
+  }
+}
+
+/** As `advance`: an address whose zone this machine does not have can't be resolved, like a name. */
+function advanced(race: Race<Attempt>, host: string): Attempt | undefined {
+  try {
+    return race.advance();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new ResolveError(host, error.message);
   }
 }
 

@@ -2,7 +2,7 @@
 import { dial, welcome } from "../../client/dial.ts";
 import { Listener } from "../../client/listen.ts";
 import { Loop } from "../../client/loop.ts";
-import { formatAddress } from "../../net/mod.ts";
+import { formatAddress, resolveHost } from "../../net/mod.ts";
 import { leave } from "../leave.ts";
 import { say } from "../output.ts";
 import { checkClientTls } from "../options/tls_check.ts";
@@ -106,7 +106,10 @@ async function accept(
   loop: Loop,
   stop: AbortSignal,
 ): Promise<number> {
-  const where = listenOf(read, listen);
+  const asked = listenOf(read, listen);
+  const where = asked.host === undefined
+    ? asked
+    : { ...asked, host: (await resolveHost(asked.host))[0]! };
   const trace = traceOf(read);
   const { tls } = read.options.tls ? serverTlsOf(read.options) : {};
   using listener = new Listener(where, loop);

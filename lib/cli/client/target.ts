@@ -1,4 +1,5 @@
 /** Whom the client talks to, or waits for: from what was typed to addresses and ports. */
+import { isIP } from "node:net";
 import { portOfService } from "../../client/services.ts";
 import type { Target } from "../../client/connect.ts";
 import type { ListenOptions } from "../../net/mod.ts";
@@ -49,6 +50,10 @@ export function scanOf(read: ClientRead): Omit<Target, "port"> & { ports: number
 export function listenOf(read: ClientRead, where: string): ListenOptions {
   const { operands } = read;
   if (where.includes("/") || where.startsWith("@")) return { path: where };
+  if (/^[a-zA-Z]$/.test(where)) {
+    const advice = "other switches stand before it, as in -kl PORT";
+    throw new UsageError(`option '--listen': "${where}" is no port; ${advice}`);
+  }
   const alone = operands.length === 0 && !/^\[|:/.test(where);
   const wildcard = read.options.ipv6 ? "::" : "0.0.0.0";
   const { host, port } = alone ? { host: wildcard, port: where } : hostAndPort(where, operands[0]);
@@ -56,20 +61,18 @@ export function listenOf(read: ClientRead, where: string): ListenOptions {
     throw new UsageError("option '--listen' waits for whom connects: there is no other target");
   }
   if (port === "0") return { host, port: 0 };
-  if (alone && /^[a-zA-Z]$/.test(port)) {
-    throw new UsageError(
-      `option '-l': "${port}" is no port; other switches stand before it: -kl PORT`,
-    );
-  }
   return { host, port: portNumber(port) };
 }
 
 /** "ADDR", "ADDR:PORT", "[ADDR]:PORT", or an IPv6 address as it is. @throws UsageError */
 export function sourceOf(text: string | undefined): { host: string; port?: number } | undefined {
   if (text === undefined) return undefined;
-  if (/^[^:]*$/.test(text) || /^[^[\]]*:[^[\]]*:[^[\]]*$/.test(text)) return { host: text };
-  const { host, port } = hostAndPort(text, undefined);
-  return { host, port: portNumber(port) };
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+))(?::([^:]+))?$/.exec(text) ?? [];
+  const host = bracketed ?? plain ?? text;
+  if (isIP(host.replace(/%.*/, "")) === 0) {
+    throw new UsageError(`option '--source': "${text}" is no IP address, nor one with a port`);
+  }
+  return { host, ...(port === undefined ? {} : { port: portNumber(port) }) };
 }
 
 function familyOf({ options }: ClientRead): 4 | 6 | undefined {

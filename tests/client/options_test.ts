@@ -1,0 +1,294 @@
+// What the options of iomux client do, seen from its peer and on its streams.
+import { describe, expect, it } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { getAvailablePort, Socket } from "../../lib/net/mod.ts";
+import { type Cli, spawnCli } from "../support/cli.ts";
+import { TempDir } from "../support/files.ts";
+import { sleep, until } from "../support/waiting.ts";
+import { echoPeer, everything, peer } from "./peers.ts";
+
+const client = (...args: string[]): Cli => spawnCli(["client", ...args]);
+const talking = (stdin: string, ...args: string[]): Cli => spawnCli(["client", ...args], { stdin });
+
+async function usage(args: string[], message: RegExp): Promise<void> {
+  await using cli = client(...args);
+  expect([args, (await cli.exit).code]).toEqual([args, 2]);
+  expect(cli.stderr()).toMatch(message);
+}
+
+describe("iomux client", () => {
+  it("-C sends line feeds as CR LF, and CR LF as it is", async () => {
+    await using echo = await echoPeer();
+    await using cli = talking("a\nb\r\nc\n\n", "-C", echo.name);
+    expect((await cli.exit).code).toBe(0);
+    expect(cli.stdout()).toBe("a\r\nb\r\nc\r\n\r\n");
+  });
+
+  it("-s connects from an address, and a port", async () => {
+    await using whose = await peer((socket) =>
+      void socket.end(`${socket.remoteAddress}:${socket.remotePort}`)
+    );
+    await using a = client("-s", "127.0.0.5", whose.name);
+    await a.exit;
+    expect(a.stdout()).toMatch(/^127\.0\.0\.5:\d+$/);
+    const port = getAvailablePort();
+    await using b = client("-s", `127.0.0.6:${port}`, whose.name);
+    await b.exit;
+    expect(b.stdout()).toBe(`127.0.0.6:${port}`);
+  });
+
+  it("-4 and -6 take addresses of one family only", async () => {
+    await using six = await echoPeer("::1");
+    await using a = client("-4", `localhost:${six.port}`);
+    expect((await a.exit).code).toBe(3);
+    await using b = talking("six", "-6", `localhost:${six.port}`);
+    expect([(await b.exit).code, b.stdout()]).toEqual([0, "six"]);
+  });
+
+  it("takes a service's name for its port", async () => {
+    await using cli = client("127.0.0.1:tcpmux-no-such");
+    expect((await cli.exit).code).toBe(2);
+    expect(cli.stderr()).toContain("tcpmux-no-such");
+    await using known = client("127.0.0.1", "gopher", "-w", "5s");
+    await known.exit;
+    expect(known.stderr()).toContain("127.0.0.1:70");
+  });
+
+  it("-U reaches an abstract name", async () => {
+    using listener = Socket.listen({ path: `@iomux-test-${process.pid}` });
+    await using cli = talking("hello", "-U", `@iomux-test-${process.pid}`);
+    let accepted: Socket | null = null;
+    await until(() => (accepted = listener.accept()) !== null, 15_000);
+    const buffer = new Uint8Array(new ArrayBuffer(16));
+    let count = -1;
+    await until(() => (count = accepted!.recv(buffer)) > 0);
+    expect(Buffer.from(buffer.subarray(0, count)).toString()).toBe("hello");
+    accepted!.close();
+    expect((await cli.exit).code).toBe(0);
+  });
+
+  it("-x shows both directions on stderr, with offsets that go on", async () => {
+    await using late = await peer(async (socket) => {
+      const got = await everything(socket);
+      socket.write("0123456789abcdef");
+      await sleep(200);
+      socket.end(`${got}\n`);
+    });
+    await using cli = talking("hello", "-x", late.name);
+    expect((await cli.exit).code).toBe(0);
+    expect(cli.stdout()).toBe("0123456789abcdefhello\n");
+    const lines = cli.stderr().split("\n");
+    expect(lines[0]).toMatch(/^> \d\d:\d\d:\d\d\.\d{3} 5 bytes$/);
+    expect(lines[1]).toBe(
+      "> 00000000  68 65 6c 6c 6f                                    |hello|",
+    );
+    expect(lines[3]).toBe(
+      "< 00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  |0123456789abcdef|",
+    );
+    expect(lines[5]).toBe(
+      "< 00000010  68 65 6c 6c 6f 0a                                 |hello.|",
+    );
+  });
+
+  it("-v says which addresses were tried, and how long each took", async () => {
+    await using six = await echoPeer("::1");
+    await using cli = talking("", "-v", `localhost:${six.port}`);
+    expect((await cli.exit).code).toBe(0);
+    expect(cli.stderr()).toMatch(
+      /trying 127\.0\.0\.1:\d+\n.*ECONNREFUSED.*, after [\d.]+ ms\n.*trying \[::1\]:\d+\n.*connected to \[::1\]:\d+ after [\d.]+ ms\n$/,
+    );
+  });
+
+  it("--reconnect connects again until stdin has ended, and loses nothing of it", async () => {
+    const words: string[] = [];
+    await using brief = await peer((socket) => {
+      socket.on("end", () => socket.end());
+      socket.once("data", (chunk: Buffer) => {
+        words.push(String(chunk));
+        socket.end();
+      });
+    });
+    await using cli = spawnCli(["client", "--reconnect", "100ms", brief.name], { stdin: "pipe" });
+    for (const word of ["one", "two", "three"]) {
+      cli.child.stdin!.write(word);
+      await until(() => words.includes(word), 15_000);
+      await sleep(300);
+    }
+    cli.child.stdin!.end();
+    expect((await cli.exit).code).toBe(0);
+    expect(words).toEqual(["one", "two", "three"]);
+  });
+
+  it("is ended by a reset just after connecting with exit 5, not 3", async () => {
+    using listener = Socket.listen({ host: "127.0.0.1" });
+    await using cli = spawnCli(["client", `127.0.0.1:${listener.port}`], { stdin: "pipe" });
+    let accepted: Socket | null = null;
+    await until(() => (accepted = listener.accept()) !== null, 15_000);
+    accepted!.setLinger(0);
+    accepted!.close();
+    expect((await cli.exit).code).toBe(5);
+  });
+
+  it("cannot reach an interface that there is not: exit 3", async () => {
+    await using cli = client("fe80::1%nosuch", "80");
+    expect((await cli.exit).code).toBe(3);
+    expect(cli.stderr()).toContain("nosuch");
+  });
+
+  it("has nothing to do with IOMUX_SELECTOR", async () => {
+    await using echo = await echoPeer();
+    const env = { IOMUX_SELECTOR: "bogus" };
+    await using cli = spawnCli(["client", echo.name], { stdin: "hello", env });
+    expect([(await cli.exit).code, cli.stdout()]).toEqual([0, "hello"]);
+  });
+
+  it("says what is wrong with its options, and starts nothing", async () => {
+    await usage(["-N", "127.0.0.1:1"], /-N.*OpenBSD.*--no-half-close/);
+    await usage(["--unix", "a".repeat(108)], /1 to 107 bytes/);
+    await usage(["-4", "-6", "127.0.0.1:1"], /'--ipv4' and '--ipv6' exclude each other/);
+    await usage(["-k", "127.0.0.1:1"], /'--keep-listening' needs '--listen'/);
+    await usage(["-lk", "9000"], /-kl PORT/);
+    await usage(["-l", "9000", "-z", "127.0.0.1:1"], /exclude each other/);
+    await usage(["-s", "nonsense", "127.0.0.1:1"], /source.*nonsense/);
+    await usage(["-z", "127.0.0.1:9-1"], /ends before it begins/);
+    await usage(["-w", "5", "127.0.0.1:1"], /unit/);
+  });
+});
+
+describe("iomux client -l", () => {
+  /** Once it listens: a port that the system has chosen. */
+  async function listening(...args: string[]): Promise<Cli & { port: string }> {
+    const cli = spawnCli(["client", "-l", "127.0.0.1:0", ...args], { stdin: "pipe" });
+    const [, port] = await cli.says(/listening on 127\.0\.0\.1:(\d+)/);
+    return Object.assign(cli, { port: port! });
+  }
+
+  it("accepts one connection, and is then a client", async () => {
+    await using listener = await listening();
+    await using other = talking("a file\n", "127.0.0.1", listener.port);
+    await listener.says(/a file\n/, "stdout");
+    listener.child.stdin!.end("its answer\n");
+    expect((await other.exit).code).toBe(0);
+    expect(other.stdout()).toBe("its answer\n");
+    expect((await listener.exit).code).toBe(0);
+    await using late = client("127.0.0.1", listener.port);
+    expect((await late.exit).code).toBe(3);
+  });
+
+  it("with -k takes one after the other, until a signal", async () => {
+    await using listener = await listening("-k");
+    for (const word of ["one ", "two ", "three "]) {
+      await using other = talking(word, "127.0.0.1", listener.port);
+      expect((await other.exit).code).toBe(0);
+      await listener.says(new RegExp(word), "stdout");
+    }
+    expect(listener.stdout()).toBe("one two three ");
+    listener.kill("SIGINT");
+    expect((await listener.exit).code).toBe(130);
+  });
+
+  it("listens on a Unix socket, whose file it removes", async () => {
+    using folder = new TempDir();
+    const path = folder.file("s");
+    await using listener = spawnCli(["client", "-l", path, "-v"], { stdin: "pipe" });
+    await listener.says(/listening on unix:/);
+    await using other = talking("local", "-U", path);
+    expect((await other.exit).code).toBe(0);
+    expect((await listener.exit).code).toBe(0);
+    expect(listener.stdout()).toBe("local");
+    await using late = client("-U", path);
+    expect((await late.exit).code).toBe(3);
+    expect(late.stderr()).toContain("ENOENT");
+  });
+
+  it("cannot have a port that is taken: exit 3", async () => {
+    using taken = Socket.listen({ host: "127.0.0.1" });
+    await using cli = client("-l", `127.0.0.1:${taken.port}`);
+    expect((await cli.exit).code).toBe(3);
+    expect(cli.stderr()).toMatch(/EADDRINUSE/);
+  });
+});
+
+describe("iomux client --scan", () => {
+  it("prints the open ports of a list, and counts the others", async () => {
+    await using echo = await echoPeer();
+    const closed = getAvailablePort();
+    await using cli = client("-z", "-v", "127.0.0.1", `${echo.port},${closed}`);
+    expect((await cli.exit).code).toBe(0);
+    expect(cli.stdout()).toMatch(new RegExp(`^127\\.0\\.0\\.1:${echo.port} open.*\n$`));
+    expect(cli.stderr()).toContain(`127.0.0.1:${closed} refused`);
+    expect(cli.stderr()).toContain("1 open, 1 refused, 0 filtered of 2");
+  });
+
+  it("tells a port that is silent from one that refuses: exit 4 and 3", async () => {
+    using full = Socket.listen({ host: "127.0.0.1", backlog: 0 });
+    const waiting = Array.from({ length: 4 }, () => Socket.connect(full.localAddress as never));
+    await sleep(50);
+    await using silent = client("-z", "-w", "300ms", `127.0.0.1:${full.port}`);
+    expect((await silent.exit).code).toBe(4);
+    expect(silent.stderr()).toContain("0 open, 0 refused, 1 filtered of 1");
+    for (const socket of waiting) socket.close();
+    await using refused = client("-z", `127.0.0.1:${getAvailablePort()}`);
+    expect((await refused.exit).code).toBe(3);
+  });
+
+  it("tries all ports of this machine, with few descriptors", async () => {
+    await using echo = await echoPeer();
+    const cli = spawnCli(["client", "-z", "127.0.0.1", "1-65535"], { openFiles: 100 });
+    await using _ = cli;
+    expect((await cli.exit).code).toBe(0);
+    expect(cli.stdout()).toContain(`127.0.0.1:${echo.port} open`);
+    expect(cli.stderr()).toMatch(/of 65,535 on 127\.0\.0\.1/);
+  });
+});
+
+describe("iomux client --script", () => {
+  async function script(text: string, target: string): Promise<Cli> {
+    using folder = new TempDir();
+    writeFileSync(folder.file("steps"), text);
+    const cli = client("--script", folder.file("steps"), target);
+    await cli.exit;
+    return cli;
+  }
+
+  it("sends, expects, half-closes and sleeps", async () => {
+    await using echo = await echoPeer();
+    await using cli = await script(
+      '# a dialogue\nsend "h\\x65llo\\r\\n"\nexpect "hello\\r\\n" 5s\n\nsleep 10ms\n' +
+        'send "answer 42"\nexpect /ANSWER \\d+/i\nclose\nexpect end\n',
+      echo.name,
+    );
+    expect([(await cli.exit).code, cli.stderr()]).toEqual([0, ""]);
+    expect(cli.stdout()).toBe("hello\r\nanswer 42");
+  });
+
+  it("says which line failed, what was expected and what came: exit 4", async () => {
+    await using echo = await echoPeer();
+    await using cli = await script('send "one"\nexpect "two" 200ms\n', echo.name);
+    expect((await cli.exit).code).toBe(4);
+    expect(cli.stderr()).toMatch(/line 2: .*expected "two" 200ms, came "one"\n$/);
+  });
+
+  it("says that the peer has ended before: exit 5", async () => {
+    await using brief = await peer((socket) => void socket.end("bye"));
+    await using cli = await script('expect "hello"\n', brief.name);
+    expect((await cli.exit).code).toBe(5);
+    expect(cli.stderr()).toMatch(/line 1: the peer has ended; expected "hello", came "bye"\n$/);
+  });
+
+  it("refuses what it does not understand, with the line: exit 2", async () => {
+    for (
+      const [text, message] of [
+        ['send "a"\nwait 1s\n', /line 2: unknown step "wait"/],
+        ["send hello\n", /line 1: use send "TEXT"/],
+        ['send "\\q"\n', /line 1: .*no escape/],
+        ['expect "x" soon\n', /line 1: .*soon/],
+        ["expect /(/\n", /line 1: /],
+      ] as const
+    ) {
+      await using cli = await script(text, "127.0.0.1:1");
+      expect([text, (await cli.exit).code]).toEqual([text, 2]);
+      expect(cli.stderr()).toMatch(message);
+    }
+  });
+});

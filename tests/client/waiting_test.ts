@@ -1,0 +1,71 @@
+// How the client waits: without waking up, for as long as it was told, and to no shorter end.
+import { describe, expect, it } from "bun:test";
+import { type Cli, readProc, spawnCli } from "../support/cli.ts";
+import { sleep, until } from "../support/waiting.ts";
+import { echoPeer, peer } from "./peers.ts";
+
+/** How often the main thread has gone to sleep and been woken: proc(5), status. */
+const switches = (pid: number): number =>
+  Number(/^voluntary_ctxt_switches:\s*(\d+)$/m.exec(readProc(`${pid}/status`))![1]);
+
+/** Until the runtime's own work after its start is over. */
+async function settled(cli: Cli): Promise<void> {
+  await until(() => cli.stdout().includes("ready"), 15_000);
+  for (let last = -1; last !== switches(cli.pid); await sleep(300)) last = switches(cli.pid);
+}
+
+describe("iomux client", () => {
+  it("wakes up for nothing while neither side has anything", async () => {
+    await using echo = await echoPeer();
+    await using cli = spawnCli(["client", echo.name], { stdin: "pipe" });
+    cli.child.stdin!.write("ready");
+    await settled(cli);
+    const before = switches(cli.pid);
+    await sleep(2000);
+    expect(switches(cli.pid)).toBe(before);
+    cli.child.stdin!.end();
+    expect((await cli.exit).code).toBe(0);
+  });
+
+  it("wakes up for nothing when stdin has ended and the peer is silent", async () => {
+    await using silent = await peer((socket) => void socket.write("ready"));
+    await using cli = spawnCli(["client", silent.name]);
+    await settled(cli);
+    const before = switches(cli.pid);
+    await sleep(2000);
+    expect(switches(cli.pid)).toBe(before);
+  });
+
+  it("takes durations of weeks, which are more than a timer of the runtime can be", async () => {
+    await using echo = await echoPeer();
+    const weeks = ["-w", "600h", "-q", "600h", "-i", "600h", "--grace", "600h"];
+    await using cli = spawnCli(["client", echo.name, ...weeks], { stdin: "hello" });
+    expect((await cli.exit).code).toBe(0);
+    expect([cli.stdout(), cli.stderr()]).toEqual(["hello", ""]);
+  });
+
+  it("gives stdin 500 ms after the peer's end, or what --grace says", async () => {
+    for (const [grace, least, most] of [[undefined, 500, 2500], ["2s", 2000, 4000]] as const) {
+      await using brief = await peer((socket) => void socket.end("bye"));
+      const options = grace === undefined ? [] : ["--grace", grace];
+      await using cli = spawnCli(["client", brief.name, ...options], { stdin: "pipe" });
+      await until(() => cli.stdout() === "bye", 15_000);
+      const start = performance.now();
+      expect((await cli.exit).code).toBe(0);
+      const took = performance.now() - start;
+      expect(took > least - 100 && took < most).toBe(true);
+    }
+  });
+
+  it("ends by a signal that comes at any moment of its start or its wait", async () => {
+    await using echo = await echoPeer();
+    for (let i = 0; i < 8; i++) {
+      await using cli = spawnCli(["client", echo.name], { stdin: "pipe" });
+      cli.child.stdin!.write("ready");
+      await cli.says(/ready/, "stdout");
+      await sleep(i);
+      cli.kill("SIGTERM");
+      expect((await cli.exit).code).toBe(143);
+    }
+  });
+});
