@@ -91,6 +91,7 @@ export class ReadyList {
   readonly #registrations: (Registration | undefined)[] = [];
   readonly #events: number[] = [];
   readonly #raw: number[] = [];
+  #taken = 0;
 
   /** Appends one. `events` may have more bits than were asked for. */
   add(registration: Registration, events: number, raw: number): void {
@@ -112,6 +113,14 @@ export class ReadyList {
     return this.#raw[index]!;
   }
 
+  /** The registration of an entry that is about to be reported; the list lets go of it. */
+  take(index: number): Registration {
+    this.#taken = index + 1;
+    const registration = this.#registrations[index]!;
+    this.#registrations[index] = undefined;
+    return registration;
+  }
+
   /** Sets more bits of an entry. */
   mark(index: number, events: number, raw: number): void {
     this.#events[index]! |= events;
@@ -124,10 +133,11 @@ export class ReadyList {
     return at < this.length ? at : -1;
   }
 
-  /** Keeps the entries from `start` on that pass `test`, in order. */
-  keep(start: number, test: (registration: Registration) => boolean): void {
+  /** Keeps those that were not taken and pass `test`, in order. */
+  keep(test: (registration: Registration) => boolean): void {
     const { length } = this;
-    this.length = 0;
+    const start = this.#taken;
+    this.length = this.#taken = 0;
     for (let i = start; i < length; i++) {
       const registration = this.#registrations[i]!;
       if (test(registration)) this.add(registration, this.#events[i]!, this.#raw[i]!);

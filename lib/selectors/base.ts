@@ -45,7 +45,6 @@ export abstract class BaseSelector<T> implements Selector<T> {
   readonly #registrations: Registrations<T>;
   /** What the last wait has found and nobody was told yet. Empty between two waits, unless a callback throws. */
   readonly #ready = new ReadyList();
-  #next = 0;
   #closed = false;
   /** Something must be seen to before the next wait: see `#attend`. */
   #notable = false;
@@ -102,7 +101,7 @@ export abstract class BaseSelector<T> implements Selector<T> {
 
   readonly #changed = (registration: Registration): void => {
     // What a callback that threw has left is out of date: the system looks anew.
-    if (!this.#dispatching) this.#ready.keep(0, (left) => left !== registration);
+    if (!this.#dispatching) this.#ready.keep((left) => left !== registration);
     this.#async?.changed();
   };
 
@@ -130,7 +129,7 @@ export abstract class BaseSelector<T> implements Selector<T> {
     }
   }
 
-  /** See {@linkcode Selector.dispatch}. Every wait goes through here and `#deliver`: rare things stand apart. */
+  /** See {@linkcode Selector.dispatch}. */
   dispatch(timeoutMs: number | undefined, callback: DispatchCallback<T>): number {
     if (this.#notable && this.#attend()) return 0;
     this.#notable = this.#dispatching = true; // in the way of a wait from within a callback
@@ -149,7 +148,7 @@ export abstract class BaseSelector<T> implements Selector<T> {
       return this.#deliver(callback);
     } finally {
       // A callback has thrown. Levels are reported again; edges and one-shots are kept for the next wait.
-      if (ready.length > 0) ready.keep(this.#next, isReportedOnce);
+      if (ready.length > 0) ready.keep(isReportedOnce);
       this.#notable = this.#woken || this.#closed || this.#guard.pending;
       this.#dispatching = false;
     }
@@ -201,10 +200,8 @@ export abstract class BaseSelector<T> implements Selector<T> {
     const ready = this.#ready;
     const wait = this.#waits;
     let called = 0;
-    this.#next = 0;
-    while (this.#next < ready.length) {
-      const at = this.#next++;
-      const registration = ready.registration(at);
+    for (let at = 0; at < ready.length; at++) {
+      const registration = ready.take(at);
       const events = ready.events(at) & registration.events;
       if (events === 0 || !registration.live) continue;
       const { key } = registration;
@@ -229,7 +226,7 @@ export abstract class BaseSelector<T> implements Selector<T> {
       if (streak >= SUSPICIOUS) this.#guard.suspect(registration, events, raw, this.onSpin);
       callback(key, events, raw);
     }
-    ready.clear();
+    ready.length = 0;
     if (called === 0 && !this.#early) this.#backend.recover();
     // What the callbacks used up is known now; after `select` only when the next wait begins.
     if (this.#guard.pending && !this.#collecting) this.#guard.settle();
