@@ -7,6 +7,7 @@ import { asyncCases } from "./selector_async.ts";
 import { datagramCases } from "./selector_datagrams.ts";
 import { dispatchCases } from "./selector_dispatch.ts";
 import { lifeCases } from "./selector_life.ts";
+import { lostCases } from "./selector_lost.ts";
 import { modeCases } from "./selector_modes.ts";
 import { portedCases } from "./selector_ported.ts";
 import { spinCases } from "./selector_spin.ts";
@@ -26,6 +27,7 @@ export function selectorContract(name: SelectorName, create: Create): void {
   describe(`${name}: wake-ups and signals`, () => wakeupCases(name, create));
   describe(`${name}: dispatch and events`, () => dispatchCases(create));
   describe(`${name}: stale events and ghosts`, () => staleCases(create));
+  describe(`${name}: nothing lost, nothing left behind`, () => lostCases(name, create));
   describe(`${name}: modes and raw bits`, () => modeCases(name, create));
   describe(`${name}: selectAsync`, () => asyncCases(create));
   describe(`${name}: datagrams`, () => datagramCases(create));

@@ -53,7 +53,7 @@ export class Program {
 
   constructor(file: string, args: string[] = []) {
     const [command, all] = commandFor(file, args);
-    this.#process = spawn(command, all, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+    this.#process = spawn(command, all, { cwd: root, stdio: ["pipe", "pipe", "pipe"] });
     this.pid = this.#process.pid!;
     let stderr = "";
     this.#process.stderr!.on("data", (chunk) => stderr += chunk);
@@ -67,6 +67,11 @@ export class Program {
         this.#waiting?.();
       })
     );
+  }
+
+  /** Writes to its standard input. */
+  write(text: string): void {
+    this.#process.stdin!.write(text);
   }
 
   /** The next line; throws with what the program said on stderr when it ends before. */

@@ -11,8 +11,6 @@ import { pollBits } from "../poll_bits.ts";
 import { EVENT_READ } from "../selector.ts";
 import { wake, Waker } from "../waker.ts";
 
-const { Worker } = process.getBuiltinModule("node:worker_threads");
-
 /** Descriptors that are polled for somebody, until one is ready once. */
 export interface Watch {
   /** Polls these from now on, also after it has called back: pairs of a descriptor and EVENT_* bits. */
@@ -34,27 +32,51 @@ function throughRuntime(): BlockingPoll | undefined {
   return poll && ((list, count) => poll(list, count, FOREVER));
 }
 
-/**
- * A Worker that polls what it is sent. Its program is text and has no module of its own, because a file
- * next to this one is not to be found from within a compiled program.
- */
-function throughWorker(): BlockingPoll {
-  const program = `
-    const { parentPort } = process.getBuiltinModule("node:worker_threads");
-    const c = ${openSource(LIBC, { [SYMBOL]: ["buffer", "i32", "i32"] })};
-    parentPort.on("message", ([list, count]) => {
-      c.${SYMBOL}(list, count, ${FOREVER});
-      parentPort.postMessage(0);
-    });`;
+/** What this file needs of a Worker. */
+interface PollWorker {
+  onmessage: (() => void) | null;
+  postMessage(message: unknown): void;
+  /** Does not keep the process alive: a wait has a timer for that. */
+  unref(): void;
+}
+
+/** As text: a file next to this one is not to be found from within a compiled program. */
+const BLOCK = `([list, count]) => c.${SYMBOL}(list, count, ${FOREVER})`;
+const LIBRARY = () => openSource(LIBC, { [SYMBOL]: ["buffer", "i32", "i32"] });
+
+/** A Worker of the web, where the runtime has it: on Bun it starts in a tenth of the other's time. */
+function webWorker(): PollWorker | undefined {
+  const { Worker } = globalThis as unknown as { Worker?: new (url: string) => PollWorker };
+  if (!Worker) return undefined;
+  const program = `const c = ${LIBRARY()}, block = ${BLOCK};
+    onmessage = ({ data }) => { block(data); postMessage(0); };`;
+  const url = URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
+  return new Worker(url);
+}
+
+function nodeWorker(): PollWorker {
+  const program = `const { parentPort } = process.getBuiltinModule("node:worker_threads");
+    const c = ${LIBRARY()}, block = ${BLOCK};
+    parentPort.on("message", (data) => { block(data); parentPort.postMessage(0); });`;
+  const { Worker } = process.getBuiltinModule("node:worker_threads");
   const worker = new Worker(program, { eval: true });
-  let done = () => {};
-  worker.on("message", () => done());
-  worker.unref(); // a wait has a timer, which keeps the process alive
-  return (list, count) => {
-    const polled = new Promise<void>((resolve) => done = resolve);
-    worker.postMessage([list, count]);
-    return polled;
+  const wrapped: PollWorker = {
+    onmessage: null,
+    postMessage: (message) => worker.postMessage(message),
+    unref: () => worker.unref(),
   };
+  worker.on("message", () => wrapped.onmessage?.());
+  return wrapped;
+}
+
+function throughWorker(): BlockingPoll {
+  const worker = webWorker() ?? nodeWorker();
+  worker.unref();
+  return (list, count) =>
+    new Promise<void>((resolve) => {
+      worker.onmessage = resolve;
+      worker.postMessage([list, count]);
+    });
 }
 
 /** What polls for this thread. */
