@@ -1,7 +1,7 @@
 // Nothing is lost and nothing is left behind: callbacks that throw, several events between two waits,
 // calls that fail, handles and numbers that are out of date.
 import { expect, it } from "bun:test";
-import { openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import {
   EVENT_READ,
   EVENT_WRITE,
@@ -10,8 +10,8 @@ import {
   wake,
   type WatchOptions,
 } from "../../lib/selectors/mod.ts";
-import { Socket, socketPair } from "../../lib/net/mod.ts";
-import { c, closeFd } from "../../lib/sys/posix.ts";
+import { type Socket, socketPair } from "../../lib/net/mod.ts";
+import { c } from "../../lib/sys/posix.ts";
 import { Program } from "../support/programs.ts";
 import { encode, fill, ownership, receive, tcpPair, thrownBy } from "../support/sockets.ts";
 import { Descriptor, openDescriptors } from "../support/sockets.ts";
@@ -206,7 +206,7 @@ export function lostCases(name: SelectorName, create: Create): void {
       expect(thrownBy(() => selector.register(0x7fffffff, EVENT_READ)).code).toBe("EBADF");
     }
     expect(openDescriptors() - before).toBeLessThan(2); // a set that asks for others is kept
-    closeFd(file);
+    closeSync(file);
   });
 
   it("a socket that is closed while selectAsync() waits is closed for its peer at once", async () => {
