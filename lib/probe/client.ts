@@ -1,4 +1,4 @@
-/** One connection of a profile, well-behaved or not: what it has said and heard. */
+/** One connection of a profile, well-behaved or not: what it has sent and received. */
 import type { Connection, Handler } from "../engine/mod.ts";
 import type { OSError } from "../net/mod.ts";
 import type { Dial } from "../stress/generator/dial.ts";
@@ -20,10 +20,10 @@ export class Client {
   sent = 0;
   answered = 0;
   bytesReceived = 0;
-  /** Bytes that came before anything was said. */
+  /** Bytes that came before anything was sent. */
   unasked = 0;
   /** Does not read. */
-  deaf = false;
+  paused = false;
   /** Called when replies are complete or wrong, at the end, and when the kernel has taken something. */
   onChange: (() => void) | undefined;
   readonly replies: Replies;
@@ -57,19 +57,19 @@ export class Client {
   }
 
   /** Sends the next messages. */
-  say(count: number): void {
+  send(count: number): void {
     const bytes = this.#traffic.messages(this.number, this.sent, count);
     this.sent += count;
     this.#give(bytes);
   }
 
   /** The next message, to be sent in parts. */
-  compose(): Uint8Array {
+  nextMessage(): Uint8Array {
     return this.#traffic.messages(this.number, this.sent, 1).slice();
   }
 
   /** Sends a part of it; the first part makes it count as sent, as a target may answer byte by byte. */
-  sayPart(message: Uint8Array, from: number, to: number): void {
+  sendPart(message: Uint8Array, from: number, to: number): void {
     if (from >= to || this.over) return;
     if (from === 0) this.sent++;
     this.#whole = to === message.length;
@@ -95,8 +95,8 @@ export class Client {
     this.#connection.close();
   }
   /** Reads from now on. */
-  listen(): void {
-    this.deaf = false;
+  read(): void {
+    this.paused = false;
     this.#connection.resume();
   }
 
@@ -117,7 +117,7 @@ export class Client {
   }
 }
 
-/** Makes clients, and tells them what happens. */
+/** Makes clients, and passes events on to them. */
 export class Clients implements Handler<Client> {
   readonly #traffic: Traffic;
   readonly #dial: Dial;
@@ -131,10 +131,10 @@ export class Clients implements Handler<Client> {
     this.#listens = listens;
   }
 
-  /** Begins to connect; `deaf` ones do not read. */
-  connect(deaf = false): Client {
+  /** Starts to connect; `paused` ones do not read. */
+  connect(paused = false): Client {
     const client = new Client(this.#next++, this.#traffic);
-    client.deaf = deaf;
+    client.paused = paused;
     client.connection = this.#dial(this, client);
     return client;
   }
@@ -143,7 +143,7 @@ export class Clients implements Handler<Client> {
     const client = connection.state;
     client.connection = connection;
     client.opened = true;
-    if (client.deaf) connection.pause();
+    if (client.paused) connection.pause();
   }
 
   data({ state: client }: Connection<Client>, bytes: Uint8Array): void {

@@ -1,4 +1,4 @@
-/** Clients that end first: after their requests, or before they have said anything. */
+/** Clients that end first: after their requests, or before they have sent anything. */
 import { briefDuration, plural } from "../text/words.ts";
 import type { Client } from "./client.ts";
 import type { Finding, Profile } from "./profile.ts";
@@ -15,7 +15,7 @@ export const halfClose: Profile = {
     const messages = scene.burst(MESSAGES);
     const clients = scene.connect();
     for (const client of clients) {
-      client.say(messages);
+      client.send(messages);
       client.end();
     }
     scene.until(() => clients.every(({ over }) => over));
@@ -74,7 +74,7 @@ function endReasons({ timeoutMs }: Scene, clients: readonly Client[]): string[] 
 export function unaskedReasons({ listens }: Scene, clients: readonly Client[]): string[] {
   const bytes = clients.reduce((total, { unasked }) => total + unasked, 0);
   return listens && bytes > 0
-    ? [`sent ${plural(bytes, "byte")} to clients that had said nothing`]
+    ? [`sent ${plural(bytes, "byte")} to clients that had sent nothing`]
     : [];
 }
 

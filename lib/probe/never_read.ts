@@ -15,8 +15,8 @@ const CALM_ROUNDS = 3;
 const SINK_BYTES = 16 * 2 ** 20;
 
 /**
- * Back-pressure: whoever reads requests and can't get rid of the replies must stop reading, or its memory
- * is the sender's to fill. Then the clients read after all, and every reply has to be there.
+ * Back-pressure: a server that reads requests and can't get rid of the replies must stop reading, or the sender
+ * fills its memory. Then the clients read after all, and every reply has to be there.
  */
 export const neverRead: Profile = {
   expected: ({ listens, settings }) =>
@@ -29,12 +29,12 @@ export const neverRead: Profile = {
     const clients = scene.connect(true);
     const flood = new Flood(scene, clients, listens ? settings.limit : SINK_BYTES);
     const calmMs = Math.min(CALM_MS, timeoutMs / 4);
-    flood.begin();
+    flood.start();
     scene.until(() => flood.over || witnesses.failed || flood.calm(calmMs, witnesses));
     const stopped = flood.calm(calmMs, witnesses) || witnesses.failed;
     const closed = clients.filter(({ over }) => over);
     const taken = flood.taken;
-    const did = `${plural(clients.length, "connection")}, messages without an end, nothing read`;
+    const did = `${plural(clients.length, "connection")}, endless messages, nothing read`;
     const reasons = scene.connectReasons();
     if (!listens) return { did, observed: `took ${formatSize(taken)}`, reasons };
     if (taken > settings.limit) {
@@ -60,7 +60,7 @@ export const neverRead: Profile = {
 
 /** Reads what has waited, until everything is answered. */
 function readAfterAll(scene: Scene, clients: readonly Client[]): string[] {
-  for (const client of clients) client.listen();
+  for (const client of clients) client.read();
   const received = () => clients.reduce((total, { bytesReceived }) => total + bytesReceived, 0);
   // No FIN before: how a target takes that is for another profile to say.
   const done = () =>
@@ -90,11 +90,11 @@ class Flood {
     this.#scene = scene;
     this.#clients = clients;
     this.#limit = limit;
-    const length = clients[0]?.compose().length ?? 1;
+    const length = clients[0]?.nextMessage().length ?? 1;
     this.#messages = Math.max(1, Math.floor(CHUNK / Math.max(1, length)));
   }
 
-  begin(): void {
+  start(): void {
     for (const client of this.#clients) {
       client.onChange = () => this.#push(client);
       this.#push(client);
@@ -108,7 +108,7 @@ class Flood {
   /** One chunk a turn of the loop; what is queued waits in this process, once for each connection. */
   #push(client: Client): void {
     if (this.#ended || client.over || client.queued > 0 || this.taken > this.#limit) return;
-    client.say(this.#messages);
+    client.send(this.#messages);
     if (client.queued === 0) this.#scene.engine.after(0, () => this.#push(client));
   }
 
@@ -122,7 +122,7 @@ class Flood {
     return this.taken > this.#limit || this.#clients.every(({ over }) => over);
   }
 
-  /** Nothing was taken for `ms`, while witnesses were served: it is not only that nobody had time. */
+  /** Nothing was taken for `ms`, while witnesses were served: it is not only that the machine was busy. */
   calm(ms: number, witnesses: Witnesses): boolean {
     if (this.taken !== this.#taken) {
       this.#taken = this.taken;

@@ -1,4 +1,4 @@
-/** What a run of misbehaving clients is asked to do, and what it tells: plain data. */
+/** What a run of misbehaving clients is asked to do, and what it reports: plain data. */
 import type { Thread } from "../engine/mod.ts";
 import type { Plan } from "../stress/plan/plan.ts";
 import type { Mismatch } from "../result/result.ts";
@@ -81,9 +81,9 @@ export interface Refusal {
   readonly reason: string;
 }
 
-/** What the thread says. */
+/** Messages of the thread. */
 export type ProfileMessage =
   | { readonly type: "ready"; readonly wakeFd: number }
-  | { readonly type: "begin"; readonly name: ProfileName }
+  | { readonly type: "start"; readonly name: ProfileName }
   | { readonly type: "row"; readonly row: ProfileRow }
   | { readonly type: "end"; readonly refusal: Refusal | null };

@@ -56,7 +56,7 @@ function perform(scene: Scene, post: (message: ProfileMessage) => void): Refusal
     const refusal = tryTarget(scene);
     if (refusal) return refusal;
     for (const name of scene.settings.profiles) {
-      post({ type: "begin", name });
+      post({ type: "start", name });
       post({ type: "row", row: performOne(scene, name) });
     }
   } catch (error) {
@@ -65,7 +65,7 @@ function perform(scene: Scene, post: (message: ProfileMessage) => void): Refusal
   return null;
 }
 
-/** Whether a well-behaved client is served: who serves nobody fails no profile in particular. */
+/** Whether a well-behaved client is served: one that serves no client at all fails no profile in particular. */
 function tryTarget(scene: Scene): Refusal | null {
   const client = scene.dial();
   scene.until(() => client.opened || client.over);
@@ -88,7 +88,7 @@ function tryTarget(scene: Scene): Refusal | null {
 
 /** Sends a message, and waits until it is answered or will not be. */
 function exchange(scene: Scene, client: Client): boolean {
-  client.say(1);
+  client.send(1);
   const done = () => scene.listens ? client.answered > 0 : client.queued === 0;
   scene.until(() => done() || client.over || client.ended || client.replies.broken);
   return done() && !client.replies.broken;

@@ -74,7 +74,7 @@ export class Scene {
     return true;
   }
 
-  /** As `until`, but the time begins anew whenever `progress` changes; three times as long at most. */
+  /** As `until`, but the time starts anew whenever `progress` changes; three times as long at most. */
   untilStuck(done: () => boolean, progress: () => number): boolean {
     let last = progress();
     let since = performance.now();
@@ -92,9 +92,9 @@ export class Scene {
   }
 
   /** Connects the misbehaving clients. Those that fail are `over` and have an `error`. */
-  connect(deaf = false): Client[] {
+  connect(paused = false): Client[] {
     const { misbehaving } = this.settings;
-    this.cast = Array.from({ length: misbehaving }, () => this.#clients.connect(deaf));
+    this.cast = Array.from({ length: misbehaving }, () => this.#clients.connect(paused));
     this.until(() => this.cast.every(({ opened, over }) => opened || over));
     return this.cast.filter(({ opened }) => opened);
   }

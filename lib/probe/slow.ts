@@ -9,7 +9,7 @@ const BYTES = 200;
 const DRIP_MS = 5;
 /** Messages of a connection: more would take longer than the timeout. */
 const MESSAGES = 2;
-/** Which part of the timeout is said nothing. */
+/** For which part of the timeout nothing is sent. */
 const SILENCE = 1 / 5;
 
 /** A byte at a time, as from a bad line or a slowloris: requests are whole only in the end. */
@@ -18,21 +18,21 @@ export const drip: Profile = {
 
   run(scene): Finding {
     const clients = scene.connect();
-    const messages = clients.map((client) => client.compose());
-    // A single message of many bytes, or several of few, which are told apart by bytes only.
+    const messages = clients.map((client) => client.nextMessage());
+    // A single message of many bytes, or several of few, which differ in their bytes only.
     const rounds = messages[0] === undefined ? 0 : Math.min(MESSAGES, scene.burst(MESSAGES));
     const bytes = Math.min(BYTES, Math.max(0, ...messages.map(({ length }) => length)));
     const everyMs = Math.max(1, Math.min(DRIP_MS, scene.timeoutMs / (2 * bytes * rounds)));
     for (let round = 0; round < rounds; round++) {
-      if (round > 0) clients.forEach((client, i) => messages[i] = client.compose());
+      if (round > 0) clients.forEach((client, i) => messages[i] = client.nextMessage());
       for (let at = 0; at < bytes; at++) {
         for (const [i, client] of clients.entries()) {
-          client.sayPart(messages[i]!, at, Math.min(at + 1, messages[i]!.length));
+          client.sendPart(messages[i]!, at, Math.min(at + 1, messages[i]!.length));
         }
         scene.pass(everyMs);
       }
       for (const [i, client] of clients.entries()) {
-        client.sayPart(messages[i]!, bytes, messages[i]!.length);
+        client.sendPart(messages[i]!, bytes, messages[i]!.length);
       }
     }
     const due = rounds * clients.length;
@@ -64,7 +64,7 @@ export const drip: Profile = {
   },
 };
 
-/** Nothing at all. Whoever has an idle timeout may close in order; else a late message is answered. */
+/** Nothing at all. A server with an idle timeout may close in order; another one answers a late message. */
 export const silent: Profile = {
   expected: ({ listens }) => listens ? "nothing or FIN; a late reply" : "stays open, or FIN",
 
@@ -75,7 +75,7 @@ export const silent: Profile = {
     const early = clients.filter(({ broken }) => broken);
     const open = clients.filter(({ over, ended }) => !over && !ended);
     const unasked = unaskedReasons(scene, clients);
-    for (const client of open) client.say(1);
+    for (const client of open) client.send(1);
     const served = () => open.filter(({ answered, ended }) => answered > 0 || ended).length;
     const done = () => open.every(({ answered, ended, over }) => answered > 0 || ended || over);
     if (scene.listens) scene.until(done);

@@ -26,7 +26,7 @@ export class Witnesses {
       this.#all.push(new Witness(this.#scene, this.latency));
     }
     this.#scene.until(() => this.#all.every(({ client }) => client.opened || client.over));
-    for (const witness of this.#all) witness.begin();
+    for (const witness of this.#all) witness.start();
     return this.more(1);
   }
 
@@ -39,7 +39,7 @@ export class Witnesses {
     return !this.failed && done();
   }
 
-  /** Messages that all of them have exchanged since the profile began: the one with the fewest. */
+  /** Messages that all of them have exchanged since the profile started: the one with the fewest. */
   get rounds(): number {
     return Math.min(...this.#all.map(({ rounds }) => rounds));
   }
@@ -107,7 +107,7 @@ class Witness {
       (this.#scene.listens ? client.answered < client.sent : client.queued > 0);
   }
 
-  begin(): void {
+  start(): void {
     if (this.client.opened) this.#send();
     else {this.#fail(
         `did not take a witness's connection: ${this.client.error?.code ?? "ETIMEDOUT"}`,
@@ -123,7 +123,7 @@ class Witness {
         `did not ${listens ? "answer" : "read"} a witness for ${briefDuration(timeoutMs)}`,
       );
     });
-    client.say(1);
+    client.send(1);
     if (!listens) this.#look();
   }
 

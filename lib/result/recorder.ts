@@ -119,7 +119,7 @@ export class Recorder {
     slots[HEADER + bucketOf(Math.min(units, HIGHEST))]! += count;
   }
 
-  /** Replaces what the buckets know only about: for a decoder that was told more. */
+  /** Replaces what buckets have only approximately, by exact values that a decoder has. */
   refine(exact: { min: number; max: number; sum: number; overflow: number }): void {
     this.#slots[1] = exact.overflow;
     this.#slots[2] = exact.sum;
@@ -232,7 +232,7 @@ export class Recorder {
     return Math.sqrt(squares / this.count);
   }
 
-  /** What the buckets do not tell, for an encoder; in units. */
+  /** What buckets have only approximately, for an encoder; in units. */
   get exact(): { min: number; max: number; sum: number; overflow: number } {
     return { min: this.#min, max: this.#max, sum: this.#sum, overflow: this.overflow };
   }

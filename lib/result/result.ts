@@ -23,7 +23,7 @@ export interface Mismatch {
 
 /** What happened in one interval of a run, mostly a second. Counts are of this interval only. */
 export interface TimelineRow {
-  /** The interval's end, in seconds since counting began. */
+  /** The interval's end, in seconds since counting started. */
   readonly t: number;
   /** The interval's length in seconds. */
   readonly seconds: number;
@@ -68,11 +68,11 @@ export interface Histograms {
   readonly connect: string;
   /** How late messages left. */
   readonly schedule_lag?: string;
-  /** The sums of all values, in units, which buckets don't tell: means merge without loss, too. */
+  /** The sums of all values, in units, which buckets don't have: so means merge without loss, too. */
   readonly sums?: { latency: number; latency_corrected: number; connect: number };
   /** The highest values, in units: the `max` of a distribution may be a reply that never came. */
   readonly maxima?: { latency: number; latency_corrected: number; connect: number };
-  /** Values above the range. They count in the highest bucket, and `max` tells the true maximum. */
+  /** Values above the range. They count in the highest bucket, and `max` is the true maximum. */
   readonly overflow: number;
 }
 
@@ -97,7 +97,7 @@ export interface GeneratorReport {
   bottleneck: boolean;
   /** Why, if it was the generator. */
   reason: string | null;
-  /** A sentence on what limited the run, whoever it was. */
+  /** A sentence on what limited the run, the generator or something else. */
   limited_by: string;
   /** Turns of a generator's loop that took longer than 10 ms, and the longest. */
   loop_stalls: { count: number; max_us: number };
@@ -130,7 +130,7 @@ export interface StressResult {
   interrupted: boolean;
   /** Results of other machines or processes are missing in this sum. */
   partial: boolean;
-  /** When counting began, in ISO 8601. */
+  /** When counting started, in ISO 8601. */
   started_at: string;
   /** From the first counted message to the stop. */
   duration_s: number;
@@ -165,7 +165,7 @@ export interface StressResult {
   generator: GeneratorReport;
   /** The system's counters: how much they rose during the run; null where there are none. */
   kernel: Record<string, number> | null;
-  /** The connections with the slowest replies, worst first; empty where the system does not tell. */
+  /** The connections with the slowest replies, worst first; empty where the system has no TCP_INFO. */
   slowest: SlowConnection[];
   server: unknown;
   thresholds: Judged[];

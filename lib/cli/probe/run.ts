@@ -188,7 +188,7 @@ const ADVICE = {
   wrong: "", // the verdict of the oracle, or a target that speaks first
 } as const;
 
-/** Of the embedded server it is known what it has queued for whoever did not read. */
+/** Of the embedded server it is known what it has queued for a client that does not read. */
 function audit(row: ProfileRow, { max_buffered: queued }: Stats): ProfileRow {
   const limit = SERVE_DEFAULTS.maxBuffer;
   const observed = `${row.observed}; queued ${formatSize(queued)} for one of them`;
@@ -232,7 +232,7 @@ function report(
   return deliver(text, files, exitCodeOf(found));
 }
 
-/** A test case for each profile; one for the target, if it serves nobody at all. */
+/** A test case for each profile; one for the target, if it serves no client at all. */
 const suiteOf = ({ target, rows, refusal }: Findings): JunitSuite => ({
   name: target,
   seconds: rows.reduce((sum, row) => sum + row.duration_s, 0),
@@ -273,7 +273,7 @@ const REFUSALS = {
   wrong: EXIT.verification,
 } as const;
 
-/** Wrong bytes are 6, as ever; another reaction than the expected one is 7, as a threshold is. */
+/** Wrong bytes are 6; another reaction than the expected one is 7, as a threshold is. */
 function exitCodeOf({ rows, refusal }: Outcome): number {
   if (refusal?.kind === "unreachable") {
     if (refusal.code?.startsWith("TLS_")) return EXIT.failed;

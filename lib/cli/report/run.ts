@@ -19,7 +19,7 @@ import type { ReportRead } from "./command.ts";
 /** Runs that were together for less than this part of the time did not load the target together. */
 const TOGETHER = 0.9;
 
-/** More lines in a chart can't be told apart. */
+/** More lines in a chart look alike. */
 const MOST_BESIDE = 6;
 
 /** Reads, adds up, judges, reports; returns the exit code. */

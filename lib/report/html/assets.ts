@@ -35,7 +35,7 @@ async function text(load: () => Promise<unknown>, name: string): Promise<string>
     const { default: content } = await load() as { default: unknown };
     if (typeof content === "string") return content;
   } catch {
-    // Whatever the import lacks, the file tells why if it can't be read either.
+    // Whatever the import lacks, reading the file says why if that fails as well.
   }
   return readFileSync(createRequire(import.meta.url).resolve(name), "utf8");
 }

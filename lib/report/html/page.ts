@@ -81,7 +81,7 @@ ${verdict === undefined ? NOTHING : badge(verdict)}
 </header>`;
 }
 
-/** A word with a sign, so that it does not take a colour to tell them apart. */
+/** A word with a sign, so that it does not take a colour to see which it is. */
 function badge(verdict: string): Markup {
   const [, word = ""] = /^(\w*)/.exec(verdict)!;
   const sign = word === "pass" ? "✓" : word === "invalid" ? "!" : "✗";

@@ -1,4 +1,4 @@
-/** A result against an earlier one: better, worse, or the same as far as one can tell. */
+/** A result against an earlier one: better, worse, or with no significant difference. */
 import { CONFIDENCE, METHOD, unpairedRatio } from "./interval.ts";
 import { latencyOf } from "./compare.ts";
 import type { BaselineMeasure, BaselineReport, Change, Interval } from "../../result/judgement.ts";

@@ -10,7 +10,7 @@ export type Word = "faster" | "slower" | "no significant difference";
 export interface Measure {
   /** Its geometric mean over all rounds, whose ratios are those of the rounds: messages a second, or us. */
   readonly value: number;
-  /** Its ratio to that of the first; null for the first itself, or with too few rounds to tell. */
+  /** Its ratio to that of the first; null for the first itself, or with too few rounds. */
   readonly ratio: Interval | null;
   /** What the ratio says, if its interval leaves 1 out; null as above. */
   readonly word: Word | null;

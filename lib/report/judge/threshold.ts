@@ -59,7 +59,7 @@ export function parseThreshold(text: string): Threshold {
   const match = /^\s*([\w.-]*)\s*([<>=!]*)\s*(.*?)\s*$/.exec(text);
   const [, name = "", operator = "", limit = ""] = match ?? [];
   if (name === "") {
-    fail("it must begin with a metric, such as p99<5ms, rate>100k or errors==0");
+    fail("it must start with a metric, such as p99<5ms, rate>100k or errors==0");
   }
   const metric = parseMetric(name, fail);
   if (!isOperator(operator)) {

@@ -102,7 +102,7 @@ export function mergeKernels(
   return mergeCounts(kernels, oneMachine ? (a, b) => Math.max(a, b) : undefined);
 }
 
-/** Of the mismatches the one with the lowest connection number and offset: nobody knows which came first. */
+/** Of the mismatches the one with the lowest connection number and offset: which one came first is not known. */
 export function mergeMismatches(results: readonly StressResult[]): Mismatch | null {
   const found = results.flatMap(({ first_mismatch: first }) => first ?? []);
   const text = (one: Mismatch) => one.kind + one.expected + one.actual;

@@ -1,7 +1,7 @@
 /**
  * Timelines of several runs as one, by wall clock.
  *
- * The rows of a sum are the seconds of the clock, whoever's run they come from: so it does not matter in
+ * The rows of a sum are the seconds of the clock, whichever run they are of: so it does not matter in
  * which order, or in how many steps, results are added up.
  */
 import type { StressResult, TimelineRow } from "../result.ts";
@@ -23,7 +23,7 @@ interface Piece {
   end: number;
 }
 
-/** The rows of all results, from the first one's begin. Counts and connections add up. */
+/** The rows of all results, from the first one's start. Counts and connections add up. */
 export function mergeTimelines(
   results: readonly Pick<StressResult, "started_at" | "timeline">[],
 ): TimelineRow[] {
@@ -35,20 +35,20 @@ export function mergeTimelines(
       seconds.set(second, before ? joined(before, piece, active) : piece);
     }
   }
-  const begin = Math.min(...results.map(({ started_at }) => Date.parse(started_at)));
+  const origin = Math.min(...results.map(({ started_at }) => Date.parse(started_at)));
   return [...seconds].sort(([a], [b]) => a - b).map(([second, { row, start, end }]) => {
     // One run's sliver may reach into a second that another run has a row of: rows never overlap.
     const from = seconds.has(second - 1) ? Math.max(start, second * SECOND) : start;
     const to = seconds.has(second + 1) ? Math.min(end, (second + 1) * SECOND) : end;
-    return { ...row, t: (to - begin) / 1000, seconds: (to - from) / 1000 };
+    return { ...row, t: (to - origin) / 1000, seconds: (to - from) / 1000 };
   });
 }
 
 /** One run's rows, cut at the seconds of the clock. */
-function bySecond(begin: number, timeline: readonly TimelineRow[]): Map<number, Piece> {
+function bySecond(startMs: number, timeline: readonly TimelineRow[]): Map<number, Piece> {
   const seconds = new Map<number, Piece>();
   for (const row of timeline) {
-    const end = begin + Math.round(row.t * 1000);
+    const end = startMs + Math.round(row.t * 1000);
     for (const piece of cut({ row, start: end - Math.round(row.seconds * 1000), end })) {
       // What ends with a second is of that second.
       const second = Math.ceil((piece.start + piece.end) / 2 / SECOND) - 1;

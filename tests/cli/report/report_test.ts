@@ -31,7 +31,7 @@ describe("stress --start-at", () => {
   let began = "";
   beforeAll(async () => {
     await using serve = await startServe();
-    const at = Math.ceil(Date.now() / 1000) + 2; // seconds, as date +%s prints them
+    const at = Math.ceil(Date.now() / 1000) + 4; // seconds, as date +%s prints them
     began = new Date(at * 1000).toISOString();
     const one = (name: string, count: string) =>
       run(
