@@ -4,7 +4,6 @@ import { COMMANDS, describeCommands, type SpawnThread } from "./commands.ts";
 import { exitCodeOf, UsageError } from "./exit.ts";
 import { adviceFor, checkLimits } from "./limits.ts";
 import { columnsOf, print, say } from "./output.ts";
-import { read } from "./options/read.ts";
 import { VERSION } from "./version.ts";
 
 /** Runs the command line and returns the exit code. Never throws. */
@@ -31,6 +30,7 @@ async function run([name, ...args]: readonly string[], spawn: SpawnThread): Prom
   if (command === undefined) throw unknown("command", name, [...Object.keys(COMMANDS), "help"]);
   const description = await command.describe();
   if (asksForHelp(args)) return await help(name);
+  const { read } = await import("./options/read.ts"); // commander, which --help needs not
   const values = read(description, args, process.env);
   for (const warning of values.warnings) say(warning);
   if (command.connects) checkLimits(name);

@@ -1,9 +1,9 @@
 /** From arguments and environment to the values of a command's options. */
-import { didYouMean } from "../../text/nearest.ts";
 import { UsageError } from "../exit.ts";
 import type { Command } from "./command.ts";
 import { variablesOf } from "./environment.ts";
 import { longName, type Option, type Table, type Values } from "./option.ts";
+import { wordsOf } from "./words.ts";
 
 /** What was read. */
 export interface Read<T extends Table = Table> {
@@ -35,11 +35,12 @@ export function read<T extends Table>(
     sources.set(key, "env");
   }
   const operands: string[] = [];
-  for (const { key, text, operand } of wordsOf(command, args)) {
-    if (key === undefined) {
-      operands.push(operand!);
+  for (const word of wordsOf(command, args)) {
+    if (word.key === undefined) {
+      operands.push(word.operand);
       continue;
     }
+    const { key, text } = word;
     const option: Option<unknown> = command.options[key]!;
     const next = option.value === undefined
       ? true
@@ -70,83 +71,4 @@ function parsed(option: Option<unknown>, text: string, what: string): unknown {
   } catch (error) {
     throw new UsageError(`${what}: ${(error as Error).message}`);
   }
-}
-
-interface Word {
-  readonly key?: string;
-  readonly text?: string;
-  readonly operand?: string;
-}
-
-/** Arguments as options with their values, and operands. */
-function* wordsOf(command: Command, args: readonly string[]): Generator<Word> {
-  const long = new Map<string, string>(
-    Object.keys(command.options).map((key) => [`--${longName(key)}`, key]),
-  );
-  const short = new Map<string, string>(
-    Object.entries(command.options).flatMap(([key, option]) =>
-      option.short === undefined ? [] : [[`-${option.short}`, key] as const]
-    ),
-  );
-  const isOption = (word: string) => long.has(word.split("=")[0]!) || short.has(word.slice(0, 2));
-  const rest = [...args];
-  /** The value of an option: attached to it, or the next word. */
-  const valueOf = (key: string, written: string, attached: string | undefined): Word => {
-    const option = command.options[key]!;
-    if (option.value === undefined) {
-      if (attached === undefined) return { key };
-      const instead = command.gone?.[`${written}=`];
-      throw new UsageError(
-        `option '${written}' takes no value${instead === undefined ? "" : `: ${instead}`}`,
-      );
-    }
-    if (attached !== undefined) return { key, text: attached };
-    const next = rest[0];
-    if (next === undefined || (next.startsWith("-") && isOption(next))) {
-      throw new UsageError(`option '${written}' needs a value: ${option.value}`);
-    }
-    rest.shift();
-    return { key, text: next };
-  };
-  while (rest.length > 0) {
-    const word = rest.shift()!;
-    if (word === "--") {
-      for (const operand of rest) yield { operand };
-      return;
-    }
-    if (word.startsWith("--")) {
-      const at = word.indexOf("=");
-      const name = at < 0 ? word : word.slice(0, at);
-      const key = long.get(name);
-      if (key === undefined) throw unknown(command, name, long.keys());
-      yield valueOf(key, name, at < 0 ? undefined : word.slice(at + 1));
-    } else if (word.startsWith("-") && word !== "-") {
-      // Switches may stand together: -lkv.
-      for (let letters = word.slice(1); letters !== "";) {
-        const name = `-${letters[0]}`;
-        const key = short.get(name);
-        if (key === undefined) throw unknown(command, name, short.keys());
-        const attached = letters.slice(1);
-        if (command.options[key]!.value === undefined) {
-          yield { key };
-          letters = attached;
-        } else {
-          yield valueOf(key, name, attached === "" ? undefined : attached.replace(/^=/, ""));
-          letters = "";
-        }
-      }
-    } else yield { operand: word };
-  }
-}
-
-function unknown(command: Command, name: string, names: Iterable<string>): UsageError {
-  const instead = command.gone?.[name];
-  if (instead !== undefined) {
-    const gone = instead.startsWith("use ") ? ` is gone: ${instead}` : `: ${instead}`;
-    return new UsageError(`option '${name}'${gone}`);
-  }
-  const hint = name.length > 2 ? didYouMean(name, names) : "";
-  return new UsageError(
-    `unknown option '${name}'${hint || ` (see iomux ${command.name} --help)`}`,
-  );
 }

@@ -1,0 +1,86 @@
+/** Arguments as options with their values, and operands: commander reads them. */
+import { Command as Parser, CommanderError, Option as Declared } from "commander";
+import { didYouMean } from "../../text/nearest.ts";
+import { UsageError } from "../exit.ts";
+import type { Command } from "./command.ts";
+import { longName } from "./option.ts";
+
+/** What stands on a command line: an option with its value, or an operand. */
+export type Word =
+  | { readonly key: string; readonly text?: string }
+  | { readonly key?: undefined; readonly operand: string };
+
+/** The words of a command line: options in their order, then the operands. @throws UsageError */
+export function wordsOf(command: Command, args: readonly string[]): Word[] {
+  const words: Word[] = [];
+  const parser = new Parser(command.name).exitOverride()
+    .configureOutput({ writeErr: () => {} }).helpOption(false)
+    .argument("[operands...]");
+  for (const [key, { short, value }] of Object.entries(command.options)) {
+    const name = longName(key);
+    const letter = short === undefined ? "" : `-${short}, `;
+    parser.addOption(new Declared(`${letter}--${name}${value === undefined ? "" : " <value>"}`));
+    parser.on(`option:${name}`, (text?: string) => {
+      if (value === undefined) return words.push({ key });
+      if (text === undefined || isOption(command, text)) {
+        throw needsValue(asWritten(args, name, short), value);
+      }
+      return words.push({ key, text });
+    });
+  }
+  try {
+    parser.parse(args, { from: "user" });
+  } catch (error) {
+    throw error instanceof CommanderError ? inOurWords(command, args, error) : error;
+  }
+  return [...words, ...parser.args.map((operand) => ({ operand }))];
+}
+
+/** An option's name as it stands on the command line, the last time. */
+const asWritten = (args: readonly string[], name: string, short: string | undefined) =>
+  args.findLast((arg) => arg === `--${name}` || arg === `-${short}`) ?? `--${name}`;
+
+const needsValue = (name: string, value: string) =>
+  new UsageError(`option '${name}' needs a value: ${value}`);
+
+const longNames = (command: Command) =>
+  Object.keys(command.options).map((key) => `--${longName(key)}`);
+
+/** Whether a word is an option of the command, and so no value of the one in front of it. */
+function isOption(command: Command, word: string): boolean {
+  const shorts = Object.values(command.options).map(({ short }) => `-${short}`);
+  return word.startsWith("--")
+    ? longNames(command).includes(word.split("=")[0]!)
+    : word.length > 1 && shorts.includes(word.slice(0, 2));
+}
+
+/** What commander refuses, in the words that every command has for it. */
+function inOurWords(
+  command: Command,
+  args: readonly string[],
+  { code, message }: CommanderError,
+): UsageError {
+  const names = longNames(command);
+  if (code === "commander.optionMissingArgument") {
+    const [key, option] = Object.entries(command.options)
+      .find(([key]) => message.includes(`--${longName(key)} <value>'`))!;
+    return needsValue(asWritten(args, longName(key), option.short), option.value!);
+  }
+  const written = /'(-[^']*)'/.exec(message)?.[1] ?? message;
+  const name = written.split("=")[0]!;
+  if (name !== written && names.includes(name)) {
+    const instead = command.gone?.[`${name}=`];
+    return new UsageError(
+      `option '${name}' takes no value${instead === undefined ? "" : `: ${instead}`}`,
+    );
+  }
+  const instead = command.gone?.[name] ?? command.gone?.[name.slice(0, 2)];
+  if (instead !== undefined) {
+    const gone = instead.startsWith("use ") ? ` is gone: ${instead}` : `: ${instead}`;
+    return new UsageError(`option '${name}'${gone}`);
+  }
+  const hint = name.length > 2 ? didYouMean(name, names) : "";
+  return new UsageError(
+    `unknown option '${name}'${hint || ` (see iomux ${command.name} --help)`}`,
+  );
+}
