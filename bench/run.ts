@@ -5,6 +5,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { generator } from "./sections/generator.ts";
 import { memory } from "./sections/memory.ts";
+import { pingpong } from "./sections/pingpong.ts";
 import { scale } from "./sections/scale.ts";
 import { schedule } from "./sections/schedule.ts";
 import { selectors } from "./sections/selectors.ts";
@@ -22,6 +23,7 @@ const help = `usage: bun bench/run.ts [SECTION...] [OPTIONS]
 Sections (all when none is named):
   server      CPU time of each server for one message, against a C server
   generator   rate of iomux stress, against a C client
+  pingpong    round trip of one message, against a C client and sockperf
   workers     CPU time of iomux serve for one message with 1 and with 2 workers,
               with the load on the same two cores
   memory      resident memory of each server for one idle connection
@@ -56,6 +58,7 @@ const sections: Record<string, (context: Context) => Promise<Report>> = {
   server,
   workers,
   generator,
+  pingpong,
   memory,
   startup,
   tls,
