@@ -36,6 +36,16 @@ describe("serve with LISTEN_FDS", () => {
     });
   }
 
+  it("an abstract name is said in the ready line", async () => {
+    if (process.platform !== "linux") return;
+    const path = `@iomux-activated-${process.pid}`;
+    await using server = activated([path]);
+    await server.says(/\n/, "stdout");
+    expect(server.stdout()).toBe(`listening on unix:${path}\n`);
+    expect(await text({ path }, "hello")).toBe("hello");
+    expect((await server.stop()).code).toBe(0);
+  });
+
   it("a descriptor that is no listening socket: exit 3, one line names it", async () => {
     await using server = activated([`${getAvailablePort()}`, "file"]);
     expect((await server.exit).code).toBe(3);

@@ -1,11 +1,20 @@
 // Where a server listens: IPv4, IPv6, dual-stack, Unix sockets, several workers on one address.
 import { describe, expect, it } from "bun:test";
-import { existsSync, lstatSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  readFileSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { Socket } from "../../lib/net/mod.ts";
 import { spawnCli, startServe } from "../support/cli.ts";
 import { expectSameBytes, pattern } from "../support/engines.ts";
 import { TempDir } from "../support/files.ts";
 import { dialError, exchange, Peer } from "../support/peers.ts";
+import { NO_SIGNALS } from "../support/systems.ts";
+import { until } from "../support/waiting.ts";
 
 const text = async (...to: Parameters<typeof exchange>) =>
   new TextDecoder().decode(await exchange(...to));
@@ -33,10 +42,18 @@ describe("serve --host and --port", () => {
     expect(await text({ host: "127.0.0.1", port: server.port }, "four")).toBe("four");
   });
 
-  it("localhost is the loopback", async () => {
-    await using server = await startServe(["-H", "localhost"]);
-    expect(server.name).toBe(`127.0.0.1:${server.port}`);
-  });
+  for (const workers of [1, 2]) {
+    it(`a name, ${workers} worker(s): every address of it, on one port, a ready line each`, async () => {
+      await using server = await startServe(["-H", "localhost", "--workers", `${workers}`]);
+      const { port } = server;
+      await server.says(/\[::1\]:\d+\n/, "stdout");
+      expect(server.stdout()).toBe(`listening on 127.0.0.1:${port}\nlistening on [::1]:${port}\n`);
+      for (const host of ["127.0.0.1", "::1"]) {
+        expect(await text({ host, port }, host)).toBe(host);
+      }
+      expect((await server.stop()).code).toBe(0);
+    });
+  }
 
   it("a port that was just used by a server can be used again", async () => {
     await using first = await startServe(["--drain-timeout", "0s"]);
@@ -112,6 +129,57 @@ describe("serve --unix", () => {
     await using server = await startServe(["--unix", path]);
     expect(await text({ path }, "hello")).toBe("hello");
     expect((await server.stop()).code).toBe(0);
+  });
+
+  it("a file that another server has made since is not ours to remove", async () => {
+    using folder = new TempDir();
+    const path = folder.file("socket");
+    await using first = await startServe(["--unix", path, "--drain-timeout", "30s"]);
+    using peer = Peer.dial({ path });
+    await peer.send("x");
+    await peer.text(1);
+    first.kill("SIGTERM");
+    await first.says(/Draining/);
+    const refused = () => dialError({ path }) === "ECONNREFUSED";
+    expect(await until(refused)).toBe(true);
+    await using second = await startServe(["--unix", path]);
+    peer.end();
+    expect((await first.exit).code).toBe(0);
+    expect(await text({ path }, "the second")).toBe("the second");
+    expect((await second.stop()).code).toBe(0);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it("a file that was replaced by another kind of file stays", async () => {
+    using folder = new TempDir();
+    const path = folder.file("socket");
+    await using server = await startServe(["--unix", path]);
+    unlinkSync(path);
+    writeFileSync(path, "precious");
+    expect((await server.stop()).code).toBe(0);
+    expect(readFileSync(path, "utf8")).toBe("precious");
+  });
+
+  it("SIGHUP is as SIGTERM: drained, exit 0, the file is removed", async () => {
+    if (NO_SIGNALS) return;
+    using folder = new TempDir();
+    const path = folder.file("socket");
+    await using server = await startServe(["--unix", path]);
+    expect(await text({ path }, "hello")).toBe("hello");
+    server.kill("SIGHUP");
+    expect(await server.exit).toEqual({ code: 0, signal: null });
+    expect(server.stderr()).toMatch(/Draining/);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it("@NAME is an abstract name, said as it was given", async () => {
+    if (process.platform !== "linux") return;
+    const path = `@iomux-test-${process.pid}`;
+    await using server = await startServe(["--unix", path, "--workers", "2"]);
+    expect(server.stdout()).toBe(`listening on unix:${path}\n`);
+    expect(await text({ path }, "hello")).toBe("hello");
+    expect((await server.stop()).code).toBe(0);
+    expect(existsSync(path)).toBe(false);
   });
 
   it("after a cut drain and after a second signal the file is removed too", async () => {

@@ -274,3 +274,16 @@ export async function startServe(
 
 /** A report with each of its rows on one line, however wide the terminal is. */
 export const unwrapped = (report: string): string => report.replace(/\n {12}(?=\S)/g, " ");
+
+/**
+ * `iomux serve ARGS` on a free port of 127.0.0.1, started by a shell: `"$@"` stands for its command line
+ * in `script`, which can redirect it, limit it, or put something around it.
+ */
+export const serveByShell = (
+  script: string,
+  args: string[] = [],
+  options: CliOptions = {},
+): Promise<RunningServer> => {
+  const [command, all] = cliCommand(["serve", "-p", "0", "-H", "127.0.0.1", ...args]);
+  return startServe(args, { ...options, through: ["sh", ["-c", script, "sh", command, ...all]] });
+};

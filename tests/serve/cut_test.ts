@@ -1,0 +1,116 @@
+// Timers and what they may end: never a connection with input that was not read, or whose peer goes on
+// taking what it was sent; and what they cut does not look whole.
+import { describe, expect, it } from "bun:test";
+import { type RunningServer, startServe } from "../support/cli.ts";
+import { expectSameBytes, pattern } from "../support/engines.ts";
+import { Peer } from "../support/peers.ts";
+import { NO_SIGNALS } from "../support/systems.ts";
+import { sleep, until } from "../support/waiting.ts";
+
+/** More than the kernels of both sides keep for a peer that does not read. */
+const MUCH = 12_000_000;
+
+/** Reads to the end; how it ended, and what came. */
+async function readAll(peer: Peer): Promise<{ end: string; bytes: Uint8Array }> {
+  const parts: Uint8Array[] = [];
+  try {
+    for (const deadline = performance.now() + 20_000; performance.now() < deadline;) {
+      const bytes = peer.tryRead();
+      if (peer.ended) return { end: "FIN", bytes: Buffer.concat(parts) };
+      if (bytes.length > 0) parts.push(bytes);
+      else await sleep(1);
+    }
+    return { end: "none", bytes: Buffer.concat(parts) };
+  } catch (error) {
+    return { end: (error as { code: string }).code, bytes: Buffer.concat(parts) };
+  }
+}
+
+/** A peer that has sent much, and reads none of the answer. */
+async function stuck(server: RunningServer): Promise<{ peer: Peer; sent: Uint8Array }> {
+  const peer = Peer.dial(server);
+  const sent = pattern(MUCH);
+  await peer.send(sent);
+  const { bytes_in } = await server.statsWhen(({ bytes_in }) => bytes_in === MUCH);
+  expect(bytes_in).toBe(MUCH);
+  return { peer, sent };
+}
+
+const BUFFER = ["--max-buffer", "64MiB"];
+
+describe("serve and a timer that is due", () => {
+  it("reads what has arrived first, however late the timer is", async () => {
+    if (NO_SIGNALS) return;
+    await using server = await startServe(["--idle-timeout", "1s"]);
+    using peer = Peer.dial(server);
+    await peer.send("x");
+    expect(await peer.text(1)).toBe("x");
+    server.kill("SIGSTOP");
+    await sleep(300);
+    await peer.send("in time");
+    await sleep(1500);
+    server.kill("SIGCONT");
+    expect(await peer.text(7)).toBe("in time");
+    expect(await peer.isOver(5000)).toBe(true); // idle from then on
+  });
+
+  it("hands over what has arrived first, with a handler", async () => {
+    if (NO_SIGNALS) return;
+    await using server = await startServe(["--idle-timeout", "1s", "--exec", "cat"]);
+    using peer = Peer.dial(server);
+    await server.statsWhen(({ active }) => active === 1);
+    server.kill("SIGSTOP");
+    await sleep(300);
+    await peer.send("in time");
+    await sleep(1500);
+    server.kill("SIGCONT");
+    expect(await peer.text(7)).toBe("in time");
+  });
+
+  for (const [option, ends] of [["--idle-timeout", false], ["--fin-timeout", true]] as const) {
+    it(`${option}: a peer that takes its answer slowly, and steadily, gets all of it`, async () => {
+      await using server = await startServe([option, "400ms", ...BUFFER]);
+      const { peer, sent } = await stuck(server);
+      if (ends) peer.end();
+      const parts: Uint8Array[] = [];
+      for (const start = performance.now(); performance.now() - start < 2000; await sleep(50)) {
+        parts.push(await peer.read(64_000));
+      }
+      const rest = sent.length - parts.reduce((all, { length }) => all + length, 0);
+      parts.push(await peer.read(rest));
+      expectSameBytes(Buffer.concat(parts), sent);
+      expect((await server.stats()).connections_cut).toBe(0);
+      peer.reset();
+    });
+
+    it(`${option}: one that takes nothing is cut by RST, and counted`, async () => {
+      await using server = await startServe([option, "400ms", ...BUFFER]);
+      const { peer, sent } = await stuck(server);
+      if (ends) peer.end();
+      const stats = await server.statsWhen(({ active }) => active === 0);
+      expect([stats.active, stats.closed, stats.connections_cut]).toEqual([0, 1, 1]);
+      const { end, bytes } = await readAll(peer);
+      expect(end).toBe("ECONNRESET");
+      expect(bytes.length).toBeLessThan(sent.length);
+    });
+  }
+
+  it("--drain-timeout cuts by RST, and counts it", async () => {
+    if (NO_SIGNALS) return;
+    await using server = await startServe(["--drain-timeout", "200ms", "--stats", ...BUFFER]);
+    const { peer } = await stuck(server);
+    server.kill("SIGTERM");
+    expect((await server.exit).code).toBe(1);
+    expect(server.lastStats().connections_cut).toBe(1);
+    expect((await readAll(peer)).end).toBe("ECONNRESET");
+  });
+
+  it("a fault that holds an answer back is cut by RST as well", async () => {
+    await using server = await startServe(["--idle-timeout", "300ms", "--delay", "30s"]);
+    using peer = Peer.dial(server);
+    await peer.send("hello");
+    expect((await readAll(peer)).end).toBe("ECONNRESET");
+    expect(await until(() => peer.ended, 1)).toBe(false);
+    expect((await server.stats()).connections_cut).toBe(1);
+  });
+});
