@@ -117,7 +117,42 @@ describe("serve --max-per-address", () => {
   });
 });
 
+describe("serve --max-per-address", () => {
+  it("counts an IPv6 address as its /64, and an IPv4 address as itself", () => {
+    const counts = new AddressCounts(AddressCounts.memoryFor(10));
+    const enter = (host: string) => counts.enter(addressKey(canonicalBytes(host)), 1);
+    expect(enter("2001:db8:1:2::1")).toBe(true);
+    expect(enter("2001:db8:1:2:ffff::9")).toBe(false);
+    expect(enter("2001:db8:1:3::1")).toBe(true);
+    expect(enter("192.0.2.1")).toBe(true);
+    expect(enter("192.0.2.2")).toBe(true);
+    expect(enter("::ffff:192.0.2.1")).toBe(false);
+    expect(enter("::1")).toBe(true);
+    expect(enter("::2")).toBe(false);
+  });
+
+  it("starts with any --max-connections, within the memory that there is", async () => {
+    await using server = await startServe(["--max-per-address", "1", "--max-connections", "1000m"]);
+    using first = Peer.dial(server);
+    await first.send("?");
+    expect(await first.text(1)).toBe("?");
+    using second = Peer.dial(server);
+    expect(await second.isOver()).toBe(true);
+    expect((await server.stats()).denied).toBe(1);
+  });
+});
+
 describe("AddressCounts", () => {
+  it("refuses when it is full, and has room again", () => {
+    const counts = new AddressCounts(AddressCounts.memoryFor(2)); // 8 slots
+    const keys = Array.from({ length: 9 }, (_, i) => addressKey(canonicalBytes(`10.0.0.${i}`)));
+    const entered = keys.map((key) => counts.enter(key, 5));
+    expect(entered.filter(Boolean).length).toBe(6);
+    counts.leave(keys[0]!);
+    expect(counts.enter(keys[8]!, 5)).toBe(true);
+    expect(counts.enter(keys[8]!, 5)).toBe(true); // it has a slot
+  });
+
   it("counts as a Map does, for many addresses that come and go", () => {
     const counts = new AddressCounts(AddressCounts.memoryFor(300));
     const other = new AddressCounts(AddressCounts.memoryFor(300));

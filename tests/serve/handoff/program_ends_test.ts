@@ -1,0 +1,254 @@
+// serve --exec and the ends of programs: what they leave behind, what is done to them, and how often they
+// are started.
+import { describe, expect, it } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  type CliOptions,
+  readProc,
+  root,
+  type RunningServer,
+  serveByShell,
+  spawnCli,
+  startServe,
+} from "../../support/cli.ts";
+import { TempDir } from "../../support/files.ts";
+import { exchange, Peer } from "../../support/peers.ts";
+import { NO_SIGNALS } from "../../support/systems.ts";
+import { sleep, until } from "../../support/waiting.ts";
+
+const startExec = (command: string, args: string[] = [], options: CliOptions = {}) =>
+  startServe(["--exec", command, ...args], options);
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+/** Whether a process exists and is no zombie. */
+const isAlive = (pid: number): boolean => {
+  try {
+    return !/^\d+ \(.*\) [ZX]/s.test(readProc(`${pid}/stat`));
+  } catch {
+    return false;
+  }
+};
+
+/** Processes that have ended, and whose parent, a process, has not waited for them. */
+function zombiesOf(parent: number): number {
+  const { stdout } = spawnSync("ps", ["-o", "stat=", "--ppid", `${parent}`], { encoding: "utf8" });
+  return stdout.split("\n").filter((stat) => stat.startsWith("Z")).length;
+}
+
+/** What a program writes into a file, as soon as it is whole. */
+async function numbersIn(file: string, count: number): Promise<number[]> {
+  const numbers = () => existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
+  expect(await until(() => numbers().length === count, 10_000)).toBe(true);
+  return numbers().map(Number);
+}
+
+if (NO_SIGNALS) console.log(`not run: serve --exec and ends: ${NO_SIGNALS}`);
+else {
+  describe("serve --exec and the environment of a program", () => {
+    it("one entry for a name, the server's own for its peer; other bytes are passed on unchanged", async () => {
+      const script = `TCPREMOTEIP=6.6.6.6 TCPREMOTEHOST=forged.example RAW=$(printf 'a\\377b') \
+        LISTEN_FDS=1 exec "$@"`;
+      const command =
+        `sh -c 'env | grep -ac ^TCPREMOTEIP=; echo "$TCPREMOTEIP|$TCPREMOTEHOST|"; printf %s "$RAW"'`;
+      await using server = await serveByShell(script, ["--exec", command]);
+      const bytes = await exchange(server, "x");
+      expect(new TextDecoder("latin1").decode(bytes)).toBe(
+        "1\n127.0.0.1||\na\xffb".replace("||", "||"),
+      );
+    });
+
+    it("a Unix socket's program is told of no address, whatever the server was told", async () => {
+      using folder = new TempDir();
+      const path = folder.file("socket");
+      const env = { TCPREMOTEIP: "6.6.6.6", PROTO: "TCP" };
+      await using _ = await startExec(`sh -c 'read x; echo "$PROTO|$TCPREMOTEIP|"'`, [
+        "--unix",
+        path,
+      ], {
+        env,
+      });
+      expect(text(await exchange({ path }, "x\n"))).toBe("UNIX||\n");
+    });
+  });
+
+  describe("serve --exec at the start", () => {
+    const refused = async (command: string, why: RegExp) => {
+      await using cli = spawnCli(["serve", "-p", "0", "-H", "127.0.0.1", "--exec", command]);
+      expect((await cli.exit).code).toBe(2);
+      expect(cli.stderr()).toMatch(/^iomux: [^\n]+\n$/);
+      expect(cli.stderr()).toMatch(why);
+    };
+
+    it("a script without #! is refused, and one whose interpreter is missing", async () => {
+      using folder = new TempDir();
+      const script = folder.file("script");
+      for (
+        const [content, why] of [
+          ["echo hello\n", /#!/],
+          ["", /#!/],
+          ["#!/no/such/interpreter -x\necho\n", /\/no\/such\/interpreter/],
+        ] as const
+      ) {
+        writeFileSync(script, content);
+        chmodSync(script, 0o755);
+        await refused(script, why);
+      }
+      writeFileSync(script, "#!/bin/sh\necho hello\n");
+      await using server = await startExec(script);
+      expect(text(await exchange(server, "x"))).toBe("hello\n");
+    });
+  });
+
+  describe("serve --exec and how often a program is started", () => {
+    it("date: once, though the peer's FIN comes while it runs", async () => {
+      await using server = await startExec("sh -c 'sleep 0.02; echo once'");
+      for (let i = 0; i < 25; i++) {
+        using peer = Peer.dial(server);
+        await peer.send("abc");
+        await sleep(i); // before, while and after
+        peer.end();
+        expect(text(await peer.readToEnd())).toBe("once\n");
+      }
+    });
+
+    it("once, though more comes while it runs", async () => {
+      await using server = await startExec("sh -c 'sleep 0.05; echo once'");
+      using peer = Peer.dial(server);
+      for (let i = 0; i < 10; i++) {
+        await peer.send("abc");
+        await sleep(4);
+      }
+      expect(text(await peer.read(5))).toBe("once\n");
+      peer.end();
+      expect(text(await peer.readToEnd())).toBe("");
+    });
+  });
+
+  describe("serve --exec and what programs leave behind", () => {
+    it("a program that fails with input unread does not reset its peer", async () => {
+      await using server = await startExec("sh -c 'echo answer; exit 3'");
+      for (let i = 0; i < 10; i++) {
+        using peer = Peer.dial(server);
+        await peer.send("x".repeat(1000));
+        await server.says(/ended with code 3/);
+        await sleep(10);
+        expect(text(await peer.readToEnd())).toBe("answer\n");
+      }
+    });
+
+    it("a grandchild in a session of its own does not keep the connection open", async () => {
+      using folder = new TempDir();
+      const file = folder.file("pids");
+      const command = folder.file("program");
+      writeFileSync(
+        command,
+        `#!/bin/sh
+        setsid sh -c 'echo $$ >>'${file}'; exec sleep 30' &
+        until grep -q . ${file} 2>/dev/null && [ "$(wc -l <${file})" -gt "$(cat ${file}.ended | wc -l)" ]
+        do :; done
+        read line; echo bye; echo >>${file}.ended; exit $line\n`,
+      );
+      chmodSync(command, 0o755);
+      writeFileSync(`${file}.ended`, "");
+      await using server = await startExec(command);
+      try {
+        for (const [i, code] of [0, 1].entries()) {
+          using peer = Peer.dial(server);
+          await peer.send(`${code}\n`);
+          expect(await peer.text(4)).toBe("bye\n");
+          if (code === 0) peer.end();
+          const start = performance.now();
+          await peer.readToEnd();
+          expect(performance.now() - start).toBeLessThan(8000);
+          const pids = await numbersIn(file, i + 1);
+          expect(isAlive(pids.at(-1)!)).toBe(true); // it held the connection
+        }
+      } finally {
+        for (const pid of await numbersIn(file, 2)) process.kill(pid, "SIGKILL");
+      }
+    });
+
+    for (const program of ["serve_dying.ts throw", "serve_dying.ts exit"]) {
+      it(`${program}: a worker that dies takes its programs with it, and none is a zombie`, async () => {
+        using folder = new TempDir();
+        const file = folder.file("pids");
+        const command = `sh -c 'echo $$ >>${file}; trap "" TERM; while :; do sleep 0.1; done'`;
+        const [name, how] = program.split(" ");
+        await using server = await startExec(command, [], { program: name!, env: { HOW: how! } });
+        const peers = Array.from({ length: 3 }, () => Peer.dial(server));
+        for (const peer of peers) await peer.send("x");
+        const pids = await numbersIn(file, 3);
+        using killer = Peer.dial(server);
+        await killer.send("die"); // the fourth connection
+        expect(await until(() => !pids.some(isAlive), 8000)).toBe(true);
+        if (how === "throw") {
+          await server.says(/Worker 1 died: .*another takes its place/);
+          expect(zombiesOf(server.pid)).toBe(0);
+        } else expect((await server.exit).code).toBe(1);
+        for (const peer of peers) expect(await peer.isOver()).toBe(true);
+        for (const peer of peers) peer.reset();
+      });
+    }
+  });
+
+  describe("serve --exec --selector select with descriptors above FD_SETSIZE", () => {
+    it("is not ended by a program that it can't watch", async () => {
+      const args = ["--selector", "select", "--max-connections", "2000"];
+      await using server = await startExec("timeout 30 cat", args, { openFiles: 2000 });
+      const idle = Array.from({ length: 970 }, () => Peer.dial(server));
+      await server.statsWhen(({ active }) => active === idle.length, 10_000);
+      // Connections that it can watch still; of their pidfds some have numbers above 1023.
+      const peers = Array.from({ length: 30 }, () => Peer.dial(server));
+      for (const peer of peers) await peer.send("hello");
+      for (const peer of peers) expect(await peer.text(5)).toBe("hello");
+      const { stdout } = spawnSync("ls", [`/proc/${server.pid}/fd`], { encoding: "utf8" });
+      expect(Math.max(...stdout.trim().split("\n").map(Number))).toBeGreaterThanOrEqual(1023);
+      for (const peer of peers) {
+        peer.end();
+        expect(text(await peer.readToEnd())).toBe("");
+      }
+      expect((await server.stats()).worker_restarts).toBe(0);
+      for (const peer of idle) peer.reset();
+    });
+  });
+
+  describe("serve as process 1", () => {
+    it("reaps orphans, and takes no child away that something waits for", async () => {
+      const can =
+        spawnSync("unshare", ["-pfr", "--mount-proc", "--kill-child", "true"]).status === 0;
+      if (!can) return console.log("not run: no pid namespaces here");
+      const orphans = `sh -c '(setsid sleep 0.2 &); read x; echo done'`;
+      const script = 'exec unshare -pfr --mount-proc --kill-child "$@"';
+      await using server = await serveByShell(script, ["--exec", orphans]);
+      for (let i = 0; i < 5; i++) expect(text(await exchange(server, "x\n"))).toBe("done\n");
+      const first = firstChildOf(server);
+      await sleep(300);
+      expect(await until(() => zombiesOf(first) === 0, 5000)).toBe(true);
+      expect((await server.says(/listening/, "stdout"))[0]).toBe("listening");
+      process.kill(first, "SIGTERM");
+      await server.exit;
+      expect(server.stderr()).not.toMatch(/failed/);
+    });
+
+    it("a handler's own children are waited for by the handler", async () => {
+      const can =
+        spawnSync("unshare", ["-pfr", "--mount-proc", "--kill-child", "true"]).status === 0;
+      if (!can) return;
+      const handler = `${root}tests/support/handlers/children.ts`;
+      const script = 'exec unshare -pfr --mount-proc --kill-child "$@"';
+      await using server = await serveByShell(script, ["--handler", handler]);
+      const peers = Array.from({ length: 3 }, () => Peer.dial(server));
+      for (const peer of peers) await peer.send("go\n");
+      // Each child has ended long before its handler asks.
+      for (const peer of peers) expect(await peer.text(2)).toBe("7\n");
+      for (const peer of peers) peer.reset();
+      process.kill(firstChildOf(server), "SIGTERM");
+      await server.exit;
+    });
+  });
+}
+
+/** The server itself, where unshare(1) is its parent. */
+const firstChildOf = ({ pid }: RunningServer): number =>
+  Number(readProc(`${pid}/task/${pid}/children`).trim().split(" ")[0]);

@@ -1,0 +1,104 @@
+// Text of others in a server's log: written as it is, and unable to end a line or to act on a terminal.
+import { describe, expect, it } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { Socket } from "../../lib/net/mod.ts";
+import { AF_UNIX } from "../../lib/sys/constants.ts";
+import { check } from "../../lib/sys/errno.ts";
+import { Native } from "../../lib/sys/ffi.ts";
+import { c } from "../../lib/sys/posix.ts";
+import { packAddress, SOCKADDR_SIZE } from "../../lib/sys/sockaddr.ts";
+import { newSocket } from "../../lib/sys/sockets.ts";
+import { spawnCli, startServe } from "../support/cli.ts";
+import { TempDir } from "../support/files.ts";
+import { exchange, Peer } from "../support/peers.ts";
+import { sleep } from "../support/waiting.ts";
+
+const HOSTILE = 'bad {"user":1} {x}\n2026-01-01 [error] forged\r\u001b[2J\u009b1A\u202egnp';
+
+/** A server whose handler throws an error with that text. */
+async function throwing(folder: TempDir, ...args: string[]) {
+  const handler = folder.file("handler.ts");
+  writeFileSync(
+    handler,
+    `export default () => { throw new Error(${JSON.stringify(HOSTILE)}); };`,
+  );
+  return await startServe(["--handler", handler, ...args]);
+}
+
+/** Connects a Unix socket that has a path of its own: bind(2), then connect(2). */
+function connectFrom(own: string, path: string): Socket {
+  const address = new Native(SOCKADDR_SIZE);
+  const fd = newSocket(AF_UNIX);
+  check(c.bind(fd, address.pointer, packAddress(address.view, own)), "bind");
+  check(c.connect(fd, address.pointer, packAddress(address.view, path)), "connect");
+  return Socket.fromFd(fd);
+}
+
+// deno-lint-ignore no-control-regex -- they are what must not be there
+const ACTIVE = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/;
+
+describe("serve and text of others in its log", () => {
+  it("text: a line each, braces are no placeholders, what acts on a terminal is escaped", async () => {
+    using folder = new TempDir();
+    await using server = await throwing(folder);
+    using peer = Peer.dial(server);
+    await peer.send("x");
+    await server.says(/The handler failed/);
+    await sleep(50);
+    const lines = server.stderr().trimEnd().split("\n");
+    expect(lines.length).toBe(1);
+    expect(lines[0]).toContain('bad {"user":1} {x}\\n2026-01-01 [error] forged\\r\\e[2J\\x9b1A');
+    expect(server.stderr()).not.toMatch(ACTIVE);
+  });
+
+  it("--log-format json: the text comes back as it was, and the line has none of it bare", async () => {
+    using folder = new TempDir();
+    await using server = await throwing(folder, "--log-format", "json");
+    using peer = Peer.dial(server);
+    await peer.send("x");
+    await server.says(/The handler failed/);
+    await sleep(50);
+    const lines = server.stderr().trimEnd().split("\n");
+    expect(lines.length).toBe(1);
+    const { message, level, ...others } = JSON.parse(lines[0]!);
+    expect(message).toContain(HOSTILE);
+    expect(level).toBe("WARN");
+    expect(Object.keys(others)).toEqual(["@timestamp", "logger", "properties"]);
+    expect(server.stderr()).not.toMatch(ACTIVE);
+  });
+
+  it("--trace: the path of a Unix peer, which it chooses itself", async () => {
+    if (process.platform !== "linux") return;
+    using folder = new TempDir();
+    const path = folder.file("socket");
+    await using server = await startServe(["--unix", path, "--trace"]);
+    const own = `${folder.path}/a\nfake disconnected\u001b[2J`;
+    connectFrom(own, path).close();
+    await server.says(/unix:.*a\\nfake disconnected\\e\[2J disconnected/);
+    expect(server.stderr()).not.toMatch(ACTIVE);
+  });
+
+  it("--trace: payload", async () => {
+    await using server = await startServe(["--trace"]);
+    await exchange(server, "a\nb\u001b[2J\u202e\r");
+    await server.says(/disconnected/);
+    expect(server.stderr()).not.toMatch(ACTIVE);
+    expect(server.stderr().split("\n").every((line) => line === "" || /^\d\d:\d\d/.test(line)))
+      .toBe(true);
+  });
+
+  it("an error that ends it, with a name that was given", async () => {
+    await using cli = spawnCli([
+      "serve",
+      "-H",
+      "127.0.0.1",
+      "-p",
+      "0",
+      "--handler",
+      "no\u001b[2J\n",
+    ]);
+    expect((await cli.exit).code).toBe(2);
+    expect(cli.stderr().trimEnd().split("\n").length).toBe(1);
+    expect(cli.stderr()).not.toMatch(ACTIVE);
+  });
+});
