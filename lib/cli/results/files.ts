@@ -4,6 +4,7 @@ import {
   closeSync,
   constants,
   openSync,
+  realpathSync,
   statSync,
   unlinkSync,
   writeFileSync,
@@ -34,7 +35,7 @@ function tryToWrite(path: string): void {
   } catch (error) {
     throw new Error(cannotWrite(path, error));
   }
-  if (!existing) unlinkSync(path);
+  if (!existing) unlinkSync(realpathSync(path)); // of a link without its file the link stays
 }
 
 /** Why something could not be written. */

@@ -4,6 +4,7 @@ import { describe, expect, it } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { checkWritable } from "../../../lib/cli/results/files.ts";
 import { publish } from "../../../lib/cli/results/publish.ts";
 import { cliCommand, spawnCli } from "../../support/cli.ts";
 import { itUnless } from "../../support/systems.ts";
@@ -182,6 +183,13 @@ describe("a file of iomux stress that can't be written", () => {
       expect(readFileSync(there, "utf8")).toBe("as it was");
     });
   }
+
+  it("leaves a link whose file is not there yet as it is", () => {
+    using folder = new TempDir();
+    symlinkSync(folder.file("later.json"), folder.file("link.json"));
+    checkWritable([{ path: folder.file("link.json"), format: "json" }]);
+    expect(readdirSync(folder.path)).toEqual(["link.json"]);
+  });
 
   const wrong: [args: string[], says: RegExp][] = [
     [["-o", "x.csv", "-o", "./x.csv"], /^iomux: option '-o' is given twice for \.\/x\.csv\n$/],
