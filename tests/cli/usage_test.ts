@@ -61,6 +61,24 @@ describe("limits of the process", () => {
       );
     },
   );
+
+  itUnless(
+    NO_RLIMIT_AS,
+    "help and completions need no native calls, and load none of their code",
+    async () => {
+      for (
+        const args of [["--help"], ["serve", "--help"], ["stress", "--help"], [
+          "completion",
+          "bash",
+        ]]
+      ) {
+        const [command, all] = cliCommand(args);
+        const script = 'ulimit -v 2000000 && exec "$@"';
+        await using cli = spawnCli([], { through: ["sh", ["-c", script, "sh", command, ...all]] });
+        expect([args, (await cli.exit).code, cli.stderr()]).toEqual([args, 0, ""]);
+      }
+    },
+  );
 });
 
 describe("a variable", () => {

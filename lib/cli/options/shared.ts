@@ -4,7 +4,6 @@ import { parseExpectation } from "../../stress/plan/expectation.ts";
 import { parseMessage } from "../../stress/plan/message.ts";
 import { outputFile } from "./outputs.ts";
 import { flag, list, type Table, value, valued } from "./option.ts";
-import { parseSources } from "./sources.ts";
 import {
   checked,
   file,
@@ -88,7 +87,7 @@ export const MESSAGES = {
 
 /** Where connections come from, and what the stream is seeded with. */
 export const SOURCE = {
-  source: value("ADDRS", "local addresses to spread over: A,B or a CIDR", parseSources),
+  source: value("ADDRS", "local addresses to spread over: A,B or a CIDR", text),
 } satisfies Table;
 
 /** What the stream is seeded with. */

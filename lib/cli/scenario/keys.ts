@@ -1,7 +1,8 @@
 /** The keys of a scenario: options of `iomux stress` under their long names, stages, and thresholds. */
 import { parseCount, parseRate } from "../../text/units.ts";
 import { list, type Option, type Table, value } from "../options/option.ts";
-import { text } from "../options/values.ts";
+import { parseSources } from "../options/sources.ts";
+import { checked, text } from "../options/values.ts";
 import { RUN, STRESS } from "../stress/command.ts";
 
 /** A stage may be a pause. */
@@ -22,6 +23,7 @@ export const STAGE: Table = {
 export const KEYS: Table = {
   target: value("HOST:PORT", "the target", text),
   ...Object.assign({}, ...Object.values(RUN)) as Table,
+  source: { ...STRESS.options.source, parse: checked(parseSources) },
   stages: list("a list of stages", "stages, one after the other", (text) => [text]),
   thresholds: STRESS.options.threshold as Option<unknown>,
 };

@@ -10,6 +10,7 @@ import { messageOfBytes, parseMessage } from "../../stress/plan/message.ts";
 import { parseScript } from "../../stress/plan/script.ts";
 import { UsageError } from "../exit.ts";
 import { readBytes, readText } from "../input.ts";
+import { parseSources } from "../options/sources.ts";
 import { longName, type Values } from "../options/option.ts";
 import { chooseTarget, parseTarget } from "../options/target.ts";
 import type { Read } from "../options/read.ts";
@@ -139,7 +140,7 @@ export function readSettings(
     reconnect: options.reconnect,
     warmup: options.warmup,
     timeout: options.timeout,
-    sources: options.source ?? [],
+    sources: sourcesOf(options.source),
     seed: options.seed ?? null,
     workers: options.workers,
     clientSelector: options.clientSelector,
@@ -156,6 +157,16 @@ function expectationOf({ expect, frame }: Pick<RunOptions, "expect" | "frame">):
   const expectation = parseExpectation(expect, parseFrame(frame));
   if (expectation.kind === "frame" && expectation.regex) return expectation;
   throw new UsageError("option '--frame' says where a reply ends that '--expect /regex/' judges");
+}
+
+/** Not read where the option is declared: addresses need the C library, which a help page does without. */
+function sourcesOf(text: string | undefined): string[] {
+  if (text === undefined) return [];
+  try {
+    return parseSources(text);
+  } catch (error) {
+    throw new UsageError(`option '--source': ${(error as Error).message}`);
+  }
 }
 
 function checkTogether({ size, maxSize, pipeline, message }: RunSettings): void {
