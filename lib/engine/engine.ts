@@ -127,8 +127,6 @@ export type EngineName = "readiness" | "uring";
 
 /** How an engine works. */
 export interface EngineOptions {
-  /** Default "readiness". */
-  readonly engine?: EngineName;
   /** For the readiness engine. */
   readonly selector?: SelectorName | "auto";
   /** The most that is received at once, in bytes; default 64 KiB. */

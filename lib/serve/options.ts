@@ -1,4 +1,5 @@
 /** What a server is asked to do: plain data, so that it can be handed to a Worker. */
+import type { EngineName } from "../engine/mod.ts";
 import type { SelectorName } from "../selectors/mod.ts";
 import type { TlsIdentity } from "../tls/mod.ts";
 import type { FaultOptions } from "./faults/options.ts";
@@ -24,6 +25,8 @@ export interface ServeOptions {
   readonly path?: string;
   readonly service: string;
   readonly selector: SelectorName | "auto";
+  /** Default "readiness". */
+  readonly engine?: EngineName | "auto";
   readonly workers: number;
   /** Above it newcomers are closed and counted as rejected. */
   readonly maxConnections: number;

@@ -13,6 +13,7 @@ import { escapeControls } from "../../text/escape.ts";
 import { EXIT, exitCodeOf } from "../exit.ts";
 import { createLogger, formatRecord, type Logger } from "./log.ts";
 import type { Level } from "../options/values.ts";
+import { checkEngine } from "../options/engine.ts";
 import { checkSelector } from "../options/selector.ts";
 import { serverTlsOf } from "../options/tls.ts";
 import type { ServeRead } from "./command.ts";
@@ -65,6 +66,7 @@ export async function run(read: ServeRead, spawn: SpawnThread): Promise<number> 
     ...(options.unix === undefined ? {} : { path: options.unix }),
     service: options.service,
     selector: options.selector,
+    engine: options.engine,
     workers: options.workers,
     maxConnections: options.maxConnections ?? connections,
     maxBuffer: options.maxBuffer,
@@ -158,6 +160,7 @@ async function checkBeforehand(
   openFiles: OpenFiles,
 ): Promise<void> {
   checkSelector(options.selector);
+  checkEngine("--engine", options.engine ?? "auto", options.selector, options.trace);
   if (options.tls) await checkServerTls(options.tls);
   const [somaxconn] = readNumbers("/proc/sys/net/core/somaxconn");
   if (somaxconn !== undefined && options.backlog > somaxconn) {

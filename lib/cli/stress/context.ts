@@ -5,6 +5,7 @@ import type { Watched } from "../../stress/run/watch.ts";
 import { leave } from "../leave.ts";
 import { isColorful, isLive, liveLine } from "../live/line.ts";
 import { stressLine } from "../live/stress.ts";
+import { checkEngine } from "../options/engine.ts";
 import { checkSelector } from "../options/selector.ts";
 import { checkClientTls } from "../options/tls_check.ts";
 import { say } from "../output.ts";
@@ -15,6 +16,7 @@ import { isEmbedded, type RunContext, type RunSettings } from "./session.ts";
 /** What can be known to be wrong before anything starts. @throws UsageError */
 export async function checkSettings(settings: RunSettings): Promise<void> {
   checkSelector(settings.clientSelector);
+  checkEngine("--client-engine", settings.clientEngine ?? "auto", settings.clientSelector);
   checkSelector(settings.selector);
   if (settings.tls) await checkClientTls(settings.tls);
   checkDescriptors(settings.connections, isEmbedded(settings));

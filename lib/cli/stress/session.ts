@@ -37,6 +37,7 @@ export interface RunSettings extends
     | "sources"
     | "workers"
     | "clientSelector"
+    | "clientEngine"
     | "thinkMs"
   > {
   /** HOST:PORT; without it and without `unix` a server is started for the run. */

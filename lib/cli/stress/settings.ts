@@ -144,6 +144,7 @@ export function readSettings(
     seed: options.seed ?? null,
     workers: options.workers,
     clientSelector: options.clientSelector,
+    clientEngine: options.clientEngine,
     selector: options.selector,
     service: options.service,
     serverWorkers: options.serverWorkers,

@@ -1,5 +1,5 @@
 /** Running the generator's code before it counts. */
-import { Counters, createEngine, type Engine } from "../../engine/mod.ts";
+import { Counters, createEngine, type Engine, type EngineChoice } from "../../engine/mod.ts";
 import { Socket } from "../../net/mod.ts";
 import { closeFd } from "../../sys/posix.ts";
 import { LOAD_COMMAND, type LoadData, type LoadMessage, type Plan } from "../plan/plan.ts";
@@ -104,6 +104,14 @@ export function warmUp(plan: Plan, run: RunLoad): void {
   }
 }
 
+/** What a generator thread waits on: the warm-up must go through the same code as the run. */
+export const engineOf = (plan: Plan, counters: Counters): EngineChoice => ({
+  ...(plan.clientEngine ? { engine: plan.clientEngine } : {}),
+  selector: plan.clientSelector,
+  counters,
+  edge: true,
+});
+
 function warmUpFor(ms: number, plan: Plan, run: RunLoad): void {
   let listener: Socket;
   try {
@@ -113,7 +121,7 @@ function warmUpFor(ms: number, plan: Plan, run: RunLoad): void {
   }
   const address = listener.localAddress as { host: string; port: number };
   const counters = new Counters();
-  const engine = createEngine({ selector: plan.clientSelector, counters, edge: true });
+  const engine = createEngine(engineOf(plan, counters));
   const answers = new Answers(listener, plan.expect.kind !== "none");
   const control = new SharedArrayBuffer(4);
   new Int32Array(control)[0] = LOAD_COMMAND.go;

@@ -1,4 +1,5 @@
 /** What a run is asked to do, and what its threads answer: plain data, which goes to other threads. */
+import type { EngineName } from "../../engine/mod.ts";
 import type { SelectorName } from "../../selectors/mod.ts";
 import type { TlsClientOptions } from "../../tls/mod.ts";
 import type { Expectation } from "./expectation.ts";
@@ -62,6 +63,8 @@ export interface Plan {
   readonly sources: readonly string[];
   readonly workers: number;
   readonly clientSelector: SelectorName | "auto";
+  /** Default "readiness". */
+  readonly clientEngine?: EngineName | "auto";
   /** For a connect, and for a reply. */
   readonly timeoutMs: number;
   readonly seed: number;
