@@ -1,11 +1,13 @@
 // The load client: each of N connections has one message in flight, reads the whole reply, checks
-// it, and sends the next. Prints one line of JSON about the measured window.
+// it, and sends the next. With -n several are in flight; with -u replies are in upper case; with -k
+// each message has a connection of its own, which is closed after the reply. Prints one line of JSON about the measured window.
 // With -p it adds the CPU time that process used meanwhile, and its user time, from a second window
 // half as long: sampling that costs a little, which must not show in the first.
 // As `idle` it opens N connections, exchanges one message on each (so that the server has really
 // taken it), prints `ready N`, and keeps them until its stdin ends or the time is over.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -23,19 +25,21 @@
 enum { MAX_EVENTS = 512, BUFFER_SIZE = 65536, STALL_SECONDS = 5 };
 
 static const char usage[] =
-    "usage: load_client [-w WARMUP_S] [-p SERVER_PID] HOST:PORT CONNECTIONS SIZE SECONDS\n"
+    "usage: load_client [-w WARMUP_S] [-p SERVER_PID] [-n IN_FLIGHT] [-u] [-k] HOST:PORT CONNECTIONS SIZE SECONDS\n"
     "       load_client idle HOST:PORT CONNECTIONS SECONDS\n";
 
 struct connection {
-  int fd;
+  int fd, number;
   unsigned events;
-  size_t sent, received;
+  size_t due, sent, received; // bytes since the connection began
   long long started;
   char *payload; // differs between connections, so that a reply to another one is noticed
 };
 
 static int poller;
-static size_t size = 64;
+static size_t size = 64, in_flight = 1, period = 64; // bytes of one message, and of all in flight
+static int upper, churn;
+static struct sockaddr_in target;
 static char buffer[BUFFER_SIZE];
 static struct histogram latency;
 static long long last_reply; // the time of the latest complete reply on any connection
@@ -88,30 +92,49 @@ static void ask_for(struct connection *c, unsigned events) {
 }
 
 static void send_rest(struct connection *c) {
-  ssize_t n = send(c->fd, c->payload + c->sent, size - c->sent, MSG_NOSIGNAL);
-  if (n < 0 && errno != EAGAIN) fail("send: %s", strerror(errno));
-  if (n > 0) c->sent += n;
-  ask_for(c, c->sent < size ? EPOLLIN | EPOLLOUT : EPOLLIN);
+  while (c->sent < c->due) {
+    size_t at = c->sent % period, most = period - at, left = c->due - c->sent;
+    ssize_t n = send(c->fd, c->payload + at, left < most ? left : most, MSG_NOSIGNAL);
+    if (n < 0 && errno != EAGAIN) fail("send: %s", strerror(errno));
+    if (n > 0) c->sent += n;
+    if (n < (ssize_t)(left < most ? left : most)) break;
+  }
+  ask_for(c, c->sent < c->due ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
-static void start_message(struct connection *c, long long now) {
-  c->sent = c->received = 0;
+static void start_messages(struct connection *c, size_t count, long long now) {
+  c->due += count * size;
   c->started = now;
   send_rest(c);
 }
 
+static void connect_anew(struct connection *c);
+
+static void compare(const struct connection *c, size_t length) {
+  for (size_t i = 0; i < length;) {
+    size_t at = (c->received + i) % period, n = period - at;
+    if (n > length - i) n = length - i;
+    for (size_t k = 0; upper && k < n; k++)
+      if (buffer[i + k] != toupper(c->payload[at + k])) fail("the reply is not in upper case");
+    if (!upper && memcmp(buffer + i, c->payload + at, n) != 0) fail("the reply is not the message");
+    i += n;
+  }
+}
+
 static void receive(struct connection *c) {
-  size_t missing = size - c->received;
+  size_t missing = c->due - c->received, before = c->received / size;
   ssize_t n = recv(c->fd, buffer, missing < sizeof buffer ? missing : sizeof buffer, 0);
   if (n < 0 && errno == EAGAIN) return;
   if (n < 0) fail("recv: %s", strerror(errno));
   if (n == 0) fail("the server closed a connection");
-  if (memcmp(buffer, c->payload + c->received, n) != 0) fail("the reply is not the message");
+  compare(c, n);
   c->received += n;
-  if (c->received < size) return;
+  size_t done = c->received / size - before;
+  if (done == 0) return;
   last_reply = now_ns();
-  histogram_record(&latency, last_reply - c->started);
-  start_message(c, last_reply);
+  for (size_t i = 0; i < done; i++) histogram_record(&latency, last_reply - c->started);
+  if (churn) connect_anew(c);
+  else start_messages(c, done, last_reply);
 }
 
 static void run_until(long long end) {
@@ -159,23 +182,35 @@ static void print_server(int pid, double seconds, const struct process_cpu *from
          sampled ? "true" : "false");
 }
 
-static void load(const struct sockaddr_in *to, int count, double warmup, double seconds, int pid) {
+static void begin(struct connection *c) {
+  open_connection(c, &target, c->number);
+  if (fcntl(c->fd, F_SETFL, O_NONBLOCK) < 0) fail("fcntl: %s", strerror(errno));
+}
+
+static void connect_anew(struct connection *c) {
+  close(c->fd);
+  c->due = c->sent = c->received = c->events = 0;
+  begin(c);
+  start_messages(c, 1, now_ns());
+}
+
+static void load(int count, double warmup, double seconds, int pid) {
   struct connection *all = calloc(count, sizeof *all);
-  char *payloads = malloc(count * size);
+  char *payloads = malloc(count * period);
   poller = epoll_create1(EPOLL_CLOEXEC);
   if (!all || !payloads || poller < 0) fail("set-up: %s", strerror(errno));
   unsigned long long random = 88172645463325252ULL;
-  for (size_t i = 0; i < count * size; i++) {
+  for (size_t i = 0; i < count * period; i++) {
     random ^= random << 13, random ^= random >> 7, random ^= random << 17;
-    payloads[i] = random;
+    payloads[i] = upper ? 'a' + random % 26 : random;
   }
   for (int i = 0; i < count; i++) {
-    all[i].payload = payloads + i * size;
-    open_connection(&all[i], to, i);
-    if (fcntl(all[i].fd, F_SETFL, O_NONBLOCK) < 0) fail("fcntl: %s", strerror(errno));
+    all[i].payload = payloads + i * period;
+    all[i].number = i;
+    begin(&all[i]);
   }
   last_reply = now_ns();
-  for (int i = 0; i < count; i++) start_message(&all[i], now_ns());
+  for (int i = 0; i < count; i++) start_messages(&all[i], in_flight, now_ns());
 
   struct process_cpu from = {0}, until = {0};
   run_until(now_ns() + warmup * 1e9);
@@ -215,16 +250,20 @@ int main(int argc, char **argv) {
     idle(&to, atoi(argv[3]), atof(argv[4]));
     return 0;
   }
-  for (int option; (option = getopt(argc, argv, "w:p:")) != -1;) {
+  for (int option; (option = getopt(argc, argv, "w:p:n:uk")) != -1;) {
     if (option == 'w') warmup = atof(optarg);
     else if (option == 'p') pid = atoi(optarg);
+    else if (option == 'n') in_flight = atoi(optarg);
+    else if (option == 'u') upper = 1;
+    else if (option == 'k') churn = 1;
     else return fputs(usage, stderr), 2;
   }
   if (argc - optind != 4) return fputs(usage, stderr), 2;
-  struct sockaddr_in to = parse_address(argv[optind]);
+  target = parse_address(argv[optind]);
   int count = atoi(argv[optind + 1]);
   size = strtoul(argv[optind + 2], NULL, 10);
-  if (count < 1 || size < 1) return fputs(usage, stderr), 2;
-  load(&to, count, warmup, atof(argv[optind + 3]), pid);
+  period = size * in_flight;
+  if (count < 1 || size < 1 || in_flight < 1) return fputs(usage, stderr), 2;
+  load(count, warmup, atof(argv[optind + 3]), pid);
   return 0;
 }

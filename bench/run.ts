@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { engine } from "./sections/engine.ts";
 import { generator } from "./sections/generator.ts";
 import { memory } from "./sections/memory.ts";
 import { pingpong } from "./sections/pingpong.ts";
@@ -35,6 +36,8 @@ Sections (all when none is named):
   scale       19,000 connections held by iomux stress, 60,000 from four processes,
               and 60,000 connects to one port: time, errors, memory of each
   schedule    CPU time of iomux stress --rate for one message, against tcpkali
+  engine      CPU time of both engines for one message, of many shapes, against C on
+              epoll and on io_uring and others, in short interleaved slices
 
 Options:
   --rounds N          rounds of the server and generator sections (5); of the
@@ -65,6 +68,7 @@ const sections: Record<string, (context: Context) => Promise<Report>> = {
   selectors,
   scale,
   schedule,
+  engine,
 };
 
 class UsageError extends Error {}

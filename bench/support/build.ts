@@ -9,6 +9,8 @@ export interface Built {
   dir: string;
   server: string;
   client: string;
+  /** An echo on io_uring. */
+  uringServer: string;
   selectorCosts: string;
   /** null when libuv is not there; `uvProblem` says what the compiler said. */
   uvServer: string | null;
@@ -36,6 +38,7 @@ export async function build(dir: string): Promise<Built> {
     uvProblem = `libuv (Debian: libuv1-dev) is needed: ${(error as Error).message}`;
   }
   const [server, client] = [await compile("echo_server"), await compile("load_client")];
+  const uringServer = await compile("echo_server_uring");
   const selectorCosts = await compile("selector_costs", "-pthread");
-  return { dir, server, client, selectorCosts, uvServer, uvProblem };
+  return { dir, server, client, uringServer, selectorCosts, uvServer, uvProblem };
 }

@@ -7,9 +7,10 @@
  */
 import { OSError } from "../../net/mod.ts";
 import { ERRNO } from "../../sys/errno.ts";
+import { Native } from "../../sys/ffi.ts";
 import { BufferRing } from "../../sys/linux/buffer_ring.ts";
 import { Ring } from "../../sys/linux/uring.ts";
-import { EngineCore } from "../core.ts";
+import { EngineCore, Views } from "../core.ts";
 import type { EngineOptions } from "../engine.ts";
 import { Lending } from "./lending.ts";
 import { BUFFER_GROUP, isSend, Requests, sendNumber } from "./requests.ts";
@@ -19,8 +20,11 @@ import { SendTable } from "./send_table.ts";
 const MOST_REQUESTS = 4096;
 /** Completions that the ring has room for; accepting a whole backlog makes as many. */
 const COMPLETIONS = 16_384;
-/** The most receive buffers. */
+/** The most receive buffers, and the length of one: more than most messages have. */
 const BUFFERS = 4096;
+const BUFFER_BYTES = 2048;
+/** Buffers for each connection beyond which no flood makes the engine have more. */
+const BUFFERS_EACH = 2;
 
 /** Errors of io_uring_enter(2) that are over when completions were taken: the turn goes on. */
 const PASSING = new Set([ERRNO.EBUSY, ERRNO.EAGAIN]);
@@ -41,6 +45,9 @@ export class UringCore extends EngineCore {
   readonly ring: Ring;
   readonly requests: Requests;
   readonly lending: Lending;
+  /** Where connections receive to on which much arrives at once. */
+  readonly bulk: Native;
+  readonly bulkViews: Views;
   /** Counts submissions: what was written since the last one can still be changed. */
   epoch = 1;
   /** Something was left for the next turn, which does not wait. */
@@ -58,12 +65,15 @@ export class UringCore extends EngineCore {
     super(options);
     this.ring = new Ring(MOST_REQUESTS, COMPLETIONS);
     try {
-      const buffers = new BufferRing(this.ring, BUFFER_GROUP, this.receiveBytes, BUFFERS);
+      const length = Math.min(BUFFER_BYTES, this.receiveBytes);
+      const buffers = new BufferRing(this.ring, BUFFER_GROUP, length, BUFFERS);
       this.lending = new Lending(buffers, BUFFERS);
     } catch (error) {
       this.ring.close();
       throw error;
     }
+    this.bulk = new Native(this.receiveBytes);
+    this.bulkViews = new Views(this.bulk.bytes);
     this.requests = new Requests(this.ring.submissions, () => this.submit());
   }
 
@@ -216,9 +226,10 @@ export class UringCore extends EngineCore {
   /** Submits, waits, and dispatches what has completed. Returns how many completions there were. */
   wait(timeoutMs: number | undefined): number {
     const { completions } = this.ring;
-    const more = this.urgent || this.#staged.length > 0 || completions.ready > 0;
-    this.urgent = false;
     if (this.#beforeSubmit.length > 0) run(this.#beforeSubmit.splice(0));
+    const more = this.urgent || this.#afterSubmit.length > 0 || this.#staged.length > 0 ||
+      completions.ready > 0;
+    this.urgent = false;
     this.enter(more || (timeoutMs !== undefined && timeoutMs <= 0) ? 0 : 1, timeoutMs);
     if (this.#afterSubmit.length > 0) run(this.#afterSubmit.splice(0));
     try {
@@ -258,7 +269,8 @@ export class UringCore extends EngineCore {
   }
 
   #feed(): void {
-    this.lending.buffers.grow();
+    const { buffers } = this.lending;
+    if (buffers.count < BUFFERS_EACH * this.connections.size) buffers.grow();
     run(this.#starved.splice(0));
   }
 }

@@ -8,7 +8,7 @@ import { COUNTER } from "../counters.ts";
 import { CLOSED, CONNECTING, HELD, PAUSED, PEER_ENDED } from "../state.ts";
 import { KIND, MORE } from "./requests.ts";
 import { Output } from "./output.ts";
-import { CANCELLING, END_WAITS, MARKED, READABLE, RECEIVING, WRITABLE } from "./state.ts";
+import { BULK, CANCELLING, END_WAITS, MARKED, READABLE, RECEIVING, WRITABLE } from "./state.ts";
 
 const { EAGAIN, EINTR, ENOBUFS, ECANCELED } = ERRNO as Record<string, number>;
 
@@ -33,11 +33,11 @@ export abstract class Input<S> extends Output<S> {
       this.core.requests.poll(this.slot, this.fd, POLLOUT, KIND.writable);
     }
     if (is & (CONNECTING | PAUSED | HELD | PEER_ENDED | END_WAITS)) return;
-    if (this.handler.ready) {
-      if (is & READABLE) return;
+    if (this.handler.ready || is & BULK) {
+      if (is & (READABLE | RECEIVING) || (is & BULK && this.ahead)) return;
       this.is |= READABLE;
       this.core.requests.poll(this.slot, this.fd, POLLIN, KIND.readable);
-    } else if (!(is & RECEIVING) && !this.ahead) {
+    } else if (!(is & (RECEIVING | READABLE)) && !this.ahead) {
       this.is |= RECEIVING;
       this.core.requests.receive(this.slot, this.fd);
     }
@@ -67,6 +67,7 @@ export abstract class Input<S> extends Output<S> {
     if (result > 0) {
       const id = flags >>> 16;
       core.slots[COUNTER.bytesIn]! += result;
+      if (result === core.lending.buffers.length) this.#expectMuch();
       const bytes = core.lending.lend(id, result);
       if (this.is & CLOSED) core.lending.giveBack(id);
       else if (this.is & (PAUSED | HELD) || this.ahead) {
@@ -77,6 +78,24 @@ export abstract class Input<S> extends Output<S> {
     if (flags & MORE) return;
     if (this.is & CLOSED) this.dropSlot();
     else if (result !== -ENOBUFS!) this.watch();
+  }
+
+  /** A full buffer: what follows comes in larger pieces, and one a turn. */
+  #expectMuch(): void {
+    if (this.is & BULK || this.core.receiveBytes === this.core.lending.buffers.length) return;
+    this.is |= BULK;
+    this.cancelReceive();
+  }
+
+  #receiveMuch(): void {
+    const core = this.core;
+    const { receiveBytes } = core;
+    const received = receive(this.fd, core.bulk.pointer, receiveBytes, 0);
+    if (received < 0) return this.missed(errno());
+    if (received === 0) return this.peerStopped(0);
+    core.slots[COUNTER.bytesIn]! += received;
+    if (received <= core.lending.buffers.length / 2) this.is &= ~BULK;
+    this.handler.data(this.connection, core.bulkViews.first(received));
   }
 
   protected deliver(id: number, bytes: Uint8Array): void {
@@ -115,15 +134,18 @@ export abstract class Input<S> extends Output<S> {
   }
 
   protected deliverAhead(): void {
-    if (this.is & (PAUSED | HELD | CLOSED)) return;
-    const bytes = this.ahead;
-    if (bytes) {
-      if (this.handler.ready) return this.handler.ready(this.connection, false); // they go along when it is released
-      this.ahead = undefined;
-      this.mark();
-      this.handler.data(this.connection, bytes);
+    if (this.ahead && this.handler.ready && !(this.is & (PAUSED | HELD | CLOSED))) {
+      return this.handler.ready(this.connection, false); // they go along when it is released
     }
-    if (!(this.is & END_WAITS) || this.is & (PAUSED | HELD | CLOSED)) return;
+    const { receiveBytes } = this.core;
+    while (this.ahead && !(this.is & (PAUSED | HELD | CLOSED))) {
+      const bytes = this.ahead;
+      this.ahead = bytes.length > receiveBytes ? bytes.subarray(receiveBytes) : undefined;
+      this.handler.data(this.connection, this.ahead ? bytes.subarray(0, receiveBytes) : bytes);
+    }
+    if (this.is & (PAUSED | HELD | CLOSED)) return;
+    this.mark();
+    if (!(this.is & END_WAITS)) return;
     this.is &= ~END_WAITS;
     this.peerStopped(this.#failure);
   }
@@ -134,14 +156,19 @@ export abstract class Input<S> extends Output<S> {
     if (this.is & CLOSED) return this.dropSlot();
     if (this.is & (PAUSED | HELD)) return;
     if (this.ahead) this.deliverAhead();
-    else this.announce();
+    else if (this.handler.ready) this.announce();
+    else this.#receiveMuch();
     this.mark(); // once more in the next turn, unless it is paused or gone
   }
 
   protected announce(): void {
     const waiting = receive(this.fd, byte.pointer, 1, MSG_PEEK);
     if (waiting >= 0) return this.handler.ready!(this.connection, waiting === 0);
-    const error = errno();
+    this.missed(errno());
+  }
+
+  /** There was nothing to receive after all, or there never will be. */
+  protected missed(error: number): void {
     if (error === EAGAIN || error === EINTR) this.core.slots[COUNTER.spurious]!++;
     else this.fail(new OSError(error, "recv", "receive"));
   }

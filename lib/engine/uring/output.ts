@@ -42,6 +42,11 @@ export abstract class Output<S> extends BaseStream<S> {
   protected abstract finish(): void;
   protected abstract fail(error: OSError): void;
 
+  /** What waits behind a send that is in flight goes out with it. */
+  override get queued(): number {
+    return this.inFlight ? 0 : super.queued;
+  }
+
   /** A send was written and is not submitted yet. */
   protected get inFlight(): boolean {
     return this.epoch === this.core.epoch;
@@ -102,7 +107,7 @@ export abstract class Output<S> extends BaseStream<S> {
       this.mark();
     }
     if (watch) this.watch();
-    return queue.length;
+    return this.queued;
   }
 
   fellShort(result: number, bytes: Uint8Array): void {

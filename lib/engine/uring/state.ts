@@ -17,3 +17,5 @@ export const RESET: number = 1 << 14;
 /** FIN goes out when the submission is known to have sent all. */
 export const FINISHING: number = 1 << 15;
 export const DESCRIPTOR_CLOSED: number = 1 << 16;
+/** Much arrives at once: it is received when it is readable, by a system call into a large buffer. */
+export const BULK: number = 1 << 17;

@@ -62,7 +62,7 @@ export class UringStream<S> extends Input<S> implements Connection<S>, Starting,
     this.is &= ~WRITABLE;
     if (this.is & CLOSED) this.dropSlot();
     else if (this.is & CONNECTING) this.finishConnect();
-    else if (this.queue) this.flush();
+    else if (this.queue && !this.inFlight) this.flush(); // it goes out behind what is in flight
   }
 
   protected finishConnect(): void {
