@@ -127,7 +127,7 @@ export function flowCases(create: CreateEngine): void {
         at += taken;
       }
       turnBriefly(engine, 0);
-      if ((random >>> 16) % 3 === 0) while (count() < at && read() > 0);
+      if ((random >>> 16) % 3 === 0) { while (count() < at && read() > 0); }
     }
     expectSameBytes(bytes(), sent);
   });
