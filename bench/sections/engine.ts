@@ -1,6 +1,6 @@
 // CPU time of a server for one message on each engine, as a ratio to that of a C server on epoll in the
 // same round. All servers stay alive and warm; each has its slice of half a second in every round.
-import { type Context, type Load } from "../support/context.ts";
+import type { Context, Load } from "../support/context.ts";
 import { whyMissing } from "../support/entries.ts";
 import { clientCpu, type Program, run, serverCpu, start } from "../support/process.ts";
 import { median, type Report, sum, table } from "../support/report.ts";
