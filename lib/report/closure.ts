@@ -1,6 +1,6 @@
 /** Whether a run's figures close: what was in flight is accounted for, and the rate was the same throughout. */
 import type { StressResult, TimelineRow } from "../result/result.ts";
-import { expectsNothing } from "../result/settings.ts";
+import { expectsNothing, settingsOf } from "../result/settings.ts";
 
 /** Rows of a timeline that are shorter than this, in seconds, are no second. */
 const SHORTEST = 0.9;
@@ -22,8 +22,13 @@ export function closure(result: StressResult): string | null {
   return parts.length === 0 ? null : parts.join("; ");
 }
 
-/** The standard deviation of the rates of whole seconds, in percent of their mean; null with too few. */
+/**
+ * The standard deviation of the rates of whole seconds, in percent of their mean. Null with too few, where the rate
+ * was to change, and of a sum, whose runs may not have been there all the time.
+ */
 export function steadiness(result: StressResult): number | null {
+  const { stages = [], rampMs = 0 } = settingsOf(result);
+  if (stages.length > 1 || rampMs > 0 || "parts" in result.config) return null;
   const nothing = expectsNothing(result);
   const rateOf = (row: TimelineRow) => (nothing ? row.sent : row.received) / row.seconds;
   const rates = result.timeline.filter(({ seconds }) => seconds >= SHORTEST).map(rateOf);

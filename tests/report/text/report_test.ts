@@ -176,6 +176,8 @@ describe("the rows of a report", () => {
     );
     expect(row({ ...closed, in_flight: null }, "closure")).toMatch(/^rate steady to ±1\.1 %/);
     expect(row({ ...closed, timeline: timeline.slice(0, 2) }, "closure")).toMatch(/\(98 %\)$/);
+    const ramp = { ...closed, config: { ...closed.config, rampMs: 2000 } };
+    expect(row(ramp, "closure")).toMatch(/\(98 %\)$/); // its rate was to change
     const short = { ...closed, in_flight: null, timeline: [] };
     expect(row(short, "closure")).toBe(undefined);
   });
