@@ -90,7 +90,7 @@ async function names(
   await Promise.all(kinds.map(async (kind) => {
     const { served, done } = broken(kind, spoilt, split);
     await using server: Target = await served;
-    const { code, result } = await stress([server.name, "-c", "2", ...args], 20_000);
+    const { code, result } = await stress([server.name, "-c", "2", ...args], 50_000);
     const { first_mismatch: found, messages } = result;
     expect([kind, code, messages.mismatched]).toEqual([kind, 6, 1]);
     expect([found?.kind, found?.offset]).toEqual([kind, wrongByte(kind, done.what!)]);

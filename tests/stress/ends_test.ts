@@ -24,10 +24,10 @@ describe("a run by count", () => {
     };
     writeFileSync(folder.file("s.json"), JSON.stringify(stages));
     const args = ["--scenario", folder.file("s.json"), "-c", "4", "-n", "2000"];
-    const { code, result, ms } = await stress(args, 40_000);
+    const { code, result, ms } = await stress(args, 50_000);
     expect(code).toBe(0);
     expect(result.messages).toMatchObject({ sent: 2000, verified: 2000 });
-    expect(ms).toBeLessThan(40_000);
+    expect(ms).toBeLessThan(50_000);
   });
 
   it("sends what a connection leaves that is retired", async () => {
@@ -46,7 +46,7 @@ describe("a run by count", () => {
       return null;
     });
     const args = ["--scenario", folder.file("s.json"), "-c", "4", "-n", "120"];
-    const { code, result } = await stress([slow.name, ...args], 40_000);
+    const { code, result } = await stress([slow.name, ...args], 50_000);
     expect(code).toBe(0);
     expect(result.messages).toMatchObject({ sent: 120, verified: 120 });
   });
@@ -167,10 +167,10 @@ describe("SIGUSR1", () => {
     await using cli = spawnCli(["stress", `127.0.0.1:${port}`, "-c", "2", "-d", "60s", "--json"]);
     let connected = 0;
     server.on("connection", () => connected++);
-    await until(() => connected === 2, 20_000);
+    await until(() => connected === 2, 30_000);
     cli.kill("SIGUSR1");
     const line = /^iomux: (has not started yet|connecting |[\d.]+ s .*0 errors)/;
-    expect(await until(() => line.test(cli.stderr()), 20_000)).toBe(true);
+    expect(await until(() => line.test(cli.stderr()), 30_000)).toBe(true);
     cli.kill("SIGTERM");
     expect((await cli.exit).code).toBe(143);
     server.close();

@@ -43,7 +43,7 @@ function addsUp(result: StressResult, messages: number | undefined, size: number
 }
 
 async function good(args: string[], messages: number | undefined, size = 64) {
-  const { code, result } = await stress(args, 30_000);
+  const { code, result } = await stress(args, 50_000);
   expect(code).toBe(0);
   addsUp(result, messages, size);
   return result;

@@ -171,7 +171,7 @@ describe("a run against a server that does", () => {
       using folder = new TempDir();
       const [csv, json] = [folder.file("run.csv"), folder.file("run.json")];
       await using target = await server();
-      const outcome = await stress([target.name, ...args, "-o", csv, "-o", json], 30_000);
+      const outcome = await stress([target.name, ...args, "-o", csv, "-o", json], 50_000);
       expect(outcome.code).toBe(code);
       check(outcome.result);
       checkRows(outcome.result, readFileSync(csv, "utf8"));

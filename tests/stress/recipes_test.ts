@@ -41,7 +41,7 @@ class Server implements AsyncDisposable {
         return false;
       }
     };
-    if (!await until(answers, 20_000)) throw new Error(`It does not listen: ${this.#text}`);
+    if (!await until(answers, 30_000)) throw new Error(`It does not listen: ${this.#text}`);
     return this;
   }
 
@@ -60,7 +60,7 @@ const start = (port: number, command: string, ...args: string[]): Promise<Server
 
 /** A run in which everything comes back as it must. */
 async function good(name: string, ...args: string[]): Promise<void> {
-  const { code, result } = await stress([name, "-c", "5", "-n", "500", ...args], 40_000);
+  const { code, result } = await stress([name, "-c", "5", "-n", "500", ...args], 50_000);
   expect([code, result.errors, result.first_mismatch]).toEqual([0, {}, null]);
   expect(result.messages).toMatchObject({ sent: 500, verified: 500 });
 }
@@ -77,7 +77,15 @@ describe("the recipe for", () => {
     await good(redis.name, "-m", set, "--expect", "+OK\\r\\n", "--pipeline", "8");
     writeFileSync(folder.file("m"), "SET a b\\r\\n\t+OK\\r\\n\nGET a\\r\\n\t$1\\r\\nb\\r\\n\n");
     await good(redis.name, "--messages-from", folder.file("m"), "--pipeline", "4");
-    await good(redis.name, "-m", "TIME\\r\\n", "--expect", "/^\\*2\\r\\n/", "--frame", "bytes:33");
+    await good(
+      redis.name,
+      "-m",
+      "ECHO hi\\r\\n",
+      "--expect",
+      "/^\\$2\\r\\nhi/",
+      "--frame",
+      "bytes:8",
+    );
     const wrong = await stress([
       redis.name,
       "-c",
@@ -177,7 +185,7 @@ describe("the recipe for", () => {
       "--messages-per-connection",
       "1",
     ];
-    const { code, result } = await stress([smtp.name, "-c", "5", "-n", "100", ...quit], 40_000);
+    const { code, result } = await stress([smtp.name, "-c", "5", "-n", "100", ...quit], 50_000);
     expect([code, result.messages.verified]).toEqual([0, 100]);
     // The greeting is the beginning of the first reply.
     const lines = [

@@ -95,7 +95,7 @@ export interface Outcome {
 }
 
 /** Runs `iomux stress ARGS --json` and checks what is true of every run, however it ended. */
-export async function stress(args: string[], withinMs = 10_000): Promise<Outcome> {
+export async function stress(args: string[], withinMs = 50_000): Promise<Outcome> {
   const start = performance.now();
   await using cli = spawnCli(["stress", ...args, "--json"]);
   const guard = setTimeout(() => cli.kill("SIGKILL"), withinMs);
