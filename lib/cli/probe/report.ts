@@ -1,0 +1,111 @@
+/** What a probe has found out: as text, as files, as an exit code. */
+import { formatMatrix } from "../../probe/matrix.ts";
+import type { ProfileName, ProfileRow, Refusal } from "../../probe/plan.ts";
+import { junit, type JunitSuite } from "../../report/junit.ts";
+import { tableBlocks } from "../../report/markdown.ts";
+import type { ReportTable } from "../../report/tables.ts";
+import { EXIT } from "../exit.ts";
+import type { OutputFlags } from "../options/outputs.ts";
+import { withAdvice } from "../options/tls.ts";
+import { columnsOf, say } from "../output.ts";
+import { deliver, toJson } from "../results/publish.ts";
+import { VERSION } from "../version.ts";
+
+/** What came of all profiles. */
+export interface Outcome {
+  readonly rows: ProfileRow[];
+  readonly refusal: Refusal | null;
+}
+
+/** What to do about a target that does not serve anybody. */
+const ADVICE = {
+  silent: "; --message and --expect say what it is asked and what it answers",
+  gone: "; --message and --expect say what it is asked and what it answers",
+  wrong: "", // the verdict of the oracle, or a target that speaks first
+} as const;
+
+/** Everything that was found out. */
+interface Findings extends Outcome {
+  readonly target: string;
+  readonly interrupted: boolean;
+}
+
+/** Reports what was found; returns the exit code. */
+export function report(
+  found: Findings,
+  profiles: readonly ProfileName[],
+  { json, output }: OutputFlags,
+): number {
+  const { target, interrupted, rows, refusal } = found;
+  if (refusal) {
+    const what = refusal.kind === "unreachable"
+      ? withAdvice(refusal.code ?? "", refusal.reason)
+      : `${target} ${refusal.reason}${ADVICE[refusal.kind]}`;
+    say(what);
+  }
+  const ok = refusal === null && rows.every((row) => row.ok);
+  const verdict = ok ? "pass" : "fail";
+  const document = { iomux: VERSION, target, interrupted, refusal, profiles: rows, verdict };
+  const text = json ? toJson(document) : refusal ? "" : describe(found, profiles, verdict);
+  const files = output.map(({ path, format }) => ({
+    path,
+    text: format === "junit"
+      ? junit([suiteOf(found)])
+      : format === "markdown"
+      ? tableBlocks(tableOf(found, verdict)).join("\n\n") + "\n"
+      : toJson(document),
+  }));
+  return deliver(text, files, exitCodeOf(found));
+}
+
+/** A test case for each profile; one for the target, if it serves no client at all. */
+const suiteOf = ({ target, rows, refusal }: Findings): JunitSuite => ({
+  name: target,
+  seconds: rows.reduce((sum, row) => sum + row.duration_s, 0),
+  cases: [
+    ...(refusal ? [{ name: "target", failure: refusal.reason }] : []),
+    ...rows.map(({ name, reasons }) => ({
+      name,
+      failure: reasons.length > 0 ? `the target ${reasons.join("; it ")}` : null,
+    })),
+  ],
+});
+
+const tableOf = ({ target, rows, refusal }: Findings, verdict: string): ReportTable => ({
+  title: `iomux probe ${target}: ${verdict}`,
+  ...(refusal ? { note: refusal.reason } : {}),
+  head: ["profile", "", "expected", "observed"],
+  rows: rows.map(({ name, ok, expected, observed, reasons }) => [
+    ...[name, ok ? "pass" : "FAIL", expected],
+    ok ? observed || "-" : `the target ${reasons.join("; it ")}`,
+  ]),
+});
+
+function describe(
+  { target, rows }: Findings,
+  profiles: readonly ProfileName[],
+  verdict: string,
+): string {
+  const passed = rows.filter((row) => row.ok).length;
+  const left = profiles.length - rows.length;
+  return `target   ${target}\n\n${formatMatrix(rows, columnsOf("stdout"))}\n` +
+    `verdict  ${verdict}: ${passed} of ${rows.length} profiles passed` +
+    `${left > 0 ? `, ${left} not run (interrupted)` : ""}\n`;
+}
+
+const REFUSALS = {
+  silent: EXIT.timeout,
+  gone: EXIT.peerGone,
+  wrong: EXIT.verification,
+} as const;
+
+/** Wrong bytes are 6; another reaction than the expected one is 7, as a threshold is. */
+function exitCodeOf({ rows, refusal }: Outcome): number {
+  if (refusal?.kind === "unreachable") {
+    if (refusal.code?.startsWith("TLS_")) return EXIT.failed;
+    return refusal.code === "ETIMEDOUT" ? EXIT.timeout : EXIT.unreachable;
+  }
+  if (refusal) return REFUSALS[refusal.kind];
+  if (rows.some((row) => row.first_mismatch !== null)) return EXIT.verification;
+  return rows.every((row) => row.ok) ? EXIT.ok : EXIT.threshold;
+}
