@@ -13,7 +13,7 @@ import { Ring } from "../../sys/linux/uring.ts";
 import { EngineCore, Views } from "../core.ts";
 import type { EngineOptions } from "../engine.ts";
 import { Lending } from "./lending.ts";
-import { BUFFER_GROUP, isSend, Requests, sendNumber } from "./requests.ts";
+import { BUFFER_GROUP, isSend, KIND, KIND_MASK, Requests, sendNumber } from "./requests.ts";
 import { SendTable } from "./send_table.ts";
 
 /** Requests between two turns; when there are more, they are submitted in between. */
@@ -107,9 +107,11 @@ export class UringCore extends EngineCore {
     requests.makeRoom(); // before anything of this epoch is noted down
     const table = this.#sends;
     const id = lending.useForSend(bytes);
-    const number = id === -1
-      ? table.addCopy(bytes)
-      : table.addLent(bytes, lending.addressOf(id, bytes), id);
+    if (id !== -1) {
+      const number = table.addLent(bytes, id);
+      return requests.send(slot, fd, lending.addressOf(id, bytes), bytes.length, number);
+    }
+    const number = table.addCopy(bytes);
     if (number === -1) return -1;
     return requests.send(slot, fd, table.address(number), bytes.length, number);
   }
@@ -157,7 +159,9 @@ export class UringCore extends EngineCore {
     if (this.ring.overflown || this.ring.submissions.waiting > 0) this.#stage();
     // What fell short comes before all else: what is sent from now on goes behind it.
     if (this.#sends.count > 0) {
-      this.scan(this.#takeShort);
+      if (this.#staged.length > 0 || this.ring.completions.has(KIND_MASK, KIND.send)) {
+        this.scan(this.#takeShort);
+      }
       this.#forgetSends();
     }
   }

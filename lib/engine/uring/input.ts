@@ -100,12 +100,15 @@ export abstract class Input<S> extends Output<S> {
 
   protected deliver(id: number, bytes: Uint8Array): void {
     const core = this.core;
-    core.lending.lent = id;
+    const { lending } = core;
+    lending.lent = id;
+    lending.lentBytes = bytes;
     try {
       this.handler.data(this.connection, bytes);
     } finally {
-      core.lending.lent = -1;
-      core.lending.giveBack(id);
+      lending.lent = -1;
+      lending.lentBytes = undefined;
+      lending.giveBack(id);
     }
   }
 

@@ -23,7 +23,7 @@ export const MORE = 2;
 export const KIND = { receive: 1, send: 2, readable: 3, writable: 4, accept: 5 } as const;
 /** Above the kind stands the number of a send. */
 const KIND_BITS = 3;
-const KIND_MASK = (1 << KIND_BITS) - 1;
+export const KIND_MASK: number = (1 << KIND_BITS) - 1;
 
 /** The group of buffers that receives take theirs from. */
 export const BUFFER_GROUP = 0;
@@ -53,7 +53,8 @@ export class Requests {
   ): number {
     const queue = this.#queue;
     if (queue.full) this.#submit();
-    const [low, high] = [address | 0, (address / 2 ** 32) | 0];
+    const low = address | 0;
+    const high = (address / 2 ** 32) | 0;
     return queue.push(first, fd, low, high, length, opFlags, slot, kind, BUFFER_GROUP);
   }
 

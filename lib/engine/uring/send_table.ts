@@ -15,8 +15,7 @@ export class SendTable {
   /** Each send's bytes where they are lent, and the buffer in which they lie; -1 for the arena. */
   readonly #lent: (Uint8Array | undefined)[] = [];
   readonly #buffers: number[] = [];
-  /** The addresses; and for copies, where they begin and end in the arena. */
-  readonly #addresses: number[] = [];
+  /** Where copies begin and end in the arena. */
   readonly #starts: number[] = [];
   readonly #ends: number[] = [];
 
@@ -24,12 +23,11 @@ export class SendTable {
     return this.#count;
   }
 
-  /** Adds lent bytes at an address, of a buffer; returns the index. */
-  addLent(bytes: Uint8Array, address: number, buffer: number): number {
+  /** Adds lent bytes, of a buffer; returns the index. */
+  addLent(bytes: Uint8Array, buffer: number): number {
     const index = this.#count++;
     this.#lent[index] = bytes;
     this.#buffers[index] = buffer;
-    this.#addresses[index] = address;
     return index;
   }
 
@@ -43,7 +41,6 @@ export class SendTable {
     const index = this.#count++;
     this.#lent[index] = undefined;
     this.#buffers[index] = -1;
-    this.#addresses[index] = this.#arenaAddress + start;
     this.#starts[index] = start;
     this.#ends[index] = start + length;
     return index;
@@ -59,8 +56,9 @@ export class SendTable {
     return true;
   }
 
+  /** The address of a copy. */
   address(index: number): number {
-    return this.#addresses[index]!;
+    return this.#arenaAddress + this.#starts[index]!;
   }
 
   /** What a send was to send. */

@@ -131,13 +131,24 @@ export class CompletionQueue {
     Atomics.store(this.#words, this.#places.head, this.#head);
   }
 
+  /** Whether a completion waits whose user_data's high half has this value below the mask. */
+  has(mask: number, value: number): boolean {
+    const words = this.#words;
+    const cqMask = this.#places.mask;
+    const end = Atomics.load(words, this.#places.tail);
+    for (let i = this.#head; i !== end; i = (i + 1) | 0) {
+      if ((words[this.#cqes + (i & cqMask) * CQE_WORDS + 1]! & mask) === value) return true;
+    }
+    return false;
+  }
+
   /**
    * Looks at completions that are not taken yet. Those for which `take` returns true are its own: their
    * user_data becomes 0, 0.
    */
   scan(take: (low: number, high: number, result: number, flags: number) => boolean): void {
     const words = this.#words;
-    for (let i = 0; i < this.ready; i++) {
+    for (let i = 0, count = this.ready; i < count; i++) {
       const at = this.#cqes + ((this.#head + i) & this.#places.mask) * CQE_WORDS;
       if (take(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!)) {
         words[at] = words[at + 1] = 0;
