@@ -2,7 +2,6 @@
 // acts; a raw epoll set on a duplicate of the same descriptor, in the same mode, must then say the same.
 import { afterAll, beforeAll, describe, expect, it } from "bun:test";
 import { once } from "node:events";
-import { closeSync, openSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { Socket, socketPair } from "../../lib/net/mod.ts";
 import {
@@ -34,6 +33,7 @@ import { TempDir } from "../support/files.ts";
 import { pipe, tcpPair } from "../support/sockets.ts";
 
 const [IN, PRI, OUT, ERR, HUP] = [1, 2, 4, 8, 16];
+const O_RDWR_NOCTTY = 2 | 0o400;
 
 /** Something to wait for, what can be done to it, and what keeps it. */
 interface Fixture extends Disposable {
@@ -43,6 +43,7 @@ interface Fixture extends Disposable {
 
 const libc = system === "linux"
   ? open(["libc.so.6", "libc.so"], {
+    open: { args: ["buffer", "i32"], result: "i32" }, // Deno opens no device by itself
     timerfd_create: { args: ["i32", "i32"], result: "i32" },
     inotify_init1: { args: ["i32"], result: "i32" },
     inotify_add_watch: { args: ["i32", "buffer", "i32"], result: "i32" },
@@ -66,15 +67,17 @@ const stream = ([a, b]: [Socket, Socket], ends: Act[]): Fixture => ({
 });
 
 function pty(): Fixture {
-  const master = openSync("/dev/ptmx", "r+");
+  const device = (path: string) =>
+    check(libc!.open(new TextEncoder().encode(`${path}\0`), O_RDWR_NOCTTY), "open");
+  const master = device("/dev/ptmx");
   const number = new Native(8);
   c.ioctl(master, 0x40045431, number.pointer); // TIOCSPTLCK: unlock
   check(c.ioctl(master, 0x80045430 | 0, number.pointer), "ioctl"); // TIOCGPTN: which one
-  const slave = openSync(`/dev/pts/${number.int32[0]}`, "r+");
+  const slave = device(`/dev/pts/${number.int32[0]}`);
   return {
     fd: master,
     deeds: [["write", slave], ["write", slave], ["write", slave]],
-    [Symbol.dispose]: () => [slave, master].forEach(closeSync),
+    [Symbol.dispose]: () => [slave, master].forEach(closeFd),
   };
 }
 
