@@ -13,7 +13,7 @@ import { RECORDERS_BYTES } from "./tally.ts";
  * and throw that code away when there is another one.
  */
 const ROUNDS = 5;
-const ROUND_MS = 120;
+const ROUND_MS = 60;
 /** Messages a second in the rounds of an open loop: more than can be sent, and fewer. */
 const RATES = [100_000, 20_000];
 /** A short run has a shorter one: in all this share of its time. */
