@@ -14,6 +14,7 @@ const FILES: Record<string, string> = {
     'it("adds", () => expect(1 + 1).toBe(3)); it("holds", () => {}); }));',
   crashing: 'it("never runs", () => {});\nconsole.log("last words"); process.exit(7);',
   empty: "export {};",
+  elsewhere: 'console.log("not run: elsewhere_test.ts: it is about another system");',
   leaving: 'import { spawn } from "node:child_process";\n' +
     'it("holds", () => { spawn("sleep", ["100"], { stdio: "inherit" }).unref(); });',
 };
@@ -59,6 +60,11 @@ describe("npm test", () => {
     const { status, stdout } = run(["crashing", "empty"], ["crashing", "empty"]);
     expect({ status, all: row(stdout, "all") }).toEqual({ status: 1, all: [0, 2, 0] });
     expect(stdout).toContain("last words");
+  });
+
+  it("counts a file that says why it has no tests here as skipped", () => {
+    const { status, stdout } = run(["elsewhere"], ["elsewhere"]);
+    expect({ status, all: row(stdout, "all") }).toEqual({ status: 0, all: [0, 0, 1] });
   });
 
   it("ends what a test has left running instead of waiting for it", () => {

@@ -122,11 +122,12 @@ async function runJob(job: Job, root: string): Promise<Outcome> {
       if (state === "failed") wrong(name, message);
       else outcome[state]++;
     }
-    // A crash outside of any test is in no report, nor is a file without tests.
+    outcome.notRun = [...output.matchAll(/^ *not run: (.*)$/gm)].map(([, what]) => what!);
+    // A crash outside of any test is in no report, nor is a file without tests, which has to say why.
     if (status !== 0 && outcome.failed === 0) wrong(`(exit status ${status})`, lastLines(output));
     else if (job.command) outcome.passed += status === 0 ? 1 : 0;
+    else if (tests.length === 0 && outcome.notRun.length > 0) outcome.skipped++;
     else if (tests.length === 0) wrong("(no tests in it)", lastLines(output));
-    outcome.notRun = [...output.matchAll(/^ *not run: (.*)$/gm)].map(([, what]) => what!);
     return outcome;
   } finally {
     rmSync(folder, { recursive: true, force: true });

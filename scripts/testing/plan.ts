@@ -32,13 +32,18 @@ export interface Job {
 export const testFiles = (root: string): string[] =>
   globSync("tests/**/*_test.ts", { cwd: root }).map((path) => path.replaceAll("\\", "/")).sort();
 
+/** What only CI runs, by its name: it builds for other platforms, and installs what it has built. */
+const BY_NAME = ["tests/release/"];
+
 /** Every file on each of its runtimes. */
 export const wholeSuite = (root: string): Job[] =>
-  testFiles(root).flatMap((file) => {
-    const everywhere = EVERYWHERE.some((path) => file.startsWith(path)) &&
-      !aboutProgram(root, file);
-    return (everywhere ? RUNTIMES : ["bun"]).map((runtime) => ({ runtime, file }));
-  });
+  testFiles(root).filter((file) => !BY_NAME.some((path) => file.startsWith(path))).flatMap(
+    (file) => {
+      const everywhere = EVERYWHERE.some((path) => file.startsWith(path)) &&
+        !aboutProgram(root, file);
+      return (everywhere ? RUNTIMES : ["bun"]).map((runtime) => ({ runtime, file }));
+    },
+  );
 
 /** A path as the shell completes it: `./tests/net/`. */
 const clean = (pattern: string): string => pattern.replaceAll("\\", "/").replace(/^\.\//, "");

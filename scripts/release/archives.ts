@@ -1,0 +1,52 @@
+// The archive of each platform: the program, its papers, manual pages and completions.
+import { chmodSync, copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { archiveOf, binaryOf, NAME, type Release, run } from "./facts.ts";
+import { zip } from "./zip.ts";
+
+const COMPLETIONS: Record<string, string> = {
+  bash: `${NAME}.bash`,
+  zsh: `_${NAME}`,
+  fish: `${NAME}.fish`,
+  powershell: `${NAME}.ps1`,
+};
+
+/** Makes the manual pages and completions that all packages share: stage/dist/share. */
+export function makeShared({ stage }: Release): void {
+  const share = join(stage, "dist", "share");
+  mkdirSync(join(share, "completions"), { recursive: true });
+  run("bun", ["scripts/manuals.ts", join(share, "man")], stage);
+  for (const [shell, file] of Object.entries(COMPLETIONS)) {
+    const script = run(join(stage, "dist", NAME), ["completion", shell], stage);
+    writeFileSync(join(share, "completions", file), script);
+  }
+}
+
+export function makeArchive(release: Release, target: string): void {
+  const { stage, out, version } = release;
+  const folder = `${NAME}-${version}-${target}`;
+  const root = join(stage, "dist", folder);
+  mkdirSync(root, { recursive: true });
+  const program = target.startsWith("windows") ? `${NAME}.exe` : NAME;
+  copyFileSync(binaryOf(release, target), join(root, program));
+  chmodSync(join(root, program), 0o755);
+  for (const paper of ["LICENSE", "README.md", "CHANGELOG.md"]) {
+    copyFileSync(join(stage, paper), join(root, paper));
+  }
+  cpSync(join(stage, "dist", "share"), root, { recursive: true });
+  const archive = join(out, archiveOf(release, target));
+  if (archive.endsWith(".zip")) {
+    const names = readdirSync(root, { recursive: true, encoding: "utf8" }).sort()
+      .filter((name) => statSync(join(root, name)).isFile());
+    const entries = names.map((name) => ({
+      name: `${folder}/${name.replaceAll("\\", "/")}`,
+      bytes: readFileSync(join(root, name)),
+      executable: name === program,
+    }));
+    writeFileSync(archive, zip(entries));
+  } else {
+    run("tar", ["-C", join(stage, "dist"), "-czf", archive, folder], stage);
+  }
+  rmSync(root, { recursive: true });
+}

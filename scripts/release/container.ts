@@ -1,0 +1,37 @@
+// The image: a root file system with the program and the libraries that it is linked to, nothing else, and
+// a Containerfile that puts it into an image from scratch.
+import { copyFileSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { binaryOf, NAME, type Release, run } from "./facts.ts";
+
+/** A plain user, whom no other program runs as. */
+const USER = 65532;
+
+const CONTAINERFILE =
+  `# An image of the program and the C library, nothing else. Built where this file lies:
+#   docker build -t ${NAME} .      podman build -t ${NAME} .
+FROM scratch
+COPY rootfs/ /
+USER ${USER}:${USER}
+EXPOSE 9999
+HEALTHCHECK --interval=10s --timeout=5s CMD ["/usr/bin/${NAME}", "client", "-z", "127.0.0.1", "9999"]
+ENTRYPOINT ["/usr/bin/${NAME}"]
+CMD ["serve"]
+`;
+
+/** Makes out/container for linux-x64; the libraries are this machine's. */
+export function makeContainer(release: Release): void {
+  const context = join(release.out, "container");
+  const root = join(context, "rootfs");
+  const program = join(root, "usr/bin", NAME);
+  for (const folder of ["usr/bin", "etc", "tmp"]) {
+    mkdirSync(join(root, folder), { recursive: true });
+  }
+  copyFileSync(binaryOf(release, "linux-x64"), program);
+  for (const [, library] of run("ldd", [program], release.stage).matchAll(/(\/\S+) \(0x/g)) {
+    mkdirSync(join(root, dirname(library!)), { recursive: true });
+    copyFileSync(realpathSync(library!), join(root, library!));
+  }
+  writeFileSync(join(root, "etc/passwd"), `${NAME}:x:${USER}:${USER}::/tmp:/usr/bin/${NAME}\n`);
+  writeFileSync(join(context, "Containerfile"), CONTAINERFILE);
+}
