@@ -32,7 +32,7 @@ interface Ending {
   readonly seconds: number;
 }
 
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 300_000;
 const LAST_LINES = 30;
 const windows = process.platform === "win32";
 const running = new Set<number>();

@@ -34,7 +34,7 @@ export function turnCases(create: CreateEngine, observes: boolean): void {
     const engine = bench.engine();
     const { ms } = timed(() => (engine.after(30, () => {}), engine.turn()));
     expect(ms).toBeGreaterThanOrEqual(29);
-    expect(ms).toBeLessThan(2000);
+    expect(ms).toBeLessThan(10_000);
   });
 
   it("a timer that sets one for now gives others their turn", () => {
@@ -78,7 +78,7 @@ export function turnCases(create: CreateEngine, observes: boolean): void {
       for (let i = 0; i < 3; i++) {
         const done = helper.later({ afterMs: 30, kind: "wake", handle });
         const { ms } = timed(() => engine.turn());
-        expect(ms).toBeLessThan(2000);
+        expect(ms).toBeLessThan(10_000);
         await done;
       }
     } finally {

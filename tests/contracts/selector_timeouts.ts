@@ -46,7 +46,7 @@ export function timeoutCases(create: Create): void {
       for (const timeout of [0, -0, -1, -0.5, -1e300, -Infinity]) {
         const { result, ms } = timed(() => selector.select(timeout));
         expect(result).toEqual([]);
-        expect(ms).toBeLessThan(1000);
+        expect(ms).toBeLessThan(5000);
       }
     }
   });

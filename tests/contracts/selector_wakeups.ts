@@ -32,9 +32,9 @@ export function wakeupCases(name: SelectorName, create: Create): void {
     selector.register(a, EVENT_READ);
     for (let i = 0; i < 3; i++) {
       selector.wakeup();
-      const { result, ms } = timed(() => selector.select(2000));
+      const { result, ms } = timed(() => selector.select(10_000));
       expect(result).toEqual([]);
-      expect(ms).toBeLessThan(1000);
+      expect(ms).toBeLessThan(8000);
       waitsFully((ms) => selector.select(ms));
     }
   });
@@ -141,7 +141,7 @@ export function wakeupCases(name: SelectorName, create: Create): void {
     expect(ready).toBe(0);
     expect(slept).toBeGreaterThan(1); // else no signal interrupted it
     expect(ms).toBeGreaterThanOrEqual(300);
-    expect(ms).toBeLessThan(2500); // the signals go on for as long as it waits
+    expect(ms).toBeLessThan(10_000); // the signals go on for as long as it waits
     expect((await program.ended).code).toBe(0);
   });
 }

@@ -164,7 +164,7 @@ describe("setTimeouts() and setBlocking()", () => {
       expect(result instanceof OSError).toBe(true);
       expect([result.code, result.syscall]).toEqual(["ETIMEDOUT", "recv"]);
       expect(ms).toBeGreaterThanOrEqual(50); // the kernel counts in ticks of up to 10 ms
-      expect(ms).toBeLessThan(1000);
+      expect(ms).toBeLessThan(10_000);
     }
     const receive = () => socket.recv(new Uint8Array(1));
     if (onWindows) expect(thrownBy(receive).code).toBe("ETIMEDOUT"); // also what a lost peer is called
@@ -179,7 +179,7 @@ describe("setTimeouts() and setBlocking()", () => {
     const { result, ms } = timed(() => thrownBy(() => socket.sendAll(encode("x"))));
     expect([result.code, (result as OSError).syscall]).toEqual(["ETIMEDOUT", "send"]);
     expect(ms).toBeGreaterThanOrEqual(50);
-    expect(ms).toBeLessThan(1000);
+    expect(ms).toBeLessThan(10_000);
   });
 
   it("0 and Infinity take the limit away", async () => {

@@ -23,7 +23,7 @@ describe(`signals during waits of ${names.join(", ")}`, () => {
     return;
   }
 
-  it("the documented loop: handlers of SIGINT and SIGTERM run within 1 s, it ends by itself", () =>
+  it("the documented loop: handlers of SIGINT and SIGTERM run, it ends by itself", () =>
     all(async (name) => {
       const program = new Program("signal_loop.ts", [name]);
       expect(await program.line()).toBe("waiting");
@@ -31,7 +31,7 @@ describe(`signals during waits of ${names.join(", ")}`, () => {
         const start = performance.now();
         process.kill(program.pid, signal);
         expect(`${name}: ${await program.line()}`).toBe(`${name}: ${signal}`);
-        expect(performance.now() - start).toBeLessThan(1000);
+        expect(performance.now() - start).toBeLessThan(10_000);
       }
       expect(JSON.parse(await program.line()).stop).toBe(true);
       const { code, signal } = await program.ended;
@@ -60,13 +60,13 @@ describe(`signals during waits of ${names.join(", ")}`, () => {
         `${name}: ${empty} waits ended early, ${handled} handlers ran in ${Math.round(ms)} ms; ` +
           `the byte was told after ${Math.round(toldAfter[0])} ms`,
       );
-      expect(ms).toBeGreaterThanOrEqual(1000);
-      expect(ms).toBeLessThan(3000); // the storm goes on for as long as the waits do
+      expect(ms).toBeGreaterThanOrEqual(2000);
+      expect(ms).toBeLessThan(10_000); // the storm goes on for as long as the waits do
       expect(empty).toBeGreaterThan(5);
       expect(handled).toBeGreaterThan(5); // signals that come together count as one
       expect(toldAfter.length).toBe(1);
       expect(toldAfter[0]).toBeGreaterThan(250); // the helper may have begun a little earlier
-      expect(toldAfter[0]).toBeLessThan(950); // and not by the last wait's end
+      expect(toldAfter[0]).toBeLessThan(1900); // and not by the last wait's end
       expect((await program.ended).code).toBe(0);
     }));
 
@@ -81,10 +81,10 @@ describe(`signals during waits of ${names.join(", ")}`, () => {
       );
       expect(idle.ready).toBe(0);
       expect(idle.ms).toBeGreaterThanOrEqual(1000);
-      expect(idle.ms).toBeLessThan(3000);
+      expect(idle.ms).toBeLessThan(10_000);
       expect(idle.sleeps).toBeGreaterThan(5); // else no signal interrupted it
       expect(ready).toBe(1);
-      expect(latencyMs).toBeLessThan(2000); // of a wait for 5 s
+      expect(latencyMs).toBeLessThan(4000); // of a wait for 5 s
       expect((await program.ended).code).toBe(0);
     }));
 
@@ -100,7 +100,7 @@ describe(`signals during waits of ${names.join(", ")}`, () => {
       const { code, ms } = (await runBlocking())[call];
       expect(code).toBe("ETIMEDOUT");
       expect(ms).toBeGreaterThanOrEqual(299);
-      expect(ms).toBeLessThan(3000);
+      expect(ms).toBeLessThan(10_000);
     });
   }
 });

@@ -40,7 +40,7 @@ describe("serve --max-buffer and a client that never reads", () => {
     const sent = pattern(500_000);
     const start = performance.now();
     expectSameBytes(await exchange(server, sent), sent);
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(performance.now() - start).toBeLessThan(20_000);
   });
 
   it("that resets: what was kept is given back, the server lives", async () => {

@@ -76,7 +76,7 @@ describe("serve without descriptors", () => {
     const start = performance.now();
     peers[0]!.reset();
     expect(await waiting.text(1)).toBe("?");
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(performance.now() - start).toBeLessThan(10_000);
     // Places for all who wait, and some to spare: the runtime may open descriptors of its own.
     for (const peer of peers.slice(1, 130 - before.active)) peer.reset();
     await server.statsWhen(({ accepted }) => accepted === 110);

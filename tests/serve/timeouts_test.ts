@@ -11,15 +11,15 @@ describe("serve --idle-timeout", () => {
     using active = Peer.dial(server);
     using idle = Peer.dial(server);
     const start = performance.now();
-    const closed = idle.isOver(5000).then(() => performance.now() - start);
+    const closed = idle.isOver(15_000).then(() => performance.now() - start);
     for (let i = 0; i < 12; i++) {
       await active.send("tick");
       expect(await active.text(4)).toBe("tick");
       await sleep(70);
     }
     expect(await closed).toBeGreaterThanOrEqual(290);
-    expect(await closed).toBeLessThan(2000);
-    expect(await active.isOver(2000)).toBe(true);
+    expect(await closed).toBeLessThan(12_000);
+    expect(await active.isOver(12_000)).toBe(true);
     expect((await server.stats()).errors).toEqual({});
   });
 

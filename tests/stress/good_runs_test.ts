@@ -75,7 +75,7 @@ describe("stress -n sends exactly as many messages", () => {
     const { code, result } = await stress(["-c", "2", "-n", "1000m", "-d", "300ms"]);
     expect(code).toBe(0);
     addsUp(result, undefined, 64);
-    expect(result.duration_s).toBeLessThan(2);
+    expect(result.duration_s).toBeLessThan(10);
   });
 });
 
@@ -97,7 +97,7 @@ describe("stress -d", () => {
     expect(code).toBe(0);
     addsUp(result, undefined, 64);
     expect(result.duration_s).toBeGreaterThan(0.45);
-    expect(result.duration_s).toBeLessThan(2);
+    expect(result.duration_s).toBeLessThan(10);
   });
 });
 

@@ -211,7 +211,7 @@ describe("iomux stress ends on a signal", () => {
     const start = performance.now();
     cli.kill(signal);
     const { code } = await cli.exit;
-    expect(performance.now() - start).toBeLessThan(3000);
+    expect(performance.now() - start).toBeLessThan(15_000);
     expect(cli.stderr()).toBe("");
     return code;
   }

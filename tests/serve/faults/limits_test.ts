@@ -87,13 +87,13 @@ describe("serve with faults and SIGTERM", () => {
 
 describe("serve with faults and timeouts", () => {
   it("--idle-timeout goes on while an answer is held back", async () => {
-    await using server = await startServe(["--delay", "3s", "--idle-timeout", "300ms"]);
+    await using server = await startServe(["--delay", "40s", "--idle-timeout", "300ms"]);
     using peer = Peer.dial(server);
     await peer.send("hello");
     const { bytes, ms } = await readToAnyEnd(peer);
     expect(bytes.length).toBe(0);
     expect(ms).toBeGreaterThanOrEqual(250);
-    expect(ms).toBeLessThan(2000);
+    expect(ms).toBeLessThan(20_000);
   });
 
   it("--idle-timeout is no limit for an answer that keeps coming", async () => {

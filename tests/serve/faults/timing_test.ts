@@ -10,7 +10,7 @@ describe("serve --delay", () => {
     await using server = await startServe(["--delay", "200ms"]);
     using peer = Peer.dial(server);
     let least = Infinity; // of some tries, as a busy machine may be late
-    for (let tries = 0; tries < 5 && least >= 780; tries++) {
+    for (let tries = 0; tries < 20 && least >= 780; tries++) {
       const sent: number[] = [], came: number[] = [];
       const reading = (async () => {
         for (let i = 0; i < 4; i++) {
@@ -140,12 +140,16 @@ describe("serve --bandwidth", () => {
   it("is each connection's own", async () => {
     await using server = await startServe(["--bandwidth", "100KB/s"]);
     const sent = pattern(40_000);
-    const start = performance.now();
-    const all = await Promise.all([1, 2, 3, 4].map(() => exchange(server, sent)));
-    const ms = performance.now() - start;
-    for (const answer of all) expectSameBytes(answer, sent);
-    expect(ms).toBeGreaterThanOrEqual(400);
-    expect(ms).toBeLessThan(1600); // what they would take together
+    let least = Infinity; // of some tries, as a busy machine may be late
+    for (let tries = 0; tries < 10 && least >= 1600; tries++) {
+      const start = performance.now();
+      const all = await Promise.all([1, 2, 3, 4].map(() => exchange(server, sent)));
+      const ms = performance.now() - start;
+      for (const answer of all) expectSameBytes(answer, sent);
+      expect(ms).toBeGreaterThanOrEqual(400);
+      least = Math.min(least, ms);
+    }
+    expect(least).toBeLessThan(1600); // what they would take together
   });
 });
 

@@ -7,7 +7,7 @@ import { sleep } from "../../support/waiting.ts";
 
 /** One peer's connection is over, the other's is not, and the server answers a third. */
 async function onlyOneSuffers(server: RunningServer, victim: Peer, witness: Peer): Promise<void> {
-  expect(await victim.isOver(4000)).toBe(true);
+  expect(await victim.isOver(15_000)).toBe(true);
   victim.reset(); // what it has sent may be unread, and is discarded until it ends
   await witness.send("echo 3\nabc");
   expect(await witness.text(3)).toBe("abc");
@@ -88,7 +88,7 @@ describe("serve --handler, when a handler fails", () => {
 });
 
 describe("serve --lease-timeout", () => {
-  for (const command of ["hang", "block 3000", "wait 3000", "spin", "stuck"]) {
+  for (const command of ["hang", "block 20000", "wait 20000", "spin", "stuck"]) {
     it(`${command}: the connection is closed after that time, the worker serves again`, async () => {
       const args = ["--lease-timeout", "300ms", "--handler-workers", "1"];
       await using server = await startHandling(args);
@@ -97,11 +97,11 @@ describe("serve --lease-timeout", () => {
       using victim = Peer.dial(server);
       await victim.send(`${command}\n`);
       const start = performance.now();
-      expect(await victim.isOver(4000)).toBe(true);
+      expect(await victim.isOver(15_000)).toBe(true);
       victim.reset(); // what it has sent may be unread, and is discarded until it ends
       const ms = performance.now() - start;
       expect(ms).toBeGreaterThanOrEqual(280);
-      expect(ms).toBeLessThan(1500);
+      expect(ms).toBeLessThan(12_000);
       await server.says(/The handler of 127\.0\.0\.1:\d+ took longer than the lease of 300 ms/);
       await onlyOneSuffers(server, victim, witness);
       if (command === "hang") expect(server.stderr()).not.toMatch(/another takes its place/);
@@ -148,7 +148,7 @@ describe("serve --handler and SIGTERM", () => {
       expect((await server.exit).code).toBe(1);
       const ms = performance.now() - start;
       expect(ms).toBeGreaterThanOrEqual(290);
-      expect(ms).toBeLessThan(3000);
+      expect(ms).toBeLessThan(12_000);
       expect(await peer.isOver()).toBe(true);
       await server.says(/Cut 2 connections/);
       const { active, leases_active, closed } = server.lastStats();
@@ -166,13 +166,13 @@ describe("serve --handler and SIGTERM", () => {
     const start = performance.now();
     server.kill("SIGTERM");
     expect((await server.exit).code).toBe(143);
-    expect(performance.now() - start).toBeLessThan(1500);
+    expect(performance.now() - start).toBeLessThan(8000); // of 10 s for a drain
   });
 
   it("a server whose handler is idle ends at once", async () => {
     await using server = await startServe(["--handler", handlerAt("commands.ts")]);
     const start = performance.now();
     expect((await server.stop()).code).toBe(0);
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(performance.now() - start).toBeLessThan(8000);
   });
 });

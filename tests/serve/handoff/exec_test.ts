@@ -228,9 +228,9 @@ else {
         const pid = await numberFrom(peer);
         expect(await peer.isOver()).toBe(true);
         expect(performance.now() - start).toBeGreaterThan(250);
-        expect(performance.now() - start).toBeLessThan(1500);
+        expect(performance.now() - start).toBeLessThan(12_000); // of 100 s
         await server.says(/took longer than the lease of 400 ms/);
-        expect(await until(() => !isAlive(pid), 3000)).toBe(true);
+        expect(await until(() => !isAlive(pid), 12_000)).toBe(true);
         expect(await noZombies(server)).toBe(true);
         expect((await server.stats()).leases_active).toBe(0);
       });

@@ -6,7 +6,7 @@ import { createSelector, EVENT_READ, type SelectorName } from "../../../lib/sele
 import { HelperThread } from "../helper_thread.ts";
 import { rest, Storm, turn } from "../storm.ts";
 
-const WAIT_MS = 1000;
+const WAIT_MS = 2000;
 const BYTE_AFTER_MS = 300;
 const [a, b] = socketPair();
 const helper = await HelperThread.start();
