@@ -85,7 +85,6 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
 
 /** Which third-party packages a top folder may use: never the library. */
 const PACKAGES: Readonly<Record<string, RegExp>> = {
-  serve: /^@logtape\//,
   result: /./,
   report: /./,
   stress: /./,
