@@ -10,6 +10,7 @@ import { readNumbers } from "../../sys/machine/proc.ts";
 import { OutputStream } from "../../sys/output_stream.ts";
 import { exitNow, reapOrphans } from "../../sys/spawn.ts";
 import { escapeControls } from "../../text/escape.ts";
+import { briefDuration } from "../../text/words.ts";
 import { EXIT, exitCodeOf } from "../exit.ts";
 import { createLogger, formatRecord, type Logger } from "./log.ts";
 import type { Level } from "../options/values.ts";
@@ -118,7 +119,7 @@ async function serve(
     const restore = onSignals({
       first() {
         const { active } = server.stats();
-        log.info(`Draining: ${connections(active)} open, at most ${options.drainMs / 1000} s`);
+        log.info(`Draining: ${connections(active)} open, at most ${briefDuration(options.drainMs)}`);
         void server.drain();
       },
       second(code) {
