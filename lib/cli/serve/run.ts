@@ -119,7 +119,9 @@ async function serve(
     const restore = onSignals({
       first() {
         const { active } = server.stats();
-        log.info(`Draining: ${connections(active)} open, at most ${briefDuration(options.drainMs)}`);
+        log.info(
+          `Draining: ${connections(active)} open, at most ${briefDuration(options.drainMs)}`,
+        );
         void server.drain();
       },
       second(code) {
