@@ -80,7 +80,7 @@ export class AbortWatch {
   }
 }
 
-/** What a metric is so far; null before there is something to tell. */
+/** What a metric is so far; null before anything was measured. */
 function valueNow(run: Run, metric: Metric): number | null {
   if (metric.kind === "count") {
     const { errors, mismatched } = run.progress();

@@ -1,4 +1,4 @@
-/** Limits of the system that a load could run into, told before it starts. */
+/** Limits of the system that a load could run into, checked before it starts. */
 import { connectionsBelow } from "../../serve/options.ts";
 import { raiseOpenFileLimit } from "../../sys/limits.ts";
 import { UsageError } from "../exit.ts";

@@ -1,4 +1,4 @@
-/** `--start-at`: a moment that several machines can be told, and waiting for it. */
+/** `--start-at`: a moment that several machines can be given, and waiting for it. */
 import { UsageError } from "../exit.ts";
 import { say } from "../output.ts";
 import { formatDuration, parseDuration } from "../../text/units.ts";

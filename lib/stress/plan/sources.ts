@@ -2,7 +2,7 @@
 import { readNumbers } from "../../sys/machine/proc.ts";
 import type { Plan } from "./plan.ts";
 
-/** Ports that a connect can get, where the system does not tell: the range of RFC 6335. */
+/** Ports that a connect can get, where the system does not say: the range of RFC 6335. */
 const DYNAMIC_PORTS = 16_384;
 /**
  * Which part of them an address uses before the next one is taken. Linux gives connects every other port

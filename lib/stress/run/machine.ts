@@ -2,7 +2,7 @@
 import { arch, availableParallelism, cpus, platform, release, totalmem } from "node:os";
 import type { Machine } from "../../result/result.ts";
 
-/** This machine. What nobody tells, as in a sandbox, is "unknown" or 0. */
+/** This machine. What can't be known, as in a sandbox, is "unknown" or 0. */
 export function describeMachine(): Machine {
   return {
     os: platform(),

@@ -9,7 +9,7 @@ const LOOK = 512;
 
 /**
  * A message with numbers in it says which one it is, so it can be found again: lost, duplicated,
- * reordered or foreign. One without is the same as all others, and only the number of bytes tells.
+ * reordered or foreign. One without is the same as all others, and only the number of bytes says something.
  */
 export class MessageStreams implements Streams {
   readonly #message: Message;
@@ -91,7 +91,7 @@ export class MessageStreams implements Streams {
     const { message } = this;
     const found = readParts(bytes, at, message.parts, 0, undefined, undefined);
     if (!found || (found.conn ?? 0) >= this.#connections) return undefined;
-    // All of a connection's messages are the same: this one tells nothing.
+    // All of a connection's messages are the same: this one says nothing.
     if (!message.has("seq") && found.conn === connection) return undefined;
     return { conn: found.conn ?? connection, seq: found.seq ?? own, end: found.end };
   }

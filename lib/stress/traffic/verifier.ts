@@ -15,7 +15,7 @@ export interface Streams {
   /** Bytes that a connection must receive. The view is valid until the next call. */
   expected(connection: number, offset: number, length: number): Uint8Array;
   /**
-   * Where the bytes at `at` come from; undefined when that can't be told. The first of the bytes has
+   * Where the bytes at `at` come from; undefined when that can't be known. The first of the bytes has
    * arrived at the place `offset` of `connection`, and those before it were right.
    */
   locate(bytes: Uint8Array, at: number, offset: number, connection: number): Place | undefined;
@@ -23,14 +23,14 @@ export interface Streams {
   agrees(bytes: Uint8Array, at: number, length: number, place: Place): boolean;
 }
 
-/** How much is collected after the first wrong byte, to tell reordered from lost. */
+/** How much is collected after the first wrong byte, to distinguish reordered from lost. */
 const EVIDENCE = 64 * 1024;
 /** How far ahead a stream is looked for that goes on after wrong bytes. */
 const SCAN = 4096;
 
 /**
  * Verifies one connection. Places count from the begin of its stream, which is `base` bytes before that
- * of the connection when an earlier one has used them up; a mismatch tells what this one has received.
+ * of the connection when an earlier one has used them up; a mismatch says what this one has received.
  */
 export class Verifier {
   protected readonly streams: Streams;

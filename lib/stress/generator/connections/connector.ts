@@ -78,7 +78,7 @@ export class Connector {
   #onTime(): void {
     if (this.#waiting || this.#taken === this.#queue.length) return;
     const now = clock();
-    // Time without anybody to connect is not made up for.
+    // Time in which nothing was to be connected is not made up for.
     this.#nextAt = Math.max(this.#nextAt, now - this.#everyMs);
     while (this.#nextAt <= now && this.#taken < this.#queue.length) {
       this.#nextAt += this.#everyMs;

@@ -57,7 +57,7 @@ export class Flow {
   set finished(value: boolean) {
     this.#flag(FINISHED, value);
   }
-  /** It ends in order, by our wish: what comes after its messages is nobody's loss. */
+  /** We end it, in order: nothing is lost by what comes after its messages. */
   get leaving(): boolean {
     return (this.#flags & LEAVING) !== 0;
   }

@@ -32,7 +32,7 @@ interface Entry {
 export class SlowConnections {
   readonly #most: number;
   readonly #entries: Entry[] = [];
-  /** Only a longer wait than this is news. */
+  /** A wait that is not longer than this changes nothing. */
   #threshold = 0;
   #askedAt = -Infinity;
   #pending = false;
@@ -93,7 +93,7 @@ export class SlowConnections {
     }
   }
 
-  /** Worst first. Left out are those of which the kernel does not tell, or did not before they closed. */
+  /** Worst first. Connections of which the kernel says nothing, or said nothing before they closed, are left out. */
   list(): SlowConnection[] {
     this.ask();
     return this.#entries.toSorted((a, b) => b.ms - a.ms).flatMap(({ connection, ms, info }) =>
