@@ -31,8 +31,18 @@ export async function run({ options }: InfoRead): Promise<number> {
   return print(
     options.json
       ? JSON.stringify(info, null, 2) + "\n"
-      : formatInfo(info, options.connections, columnsOf("stdout")),
+      : formatInfo(info, options.connections, columnsOf("stdout"), await whyNoUring()),
   );
+}
+
+/** Why the engine on io_uring does not work here; undefined where it does. */
+async function whyNoUring(): Promise<string | undefined> {
+  try {
+    const { engineMissing } = await import("../../engine/mod.ts");
+    return engineMissing("uring");
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 /** Asks the system. */
@@ -81,7 +91,12 @@ function numberIn(path: string): number | null {
 }
 
 /** The same for people; with what stands in the way of `connections`. */
-export function formatInfo(info: Info, connections: number | undefined, width = 80): string {
+export function formatInfo(
+  info: Info,
+  connections: number | undefined,
+  width = 80,
+  uringMissing?: string,
+): string {
   const { limits } = info;
   const show = (value: number | null) => value === null ? "unknown" : formatCount(value);
   const files = limits.open_files;
@@ -99,7 +114,7 @@ export function formatInfo(info: Info, connections: number | undefined, width = 
     ["local ports", ports ? `${ports.first} to ${ports.last}` : "unknown"],
     ["conntrack", describeTracking(limits.nf_conntrack_max)],
     ["epoll watches", `${show(limits.max_user_watches)} (fs.epoll.max_user_watches)`],
-    ["io_uring", describeUring(limits.io_uring_disabled)],
+    ["io_uring", describeUring(limits, uringMissing)],
   ];
   const text = rows(pairs, { width });
   return connections === undefined ? text : `${text}\n${advise(info, connections, width)}`;
@@ -115,8 +130,12 @@ const describeTracking = (most: number | null): string =>
     ? "no firewall follows connections"
     : `${formatCount(most)} (net.netfilter.nf_conntrack_max)`;
 
-function describeUring(disabled: number | null): string {
-  if (disabled === null) return "not in this kernel";
+function describeUring(
+  { io_uring_disabled: disabled }: Limits,
+  missing: string | undefined,
+): string {
+  if (missing !== undefined) return `no: ${missing}`;
+  if (disabled === null) return "works";
   return ["allowed", "for privileged processes only", "forbidden"][disabled] +
     " (kernel.io_uring_disabled)";
 }
