@@ -39,8 +39,8 @@ describe("a threshold", () => {
   }
 
   const wrong: [text: string, why: RegExp][] = [
-    ["", /must begin with a metric, such as p99<5ms/],
-    ["<5ms", /must begin with a metric/],
+    ["", /must start with a metric, such as p99<5ms/],
+    ["<5ms", /must start with a metric/],
     ["p99", /there is no operator; use one of < <= > >= == !=/],
     ["p99=5ms", /there is no operator =; use one of/],
     ["p99=>5ms", /there is no operator =>/],
