@@ -1,9 +1,12 @@
 // The live line: what it says in how much room, and what it does to a real terminal.
 import { describe as suite, expect, it } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
 import { clip } from "../../../lib/cli/live/line.ts";
 import { describe, type LiveState, RateMeter } from "../../../lib/cli/live/stress.ts";
 import { cliCommand } from "../../support/cli.ts";
 import { itUnless, NO_SIGNALS } from "../../support/systems.ts";
+import { TempDir } from "../../support/files.ts";
+import { until } from "../../support/waiting.ts";
 import { NO_TERMINAL, shellLine, Terminal } from "../../support/terminal.ts";
 
 const ESCAPE = "\x1b";
@@ -172,6 +175,26 @@ suite("the live line of iomux stress", () => {
         expect(said.lastIndexOf(SHOW)).toBeGreaterThan(said.lastIndexOf(HIDE));
         expect(/verdict/.test(said)).toBe(signal === "SIGHUP"); // as SIGTERM: with what was measured
       }
+    },
+  );
+
+  itUnless(
+    NO_TERMINAL ?? NO_SIGNALS,
+    "costs no result when the terminal goes away: files are written, with what was measured",
+    async () => {
+      using folder = new TempDir();
+      const json = folder.file("run.json");
+      {
+        await using terminal = onTerminal(["stress", "-c", "2", "-d", "1h", "-o", json], 100);
+        await terminal.says(/[1-9][\d,]*\/s/);
+      }
+      expect(
+        await until(() => existsSync(json) && readFileSync(json, "utf8").endsWith("}\n"), 20_000),
+      )
+        .toBe(true);
+      const { interrupted, messages } = JSON.parse(readFileSync(json, "utf8"));
+      expect(interrupted).toBe(true);
+      expect(messages.verified).toBeGreaterThan(0);
     },
   );
 
