@@ -31,6 +31,7 @@ export function exitCodeOf(error: unknown): number {
   if (name === "ResolveError") return EXIT.unreachable;
   if (name !== "OSError") return EXIT.failed;
   if (code === "ETIMEDOUT") return EXIT.timeout;
+  if (code === "ECONNREFUSED") return EXIT.unreachable; // of datagrams, a later call says so
   // A connection that was reset before anybody looked at it: connect(2) itself never says so.
   if (syscall === "connect" && code === "ECONNRESET") return EXIT.peerGone;
   if (syscall === "connect" || syscall === "bind" || syscall === "listen") return EXIT.unreachable;

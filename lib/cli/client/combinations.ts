@@ -10,6 +10,7 @@ const EXCLUDE: readonly (readonly [Key, ...Key[]])[] = [
   ["sendOnly", "recvOnly"],
   ["listen", "scan", "source", "connectTimeout", "unix"],
   ["listen", "reconnect"],
+  ["udp", "unix", "listen", "reconnect", "scan", "tls", "script", "noHalfClose", "connectTimeout"],
   ["listen", "tlsCa", "tlsInsecure", "tlsServerName", "tlsAlpn"],
   ["scan", "unix", "tls", "script", "reconnect", "hex", "crlf", "sendOnly", "recvOnly"],
   [

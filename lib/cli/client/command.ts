@@ -16,6 +16,7 @@ export const CLIENT = command({
       unix: value("PATH", "a Unix socket; @NAME is an abstract one", socketPath, {
         ...{ file: true, short: "U" },
       }),
+      udp: flag("datagrams: each read of stdin is one"),
       ipv4: flag("IPv4 addresses only", {
         short: "4",
         joined: true,

@@ -1,5 +1,6 @@
 /** Talking to a connected peer: a session of standard input and output, or a script. */
 import { readFileSync } from "node:fs";
+import { DatagramSession } from "../../client/datagrams.ts";
 import { type Direction, Hexdump } from "../../client/hexdump.ts";
 import { Input } from "../../client/input.ts";
 import type { Loop } from "../../client/loop.ts";
@@ -8,6 +9,7 @@ import type { Peer } from "../../client/peer.ts";
 import { parseScript, ScriptError, type Step } from "../../client/script/parse.ts";
 import { ScriptRun, StepError } from "../../client/script/run.ts";
 import { Session, type SessionOptions } from "../../client/session.ts";
+import type { DatagramSocket } from "../../net/mod.ts";
 import { kindOf } from "../../sys/file.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import { err, out, say } from "../output.ts";
@@ -57,6 +59,13 @@ export class Conversation {
     const code = report(end, options.idleTimeoutMs);
     const exhausted = options.sends && this.#input.ended && this.#input.bytes.length === 0;
     return { code, goesOn: !exhausted && end.reason !== "reader-gone" };
+  }
+
+  /** The same with datagrams. */
+  async exchange(socket: DatagramSocket, loop: Loop, stop: AbortSignal): Promise<number> {
+    const options = { ...this.#options, ...(this.#hex ? { observe: dumping() } : {}) };
+    const session = new DatagramSession(socket, this.#input, this.#output, loop, options);
+    return report(await session.run(stop), options.idleTimeoutMs);
   }
 
   async #follow(

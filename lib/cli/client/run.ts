@@ -2,7 +2,7 @@
 import { dial, welcome } from "../../client/dial.ts";
 import { Listener } from "../../client/listen.ts";
 import { Loop } from "../../client/loop.ts";
-import { formatAddress, resolveHost } from "../../net/mod.ts";
+import { DatagramSocket, formatAddress, resolveHost } from "../../net/mod.ts";
 import { leave } from "../leave.ts";
 import { say } from "../output.ts";
 import { checkClientTls } from "../options/tls_check.ts";
@@ -41,7 +41,8 @@ export async function run(read: ClientRead): Promise<number> {
     }
     const conversation = new Conversation(read);
     using loop = new Loop();
-    const { listen } = read.options;
+    const { listen, udp } = read.options;
+    if (udp) return await exchange(read, conversation, loop, stop.signal);
     return listen === undefined
       ? await connect(read, conversation, loop, stop.signal)
       : await accept(read, listen, conversation, loop, stop.signal);
@@ -56,6 +57,21 @@ export async function run(read: ClientRead): Promise<number> {
 }
 
 const traceOf = ({ options }: ClientRead) => options.verbose ? say : () => {};
+
+/** Datagrams, to the first of the target's addresses. */
+async function exchange(
+  read: ClientRead,
+  conversation: Conversation,
+  loop: Loop,
+  stop: AbortSignal,
+): Promise<number> {
+  const to = destinationOf(read);
+  if (!("host" in to)) throw new Error("--udp and --unix exclude each other");
+  const [host] = await resolveHost(to.host, to.family);
+  using socket = DatagramSocket.connect({ host: host!, port: to.port }, to.source);
+  traceOf(read)(`sending from ${formatAddress(socket.localAddress)} to ${host}, port ${to.port}`);
+  return await conversation.exchange(socket, loop, stop);
+}
 
 /** Connects, and with `--reconnect` again and again. */
 async function connect(

@@ -54,6 +54,7 @@ export const SERVE = command({
       unix: value("PATH", "a Unix socket instead; @NAME: an abstract one", socketPath, {
         file: true,
       }),
+      udp: flag("datagrams: echo, upper or discard"),
       backlog: valued("N", "connections that wait to be accepted", atLeastOne, DEFAULTS.backlog),
       tlsCert: value("FILE", "serve TLS with this certificate and its chain, as PEM", file, {
         ...{ file: true, joined: true, brief: "serve TLS: chain and key, as PEM" },

@@ -59,6 +59,10 @@ function limits(selector: string): { openFiles: OpenFiles; connections: number }
 /** Serves as the options say; returns the exit code. */
 export async function run(read: ServeRead, spawn: SpawnThread): Promise<number> {
   const { options } = read;
+  if (options.udp) {
+    const { serveDatagrams } = await import("./datagrams.ts");
+    return await serveDatagrams(read);
+  }
   const operations = await operationsOf(read);
   const { connections, openFiles } = limits(options.selector);
   const serving: ServeOptions = {

@@ -1,0 +1,37 @@
+/** `iomux serve --udp`. */
+import { resolveHost } from "../../net/mod.ts";
+import { DATAGRAM_SERVICES, DatagramServer } from "../../serve/datagrams.ts";
+import { EXIT, UsageError } from "../exit.ts";
+import { longName } from "../options/option.ts";
+import { out } from "../output.ts";
+import { onSignals } from "../signals.ts";
+import type { ServeRead } from "./command.ts";
+
+/** What has a meaning with it: datagrams know no connections. */
+const ALLOWED = ["udp", "port", "host", "service", "selector", "stats", "quiet", "logLevel"];
+
+/** Serves until a signal ends it; returns the exit code. */
+export async function serveDatagrams({ options, source, given }: ServeRead): Promise<number> {
+  const wrong = [...given].find((key) => !ALLOWED.includes(key) && source(key as "port") === "cli");
+  if (wrong !== undefined) {
+    throw new UsageError(`options '--udp' and '--${longName(wrong)}' exclude each other`);
+  }
+  if (!DATAGRAM_SERVICES.includes(options.service)) {
+    throw new UsageError(
+      `option '--udp' serves ${DATAGRAM_SERVICES.join(", ")}: "${options.service}" answers ` +
+        "with more than it is sent, and so would flood whoever's address is forged",
+    );
+  }
+  const hosts = await resolveHost(options.host);
+  const { port, service, selector } = options;
+  const server = new DatagramServer({ hosts, port, service, selector });
+  const printStats = () => out(JSON.stringify(server.stats()) + "\n");
+  const stop = new AbortController();
+  const end = () => stop.abort();
+  const restore = onSignals({ first: end, second: end, usr1: printStats });
+  for (const name of server.names) out(`listening on ${name}\n`);
+  await server.run(stop.signal);
+  restore();
+  if (options.stats) printStats();
+  return EXIT.ok;
+}

@@ -1,0 +1,132 @@
+/**
+ * A netcat for datagrams: each read of standard input is one, and each that comes is a write. Datagrams
+ * have no end, so the session ends when nothing has come for a while after standard input has ended.
+ */
+import { type DatagramSocket, WOULD_BLOCK } from "../net/mod.ts";
+import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
+import type { Input } from "./input.ts";
+import type { Loop } from "./loop.ts";
+import { type Output, ReaderGone } from "./output.ts";
+import type { SessionEnd, SessionOptions } from "./session.ts";
+
+/** The most bytes of standard input that become one datagram, as with OpenBSD's nc. */
+const MOST = 16_384;
+
+/** The options of a session that have a meaning here. */
+export type DatagramOptions = Pick<
+  SessionOptions,
+  "graceMs" | "quitAfterMs" | "idleTimeoutMs" | "sends" | "receives" | "observe"
+>;
+
+/** One session over a connected datagram socket. */
+export class DatagramSession {
+  readonly #socket: DatagramSocket;
+  readonly #input: Input;
+  readonly #output: Output;
+  readonly #loop: Loop;
+  readonly #options: DatagramOptions;
+  #movedAt = performance.now();
+
+  constructor(
+    socket: DatagramSocket,
+    input: Input,
+    output: Output,
+    loop: Loop,
+    options: DatagramOptions,
+  ) {
+    this.#socket = socket;
+    this.#input = input;
+    this.#output = output;
+    this.#loop = loop;
+    this.#options = options;
+  }
+
+  /** Pumps until the session is over. @throws OSError ECONNREFUSED, …; the signal's reason */
+  async run(stop: AbortSignal): Promise<SessionEnd> {
+    try {
+      for (;;) {
+        const received = this.#receive();
+        const full = this.#send();
+        const reason = this.#over();
+        if (reason) return { reason, notTaken: this.#input.left };
+        const alwaysReady = this.#watch(received, full);
+        await this.#loop.turn(alwaysReady ? 0 : this.#left());
+        stop.throwIfAborted();
+      }
+    } catch (error) {
+      if (error instanceof ReaderGone) return { reason: "reader-gone", notTaken: 0 };
+      throw error;
+    } finally {
+      for (const fd of [this.#socket.fileno(), this.#input.fd, this.#output.fd]) {
+        this.#loop.forget(fd);
+      }
+    }
+  }
+
+  /** Receives and writes what has come; false when the output has no room. */
+  #receive(): boolean {
+    while (this.#output.write()) {
+      const datagram = this.#socket.recvFrom(this.#output.buffer);
+      if (datagram === null) return true;
+      this.#movedAt = performance.now();
+      if (!this.#options.receives || datagram.bytes === 0) continue;
+      this.#options.observe?.("received", this.#output.buffer.subarray(0, datagram.bytes));
+      this.#output.fill(datagram.bytes);
+    }
+    return false;
+  }
+
+  /** Sends what was read; true when the kernel has no room. */
+  #send(): boolean {
+    if (!this.#options.sends) return false;
+    for (;;) {
+      const part = this.#input.bytes.subarray(0, MOST);
+      if (part.length === 0) {
+        if (this.#input.ended || !this.#input.read()) return false;
+        continue;
+      }
+      if (this.#socket.send(part) === WOULD_BLOCK) return true;
+      this.#options.observe?.("sent", part);
+      this.#input.sent(part.length);
+      this.#movedAt = performance.now();
+    }
+  }
+
+  #endsAt(): number {
+    const { sends, receives, graceMs, quitAfterMs, idleTimeoutMs = Infinity } = this.#options;
+    const said = sends && this.#input.ended && this.#input.bytes.length === 0;
+    const rest = said ? (receives ? quitAfterMs ?? graceMs : 0) : Infinity;
+    return this.#movedAt + Math.min(rest, idleTimeoutMs);
+  }
+
+  #over(): SessionEnd["reason"] | undefined {
+    if (performance.now() < this.#endsAt()) return undefined;
+    return this.#input.ended ? "finished" : "idle";
+  }
+
+  #left(): number | undefined {
+    const left = this.#endsAt() - performance.now();
+    return left === Infinity ? undefined : Math.max(left, 0);
+  }
+
+  /** Asks for what can be done now; true when something without readiness, such as a file, is ready. */
+  #watch(hasRoom: boolean, full: boolean): boolean {
+    const nothing = () => {};
+    const events = (hasRoom ? EVENT_READ : 0) | (full ? EVENT_WRITE : 0);
+    this.#loop.watch(this.#socket.fileno(), events, nothing);
+    const reads = this.#options.sends && !this.#input.ended && !full;
+    const input = this.#ask(this.#input.fd, reads ? EVENT_READ : 0);
+    const output = this.#ask(this.#output.fd, hasRoom ? 0 : EVENT_WRITE);
+    return (reads && !input) || (!hasRoom && !output);
+  }
+
+  #ask(fd: number, events: number): boolean {
+    try {
+      this.#loop.watch(fd, events, () => {});
+      return true;
+    } catch (error) {
+      if ((error as { code?: string }).code === "EPERM") return false; // epoll_ctl(2)
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,109 @@
+/** A server of datagrams: each gets its answer, back to where it came from. */
+import { COUNTER, Counters } from "../engine/mod.ts";
+import { DatagramSocket, formatAddress, type OSError } from "../net/mod.ts";
+import { createSelector, EVENT_READ, type Selector, type SelectorName } from "../selectors/mod.ts";
+import { SERVICES } from "./services.ts";
+import { ServerStats, type Stats } from "./stats.ts";
+
+/**
+ * The services that answer a datagram with at most as many bytes. chargen and daytime are not among them:
+ * whoever forges a sender's address would have them flood somebody else (RFC 4732, 3.1).
+ */
+export const DATAGRAM_SERVICES: readonly string[] = ["echo", "upper", "discard"];
+
+/** Larger than any UDP datagram. */
+const BUFFER = 65_536;
+/** Datagrams of one socket before the next one's turn. */
+const BATCH = 64;
+/**
+ * An answer to one of the system's own services may be answered by it in turn, for ever (CVE-1999-0103);
+ * clients have ports above these.
+ */
+const RESERVED_PORTS = 1024;
+
+/** What a server of datagrams is asked for. */
+export interface DatagramOptions {
+  readonly hosts: readonly string[];
+  readonly port: number;
+  readonly service: string;
+  readonly selector: SelectorName | "auto";
+}
+
+/** Sockets, and a loop that leaves its thread free between datagrams. */
+export class DatagramServer {
+  readonly #selector: Selector<DatagramSocket>;
+  readonly #sockets: DatagramSocket[] = [];
+  readonly #stats = ServerStats.create(1);
+  readonly #counters = new Counters(this.#stats.memory.workers[0]);
+  readonly #buffer = new Uint8Array(new ArrayBuffer(BUFFER));
+  readonly #answer: (bytes: Uint8Array) => Uint8Array | null;
+
+  /** @throws OSError EADDRINUSE, EACCES, … */
+  constructor({ hosts, port, service, selector }: DatagramOptions) {
+    this.#answer = SERVICES[service]!.answer;
+    this.#selector = createSelector(selector);
+    this.#stats.selector = this.#selector.name;
+    try {
+      for (const host of hosts) {
+        const bound = this.#sockets[0]?.port ?? port; // port 0: the same free one on each address
+        const socket = DatagramSocket.bind({ host, port: bound });
+        this.#sockets.push(socket);
+        this.#selector.register(socket, EVENT_READ, socket);
+      }
+    } catch (error) {
+      this.#close();
+      throw error;
+    }
+  }
+
+  /** Where it listens. */
+  get names(): string[] {
+    return this.#sockets.map((socket) => formatAddress(socket.localAddress));
+  }
+
+  /** The statistics of a server that has no connections. */
+  stats(): Stats {
+    return this.#stats.collect();
+  }
+
+  /** Serves until it is stopped. */
+  async run(stop: AbortSignal): Promise<void> {
+    const { slots } = this.#counters;
+    try {
+      while (!stop.aborted) {
+        const ready = await this.#selector.selectAsync(undefined, { signal: stop });
+        slots[COUNTER.wakeups]!++;
+        slots[COUNTER.events]! += ready.length;
+        for (const [{ data: socket }] of ready) this.#serve(socket);
+      }
+    } catch (error) {
+      if (!stop.aborted) throw error;
+    } finally {
+      this.#close();
+    }
+  }
+
+  #serve(socket: DatagramSocket): void {
+    const { slots } = this.#counters;
+    for (let i = 0; i < BATCH; i++) {
+      try {
+        const datagram = socket.recvFrom(this.#buffer);
+        if (datagram === null) return;
+        slots[COUNTER.bytesIn]! += datagram.bytes;
+        const { from } = datagram;
+        const answer = this.#answer(this.#buffer.subarray(0, datagram.bytes));
+        if (answer === null || from === undefined || from.family === "unix") continue;
+        if (from.port < RESERVED_PORTS) slots[COUNTER.denied]!++;
+        // A full buffer drops the answer, as a full queue on its way would.
+        else slots[COUNTER.bytesOut]! += Math.max(socket.sendTo(answer, from), 0);
+      } catch (error) {
+        this.#counters.countError((error as OSError).errno); // of one peer: the others are served
+      }
+    }
+  }
+
+  #close(): void {
+    this.#selector.close();
+    for (const socket of this.#sockets) socket.close();
+  }
+}

@@ -1,0 +1,90 @@
+// serve --udp and client --udp, as processes.
+import { describe, expect, it } from "bun:test";
+import { DatagramSocket, getAvailablePort } from "../../lib/net/mod.ts";
+import { spawnCli, startServe } from "../support/cli.ts";
+import { encode } from "../support/sockets.ts";
+
+const UDP = ["--udp", "--host", "127.0.0.1", "--port", "0"];
+const buffer = new Uint8Array(70_000);
+
+/** Sends datagrams from a socket of its own, and gives the answers as text. */
+function ask(port: number, parts: string[]): string[] {
+  using socket = DatagramSocket.connect({ host: "127.0.0.1", port });
+  socket.setBlocking(true);
+  socket.setTimeouts({ recvMs: 5000 });
+  return parts.map((part) => {
+    socket.send(encode(part));
+    return new TextDecoder().decode(buffer.subarray(0, Math.max(socket.recv(buffer), 0)));
+  });
+}
+
+async function client(port: number, stdin: string, ...args: string[]) {
+  const run = spawnCli(["client", `127.0.0.1:${port}`, "--udp", ...args], { stdin });
+  const { code } = await run.exit;
+  return { code, stdout: run.stdout(), stderr: run.stderr() };
+}
+
+describe("serve --udp", () => {
+  it("echoes each datagram by itself, the empty one and the largest, and counts them", async () => {
+    await using server = await startServe([...UDP, "--stats"]);
+    const large = "x".repeat(65_000);
+    expect(ask(server.port, ["one", "", large, "two"])).toEqual(["one", "", large, "two"]);
+    server.kill("SIGTERM");
+    expect((await server.exit).code).toBe(0);
+    const stats = JSON.parse(server.stdout().trim().split("\n").at(-1)!);
+    expect([stats.bytes_in, stats.bytes_out]).toEqual([65_006, 65_006]);
+  });
+
+  it("answers in upper case with --service upper, on each selector", async () => {
+    for (const selector of ["select", "poll"]) {
+      await using server = await startServe([
+        ...[...UDP, "--service", "upper", "--selector", selector],
+      ]);
+      expect(ask(server.port, ["hello"])).toEqual(["HELLO"]);
+    }
+  });
+
+  it("refuses services that would flood a forged sender, and what needs connections", async () => {
+    for (
+      const [args, words] of [
+        [["--service", "chargen"], "chargen"],
+        [["--max-buffer", "1MiB"], "options '--udp' and '--max-buffer' exclude each other"],
+      ] as const
+    ) {
+      const run = spawnCli(["serve", ...UDP, ...args]);
+      expect((await run.exit).code).toBe(2);
+      expect(run.stderr()).toContain(words);
+    }
+  });
+});
+
+describe("client --udp", () => {
+  it("sends stdin, prints the answers, and ends when no more come", async () => {
+    await using server = await startServe([...UDP, "--service", "upper"]);
+    expect(await client(server.port, "hello\n")).toEqual({
+      code: 0,
+      stdout: "HELLO\n",
+      stderr: "",
+    });
+  });
+
+  it("cuts a long standard input into several datagrams, and loses none of it", async () => {
+    await using server = await startServe(UDP);
+    const text = "0123456789".repeat(5000);
+    expect((await client(server.port, text, "-q", "2s")).stdout).toBe(text);
+  });
+
+  it("says that nobody listens, with exit code 3", async () => {
+    const port = getAvailablePort();
+    const { code, stderr } = await client(port, "anybody?\n", "-q", "5s");
+    expect(`${code} ${stderr}`).toContain(`127.0.0.1:${port}: ECONNREFUSED`);
+    expect(code).toBe(3);
+  });
+
+  it("excludes what datagrams have not", async () => {
+    const { code, stderr } = await client(9, "", "--tls");
+    expect(`${code} ${stderr}`).toContain(
+      "2 iomux: options '--udp' and '--tls' exclude each other",
+    );
+  });
+});
