@@ -22,7 +22,7 @@ export type AddressKey = Int32Array;
 const IPV6_BYTES = 8;
 
 /**
- * The key of an address of 4 or 16 bytes: of IPv4 all of it, of IPv6 its /64, as whoever has one address
+ * The key of an address of 4 or 16 bytes: of IPv4 all of it, of IPv6 its /64, as a host that has one address
  * of that has them all. The two never meet: IPv4 ends up behind the first 8 bytes.
  */
 export function addressKey(bytes: Uint8Array): AddressKey {

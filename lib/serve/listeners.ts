@@ -33,7 +33,7 @@ export async function openListeners(
 ): Promise<Listeners> {
   const { path, backlog, workers, listenFds } = options;
   if (listenFds && listenFds.length > 0) {
-    // Somebody else has opened them, and goes on to own them: a Unix socket's file stays.
+    // A service manager has opened them, and goes on to own them: a Unix socket's file stays.
     return listening(listenFds.map((fd) => shared(Socket.fromFd(fd), workers)));
   }
   if (path === undefined) return await openHost(options, warn);

@@ -1,4 +1,4 @@
-/** The body of a server thread: one engine, its listening sockets, until it is told to stop. */
+/** The body of a server thread: one engine, its listening sockets, until a command ends it. */
 import {
   type Connection,
   COUNTER,

@@ -1,7 +1,7 @@
 /**
- * A standard stream of a server: written without ever waiting for whoever reads it.
+ * A standard stream of a server: written without ever waiting for its reader.
  *
- * A pipe or a terminal that nobody reads would block write(2), and its O_NONBLOCK belongs to all
+ * A pipe or a terminal that is not read would block write(2), and its O_NONBLOCK belongs to all
  * processes that share it. So a pipe or terminal is opened once more, by its name in /proc, and that open
  * file description is non-blocking. Where that fails, poll(2) says whether PIPE_BUF bytes fit (pipe(7)).
  */
@@ -46,7 +46,7 @@ export class OutputStream {
   readonly #waiting: Uint8Array[] = [];
   #length = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** EPIPE: nobody will ever read it. */
+  /** EPIPE: it will never be read. */
   #closed = false;
 
   /** `recovered` makes the text that is written once the stream takes text again after some was dropped. */

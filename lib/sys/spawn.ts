@@ -1,5 +1,5 @@
 /**
- * Other programs: posix_spawn(3), waitpid(2), and being told of an end by pidfd_open(2).
+ * Other programs: posix_spawn(3), waitpid(2), and pidfd_open(2), which reports an end.
  *
  * The runtimes' own way needs an event loop, which a thread that waits in a selector does not have, and
  * not all of them pass on a socket as stdin and stdout.
@@ -171,7 +171,7 @@ export function hasEnded(pid: number): boolean {
   signals.int32[0] = 0; // si_signo: stays so while it runs
   const options = WEXITED | WNOHANG | WNOWAIT;
   const result = retry(() => c.waitid(P_PID, pid, signals.pointer, options));
-  return result === -1 || signals.int32[0] !== 0; // -1: it was waited for by somebody else
+  return result === -1 || signals.int32[0] !== 0; // -1: another thread has waited for it
 }
 
 /**
@@ -193,7 +193,7 @@ export interface Ending {
 export function reap(pid: number): Ending | undefined {
   const ended = retry(() => c.waitpid(pid, number.pointer, WNOHANG));
   if (ended === 0) return undefined;
-  // Somebody else's SIGCHLD handler was faster: nothing is known but that it has ended.
+  // Another handler of SIGCHLD was faster: all that is known is that it has ended.
   if (ended === -1 && errno() === ERRNO.ECHILD) return { code: 0, signal: 0 };
   const status = number.int32[0]!;
   const signal = status & 0x7f;

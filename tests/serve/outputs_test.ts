@@ -45,7 +45,7 @@ else {
       const args = ["--metrics", "127.0.0.1:0", "--stats"];
       const script = `echo "listening on 0.0.0.0:1"; exec "$@" >/dev/full 2>${log}`;
       await using server = await serveByShell(script, args);
-      const logged = () => readFileSync(log, "utf8");
+      const logged = () => read(log);
       expect(await until(() => /Metrics on/.test(logged()), 15_000)).toBe(true);
       const [, metrics] = /Metrics on http:\/\/(127\.0\.0\.1:\d+)/.exec(logged())!;
       server.kill("SIGUSR1");

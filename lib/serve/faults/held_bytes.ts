@@ -1,7 +1,7 @@
 /** Answers that are held back, each until its time. */
 import { OutputQueue } from "../../engine/mod.ts";
 
-/** Spans are not told apart when they are held less than this after each other, in milliseconds. */
+/** Times that differ by less than this share a span, in milliseconds. */
 const GRAIN_MS = 1;
 /** Spans that have left are forgotten so many at a time: an array's first place is costly to remove. */
 const FORGET = 256;

@@ -26,7 +26,7 @@ export interface MetricsWorkerMessage {
 const SPARES = 4;
 const PAUSE_MS = 100;
 
-/** Answers until it is told to end. Blocks its thread. */
+/** Answers until `control` ends it. Blocks its thread. */
 export function runMetricsWorker(
   data: MetricsWorkerData,
   post: (message: MetricsWorkerMessage) => void,
