@@ -27,7 +27,7 @@ const LAST_TURN_MS = 10;
 export class UringEngine implements Engine {
   readonly kind = "uring";
   readonly #core: UringCore;
-  readonly #waker: Waker = new Waker();
+  readonly #waker: Waker;
   readonly #wakes: { close(): void };
 
   /** @throws OSError ENOSYS, EPERM; Error for a kernel that is too old: it names what is missing */
@@ -36,6 +36,7 @@ export class UringEngine implements Engine {
       throw new Error("Cannot observe an io_uring: it has no readiness to show");
     }
     this.#core = new UringCore(options);
+    this.#waker = new Waker();
     this.#wakes = this.watch(this.#waker.fileno(), () => this.#waker.drain());
   }
 
