@@ -156,7 +156,7 @@ describe("iomux stress --compare", () => {
     runCompare(jobOf(change, { compare }, given), [], neverSpawn);
 
   it("is a wrong use with a target, with one name, and with names that there are not", async () => {
-    await rejects(refused({ target: "127.0.0.1:1" }), /there is a target/);
+    await rejects(refused({ target: "127.0.0.1:1" }), /there is another target/);
     await rejects(refused({}, "select"), /needs two selectors/);
     await rejects(
       refused({}, "select,epol"),
