@@ -24,7 +24,7 @@ export function makeContainer(release: Release): void {
   const context = join(release.out, "container");
   const root = join(context, "rootfs");
   const program = join(root, "usr/bin", NAME);
-  for (const folder of ["usr/bin", "etc", "tmp"]) {
+  for (const folder of ["usr/bin", "etc", "tmp", "proc", "dev"]) {
     mkdirSync(join(root, folder), { recursive: true });
   }
   copyFileSync(binaryOf(release, "linux-x64"), program);

@@ -8,7 +8,7 @@ const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
 
 /** No process of a test outlives this, whatever happens to the test. */
 const LIFETIME_MS = 50_000;
-const READY_MS = 20_000;
+const READY_MS = 40_000;
 
 /** How a process ended: by itself with a code, or by a signal. */
 export interface Exit {

@@ -31,7 +31,7 @@ export function attempt(command: string, args: string[], cwd: string, env = {}):
   const done = spawnSync(command, args, {
     cwd,
     encoding: "utf8",
-    timeout: 60_000,
+    timeout: 150_000,
     env: {
       ...Object.fromEntries(inherited),
       npm_config_cache: join(cwd, ".npm-cache"), // empty: whatever is not here must be fetched
