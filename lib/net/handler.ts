@@ -2,7 +2,7 @@
 import type { Socket } from "./socket.ts";
 
 /**
- * What a handler is told beside the socket.
+ * What a handler gets beside the socket.
  *
  * @example
  * ```ts

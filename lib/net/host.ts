@@ -23,7 +23,7 @@ export interface GetAvailablePortOptions {
 const TAKEN = new Set(system === "windows" ? ["EADDRINUSE", "EACCES"] : ["EADDRINUSE"]);
 
 /**
- * A TCP port on which nobody listens now. Somebody else may take it before the caller does: to listen,
+ * A TCP port that is free now. Another program may take it before the caller does: to listen,
  * prefer port 0.
  *
  * @example

@@ -58,7 +58,7 @@ export interface Backend {
    */
   change(registration: Registration): void;
 
-  /** Stops to watch. The descriptor may be closed, and its number somebody else's. Never throws. */
+  /** Stops to watch. The descriptor may be closed, and its number in use again. Never throws. */
   remove(registration: Registration): void;
 
   /**

@@ -43,7 +43,7 @@ export abstract class BaseSelector<T> implements Selector<T> {
   readonly name: SelectorName;
   readonly #backend: Backend;
   readonly #registrations: Registrations<T>;
-  /** What the last wait has found and nobody was told yet. Empty between two waits, unless a callback throws. */
+  /** What the last wait has found and not reported yet. Empty between two waits, unless a callback throws. */
   readonly #ready = new ReadyList();
   #closed = false;
   /** Something must be seen to before the next wait: see `#attend`. */

@@ -5,7 +5,7 @@
  * Three calls are all there is: epoll_create1(2) makes a set, which is a descriptor itself; epoll_ctl(2)
  * adds, changes and deletes; epoll_wait(2) fills an array of struct epoll_event. Each event has 32 bits
  * of readiness and 64 bits of ours, handed back unread: the descriptor, and next to it the generation of
- * the registration, which tells an event that was meant for an earlier owner of the number.
+ * the registration, by which an event of an earlier owner of the number is known.
  */
 import { ERRNO, errno } from "../sys/errno.ts";
 import { Native, NULL } from "../sys/ffi.ts";

@@ -1,7 +1,7 @@
 // For consumers whose compiler target is older than Symbol.dispose; kept in the declarations.
 /// <reference lib="esnext.disposable" preserve="true" />
 /**
- * Selectors: which descriptors are ready, told by the operating system, in the manner of Python's
+ * Selectors: which descriptors are ready, by the operating system's own account, in the manner of Python's
  * `selectors` module.
  *
  * @module

@@ -57,12 +57,12 @@ export class Registrations<T> {
     return this.#all[fd] = registration;
   }
 
-  /** Watches for other events, replaces the data, or arms a one-shot again; `told` is called then. */
+  /** Watches for other events, replaces the data, or arms a one-shot again; `changed` is called then. */
   modify<F extends FileObject>(
     fileobj: F,
     events: number,
     data: T,
-    told: (registration: Registration) => void,
+    changed: (registration: Registration) => void,
   ): SelectorKey<T, F> {
     checkEvents(events);
     const registration = this.find(fileobj, "modify");
@@ -70,7 +70,7 @@ export class Registrations<T> {
     const unchanged = events === old.events;
     if (!unchanged || registration.modes & ONESHOT) {
       this.#change(registration, fileobj, events);
-      told(registration);
+      changed(registration);
     }
     if (unchanged && data === old.data) return old;
     const key: SelectorKey<T, F> = { fileobj: old.fileobj, fd: old.fd, events, data };
@@ -79,7 +79,7 @@ export class Registrations<T> {
 
   #change(registration: Registration, fileobj: FileObject, events: number): void {
     try {
-      // A closed object is found by identity, but its number may be somebody else's by now.
+      // A closed object is found by identity, but its number may be in use again.
       if (typeof fileobj !== "number" && fileobj.fileno() < 0) {
         throw cannotWatch(ERRNO.EBADF!, registration.fd);
       }

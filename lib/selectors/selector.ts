@@ -1,8 +1,8 @@
 /**
  * The contract of a selector, in the manner of Python's `selectors`.
  *
- * A selector watches descriptors and tells which of them are ready: reading or writing will not
- * block. Readiness is level-triggered: what is still ready is told again by the next call.
+ * A selector watches descriptors and reports which of them are ready: reading or writing will not
+ * block. Readiness is level-triggered: what is still ready is reported again by the next call.
  */
 
 /**
@@ -148,7 +148,7 @@ export type Ready<T> = [key: SelectorKey<T>, events: number];
  */
 export interface WatchOptions {
   /**
-   * Edge-triggered: told once when it becomes ready, and again only after it was used up. Read or write
+   * Edge-triggered: reported once when it becomes ready, and again only when there is more. Read or write
    * until WOULD_BLOCK. epoll (EPOLLET), kqueue (EV_CLEAR).
    */
   readonly edge?: boolean;
@@ -162,12 +162,12 @@ export interface WatchOptions {
    * Not to be combined with `oneshot` or `priority`. epoll (EPOLLEXCLUSIVE).
    */
   readonly exclusive?: boolean;
-  /** EVENT_PRIORITY is told as well. epoll, poll (POLLPRI), select (exceptfds). */
+  /** EVENT_PRIORITY is reported as well. epoll, poll (POLLPRI), select (exceptfds). */
   readonly priority?: boolean;
 }
 
 /**
- * What is known of a descriptor that is told again and again, and never used up.
+ * What is known of a descriptor that is reported again and again, and never used.
  *
  * @example
  * ```ts
@@ -176,19 +176,19 @@ export interface WatchOptions {
  * using selector = createSelector<string>();
  * // Instead of the warning on stderr.
  * selector.onSpin = ({ key, waits, peer }: SpinReport<string>) =>
- *   console.error(`${key.data} was told ${waits} times for nothing, peer ${peer ?? "unknown"}`);
+ *   console.error(`${key.data} was reported ${waits} times for nothing, peer ${peer ?? "unknown"}`);
  * ```
  */
 export interface SpinReport<T> {
   /** The key that it was registered with. */
   readonly key: SelectorKey<T>;
-  /** What it was told: EVENT_READ, EVENT_WRITE or both. */
+  /** What was reported: EVENT_READ, EVENT_WRITE or both. */
   readonly events: number;
   /** The system's own bits, as `dispatch` passes them on. */
   readonly raw: number;
   /** Whom it is connected to, "HOST:PORT" or "unix:PATH"; undefined when it has no peer. */
   readonly peer: string | undefined;
-  /** How many waits in a row told it. */
+  /** How many waits in a row reported it. */
   readonly waits: number;
   /** All of this in a sentence, with what to do. */
   readonly message: string;
@@ -320,8 +320,8 @@ export interface Selector<T = unknown> extends Disposable {
   selectAsync(timeoutMs?: number, options?: { signal?: AbortSignal }): Promise<Ready<T>[]>;
 
   /**
-   * Called once for a descriptor that is told in wait after wait while nobody reads, writes or accepts:
-   * a loop that burns a processor unseen. By default the message becomes a warning of the process.
+   * Called once for a descriptor that wait after wait reports and that is never read, written or accepted:
+   * a loop that takes a whole CPU, unseen. By default the message becomes a warning of the process.
    */
   onSpin(report: SpinReport<T>): void;
 

@@ -34,7 +34,7 @@ const single = new Native(POLLFD.size);
 
 /**
  * As `pollList`, for one descriptor and the POLL* bits in `events`. On Windows by select(), because
- * WSAPoll tells of a failed connect since Windows 10 2004 only.
+ * WSAPoll reports a failed connect since Windows 10 2004 only.
  */
 export function pollFor(fd: number, events: number, timeoutMs: number): number {
   if (system === "windows") return selectOne(fd, events, timeoutMs);

@@ -77,7 +77,7 @@ export function retry(call: () => number): number {
   }
 }
 
-/** Closes a descriptor. EINTR means closed on Linux, and a repetition could close somebody else's. */
+/** Closes a descriptor. EINTR means closed on Linux, and a repetition could close another file. */
 export function closeFd(fd: number): void {
   if (c.close(fd) === -1 && errno() !== ERRNO.EINTR) check(-1, "close", `close descriptor ${fd}`);
 }

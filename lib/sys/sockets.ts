@@ -90,7 +90,7 @@ export function newPair(): [number, number] {
 
 const count = new Native(8);
 
-/** Bytes that a socket has sent and its peer's kernel has not acknowledged; 0 where nobody tells. */
+/** Bytes that a socket has sent and its peer's kernel has not acknowledged; 0 where the system does not say. */
 export function bytesInTransit(fd: number): number {
   if (SIOCOUTQ === -1 || c.ioctl(fd, SIOCOUTQ, count.pointer) === -1) return 0;
   return count.int32[0]!;

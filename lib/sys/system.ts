@@ -40,7 +40,7 @@ export const LIBC: readonly string[] = on(
 
 /**
  * What stands in for functions that this system does not have: calling one says so. So a module for one
- * system can be imported on all of them, as long as nobody calls into it.
+ * system can be imported on all of them, as long as it is not called.
  */
 export function absent<F extends object>(why: string): F {
   return new Proxy({} as F, {

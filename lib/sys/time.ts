@@ -20,7 +20,7 @@ export class Timespec {
 
 /** struct timeval: where the microseconds are, in units of 32 bits, after the seconds at 0. */
 const MICROSECONDS: number = on(2, 2, 2, 1);
-/** The longest that every system takes: 24 days where somebody counts milliseconds in an int. */
+/** The longest that every system takes: 24 days where milliseconds are counted in an int. */
 const LONGEST_MS: number = on(0x7fffffff * 1000, 0x7fffffff, 0x7fffffff, 0x7fffffff);
 
 /** A struct timeval for select, filled from milliseconds, rounded up to whole microseconds. */

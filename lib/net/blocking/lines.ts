@@ -11,7 +11,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
  *
  * `peek` looks at what has arrived (at least a byte, or 0 at the end) and leaves it there; `receive`
  * takes exactly as many bytes as were seen. So what follows the line stays in the kernel, where the next
- * reader finds it, whoever that is: a descriptor can be handed over between two lines.
+ * reader finds it: a descriptor can be handed over between two lines.
  *
  * @throws RangeError when the line is longer than `maxBytes`
  */

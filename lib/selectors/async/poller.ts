@@ -11,7 +11,7 @@ import { pollBits } from "../poll_bits.ts";
 import { EVENT_READ } from "../selector.ts";
 import { wake, Waker } from "../waker.ts";
 
-/** Descriptors that are polled for somebody, until one is ready once. */
+/** Descriptors that are polled for one wait, until one is ready once. */
 export interface Watch {
   /** Polls these from now on, also after it has called back: pairs of a descriptor and EVENT_* bits. */
   update(pairs: readonly number[]): void;

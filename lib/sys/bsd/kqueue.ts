@@ -70,8 +70,8 @@ export interface EventQueue {
    * Applies `count` changes, each of which must have EV_RECEIPT, and returns how many receipts there
    * are: the i-th belongs to the i-th change, and `receiptError` reads it. -1 leaves errno behind.
    *
-   * 0 means that a signal came in between: all changes were applied (kevent(2), EINTR), and nobody
-   * knows how.
+   * 0 means that a signal came in between: all changes were applied (kevent(2), EINTR), with
+   * unknown results.
    */
   apply(changes: KeventList, count: number, receipts: KeventList): number;
   /**

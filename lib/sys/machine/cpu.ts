@@ -1,4 +1,4 @@
-/** The CPU time of the whole machine: /proc/stat of proc(5), or what the runtime tells. */
+/** The CPU time of the whole machine: /proc/stat of proc(5), or what the runtime says. */
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 
@@ -8,14 +8,14 @@ export interface MachineCpu {
   readonly source: "/proc/stat" | "runtime";
   /** Spent on any program, or on the kernel's own work. */
   readonly busyMs: number;
-  /** When a virtual CPU wanted to run and its host ran something else; null where nobody tells. */
+  /** When a virtual CPU wanted to run and its host ran something else; null where the system does not say. */
   readonly stealMs: number | null;
 }
 
 /** Milliseconds of a tick of /proc/stat: USER_HZ is 100 on every architecture that iomux knows. */
 const TICK_MS = 10;
 
-/** The times now; null where nobody tells. */
+/** The times now; null where the system does not say. */
 export function readMachineCpu(): MachineCpu | null {
   if (process.platform === "linux") {
     try {

@@ -1,4 +1,4 @@
-/** Windows: select() for one socket, which tells of a failed connect on every version. */
+/** Windows: select() for one socket, which reports a failed connect on every version. */
 import { POLLIN, POLLOUT } from "../constants.ts";
 import { Timeval } from "../time.ts";
 import { SocketArray } from "./socket_array.ts";

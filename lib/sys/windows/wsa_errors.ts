@@ -70,7 +70,7 @@ const texts = new Map(TABLE.filter(([, , text]) => text).map(([, number, text]) 
 export const describeWsa = (number: number): string => texts.get(number) ?? `Winsock ${number}`;
 
 /**
- * Numbers under which WSAGetLastError tells what has a portable name of its own. A socket that was
+ * Numbers of WSAGetLastError for what has a portable name of its own. A socket that was
  * closed is WSAENOTSOCK, because its number then names no socket: Unix says EBADF.
  */
 const PORTABLE: Readonly<Record<number, number>> = {
