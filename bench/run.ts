@@ -4,6 +4,7 @@ import { cpus, release } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { engine } from "./sections/engine.ts";
+import { client } from "./sections/client.ts";
 import { generator } from "./sections/generator.ts";
 import { memory } from "./sections/memory.ts";
 import { pingpong } from "./sections/pingpong.ts";
@@ -28,6 +29,8 @@ Sections (all when none is named):
   workers     CPU time of iomux serve for one message with 1 and with 2 workers,
               with the load on the same two cores
   memory      resident memory of each server for one idle connection
+  client      1 GiB through iomux client, a line's round trip, start-up, memory,
+              wake-ups, beside nc, ncat and socat
   startup     time of dist/iomux --version, against an empty program
   tls         CPU time of iomux serve for one message with TLS and without, and
               memory after thousands of handshakes
@@ -63,6 +66,7 @@ const sections: Record<string, (context: Context) => Promise<Report>> = {
   generator,
   pingpong,
   memory,
+  client,
   startup,
   tls,
   selectors,

@@ -11,7 +11,7 @@ const BUDGET = 16;
 export class Downward {
   readonly #peer: PeerSocket;
   readonly #output: Output;
-  readonly #received: (bytes: Uint8Array) => void;
+  readonly #received: ((bytes: Uint8Array) => void) | undefined;
   /** False: what comes is thrown away. */
   readonly #keeps: boolean;
   #peerWaits = true;
@@ -25,7 +25,7 @@ export class Downward {
     peer: PeerSocket,
     output: Output,
     keeps: boolean,
-    received: (bytes: Uint8Array) => void,
+    received: ((bytes: Uint8Array) => void) | undefined,
   ) {
     this.#peer = peer;
     this.#output = output;
@@ -90,7 +90,7 @@ export class Downward {
     this.receivedAt = performance.now();
     if (count === 0) this.#ended = true;
     else {
-      this.#received(buffer.subarray(0, count));
+      this.#received?.(buffer.subarray(0, count));
       if (this.#keeps) this.#output.fill(count);
     }
   }

@@ -16,7 +16,10 @@ export class Input {
   readonly #read: (bytes: Uint8Array) => number;
   readonly #raw = new Uint8Array(new ArrayBuffer(CHUNK));
   readonly #convert: ((bytes: Uint8Array) => Uint8Array) | undefined;
-  #bytes: Uint8Array = this.#raw.subarray(0, 0);
+  /** What was read and not sent yet is between `start` and `end` of it. Not a view for each line. */
+  buffer: Uint8Array = this.#raw;
+  start = 0;
+  end = 0;
   #ended: boolean;
 
   /** Reads `fd`; with `crlf`, LF becomes CR LF. */
@@ -44,18 +47,13 @@ export class Input {
   get ended(): boolean {
     return this.#ended;
   }
-  /** Read, and to be sent. */
-  get bytes(): Uint8Array {
-    return this.#bytes;
+  /** Nothing that was read waits to be sent. */
+  get empty(): boolean {
+    return this.start === this.end;
   }
   /** Bytes that were not sent: those read, and of a file those behind them. */
   get left(): number {
-    return this.#bytes.length + (this.isFile && !this.#ended ? bytesAhead(this.fd) : 0);
-  }
-
-  /** The first `count` bytes were sent. */
-  sent(count: number): void {
-    this.#bytes = this.#bytes.subarray(count);
+    return this.end - this.start + (this.isFile && !this.#ended ? bytesAhead(this.fd) : 0);
   }
 
   /**
@@ -66,8 +64,12 @@ export class Input {
   read(): boolean {
     const count = this.#read(this.#raw);
     if (count > 0) {
-      const bytes = this.#raw.subarray(0, count);
-      this.#bytes = this.#convert ? this.#convert(bytes) : bytes;
+      this.start = 0;
+      this.end = count;
+      if (this.#convert) {
+        this.buffer = this.#convert(this.#raw.subarray(0, count));
+        this.end = this.buffer.length;
+      }
       return true;
     }
     if (count === -1) {

@@ -1,5 +1,11 @@
 /** Waiting for descriptors and for signals at the same time. */
-import { createSelector, EVENT_READ, type Selector, type SelectorName } from "../selectors/mod.ts";
+import {
+  createSelector,
+  EVENT_READ,
+  type Selector,
+  type SelectorKey,
+  type SelectorName,
+} from "../selectors/mod.ts";
 import { runtime } from "../sys/ffi.ts";
 import { eventLoopFds } from "../sys/linux/event_loops.ts";
 
@@ -34,6 +40,8 @@ function bestSelector(): Selector<Callback> {
 
 /** Called with what is ready: EVENT_READ, EVENT_WRITE or both. */
 export type Callback = (events: number) => void;
+
+const call = (key: SelectorKey<Callback>, events: number): void => key.data(events);
 
 /** Descriptors with callbacks. Each turn is one wait, after which signals have been handled. */
 export class Loop implements Disposable {
@@ -82,26 +90,29 @@ export class Loop implements Disposable {
     if (this.#events.delete(fd)) this.#selector.unregister(fd);
   }
 
-  /** Waits until something is ready, a signal has come or the time has passed (milliseconds). */
-  async turn(timeoutMs?: number): Promise<void> {
+  /**
+   * Waits until something is ready, a signal has come or the time has passed (milliseconds). A promise, to
+   * be waited for, when listeners of signals have to run.
+   */
+  turn(timeoutMs?: number): Promise<void> | undefined {
     if (this.#isFirstTurn) {
       this.#isFirstTurn = false;
       // libuv watches for signals from the next turn of its loop on.
-      await new Promise((resolve) => setImmediate(resolve));
+      return new Promise((resolve) => setImmediate(resolve));
     }
     const limited = this.#watchesSignals
       ? timeoutMs
       : Math.min(timeoutMs ?? LONGEST_WAIT_MS, LONGEST_WAIT_MS);
-    const ready = this.#selector.dispatch(limited, (key, events) => key.data(events));
+    const ready = this.#selector.dispatch(limited, call);
     if (this.#watchesSignals) {
-      if (!this.#runtimeHasWork) return;
+      if (!this.#runtimeHasWork) return undefined;
       this.#runtimeHasWork = false;
     } else {
       const now = performance.now();
-      if (ready > 0 && now - this.#yieldedAt < YIELD_MS) return;
+      if (ready > 0 && now - this.#yieldedAt < YIELD_MS) return undefined;
       this.#yieldedAt = now;
     }
-    await yieldToSignals();
+    return yieldToSignals();
   }
 
   [Symbol.dispose](): void {

@@ -10,7 +10,6 @@ import { c } from "../sys/posix.ts";
 const PIPE_BUF = 4096;
 /** What a pipe holds; a socket may hand out more at once. */
 const CHUNK = 128 * 1024;
-const NOTHING = new Uint8Array(0);
 
 /** Its reader has gone: there is no point in going on. */
 export class ReaderGone extends Error {
@@ -26,8 +25,10 @@ export class Output {
   readonly #kind: Kind;
   /** The most that a write which must not wait may take. */
   readonly #most: number;
-  readonly #write: (bytes: Uint8Array) => number;
-  #bytes: Uint8Array = NOTHING;
+  readonly #write: (bytes: Uint8Array, length: number) => number;
+  /** What was received and not written yet is between these. */
+  #start = 0;
+  #end = 0;
 
   constructor(fd: number, kind: Kind) {
     const own = kind === "pipe" || kind === "terminal" ? reopenNonBlocking(fd, "write") : -1;
@@ -39,13 +40,13 @@ export class Output {
         throw new ReaderGone(); // another file may have its number by now
       }
       : kind === "socket"
-      ? (bytes) => c.sendBytes(this.fd, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL)
-      : (bytes) => c.writeBytes(this.fd, bytes, bytes.length);
+      ? (bytes, length) => c.sendBytes(this.fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL)
+      : (bytes, length) => c.writeBytes(this.fd, bytes, length);
   }
 
   /** Nothing waits to be written. */
   get empty(): boolean {
-    return this.#bytes.length === 0;
+    return this.#start === this.#end;
   }
 
   /** Only with nothing to read from it can EVENT_READ mean just one thing: that its reader has gone. */
@@ -60,7 +61,8 @@ export class Output {
 
   /** Takes the first `count` bytes of the buffer, to be written. */
   fill(count: number): void {
-    this.#bytes = this.buffer.subarray(0, count);
+    this.#start = 0;
+    this.#end = count;
   }
 
   /**
@@ -69,15 +71,16 @@ export class Output {
    * @throws ReaderGone; OSError such as ENOSPC
    */
   write(): boolean {
-    while (this.#bytes.length > 0) {
-      const count = this.#write(this.#bytes.subarray(0, this.#most));
+    while (!this.empty) {
+      const bytes = this.#start === 0 ? this.buffer : this.buffer.subarray(this.#start);
+      const count = this.#write(bytes, Math.min(this.#end - this.#start, this.#most));
       if (count === -1) {
         const error = errno();
         if (error === ERRNO.EAGAIN || error === ERRNO.EINTR) return false;
         if (this.#hasGone(error)) throw new ReaderGone();
         throw new OSError(error, "write", "write standard output");
       }
-      this.#bytes = this.#bytes.subarray(count);
+      this.#start += count;
       if (this.#most === PIPE_BUF) break; // whether there is room for more has to be asked
     }
     return this.empty;

@@ -61,10 +61,10 @@ export class Session {
     this.#output = output;
     this.#loop = loop;
     this.#options = options;
-    const see = observe ?? (() => {});
-    const sent = (bytes: Uint8Array) => see("sent", bytes);
-    this.#up = new Upward(input, peer, { halfClose, sends, sent });
-    this.#down = new Downward(peer.socket, output, receives, (bytes) => see("received", bytes));
+    const see = observe &&
+      ((way: "sent" | "received") => (bytes: Uint8Array) => observe(way, bytes));
+    this.#up = new Upward(input, peer, { halfClose, sends, sent: see?.("sent") });
+    this.#down = new Downward(peer.socket, output, receives, see?.("received"));
   }
 
   /**
@@ -82,7 +82,8 @@ export class Session {
         if (reason === "finished") return await this.#confirm(stop);
         if (reason) return this.#end(reason);
         const waits = this.#watch() && down.waits && up.waits;
-        await this.#loop.turn(waits ? this.#nextDeadline() : 0);
+        const yielding = this.#loop.turn(waits ? this.#nextDeadline() : 0);
+        if (yielding) await yielding;
         stop.throwIfAborted();
       }
     } catch (error) {

@@ -14,7 +14,7 @@ export interface UpwardOptions {
   /** FIN follows the last byte. */
   readonly halfClose: boolean;
   /** Called with what was sent. */
-  readonly sent: (bytes: Uint8Array) => void;
+  readonly sent: ((bytes: Uint8Array) => void) | undefined;
 }
 
 /** One direction of a session. `move` does what can be done without waiting. */
@@ -48,7 +48,7 @@ export class Upward {
   }
   /** All that was read has been sent. */
   get idle(): boolean {
-    return this.#input.bytes.length === 0 && !this.#peer.socket.hasOutgoing;
+    return this.#input.empty && !this.#peer.socket.hasOutgoing;
   }
   /** There is nothing more to do. */
   get done(): boolean {
@@ -79,7 +79,7 @@ export class Upward {
   /** @throws OSError of standard input */
   move(): void {
     for (let chunks = 0; chunks < BUDGET && !this.waits; chunks++) {
-      if (!this.idle) this.#attempt(() => this.#send());
+      if (!this.idle) this.#send();
       else if (!this.#input.ended) this.#read();
       else this.sendFin();
     }
@@ -90,7 +90,11 @@ export class Upward {
     if (this.#finSent) return;
     this.#finSent = true;
     const before = inTransit(this.#peer);
-    this.#attempt(() => this.#peer.socket.shutdown("write"));
+    try {
+      this.#peer.socket.shutdown("write");
+    } catch (error) {
+      this.#failed(error as Error);
+    }
     this.#finBytes = Math.max(0, inTransit(this.#peer) - before);
   }
 
@@ -100,26 +104,31 @@ export class Upward {
   }
 
   #send(): void {
-    const { bytes } = this.#input;
-    if (bytes.length === 0) {
-      this.#peer.socket.flush!();
-      this.#peerWaits = !this.idle;
-      return;
+    try {
+      if (this.#input.empty) this.#flush();
+      else this.#sendInput();
+    } catch (error) {
+      this.#failed(error as Error);
     }
-    const count = this.#peer.socket.send(bytes, 0, bytes.length);
+  }
+
+  #flush(): void {
+    this.#peer.socket.flush!();
+    this.#peerWaits = !this.idle;
+  }
+
+  #sendInput(): void {
+    const { buffer, start, end } = this.#input;
+    const count = this.#peer.socket.send(buffer, start, end - start);
     this.#peerWaits = count === WOULD_BLOCK;
     if (count === WOULD_BLOCK) return;
-    this.#options.sent(bytes.subarray(0, count));
-    this.#input.sent(count);
+    this.#options.sent?.(buffer.subarray(start, start + count));
+    this.#input.start += count;
     this.sentAt = performance.now();
   }
 
-  #attempt(action: () => void): void {
-    try {
-      action();
-    } catch (error) {
-      // ENOTCONN: reset; receiving says so.
-      if ((error as { code?: string }).code !== "ENOTCONN") this.#error = error as Error;
-    }
+  #failed(error: Error): void {
+    // ENOTCONN: reset; receiving says so.
+    if ((error as { code?: string }).code !== "ENOTCONN") this.#error = error;
   }
 }

@@ -57,7 +57,7 @@ export class Conversation {
     const session = new Session(peer, this.#input, this.#output, loop, options);
     const end = await session.run(stop);
     const code = report(end, options.idleTimeoutMs);
-    const exhausted = options.sends && this.#input.ended && this.#input.bytes.length === 0;
+    const exhausted = options.sends && this.#input.ended && this.#input.empty;
     return { code, goesOn: !exhausted && end.reason !== "reader-gone" };
   }
 
