@@ -7,11 +7,14 @@ import { c } from "../sys/posix.ts";
 import { lineEndings } from "./line_endings.ts";
 
 const CHUNK = 64 * 1024;
+const WAITING = new Set<Kind>(["pipe", "terminal", "device"]);
 
 /** A source of bytes, at most one chunk of which is held here. */
 export class Input {
   /** What to watch, and to read. */
   readonly fd: number;
+  /** A read waits when there is nothing: only what was announced may be read. */
+  readonly mayWait: boolean;
   readonly #kind: Kind;
   readonly #read: (bytes: Uint8Array) => number;
   readonly #raw = new Uint8Array(new ArrayBuffer(CHUNK));
@@ -27,6 +30,7 @@ export class Input {
     // Where others read as well, a byte that was announced may be gone: a read must not wait for the next.
     const own = kind === "pipe" || kind === "terminal" ? reopenNonBlocking(fd, "read") : -1;
     this.fd = own === -1 ? fd : own;
+    this.mayWait = own === -1 && WAITING.has(kind);
     this.#kind = kind;
     this.#ended = kind === "none";
     this.#convert = crlf ? lineEndings() : undefined;

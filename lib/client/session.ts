@@ -75,14 +75,17 @@ export class Session {
   async run(stop: AbortSignal): Promise<SessionEnd> {
     const [up, down] = [this.#up, this.#down];
     try {
-      for (;;) {
+      for (let hasLooked = false;;) {
         down.move();
         up.move();
         const reason = this.#over();
-        if (reason === "finished") return await this.#confirm(stop);
-        if (reason) return this.#end(reason);
+        if (reason) return await this.#finish(reason, stop);
+        // This process may have been stopped for longer than a deadline: what has come meanwhile counts.
+        const late = this.#late();
+        if (late && hasLooked) return await this.#finish(late, stop);
+        hasLooked = late !== undefined;
         const waits = this.#watch() && down.waits && up.waits;
-        const yielding = this.#loop.turn(waits ? this.#nextDeadline() : 0);
+        const yielding = this.#loop.turn(waits && !late ? this.#nextDeadline() : 0);
         if (yielding) await yielding;
         stop.throwIfAborted();
       }
@@ -100,10 +103,19 @@ export class Session {
     if (down.error || up.error && (down.done || !receives)) return "lost";
     if (sends && up.done && !receives) return "finished";
     if (down.done && (!sends || up.done || up.idle && this.#input.isTerminal)) return "finished";
+    return undefined;
+  }
+
+  /** Which deadline has passed. */
+  #late(): SessionEnd["reason"] | undefined {
     const now = performance.now();
     if (now >= this.#graceEnds()) return "finished";
     if (now >= this.#quitAt()) return "quit";
     return now >= this.#idleAt() ? "idle" : undefined;
+  }
+
+  async #finish(reason: SessionEnd["reason"], stop: AbortSignal): Promise<SessionEnd> {
+    return reason === "finished" ? await this.#confirm(stop) : this.#end(reason);
   }
 
   /** When standard input has given nothing for too long after the peer's end. */

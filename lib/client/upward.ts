@@ -22,7 +22,7 @@ export class Upward {
   readonly #input: Input;
   readonly #peer: Peer;
   readonly #options: UpwardOptions;
-  #inputWaits = false;
+  #inputWaits: boolean;
   #peerWaits = false;
   #finSent = false;
   /** What FIN, and close_notify before it, add to what is in transit. */
@@ -34,6 +34,7 @@ export class Upward {
 
   constructor(input: Input, peer: Peer, options: UpwardOptions) {
     this.#input = input;
+    this.#inputWaits = input.mayWait;
     this.#peer = peer;
     this.#options = options;
   }
@@ -58,7 +59,7 @@ export class Upward {
   get waits(): boolean {
     if (this.#error !== undefined) return true;
     if (!this.idle) return this.#peerWaits;
-    return !this.#options.sends || this.#inputWaits || this.done;
+    return !this.#options.sends || (this.#input.ended ? this.done : this.#inputWaits);
   }
   /** What to wait for at standard input. */
   get inputEvents(): number {
@@ -99,8 +100,9 @@ export class Upward {
   }
 
   #read(): void {
-    if (this.#input.read()) this.readAt = performance.now();
-    else this.#inputWaits = true;
+    const came = this.#input.read();
+    if (came) this.readAt = performance.now();
+    this.#inputWaits = !came || this.#input.mayWait;
   }
 
   #send(): void {
