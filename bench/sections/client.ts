@@ -48,17 +48,16 @@ const transfers = [
 interface Transfer {
   readonly mibPerS: number;
   readonly cpuMs: number;
-  readonly rssMb: number;
 }
 
 /** CPU time and memory of a process that has just ended are not to be had, so bash says it of its child. */
 const TIMED = 'TIMEFORMAT="%R %U %S"; { time "$@" <"$IN" >"$OUT" 2>/dev/null; } 2>"$TIMES"';
 
-async function transfer(
+function transfer(
   folder: string,
   command: string[],
   { way, ...ends }: (typeof transfers)[number],
-): Promise<Transfer> {
+): Transfer {
   const [fifo, file, out] = ["fifo", "gib", "out"].map((name) => join(folder, name)) as [
     ...[string, string, string],
   ];
@@ -97,7 +96,7 @@ async function transfer(
     ...[number, number, number],
   ];
   if (stdout === "file" && statSync(out).size !== GIB) throw new Error(`${command[0]} lost bytes`);
-  return { mibPerS: 1024 / wall, cpuMs: (user + system) * 1000, rssMb: 0 };
+  return { mibPerS: 1024 / wall, cpuMs: (user + system) * 1000 };
 }
 
 /** A client between two FIFOs, which this program holds the other ends of. */
@@ -190,7 +189,7 @@ export async function client({ options, built, progress }: Context): Promise<Rep
       async (a) => {
         for (let round = 0; round < Math.min(options.rounds, 3); round++) {
           for (const name of names) {
-            found.get(name)!.push(await transfer(folder, commandOf(name, a, kind.way), kind));
+            found.get(name)!.push(transfer(folder, commandOf(name, a, kind.way), kind));
           }
         }
       },
