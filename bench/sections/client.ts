@@ -186,12 +186,13 @@ export async function client({ options, built, progress }: Context): Promise<Rep
     await withServer(
       farEnd(kind.way === "up" ? "sink" : "source", String(GIB)),
       false,
-      async (a) => {
+      (a) => {
         for (let round = 0; round < Math.min(options.rounds, 3); round++) {
           for (const name of names) {
             found.get(name)!.push(transfer(folder, commandOf(name, a, kind.way), kind));
           }
         }
+        return Promise.resolve();
       },
     );
     progress(`client: 1 GiB ${kind.way} ${kind.what}`);
