@@ -80,21 +80,22 @@ export class DatagramSession {
   #send(): boolean {
     if (!this.#options.sends) return false;
     for (;;) {
-      const part = this.#input.bytes.subarray(0, MOST);
+      const { buffer, start, end } = this.#input;
+      const part = buffer.subarray(start, Math.min(end, start + MOST));
       if (part.length === 0) {
         if (this.#input.ended || !this.#input.read()) return false;
         continue;
       }
       if (this.#socket.send(part) === WOULD_BLOCK) return true;
       this.#options.observe?.("sent", part);
-      this.#input.sent(part.length);
+      this.#input.start += part.length;
       this.#movedAt = performance.now();
     }
   }
 
   #endsAt(): number {
     const { sends, receives, graceMs, quitAfterMs, idleTimeoutMs = Infinity } = this.#options;
-    const said = sends && this.#input.ended && this.#input.bytes.length === 0;
+    const said = sends && this.#input.ended && this.#input.empty;
     const rest = said ? (receives ? quitAfterMs ?? graceMs : 0) : Infinity;
     return this.#movedAt + Math.min(rest, idleTimeoutMs);
   }
