@@ -33,7 +33,7 @@ export interface Executor {
   readonly shares: boolean;
   /** A worker that is free and waits for `start`; undefined when there is none for this loop now. */
   claim(): number | undefined;
-  /** Hands a connection over, in blocking mode; returns how it ended when it could not even start. */
+  /** Makes a connection blocking and hands it over; returns how it ended when it could not even start. */
   start(lease: Lease): Outcome | undefined;
   /** Calls back for each connection that has come back since the last time. */
   collect(finished: (lease: Lease, outcome: Outcome) => void): void;

@@ -1,6 +1,6 @@
 /** A loop's side of the handler workers: which are free, and what has become of the connections. */
 import type { OSError } from "../../net/mod.ts";
-import { duplicate } from "../../sys/posix.ts";
+import { duplicate, setNonBlocking } from "../../sys/posix.ts";
 import { CELL, STATE, VERDICT, WorkerTable, type WorkerTableMemory } from "./worker_table.ts";
 import type { Executor, Lease, Outcome } from "./executor.ts";
 
@@ -76,6 +76,7 @@ export class HandlerExecutor implements Executor {
     const table = this.#table;
     let fd: number;
     try {
+      setNonBlocking(lease.fd, false);
       // A duplicate: a handler that closes its socket closes that, and the number here stays ours.
       fd = duplicate(lease.fd);
     } catch (error) {

@@ -153,7 +153,6 @@ export class Handoff implements Handler<Session> {
     this.#callbacks.handing(name, worker + 1);
     const { leaseMs } = this.#options.handoff!;
     if (leaseMs > 0) held.timer = this.#engine.after(leaseMs, () => this.#expire(held));
-    setNonBlocking(fd, false);
     const failure = this.#executor.start(lease);
     if (failure) this.#finished(lease, failure);
   }

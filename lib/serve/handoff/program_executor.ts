@@ -1,7 +1,7 @@
 /** Child processes as handlers: a program for each connection that is ready, as its stdin and stdout. */
 import type { Engine } from "../../engine/mod.ts";
 import { type InetAddress, type OSError, Socket } from "../../net/mod.ts";
-import { closeFd } from "../../sys/posix.ts";
+import { closeFd, setNonBlocking } from "../../sys/posix.ts";
 import { unreadBytes } from "../../sys/sockets.ts";
 import {
   type Ending,
@@ -96,6 +96,7 @@ export class ProgramExecutor implements Executor {
     const before = inputOf(lease.fd);
     let pid: number;
     try {
+      setNonBlocking(lease.fd, false);
       pid = this.#program.start(lease.fd, variablesFor(lease.fd));
     } catch (error) {
       this.#free.push(worker);
