@@ -41,15 +41,6 @@ export function figureRows(result: StressResult): Row[] {
     if (corrected) {
       rows.push(["corrected", `${spread(corrected)}   ${tied("from the scheduled send")}`]);
     }
-    const [only] = result.slowest;
-    if (result.connections.requested === 1 && only) {
-      // What a ping-pong measures, as the kernel sees it: without the two programs' own time.
-      const { rtt_us, rtt_variation_us } = only;
-      rows.push([
-        "round trip",
-        `${formatUs(rtt_us)} ±${formatUs(rtt_variation_us)} smoothed by the kernel`,
-      ]);
-    }
     const few = fewFor(result.latency_us);
     if (few !== null) rows.push(["note", few]);
   }
