@@ -22,6 +22,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   "engine": ["selectors", "net"],
   "engine/readiness": ["engine"],
   "engine/uring": ["engine"],
+  "lib/engine/create.ts": ["engine/readiness", "engine/uring"],
   "lib/engine/mod.ts": ["engine/readiness", "engine/uring"],
   "tls": ["lib/engine/mod.ts"],
 
