@@ -1,17 +1,10 @@
 /** From a destination to a peer: its addresses, TLS where that is wanted, all within one time. */
 import { formatAddress, type Socket } from "../net/mod.ts";
 import { ERRNO, OSError } from "../sys/errno.ts";
-import {
-  tlsClient,
-  type TlsClientOptions,
-  type TlsIdentity,
-  type TlsInfo,
-  tlsServer,
-} from "../tls/mod.ts";
+import type { TlsClientOptions, TlsEndpoint, TlsIdentity, TlsInfo } from "../tls/mod.ts";
 import { type Bounds, connectToHost, connectToPath, type Target } from "./connect.ts";
 import type { Loop } from "./loop.ts";
 import type { Peer } from "./peer.ts";
-import { secure } from "./secure.ts";
 
 /** Whom to trust, and which name or IP address the certificate must be for. */
 export interface SecureOptions extends TlsClientOptions {
@@ -49,7 +42,10 @@ export async function dial(options: DialOptions, loop: Loop, stop: AbortSignal):
     : await connectToHost(to, bounds, loop);
   if (!tls) return peerOf(transport);
   const late = () => tooLate("tls", `agree on TLS with ${tls.serverName}`, timeoutMs);
-  return await secured(transport, () => tlsClient(tls), tls.serverName, { ...bounds, late }, loop);
+  return await secured(transport, async () => (await library()).tlsClient(tls), tls.serverName, {
+    ...bounds,
+    late,
+  }, loop);
 }
 
 /** Makes a peer of a socket that has connected to us. @throws TlsError; OSError; the signal's reason */
@@ -65,13 +61,16 @@ export async function welcome(
   if (!identity) return peerOf(transport);
   const deadline = performance.now() + HANDSHAKE_MS;
   const late = () => tooLate("tls", `agree on TLS with ${name}`, HANDSHAKE_MS);
-  return await secured(transport, () => tlsServer(identity), undefined, {
+  return await secured(transport, async () => (await library()).tlsServer(identity), undefined, {
     deadline,
     late,
     stop,
     trace,
   }, loop);
 }
+
+/** Loaded when it is needed: OpenSSL and node:crypto take a sixth of the CPU time of a start. */
+const library = () => import("../tls/mod.ts");
 
 const peerOf = (transport: Socket): Peer => ({
   socket: transport,
@@ -81,14 +80,15 @@ const peerOf = (transport: Socket): Peer => ({
 
 async function secured(
   transport: Socket,
-  makeEndpoint: () => ReturnType<typeof tlsClient>,
+  makeEndpoint: () => Promise<TlsEndpoint>,
   serverName: string | undefined,
   bounds: Bounds,
   loop: Loop,
 ): Promise<Peer> {
   const startedAt = performance.now();
   try {
-    const socket = await secure(transport, makeEndpoint(), serverName, bounds, loop);
+    const { secure } = await import("./secure.ts");
+    const socket = await secure(transport, await makeEndpoint(), serverName, bounds, loop);
     bounds.trace(
       `${describe(socket.info)}, after ${(performance.now() - startedAt).toFixed(1)} ms`,
     );
