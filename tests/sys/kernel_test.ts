@@ -78,7 +78,7 @@ describe("the kernel's counters", () => {
 describe("the machine's CPU time", () => {
   it("is read from the first line, in ticks of 10 ms", () => {
     const text = "cpu  100 10 50 9000 7 3 2 4 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n";
-    expect(machineCpuOf(text)).toEqual({ busyMs: 1650, stealMs: 40 });
+    expect(machineCpuOf(text)).toEqual({ busyMs: 1650, source: "/proc/stat", stealMs: 40 });
   });
 
   it("rises while something is computed", async () => {
