@@ -27,6 +27,8 @@ class Interrupted extends Error {
 
 /** Does what the options say; returns the exit code. */
 export async function run(read: ClientRead): Promise<number> {
+  // Console and pipes are no sockets there, and nothing says when they are ready.
+  if (process.platform === "win32") throw new Error("client does not run on Windows yet");
   checkCombinations(read);
   const stop = new AbortController();
   const restore = onSignals({
