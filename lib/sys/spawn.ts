@@ -102,7 +102,8 @@ function environmentWithout(names: ReadonlySet<string>): Uint8Array[] {
     const entry = given.slice(at, end === -1 ? given.length : end);
     at += entry.length + 1;
     const name = decoder.decode(entry.subarray(0, entry.indexOf(EQUALS)));
-    const isKept = name.includes("\ufffd") || process.env[name] !== undefined;
+    // Not all runtimes show what is no UTF-8 in process.env.
+    const isKept = decoder.decode(entry).includes("\ufffd") || process.env[name] !== undefined;
     if (isKept && !found.has(name) && entry.includes(EQUALS)) found.set(name, entry);
   }
   for (const [name, value] of Object.entries(process.env)) {

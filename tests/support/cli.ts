@@ -284,6 +284,7 @@ export const serveByShell = (
   args: string[] = [],
   options: CliOptions = {},
 ): Promise<RunningServer> => {
-  const [command, all] = cliCommand(["serve", "-p", "0", "-H", "127.0.0.1", ...args]);
+  const serve = ["serve", "-p", "0", "-H", "127.0.0.1", ...args];
+  const [command, all] = cliCommand(serve, options.denoFlags);
   return startServe(args, { ...options, through: ["sh", ["-c", script, "sh", command, ...all]] });
 };
