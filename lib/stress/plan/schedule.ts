@@ -48,7 +48,7 @@ export function valueAt(profile: readonly Segment[], ms: number): number {
   return profile.at(-1)?.to ?? 0;
 }
 
-/** Of a tick, or of a message: what a computed time may be off by, and still be meant to be on it. */
+/** What a computed time may be after a tick, as a part of it, and still be meant to be on it. */
 const FUZZ = 1e-6;
 
 /** A segment in milliseconds, with how many messages of all threads are due before and after it. */
@@ -113,7 +113,7 @@ export class Schedule {
     // The last tick before it has taken all messages whose own time is not later.
     const tick = Math.ceil(ms / this.tickMs - FUZZ) - 1;
     if (tick < 0) return 0;
-    const due = Math.floor(this.#numberAt(tick * this.tickMs) + FUZZ) + 1;
+    const due = Math.floor(this.#numberAt((tick + FUZZ) * this.tickMs)) + 1; // as timeOf() has it
     const all = Math.ceil((this.#pieces.at(-1)?.after ?? 0) * this.#share - this.#phase);
     return Math.max(0, Math.min(due, all)); // a message on the very end of the profile is not part of it
   }
