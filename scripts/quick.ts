@@ -67,7 +67,6 @@ function nearestTests(changed: Set<string>): Job[] {
     .sort((a, b) => a.rank - b.rank).map(({ file }) => ({ runtime: "bun", file }));
 }
 
-endAllOnSignals();
 const check = (file: string, ...command: string[]): Job => ({ runtime: "check", file, command });
 const jobs = [
   check("types", "node", "node_modules/typescript/bin/tsc", "-p", "scripts/types.tsconfig.json"),
@@ -77,11 +76,12 @@ const jobs = [
   ...nearestTests(changedFiles()),
 ];
 const display = progress(jobs.length);
-const { outcomes, left } = await runJobs(jobs, {
+endAllOnSignals(() => conclude(display.outcomes));
+const left = await runJobs(jobs, {
   root,
   inFlight: 3,
   display,
   until: LAST_START_MS,
 });
 display.close();
-process.exitCode = conclude(outcomes, left);
+process.exitCode = conclude(display.outcomes, left);

@@ -42,8 +42,6 @@ const nameOf = ({ runtime, file }: Job) => `${runtime} ${file}`;
 const expected = (job: Job) => times[nameOf(job)] ?? 5;
 jobs.sort((a, b) => expected(b) - expected(a));
 
-endAllOnSignals();
-
 // The whole suite looks at the program that users have, which also starts in half the time.
 if (patterns.length === 0 && (on?.includes("bun") ?? true)) {
   console.log("building the program");
@@ -55,10 +53,11 @@ const inFlight = Math.min(8, availableParallelism() + 2);
 const bounds = jobs.length > 1 ? `, ${Math.min(inFlight, jobs.length)} at a time` : "";
 console.log(`${jobs.length} test file${jobs.length > 1 ? "s" : ""}${bounds}`);
 const display = progress(jobs.length);
-const { outcomes } = await runJobs(jobs, { root, inFlight, display });
+endAllOnSignals(() => conclude(display.outcomes));
+await runJobs(jobs, { root, inFlight, display });
 display.close();
-process.exitCode = conclude(outcomes);
-keepTimes(outcomes);
+process.exitCode = conclude(display.outcomes);
+keepTimes(display.outcomes);
 
 function readTimes(): Record<string, number> {
   try {

@@ -46,11 +46,12 @@ function end(pid: number): void {
   }
 }
 
-/** Ends every process that was started here when this one is to end. */
-export function endAllOnSignals(): void {
+/** Ends every process that was started here when this one is to end, after `last`. */
+export function endAllOnSignals(last: () => void): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.on(signal, () => {
       for (const pid of running) end(pid);
+      last();
       process.exit(130);
     });
   }
@@ -136,24 +137,21 @@ async function runJob(job: Job, root: string): Promise<Outcome> {
 
 /**
  * Runs jobs in their order, at most `inFlight` at a time. None starts later than `until`, milliseconds
- * since this process began; those are `left`.
+ * since this process began; those are returned.
  */
 export async function runJobs(
   jobs: readonly Job[],
   options: { root: string; inFlight: number; display: Display; until?: number },
-): Promise<{ outcomes: Outcome[]; left: Job[] }> {
+): Promise<Job[]> {
   const { root, inFlight, display, until = Infinity } = options;
   const left = [...jobs];
-  const outcomes: Outcome[] = [];
   const lane = async () => {
     while (left.length > 0 && performance.now() < until) {
       const job = left.shift()!;
       display.start(job);
-      const outcome = await runJob(job, root);
-      outcomes.push(outcome);
-      display.end(outcome);
+      display.end(await runJob(job, root));
     }
   };
   await Promise.all(Array.from({ length: inFlight }, lane));
-  return { outcomes, left };
+  return left;
 }

@@ -20,12 +20,12 @@ const failuresOf = (outcome: Outcome, failures = outcome.failures) =>
   failures.flatMap(({ name, message }) => [`${title(outcome)}: ${name}`, ...indented(message)])
     .join("\n");
 
-/** Shows a run while it lasts; `close` ends that. */
-export function progress(total: number): Display & { close(): void } {
+/** Shows a run while it lasts, and keeps what it came to so far; `close` ends the showing. */
+export function progress(total: number): Display & { outcomes: Outcome[]; close(): void } {
   const live = out.isTTY;
   const width = String(total).length;
   const running = new Set<string>();
-  let done = 0;
+  const outcomes: Outcome[] = [];
   let failed = false;
   let spoke = performance.now();
 
@@ -36,7 +36,7 @@ export function progress(total: number): Display & { close(): void } {
   const names = () => [...running].map((name) => name.replace(/ +/g, " ")).join(", ");
   const draw = () => {
     if (!live) return;
-    const line = `${done} of ${total} done; running ${names()}`;
+    const line = `${outcomes.length} of ${total} done; running ${names()}`;
     out.write(`\r\x1b[K${line.slice(0, (out.columns ?? 80) - 1)}`);
   };
   // Without a terminal a long file would be a long silence.
@@ -45,15 +45,17 @@ export function progress(total: number): Display & { close(): void } {
   }, 1000);
 
   return {
+    outcomes,
     start(job) {
       running.add(title(job));
       draw();
     },
     end(outcome) {
       running.delete(title(outcome));
-      done++;
-      const place = `[${String(done).padStart(width)}/${total}]`;
+      outcomes.push(outcome);
+      const place = `[${String(outcomes.length).padStart(width)}/${total}]`;
       say(`${place} ${title(outcome)}  ${counts(outcome)}, ${outcome.seconds.toFixed(1)} s`);
+      for (const { name } of outcome.failures) say(`    FAILED ${name}`);
       if (outcome.failed > 0 && !failed) {
         failed = true;
         say(`\nthe first failure:\n${failuresOf(outcome, outcome.failures.slice(0, 1))}\n`);
