@@ -32,7 +32,7 @@ describe("in a network namespace", () => {
     }
     expect([...seen.waited, ...seen.later].join()).toContain("it reached its own port");
     expect(seen.dialled).toEqual(["ECONNREFUSED"]);
-  }, 60_000);
+  });
 
   it("getNetworkAddress() prefers an address that others can reach to a link-local one", () => {
     const seen = inNamespace(
@@ -41,5 +41,5 @@ describe("in a network namespace", () => {
       "address",
     );
     if (seen) expect(seen.address).toBe("10.1.2.3");
-  }, 60_000);
+  });
 });
