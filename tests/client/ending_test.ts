@@ -82,10 +82,11 @@ describe("iomux client cannot connect", () => {
 
   it("and is told to end meanwhile: exit 130", async () => {
     await using full = await new FullBacklog().fill();
-    await using cli = spawnCli(["client", `127.0.0.1:${full.port}`], { stdin: "pipe" });
-    await sleep(700); // nothing can be seen of it from here
+    const args = ["client", "-v", `127.0.0.1:${full.port}`];
+    await using cli = spawnCli(args, { stdin: "pipe" });
+    await cli.says(/trying/);
     expect(await end(cli, "SIGINT")).toEqual({ code: 130, soon: true });
-    expect(cli.stderr()).toBe("");
+    expect(cli.stderr()).toBe(`iomux: trying 127.0.0.1:${full.port}\n`);
   });
 });
 
