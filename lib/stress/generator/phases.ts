@@ -68,7 +68,8 @@ class Phases {
       this.#end();
       this.#until(() => load.idle, PATIENCE_MS);
     }
-    const stop = this.#stop ?? this.#stopNow(Math.max(load.received.lastReply, this.#startedAt));
+    // By its count a run is over with its last reply, or once the last message that has none is given up.
+    const stop = this.#stop ?? this.#stopNow(tally.clean ? load.received.lastReply : clock());
     const scheduled = this.#counting
       ? pump.dueBefore(stop.at) - pump.dueBefore(load.received.countFrom)
       : 0;

@@ -75,6 +75,11 @@ export class Tally {
     return true;
   }
 
+  /** Whether no connection and no message has failed so far. */
+  get clean(): boolean {
+    return this.#slots[PROGRESS.failures]! + this.#slots[PROGRESS.mismatched]! === 0;
+  }
+
   sent(messages: number): void {
     this.#slots[PROGRESS.sent]! += messages;
   }
