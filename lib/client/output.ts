@@ -78,7 +78,7 @@ export class Output {
         const error = errno();
         if (error === ERRNO.EAGAIN || error === ERRNO.EINTR) return false;
         if (this.#hasGone(error)) throw new ReaderGone();
-        throw new OSError(error, "write", "write standard output");
+        throw new OSError(error, "write", "write to stdout");
       }
       this.#start += count;
       if (this.#most === PIPE_BUF) break; // whether there is room for more has to be asked

@@ -1,5 +1,6 @@
 /** The body of the profiles' thread: a well-behaved client first, then one profile after the other. */
 import { createEngine } from "../engine/mod.ts";
+import { lateFor, targetName } from "../net/connect.ts";
 import { check } from "../sys/errno.ts";
 import { c } from "../sys/posix.ts";
 import { tlsClient } from "../tls/mod.ts";
@@ -70,9 +71,10 @@ function tryTarget(scene: Scene): Refusal | null {
   const client = scene.dial();
   scene.until(() => client.opened || client.over);
   if (!client.opened) {
-    const code = client.error?.code ?? "ETIMEDOUT";
+    const { target, timeoutMs } = scene.plan;
+    const { code, message } = client.error ?? lateFor(targetName(target), timeoutMs);
     client.close();
-    return { kind: "unreachable", code, reason: client.error?.message ?? `no answer: ${code}` };
+    return { kind: "unreachable", code, reason: message };
   }
   scene.until(() => client.over || client.ended, GREETING_MS);
   if (scene.listens && client.unasked > 0) {

@@ -3,7 +3,10 @@ import { describe, expect, it } from "bun:test";
 import { openSync, readFileSync } from "node:fs";
 import { spawn } from "node:child_process";
 import { cliCommand, root, spawnCli } from "../support/cli.ts";
+import { answering } from "../support/misbehaving.ts";
 import { TempDir } from "../support/files.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Socket } from "../../lib/net/mod.ts";
 import { itUnless } from "../support/systems.ts";
 
 async function run(...args: string[]) {
@@ -59,6 +62,31 @@ describe("a target that can't be reached", () => {
   });
 });
 
+describe("a target that takes no connection in time", () => {
+  it("has the same words in client, stress and probe: exit 4", async () => {
+    using full = Socket.listen({ host: "127.0.0.1", backlog: 0 });
+    // The kernel takes backlog + 1 connections, and drops the SYNs of the others.
+    using waiting = new DisposableStack();
+    for (let i = 0; i < 3; i++) waiting.use(Socket.connect({ host: "127.0.0.1", port: full.port }));
+    await sleep(100);
+    const name = `127.0.0.1:${full.port}`;
+    for (
+      const args of [
+        ["client", name, "-w", "300ms"],
+        ["stress", name, "-c", "2", "-n", "2", "--timeout", "300ms"],
+        ["probe", name, "reset", "--timeout", "300ms"],
+      ]
+    ) {
+      const { code, stderr } = await run(...args);
+      expect([args, code, stderr]).toEqual([
+        args,
+        4,
+        `iomux: Cannot connect to ${name} within 300 ms: ETIMEDOUT (connection timed out)\n`,
+      ]);
+    }
+  });
+});
+
 /** Runs with stdout and stderr on files of the system; returns the exit code. */
 async function writingTo(paths: [stdout: string, stderr: string], ...args: string[]) {
   const [command, all] = cliCommand(args);
@@ -78,6 +106,21 @@ describe("an output that fails", () => {
       expect(readFileSync(err, "utf8"))
         .toMatch(/^iomux: Cannot write to stdout: ENOSPC \(no space left on device\)\n$/);
     }
+  });
+
+  itUnless(NO_FULL, "is said in the same words by client", async () => {
+    using folder = new TempDir();
+    await using server = await answering((message) => message, 1);
+    const [command, all] = cliCommand(["client", server.name]);
+    const err = folder.file("err");
+    const child = spawn(command, all, {
+      cwd: root,
+      stdio: ["pipe", openSync("/dev/full", "w"), openSync(err, "w")],
+    });
+    child.stdin!.end("a");
+    expect(await new Promise((resolve) => child.on("exit", resolve))).toBe(1);
+    expect(readFileSync(err, "utf8"))
+      .toBe("iomux: Cannot write to stdout: ENOSPC (no space left on device)\n");
   });
 
   itUnless(NO_FULL, "never costs a load's files, nor does a stderr that fails", async () => {

@@ -1,4 +1,5 @@
 /** Looking for what takes too long: connects, replies, and peers that do not send FIN. */
+import { lateFor, targetName } from "../../net/connect.ts";
 import { now as clock } from "../../sys/clock.ts";
 import { ERRNO } from "../../sys/errno.ts";
 import type { Flow, Peer } from "./connections/flow.ts";
@@ -19,6 +20,7 @@ export function sweep(load: Load): void {
     noteSlow(load, peer, waiting);
     if (flow.replies.broken || waiting < timeoutMs) return;
     load.engine.counters.countError(ERRNO.ETIMEDOUT!);
+    if (!flow.opened) load.tally.failure(lateFor(targetName(load.part.plan.target), timeoutMs));
     load.tally.timeout(flow.inFlight);
     flow.timedOut = true;
     load.slow.ask();
