@@ -1,6 +1,7 @@
 /** From standard input to the peer. */
 import { WOULD_BLOCK } from "../net/mod.ts";
 import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
+import { tcpInfo } from "../sys/tcp_info.ts";
 import type { Input } from "./input.ts";
 import { inTransit, type Peer } from "./peer.ts";
 
@@ -27,6 +28,7 @@ export class Upward {
   #finSent = false;
   /** What FIN, and close_notify before it, add to what is in transit. */
   #finBytes = 0;
+  #sentBytes = 0;
   #error: Error | undefined;
   /** When the last byte, or the end, was read; when the last one was sent. Milliseconds. */
   readAt: number = performance.now();
@@ -45,7 +47,17 @@ export class Upward {
   }
   /** Bytes that were sent and that the peer's kernel has not taken. */
   get inTransit(): number {
-    return Math.max(0, inTransit(this.#peer) - this.#finBytes);
+    return Math.max(0, inTransit(this.#peer) - this.#finBytes, this.#unacknowledged);
+  }
+  /**
+   * The same by what the peer has acknowledged, where the kernel counts that: a reset empties the queue
+   * that SIOCOUTQ counts, whatever became of it. SYN and FIN are counted as bytes. With TLS unknown.
+   */
+  get #unacknowledged(): number {
+    if (this.#peer.socket !== this.#peer.transport) return 0;
+    const acknowledged = tcpInfo(this.#peer.transport.fileno())?.acknowledgedBytes ?? 0;
+    const left = this.#sentBytes - acknowledged;
+    return acknowledged === 0 || left <= 2 ? 0 : left;
   }
   /** All that was read has been sent. */
   get idle(): boolean {
@@ -126,6 +138,7 @@ export class Upward {
     if (count === WOULD_BLOCK) return;
     this.#options.sent?.(buffer.subarray(start, start + count));
     this.#input.start += count;
+    this.#sentBytes += count;
     this.sentAt = performance.now();
   }
 

@@ -1,6 +1,6 @@
 // serve --exec: a program has the connection as its stdin and stdout, and then it comes back.
 import { describe, expect, it } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   type CliOptions,
@@ -163,8 +163,9 @@ else {
     it("a program that has disappeared: connections are closed, the log says why", async () => {
       using dir = new TempDir();
       const path = dir.file("program");
-      writeFileSync(path, "#!/no/such/interpreter\n", { mode: 0o755 });
+      writeFileSync(path, "#!/bin/sh\n", { mode: 0o755 });
       await using server = await startExec(path);
+      rmSync(path);
       using peer = Peer.dial(server);
       await peer.send("x");
       expect(await peer.isOver()).toBe(true);
