@@ -21,6 +21,9 @@ function trusted(): { ca: string; identity: { cert: string; key: string } } {
   return { ca: certificates.ca, identity };
 }
 
+/** What is said of a client that has gone. */
+const GONE = new Set(["EPIPE", "ECONNRESET", "ENOTCONN"]);
+
 /** A listener of one of the transports. */
 export class FarEnd implements Disposable {
   readonly #transport: Transport;
@@ -120,8 +123,15 @@ export class Connection {
     while (performance.now() < deadline && this.#read() && this.got < enough) await sleep(2);
   }
 
+  /** Sends all of it, or what a client takes that goes away meanwhile. */
   async send(bytes: string | Uint8Array): Promise<void> {
-    const all = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
+    try {
+      await this.#send(typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes);
+    } catch (error) {
+      if (!GONE.has((error as { code: string }).code)) throw error;
+    }
+  }
+  async #send(all: Uint8Array): Promise<void> {
     for (let at = 0; at < all.length;) {
       const sent = this.#socket.send(all, at, all.length - at);
       if (sent > 0) at += sent;
@@ -135,7 +145,11 @@ export class Connection {
 
   /** Sends FIN, and goes on reading. */
   halfClose(): void {
-    this.#socket.shutdown("write");
+    try {
+      this.#socket.shutdown("write");
+    } catch (error) {
+      if (!GONE.has((error as { code: string }).code)) throw error;
+    }
   }
   reset(): void {
     this.#raw.setLinger(0);
