@@ -98,8 +98,8 @@ tests() {
 # beside LANE... : runs these functions, which consist of steps, at the same time. Each one's output is
 # printed in one piece, in the order of the lanes, and its figures are added to the total.
 beside() {
-  local lane files="$lanes/$BASHPID" pids=() lane_passed lane_failed
-  mkdir "$files"
+  local lane files pids=() lane_passed lane_failed
+  files=$(mktemp -d "$lanes/XXXXXX")
   for lane in "$@"; do
     (
       passed=0 failed=0

@@ -54,7 +54,14 @@ describe("a run by count", () => {
 
 describe("a run in which nothing is measured", () => {
   it("is invalid, and fails with --strict", async () => {
-    await using cli = spawnCli(["stress", "-c", "1", "-d", "1us", "--strict", "--json"]);
+    // Answers come later than the end, however long that takes on this machine.
+    await using late = await answering((message, _, { socket }) => {
+      const reply = Buffer.from(message);
+      setTimeout(() => socket.writable && socket.write(reply), 1000);
+      return null;
+    });
+    const args = ["stress", late.name, "-c", "1", "-d", "1us", "--strict", "--json"];
+    await using cli = spawnCli(args);
     expect((await cli.exit).code).toBe(8);
     const result = JSON.parse(cli.stdout());
     expect(result.verdict).toBe("invalid");

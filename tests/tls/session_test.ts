@@ -206,7 +206,7 @@ describe("TLS sessions", () => {
         const own = [new End(endpoints[0], "localhost"), new End(endpoints[1])] as const;
         for (const end of own) end.session.start();
         if (random(2) === 0) carryBetween(own);
-        const noise = pattern(1 + random(70_000), i);
+        const noise = pattern(5 + random(70_000), i);
         if (random(2) === 0) noise.set([22 + random(2), 3, 3, random(2), random(256)]);
         for (const end of own) end.session.receive(noise);
         for (const end of own) end.session.receive(noise);
