@@ -11,6 +11,7 @@ import { kindOf } from "./file.ts";
 import { reopenNonBlocking } from "./linux/description.ts";
 import { pollFor } from "./poll.ts";
 import { c, retry } from "./posix.ts";
+import { system } from "./system.ts";
 
 /** What waits at most; more is dropped. */
 const CAPACITY = 1 << 20;
@@ -22,7 +23,20 @@ const { EAGAIN, EPIPE } = ERRNO as Record<"EAGAIN" | "EPIPE", number>;
 /** How write(2) is called so that it does not wait. */
 type Write = (bytes: Uint8Array) => number;
 
+/** Windows: a descriptor here is a socket, and a standard stream is none. It may wait for its reader. */
+function handleWriter(fd: number): Write {
+  const { writeSync } = process.getBuiltinModule("node:fs");
+  return (bytes) => {
+    try {
+      return writeSync(fd, bytes);
+    } catch {
+      return bytes.length; // a full disk, a reader that has gone: this text is lost
+    }
+  };
+}
+
 function writerOf(fd: number): Write {
+  if (system === "windows") return handleWriter(fd);
   const kind = kindOf(fd);
   if (kind === "none") return (bytes) => bytes.length; // another file may have its number by now
   if (kind === "socket") {
