@@ -15,6 +15,8 @@ increment.view.setUint32(0, 1, true);
 
 /** In a handle's state: the selector is closed. Below it is how many threads are in `wake` now. */
 const CLOSED = 1 << 30;
+/** A wake-up was sent and not seen yet: the next ones are part of it. */
+const PENDING = 1 << 29;
 
 /**
  * Makes the current wait of a selector, or its next one, return early. Works in any thread, and has no
@@ -34,7 +36,8 @@ export function wake(handle: WakeHandle): void {
   const { wakeFd, state } = handle;
   if (state === undefined) return write(wakeFd);
   const cell = new Int32Array(state);
-  if ((Atomics.add(cell, 0, 1) & CLOSED) === 0) write(wakeFd);
+  const isOpen = (Atomics.add(cell, 0, 1) & CLOSED) === 0;
+  if (isOpen && (Atomics.or(cell, 0, PENDING) & PENDING) === 0) write(wakeFd);
   Atomics.sub(cell, 0, 1);
 }
 
@@ -48,12 +51,15 @@ function write(fd: number): void {
 export class Waker {
   readonly #fd: number;
   readonly #drained = new Native(HAS_EVENTFD ? 8 : 256);
+  readonly #cell: Int32Array;
   readonly handle: WakeHandle;
 
   constructor() {
     const [receiver, sender] = HAS_EVENTFD ? oneDescriptor() : newPair();
     this.#fd = receiver;
-    this.handle = { wakeFd: sender, state: new SharedArrayBuffer(4) };
+    const state = new SharedArrayBuffer(4);
+    this.#cell = new Int32Array(state);
+    this.handle = { wakeFd: sender, state };
   }
 
   fileno(): number {
@@ -65,13 +71,14 @@ export class Waker {
     const { pointer, length } = this.#drained;
     if (HAS_EVENTFD) c.read(this.#fd, pointer, length);
     else while (c.recv(this.#fd, pointer, length, 0) === length);
+    // After that: a wake-up in between is part of this one, as the wait has not returned yet.
+    Atomics.and(this.#cell, 0, ~PENDING);
   }
 
   /** Closes the descriptors, once no other thread is about to write to them. */
   close(): void {
-    const cell = new Int32Array(this.handle.state!);
-    Atomics.or(cell, 0, CLOSED);
-    while (Atomics.load(cell, 0) !== CLOSED); // they write to what is non-blocking: microseconds
+    Atomics.or(this.#cell, 0, CLOSED);
+    while ((Atomics.load(this.#cell, 0) & ~PENDING) !== CLOSED); // they write to what is non-blocking: microseconds
     closeFd(this.#fd);
     if (this.handle.wakeFd !== this.#fd) closeFd(this.handle.wakeFd);
   }

@@ -63,7 +63,7 @@ test_suites() {
     case $file in
       */epoll_test.ts | */kqueue_test.ts | */linux_test.ts | */bsd_test.ts)
         absent "windows ${file#"$root/"}" "it is about another system" ;;
-      */allocation_test.ts | */diff_test.ts | */async_end_test.ts | */precision_test.ts | */queue_test.ts)
+      */allocation_test.ts | */diff_test.ts | */hostile_test.ts | */async_end_test.ts | */precision_test.ts | */queue_test.ts)
         absent "windows ${file#"$root/"}" "it is slow in Wine, or plain computation" ;;
       *) files+=("${file#"$root/"}") ;;
     esac
