@@ -25,6 +25,11 @@ export const NO_LIMITS: string | undefined = missing("limit of open files");
 export const NO_REUSEPORT: string | undefined = missing("SO_REUSEPORT");
 export const NO_CHOICE_OF_NUMBERS: string | undefined = missing("choice of socket numbers");
 
+/** Where qemu-user emulates instructions, and the kernel's calls as far as it knows them. */
+export const EMULATED: string | undefined = process.env.IOMUX_TEST_SLOW
+  ? "qemu-user emulates this machine"
+  : undefined;
+
 /** As `it`, unless there is a reason why the test cannot run: then that is printed. */
 export function itUnless(
   reason: string | undefined,
