@@ -7,7 +7,7 @@ import { ServerStats, type Stats } from "./stats.ts";
 
 /**
  * The services that answer a datagram with at most as many bytes. chargen and daytime are not among them:
- * whoever forges a sender's address would have them flood somebody else (RFC 4732, 3.1).
+ * with a forged sender's address they would flood its owner (RFC 4732, 3.1).
  */
 export const DATAGRAM_SERVICES: readonly string[] = ["echo", "upper", "discard"];
 

@@ -4,7 +4,7 @@ import { LIBC, system } from "./system.ts";
 
 /**
  * Ends the process at once. What the runtimes do at their exit does not happen: they give the terminal the
- * settings that it had at their start, whoever has changed them meanwhile. On Windows they do nothing of
+ * settings that it had at their start, even if another process has changed them. On Windows they do nothing of
  * the kind, and it is an ordinary exit.
  */
 export function exitNow(code: number): never {

@@ -19,7 +19,7 @@ export async function serveDatagrams({ options, source, given }: ServeRead): Pro
   if (!DATAGRAM_SERVICES.includes(options.service)) {
     throw new UsageError(
       `option '--udp' serves ${DATAGRAM_SERVICES.join(", ")}: "${options.service}" answers ` +
-        "with more than it is sent, and so would flood whoever's address is forged",
+        "with more than it is sent, and so would flood the owner of a forged address",
     );
   }
   const hosts = await resolveHost(options.host);

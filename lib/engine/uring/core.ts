@@ -82,7 +82,7 @@ export class UringCore extends EngineCore {
     return this.#freeSlots.pop() ?? this.#targets.push(undefined) - 1;
   }
 
-  /** Who is told of the completions of a slot; slot 0 stays that of no one. */
+  /** Who gets the completions of a slot; slot 0 stays that of no one. */
   setTarget(slot: number, target: Target): void {
     if (slot !== 0) this.#targets[slot] = target;
   }

@@ -89,7 +89,7 @@ const spare = ({ embedded }: Evidence) =>
     ? "run the server elsewhere, or use a lower --rate"
     : "the machine has to be less busy, or --rate lower";
 
-/** Whether there was no CPU time to be had, whoever used it. */
+/** Whether there was no CPU time to be had, for any reason. */
 export function machineIsFull({ cpu }: Evidence): boolean {
   return cpu !== null && cpu.machine !== null && cpu.machine >= SATURATED * cpu.cpus;
 }

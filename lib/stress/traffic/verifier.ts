@@ -29,7 +29,7 @@ const EVIDENCE = 64 * 1024;
 const SCAN = 4096;
 
 /**
- * Verifies one connection. Places count from the begin of its stream, which is `base` bytes before that
+ * Verifies one connection. Places count from the start of its stream, which is `base` bytes before that
  * of the connection when an earlier one has used them up; a mismatch says what this one has received.
  */
 export class Verifier {
