@@ -1,15 +1,14 @@
 // The matrix of docs/client.md: what it says of iomux, and what other netcats do on the same rows. With
-// IOMUX_TEST_UPDATE=1 the table is written anew.
+// IOMUX_TEST_UPDATE=1 the list is written anew.
 import { describe, expect, it } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../support/cli.ts";
 import { itUnless } from "../support/systems.ts";
-import { hasOptions, OTHERS, outcome, type Program, ROWS } from "./matrix.ts";
+import { hasOptions, OTHERS, outcome, ROWS } from "./matrix.ts";
 
 const file = join(root, "docs", "client.md");
-const HEAD = "| what happens | iomux client | nc | ncat | socat |";
 
 /** The versions that the document is about, in their own words. */
 const VERSIONS: Record<(typeof OTHERS)[number], [args: string[], version: RegExp]> = {
@@ -26,16 +25,22 @@ function missing(program: keyof typeof VERSIONS): string | undefined {
   return version.test(stdout + stderr) ? undefined : `docs/client.md is about another ${program}`;
 }
 
-const TABLE = /^\| what happens[^]*?(?=\n\n)/m;
+const LIST = /^- stdin ends; the peer answers[^]*?(?=\n\n)/m;
+const NO_OPTION = "has no such option";
 
-/** The rows of the table in the document, by name. */
-function documented(): Map<string, Record<Program, string>> {
-  const [table = ""] = TABLE.exec(readFileSync(file, "utf8")) ?? [];
+/** What the document says of each program, by the name of the row. */
+function documented(): Map<string, Record<string, string>> {
+  const [list = ""] = LIST.exec(readFileSync(file, "utf8")) ?? [];
   return new Map(
-    table.split("\n").slice(2).map((line) => {
-      const [name = "", iomux = "", nc = "", ncat = "", socat = ""] = line.split("|").slice(1)
-        .map((cell) => cell.trim());
-      return [name, { iomux, nc, ncat, socat }];
+    list.replace(/\n +(?![- ])/g, " ").slice("- ".length).split("\n- ").map((row) => {
+      const [name = "", ...outcomes] = row.split("\n  - ");
+      const said = outcomes.flatMap((line) => {
+        const [programs = "", words = ""] = line.split(/: (.*)/);
+        return programs.split(", ").map((
+          program,
+        ) => [program.replace("iomux client", "iomux"), words]);
+      });
+      return [name, Object.fromEntries(said)];
     }),
   );
 }
@@ -44,21 +49,24 @@ async function others(
   row: (typeof ROWS)[number],
 ): Promise<Record<(typeof OTHERS)[number], string>> {
   const words = await Promise.all(OTHERS.map(async (program) => {
-    if (!hasOptions(program, row)) return "–";
+    if (!hasOptions(program, row)) return NO_OPTION;
     return missing(program) === undefined ? (await outcome(program, row)).words : "?";
   }));
   return { nc: words[0]!, ncat: words[1]!, socat: words[2]! };
 }
 
+/** The rows as a list: programs that do the same stand together. */
 async function write(): Promise<void> {
-  const lines = [];
+  const lines: string[] = [];
   for (const row of ROWS) {
-    const { nc, ncat, socat } = await others(row);
-    lines.push(`| ${[row.name, row.expected, nc, ncat, socat].join(" | ")} |`);
+    const said = Object.entries({ "iomux client": row.expected, ...await others(row) });
+    lines.push(`- ${row.name}`);
+    for (const outcome of new Set(said.map(([, words]) => words))) {
+      const programs = said.filter(([, words]) => words === outcome).map(([program]) => program);
+      lines.push(`  - ${programs.join(", ")}: ${outcome}`);
+    }
   }
-  const text = readFileSync(file, "utf8");
-  const table = [HEAD, "| --- | --- | --- | --- | --- |", ...lines].join("\n");
-  writeFileSync(file, text.replace(TABLE, () => table));
+  writeFileSync(file, readFileSync(file, "utf8").replace(LIST, () => lines.join("\n")));
 }
 
 describe("docs/client.md", () => {

@@ -1,4 +1,4 @@
-// The table of behaviours in docs/serve.md: all of them are there, and the tests that it names exist.
+// The list of behaviours in docs/serve.md: all of them are there, and the tests that it names exist.
 import { describe, expect, it } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { root } from "../support/cli.ts";
 
 const rows = [
   ...readFileSync(join(root, "docs/serve.md"), "utf8").matchAll(
-    /^\| (\d+) +\|[^|]+\|([^|]+)\|$/gm,
+    /^(\d+)\. [^]*?Tests:\s([^]*?)(?=\n(?:\d+\.|$))/gm,
   ),
 ];
 

@@ -1,0 +1,45 @@
+// Documents can be read in a window of 80 columns.
+import { expect, it } from "bun:test";
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "./support/cli.ts";
+
+const COLUMNS = 80;
+const documents = globSync("{*.md,{bench,docs,scripts}/**/*.md}", { cwd: root }).sort();
+
+/** How many columns a terminal takes for a line: two for each Chinese character. */
+const columns = (line: string): number =>
+  line.replace(/[\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60]/g, "..").length;
+
+/** What can't be wrapped: a link, a picture or a path alone on its line. */
+const unbreakable = (line: string): boolean =>
+  !/\S\s+\S/.test(line.replace(/!?\[[^\]]*\]\(.*?\)/, "X"));
+
+/** The lines of a document outside of its code blocks that are wider than a window. */
+function wide(text: string): string[] {
+  const prose = text.replace(/^( *)```[^]*?^\1```$/gm, (block) => block.replace(/.+/g, ""));
+  return prose.split("\n").flatMap((line, i) =>
+    columns(line) > COLUMNS && !unbreakable(line) ? [`${i + 1}: ${line}`] : []
+  );
+}
+
+it("finds the documents", () => {
+  for (const name of ["README.zh-CN.md", "docs/serve.md", "docs/tutorial/zh/12-measuring.md"]) {
+    expect(documents).toContain(name);
+  }
+});
+
+for (const document of documents) {
+  it(`${document} fits into ${COLUMNS} columns`, () => {
+    expect(wide(readFileSync(join(root, document), "utf8"))).toEqual([]);
+  });
+}
+
+it("a line of 81 columns is found, one of 80, a link and code are not", () => {
+  expect(wide(`${"a ".repeat(40)}b\n${"字".repeat(40)}\n字 ${"字".repeat(39)}`)).toEqual([
+    `1: ${"a ".repeat(40)}b`,
+    `3: 字 ${"字".repeat(39)}`,
+  ]);
+  expect(wide(`[${"a".repeat(30)}](${"b".repeat(60)})\n\`\`\`\n${"a ".repeat(50)}\n\`\`\``))
+    .toEqual([]);
+});
