@@ -2,7 +2,7 @@
 import process from "node:process";
 import { churn, faults, type LoadOptions, slow, traffic } from "./clients.ts";
 import { Driver, type Seen } from "./driver.ts";
-import { raiseOpenFileLimit } from "../../lib/sys/limits.ts";
+import { raiseOpenFileLimit } from "../../lib/sys/process/limits.ts";
 
 const loads: Record<string, (driver: Driver, options: LoadOptions) => Seen> = {
   ...{ connections: traffic, churn, slow, faults },

@@ -1,6 +1,6 @@
 /** The one way out of the program. */
 import { isatty } from "node:tty";
-import { exitNow } from "../sys/exit.ts";
+import { exitNow } from "../sys/process/exit.ts";
 
 /**
  * Ends the process with a code, after the listeners of its "exit". On a terminal without the runtime, which

@@ -1,7 +1,7 @@
 /** The standard streams of the command line. */
 import { escapeControls } from "../text/escape.ts";
 import { wrap } from "../text/layout.ts";
-import { writeAll } from "../sys/output.ts";
+import { writeAll } from "../sys/stdio/output.ts";
 import { EXIT } from "./exit.ts";
 
 /** Writes to stdout: results. False when its reader has gone. @throws Error with a code, such as ENOSPC */

@@ -1,5 +1,5 @@
 /** What signals do to a running command. */
-import { isIgnored } from "../sys/signals.ts";
+import { isIgnored } from "../sys/process/signals.ts";
 import { EXIT } from "./exit.ts";
 
 /** The exit code of a process that a signal ended; a terminal that hangs up ends it as SIGTERM does. */

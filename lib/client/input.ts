@@ -1,7 +1,7 @@
 /** Standard input, and what was read of it and not sent yet. */
 import { MSG_DONTWAIT } from "../sys/constants.ts";
 import { ERRNO, errno, OSError } from "../sys/errno.ts";
-import { bytesAhead, type Kind } from "../sys/file.ts";
+import { bytesAhead, type Kind } from "../sys/stdio/file.ts";
 import { reopenNonBlocking } from "../sys/linux/description.ts";
 import { c } from "../sys/posix.ts";
 import { lineEndings } from "./line_endings.ts";

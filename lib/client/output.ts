@@ -1,7 +1,7 @@
 /** Standard output, and what was received and not written yet. */
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from "../sys/constants.ts";
 import { ERRNO, errno, OSError } from "../sys/errno.ts";
-import { isWriteOnly, type Kind } from "../sys/file.ts";
+import { isWriteOnly, type Kind } from "../sys/stdio/file.ts";
 import { reopenNonBlocking } from "../sys/linux/description.ts";
 import { pollFor } from "../sys/poll.ts";
 import { c } from "../sys/posix.ts";

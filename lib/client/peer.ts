@@ -1,6 +1,6 @@
 /** Whom a session talks to. */
 import type { Socket } from "../net/mod.ts";
-import { bytesInTransit } from "../sys/sockets.ts";
+import { bytesInTransit } from "../sys/socket/sockets.ts";
 import type { TlsSocket } from "../tls/mod.ts";
 
 /** A Socket, or one with TLS around it, which may hold bytes of either way. */

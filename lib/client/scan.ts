@@ -1,7 +1,7 @@
 /** Which ports of a host take connections. */
 import { EVENT_WRITE } from "../selectors/mod.ts";
 import { codeName, type OSError } from "../sys/errno.ts";
-import { connectResult, PortProbe } from "../sys/port_probe.ts";
+import { connectResult, PortProbe } from "../sys/socket/port_probe.ts";
 import { closeFd } from "../sys/posix.ts";
 import type { Loop } from "./loop.ts";
 

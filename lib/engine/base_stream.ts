@@ -1,7 +1,7 @@
 /** What a connection is in either engine: a descriptor, its handler, its state, and what is queued. */
 import { Socket } from "../net/mod.ts";
-import { bytesInTransit, unreadBytes } from "../sys/sockets.ts";
-import { tcpInfo, type TransportInfo } from "../sys/tcp_info.ts";
+import { bytesInTransit, unreadBytes } from "../sys/socket/sockets.ts";
+import { tcpInfo, type TransportInfo } from "../sys/socket/tcp_info.ts";
 import type { Handler } from "./engine.ts";
 import type { OutputQueue } from "./queue.ts";
 import { CLOSED } from "./state.ts";

@@ -23,7 +23,7 @@
  */
 import type { SelectorName } from "../selectors/mod.ts";
 import type { Address, ConnectOptions, OSError, Socket } from "../net/mod.ts";
-import type { TransportInfo } from "../sys/tcp_info.ts";
+import type { TransportInfo } from "../sys/socket/tcp_info.ts";
 import type { Counters } from "./counters.ts";
 import type { Timer } from "./timers.ts";
 

@@ -17,4 +17,4 @@ export { IndexedSet } from "./indexed_set.ts";
 export { OutputQueue } from "./queue.ts";
 export type { Timer } from "./timers.ts";
 export type { Thread } from "./thread.ts";
-export type { TransportInfo } from "../sys/tcp_info.ts";
+export type { TransportInfo } from "../sys/socket/tcp_info.ts";

@@ -1,5 +1,5 @@
-/** Addresses as users write them: parse and resolve. The structs are those of sys/sockaddr.ts. */
-import { checkPort } from "../sys/sockaddr.ts";
+/** Addresses as users write them: parse and resolve. The structs are those of sys/socket/sockaddr.ts. */
+import { checkPort } from "../sys/socket/sockaddr.ts";
 
 const { isIP } = process.getBuiltinModule("node:net");
 

@@ -1,5 +1,5 @@
 /** The checks of what callers pass in: what TypeScript refuses must not become a silent 0 at run time. */
-import { checkPort } from "../sys/sockaddr.ts";
+import { checkPort } from "../sys/socket/sockaddr.ts";
 import { literalAddresses } from "./address.ts";
 
 /**

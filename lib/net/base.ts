@@ -1,7 +1,7 @@
 /** What stream and datagram sockets share: a descriptor, its addresses, its options. */
 import { check } from "../sys/errno.ts";
 import { closeFd, setNonBlocking } from "../sys/posix.ts";
-import { type Address, formatAddress, readAddress } from "../sys/sockaddr.ts";
+import { type Address, formatAddress, readAddress } from "../sys/socket/sockaddr.ts";
 import * as options from "./options.ts";
 
 /**

@@ -1,5 +1,5 @@
 /** Networks in CIDR notation (RFC 4632, RFC 4291 2.3), and which addresses are in them. */
-import { addressBytes, formatBytes } from "../sys/sockaddr.ts";
+import { addressBytes, formatBytes } from "../sys/socket/sockaddr.ts";
 
 /** A network: the first `prefix` bits of `bytes`, of which IPv4 has 4 and IPv6 16. */
 export interface Network {

@@ -4,8 +4,13 @@ import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
 import { pollFor } from "../sys/poll.ts";
 import { c, closeFd, setNonBlocking } from "../sys/posix.ts";
-import { hostAndPort, isConnectedToItself, packAddress, SOCKADDR_SIZE } from "../sys/sockaddr.ts";
-import { newSocket } from "../sys/sockets.ts";
+import {
+  hostAndPort,
+  isConnectedToItself,
+  packAddress,
+  SOCKADDR_SIZE,
+} from "../sys/socket/sockaddr.ts";
+import { newSocket } from "../sys/socket/sockets.ts";
 import { checkDuration, checkOptions, checkText, numericHosts, portOf } from "./arguments.ts";
 import { domainOf } from "./listen.ts";
 import { setInt, setTimeouts, takeError } from "./options.ts";

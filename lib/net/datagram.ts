@@ -3,12 +3,15 @@ import {
   AF_INET,
   AF_INET6,
   AF_UNIX,
+  IPPROTO_IPV6,
+  IPV6_V6ONLY,
   MSG_NOSIGNAL,
+  SO_BROADCAST,
   SO_REBIND,
+  SO_REUSEPORT,
   SOL_SOCKET,
 } from "../sys/constants.ts";
-import { IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEPORT } from "../sys/constants.ts";
-import * as sys from "../sys/datagrams.ts";
+import { newDatagramSocket, receiveDatagram, sendDatagram } from "../sys/socket/datagrams.ts";
 import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
 import { c, closeFd, retry } from "../sys/posix.ts";
@@ -18,7 +21,7 @@ import {
   packAddress,
   readAddress,
   SOCKADDR_SIZE,
-} from "../sys/sockaddr.ts";
+} from "../sys/socket/sockaddr.ts";
 import { numericHosts } from "./arguments.ts";
 import { BaseSocket } from "./base.ts";
 import * as multicast from "./multicast.ts";
@@ -192,7 +195,7 @@ export class DatagramSocket extends BaseSocket {
     peer: string | undefined,
     prepare: (fd: number) => void,
   ): DatagramSocket {
-    const fd = sys.newDatagramSocket(family);
+    const fd = newDatagramSocket(family);
     try {
       prepare(fd);
       return new DatagramSocket(fd, family, peer);
@@ -207,7 +210,7 @@ export class DatagramSocket extends BaseSocket {
     checkBytes(bytes);
     const peer = endpoint(to);
     const length = packAddress(target.view, peer);
-    const send = () => sys.sendDatagram(this.fileno(), bytes, MSG_NOSIGNAL, target.pointer, length);
+    const send = () => sendDatagram(this.fileno(), bytes, MSG_NOSIGNAL, target.pointer, length);
     return this.#sent(retry(send), show(peer));
   }
 
@@ -215,7 +218,7 @@ export class DatagramSocket extends BaseSocket {
   send(bytes: Uint8Array): number {
     checkBytes(bytes);
     return this.#sent(
-      retry(() => sys.sendDatagram(this.fileno(), bytes, MSG_NOSIGNAL)),
+      retry(() => sendDatagram(this.fileno(), bytes, MSG_NOSIGNAL)),
       this.peerName,
     );
   }
@@ -230,7 +233,7 @@ export class DatagramSocket extends BaseSocket {
     checkBytes(buffer);
     if (buffer.length === 0) throw new RangeError("Cannot receive into an empty buffer");
     for (;;) {
-      const received = sys.receiveDatagram(this.fileno(), buffer);
+      const received = receiveDatagram(this.fileno(), buffer);
       if (received !== -1) return received;
       const error = errno();
       if (error === ERRNO.EAGAIN) return null;
@@ -245,7 +248,7 @@ export class DatagramSocket extends BaseSocket {
 
   /** Allows sending to a broadcast address (SO_BROADCAST). */
   setBroadcast(on: boolean): void {
-    setInt(this.fileno(), SOL_SOCKET, sys.SO_BROADCAST, on ? 1 : 0);
+    setInt(this.fileno(), SOL_SOCKET, SO_BROADCAST, on ? 1 : 0);
   }
 
   /**

@@ -12,8 +12,8 @@ import {
 import { check, ERRNO, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
 import { c, closeFd } from "../sys/posix.ts";
-import { hostAndPort, packAddress, SOCKADDR_SIZE } from "../sys/sockaddr.ts";
-import { newSocket } from "../sys/sockets.ts";
+import { hostAndPort, packAddress, SOCKADDR_SIZE } from "../sys/socket/sockaddr.ts";
+import { newSocket } from "../sys/socket/sockets.ts";
 import { checkInteger, checkOptions, checkText, numericHosts, portOf } from "./arguments.ts";
 import { setInt } from "./options.ts";
 

@@ -26,4 +26,4 @@ export {
   formatAddress,
   type InetAddress,
   type UnixAddress,
-} from "../sys/sockaddr.ts";
+} from "../sys/socket/sockaddr.ts";

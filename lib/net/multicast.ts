@@ -1,10 +1,22 @@
 /** Multicast: who receives what is sent to a group, and how it leaves. See ip(7), ipv6(7), RFC 3493. */
-import { IPPROTO_IP, IPPROTO_IPV6 } from "../sys/constants.ts";
-import * as sys from "../sys/datagrams.ts";
+import {
+  IP_ADD_MEMBERSHIP,
+  IP_DROP_MEMBERSHIP,
+  IP_MULTICAST_IF,
+  IP_MULTICAST_LOOP,
+  IP_MULTICAST_TTL,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPV6_JOIN_GROUP,
+  IPV6_LEAVE_GROUP,
+  IPV6_MULTICAST_HOPS,
+  IPV6_MULTICAST_IF,
+  IPV6_MULTICAST_LOOP,
+} from "../sys/constants.ts";
 import { check } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
 import { c } from "../sys/posix.ts";
-import { addressBytes, zoneIndex } from "../sys/sockaddr.ts";
+import { addressBytes, zoneIndex } from "../sys/socket/sockaddr.ts";
 import { setInt } from "./options.ts";
 
 /** Room for struct ip_mreq (8 bytes) and struct ipv6_mreq (20). */
@@ -24,10 +36,10 @@ export function membership(
   if (six) request.view.setUint32(16, zoneIndex(iface), true);
   else if (iface !== undefined) memory.set(addressBytes(iface), 4);
   const option = six
-    ? (join ? sys.IPV6_JOIN_GROUP : sys.IPV6_LEAVE_GROUP)
+    ? (join ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP)
     : join
-    ? sys.IP_ADD_MEMBERSHIP
-    : sys.IP_DROP_MEMBERSHIP;
+    ? IP_ADD_MEMBERSHIP
+    : IP_DROP_MEMBERSHIP;
   const level = six ? IPPROTO_IPV6 : IPPROTO_IP;
   check(
     c.setsockopt(fd, level, option, request.pointer, six ? 20 : 8),
@@ -44,8 +56,8 @@ export function outgoing(
 ): void {
   const level = six ? IPPROTO_IPV6 : IPPROTO_IP;
   const [ttl, back] = six
-    ? [sys.IPV6_MULTICAST_HOPS, sys.IPV6_MULTICAST_LOOP]
-    : [sys.IP_MULTICAST_TTL, sys.IP_MULTICAST_LOOP];
+    ? [IPV6_MULTICAST_HOPS, IPV6_MULTICAST_LOOP]
+    : [IP_MULTICAST_TTL, IP_MULTICAST_LOOP];
   if (hops !== undefined) {
     if (!Number.isInteger(hops) || hops < 0 || hops > 255) {
       throw new RangeError(`Invalid number of hops ${hops}: 0 to 255`);
@@ -54,10 +66,10 @@ export function outgoing(
   }
   if (loop !== undefined) setInt(fd, level, back, loop ? 1 : 0);
   if (iface === undefined) return;
-  if (six) return setInt(fd, level, sys.IPV6_MULTICAST_IF, zoneIndex(iface));
+  if (six) return setInt(fd, level, IPV6_MULTICAST_IF, zoneIndex(iface));
   new Uint8Array(request.view.buffer, request.view.byteOffset, 4).set(addressBytes(iface));
   check(
-    c.setsockopt(fd, level, sys.IP_MULTICAST_IF, request.pointer, 4),
+    c.setsockopt(fd, level, IP_MULTICAST_IF, request.pointer, 4),
     "setsockopt",
     `send multicast over ${iface}`,
   );

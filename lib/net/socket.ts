@@ -3,13 +3,13 @@ import { ERRNO, errno, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
 import { MSG_NOSIGNAL, MSG_PEEK } from "../sys/constants.ts";
 import { c } from "../sys/posix.ts";
-import { acceptFd, newPair } from "../sys/sockets.ts";
+import { acceptFd, newPair } from "../sys/socket/sockets.ts";
 import {
   type Address,
   isConnectedToItself,
   SOCKADDR_SIZE,
   unpackAddress,
-} from "../sys/sockaddr.ts";
+} from "../sys/socket/sockaddr.ts";
 import { type Bytes, bytesOf, checkInteger } from "./arguments.ts";
 import { BaseSocket } from "./base.ts";
 import {

@@ -4,7 +4,7 @@
  */
 import { ERRNO, OSError } from "../sys/errno.ts";
 import { isOpen } from "../sys/posix.ts";
-import { isAnnounced, isMainThread } from "../sys/thread.ts";
+import { isAnnounced, isMainThread } from "../sys/process/thread.ts";
 import { checkTimeout } from "./arguments.ts";
 import { AsyncWait } from "./async/wait.ts";
 import { type Backend, EDGE, ONESHOT, ReadyList, type Registration } from "./backend.ts";

@@ -6,7 +6,7 @@
  * A descriptor that was reported by many waits in a row is suspicious, no more: a busy one looks the same.
  * Of suspicious ones the system's own counts are compared, before and after their handlers were called.
  */
-import { formatAddress, readAddress } from "../sys/sockaddr.ts";
+import { formatAddress, readAddress } from "../sys/socket/sockaddr.ts";
 import { Usage } from "../sys/usage.ts";
 import type { Registration } from "./backend.ts";
 import { EVENT_READ, EVENT_WRITE, type SpinReport } from "./selector.ts";

@@ -3,7 +3,7 @@ import { MSG_NOSIGNAL } from "../sys/constants.ts";
 import { Native } from "../sys/ffi.ts";
 import { eventfd } from "../sys/linux/epoll.ts";
 import { c, closeFd } from "../sys/posix.ts";
-import { newPair } from "../sys/sockets.ts";
+import { newPair } from "../sys/socket/sockets.ts";
 import { system } from "../sys/system.ts";
 import type { WakeHandle } from "./selector.ts";
 

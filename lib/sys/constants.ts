@@ -11,6 +11,7 @@ export const AF_INET = 2;
 //                                        Linux  macOS  FreeBSD  Windows
 export const AF_INET6: number = on(10, 30, 28, 23);
 export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
 /** Flags of socket(2), socketpair(2) and accept4(2); 0 where they must be set afterwards. */
 export const SOCK_NONBLOCK: number = on(0o4000, 0, 0x20000000, 0);
 export const SOCK_CLOEXEC: number = on(0o2000000, 0, 0x10000000, 0);
@@ -24,6 +25,7 @@ export const SOL_SOCKET: number = on(1, 0xffff, 0xffff, 0xffff);
 export const SO_REBIND: number = on(2, 4, 4, ~4);
 export const SO_TYPE: number = on(3, 0x1008, 0x1008, 0x1008);
 export const SO_ERROR: number = on(4, 0x1007, 0x1007, 0x1007);
+export const SO_BROADCAST: number = on(6, 0x20, 0x20, 0x20);
 export const SO_SNDBUF: number = on(7, 0x1001, 0x1001, 0x1001);
 export const SO_RCVBUF: number = on(8, 0x1002, 0x1002, 0x1002);
 export const SO_KEEPALIVE: number = on(9, 8, 8, 8);
@@ -46,8 +48,18 @@ export const TCP_NODELAY = 1;
 export const IPPROTO_IP = 0;
 /** bind(2) with port 0 leaves the choice of the port to connect(2), which knows the target; -1: none. */
 export const IP_BIND_ADDRESS_NO_PORT: number = on(24, -1, -1, -1);
+export const IP_MULTICAST_IF: number = on(32, 9, 9, 9);
+export const IP_MULTICAST_TTL: number = on(33, 10, 10, 10);
+export const IP_MULTICAST_LOOP: number = on(34, 11, 11, 11);
+export const IP_ADD_MEMBERSHIP: number = on(35, 12, 12, 12);
+export const IP_DROP_MEMBERSHIP: number = on(36, 13, 13, 13);
 export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY: number = on(26, 27, 27, 27);
+export const IPV6_MULTICAST_IF: number = on(17, 9, 9, 9);
+export const IPV6_MULTICAST_HOPS: number = on(18, 10, 10, 10);
+export const IPV6_MULTICAST_LOOP: number = on(19, 11, 11, 11);
+export const IPV6_JOIN_GROUP: number = on(20, 12, 12, 12);
+export const IPV6_LEAVE_GROUP: number = on(21, 13, 13, 13);
 
 /** ioctl: bytes sent and not acknowledged, tcp(7) and unix(7); FreeBSD's FIONWRITE; -1 for none. */
 export const SIOCOUTQ: number = on(0x5411, -1, 0x40046677, -1);

@@ -17,7 +17,7 @@ import {
 } from "./linux/epoll.ts";
 import { c, closeFd } from "./posix.ts";
 import { system } from "./system.ts";
-import { tcpCounts } from "./tcp_info.ts";
+import { tcpCounts } from "./socket/tcp_info.ts";
 
 const EVENT_READ = 1;
 const EVENT_WRITE = 2;

@@ -11,7 +11,7 @@ import {
   type SelectorName,
 } from "../../lib/selectors/mod.ts";
 import { socketPair } from "../../lib/net/mod.ts";
-import { openFileLimit, raiseOpenFileLimit } from "../../lib/sys/limits.ts";
+import { openFileLimit, raiseOpenFileLimit } from "../../lib/sys/process/limits.ts";
 import { TempDir } from "../support/files.ts";
 import { duplicate, duplicateAbove, duplicateAt, encode } from "../support/sockets.ts";
 import { ownership, pipe, thrownBy } from "../support/sockets.ts";

@@ -7,7 +7,7 @@ import {
   NotRegisteredError,
   SelectorClosedError,
 } from "../../lib/selectors/mod.ts";
-import { openFileLimit, raiseOpenFileLimit } from "../../lib/sys/limits.ts";
+import { openFileLimit, raiseOpenFileLimit } from "../../lib/sys/process/limits.ts";
 import { socketPair } from "../../lib/net/mod.ts";
 import { decode, duplicateAt, encode, ownership, receive } from "../support/sockets.ts";
 import { timed } from "../support/waiting.ts";

@@ -3,7 +3,7 @@
 import { expect, it } from "bun:test";
 import { EVENT_READ, EVENT_WRITE, type Selector, wake } from "../../lib/selectors/mod.ts";
 import { socketPair } from "../../lib/net/mod.ts";
-import { threadCpu } from "../../lib/sys/limits.ts";
+import { threadCpu } from "../../lib/sys/process/limits.ts";
 import { closeFd } from "../../lib/sys/posix.ts";
 import { duplicate, duplicateAt, encode, ownership, tcpPair } from "../support/sockets.ts";
 import { timed } from "../support/waiting.ts";

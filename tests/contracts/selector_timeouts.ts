@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it } from "bun:test";
 import { EVENT_READ } from "../../lib/selectors/mod.ts";
 import { socketPair } from "../../lib/net/mod.ts";
-import { threadCpu } from "../../lib/sys/limits.ts";
+import { threadCpu } from "../../lib/sys/process/limits.ts";
 import { HelperThread } from "../support/helper_thread.ts";
 import { ownership } from "../support/sockets.ts";
 import { TICK_MS } from "../support/systems.ts";

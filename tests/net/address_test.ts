@@ -16,7 +16,7 @@ import {
   packAddress,
   SOCKADDR_SIZE,
   unpackAddress,
-} from "../../lib/sys/sockaddr.ts";
+} from "../../lib/sys/socket/sockaddr.ts";
 import { thrownBy } from "../support/sockets.ts";
 
 const memory = new DataView(new ArrayBuffer(SOCKADDR_SIZE));

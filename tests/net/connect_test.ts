@@ -2,11 +2,11 @@
 import { describe, expect, it } from "bun:test";
 import { networkInterfaces } from "node:os";
 import { OSError, Socket, WOULD_BLOCK } from "../../lib/net/mod.ts";
-import { packAddress, SOCKADDR_SIZE } from "../../lib/sys/sockaddr.ts";
+import { packAddress, SOCKADDR_SIZE } from "../../lib/sys/socket/sockaddr.ts";
 import { Native } from "../../lib/sys/ffi.ts";
 import { AF_INET } from "../../lib/sys/constants.ts";
 import { c } from "../../lib/sys/posix.ts";
-import { newSocket } from "../../lib/sys/sockets.ts";
+import { newSocket } from "../../lib/sys/socket/sockets.ts";
 import { TempDir } from "../support/files.ts";
 import { HelperThread } from "../support/helper_thread.ts";
 import { Program } from "../support/programs.ts";

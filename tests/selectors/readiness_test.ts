@@ -2,7 +2,7 @@
 // key that asked for both events. Measured on Linux 6.18; poll(2), epoll(7) and select(2) agree. What
 // Windows answers differently was measured on Wine 8; select and wsapoll agree, too.
 import { describe, expect, it } from "bun:test";
-import { packAddress, SOCKADDR_SIZE } from "../../lib/sys/sockaddr.ts";
+import { packAddress, SOCKADDR_SIZE } from "../../lib/sys/socket/sockaddr.ts";
 import { Socket, socketPair } from "../../lib/net/mod.ts";
 import {
   availableSelectors,
@@ -16,7 +16,7 @@ import { check } from "../../lib/sys/errno.ts";
 import { Native } from "../../lib/sys/ffi.ts";
 import { AF_INET } from "../../lib/sys/constants.ts";
 import { c } from "../../lib/sys/posix.ts";
-import { newSocket } from "../../lib/sys/sockets.ts";
+import { newSocket } from "../../lib/sys/socket/sockets.ts";
 import { encode, fill, ownership, pipe, portOf, tcpPair } from "../support/sockets.ts";
 import { itUnless, NO_PIPES, onWindows } from "../support/systems.ts";
 import { settles, sleep } from "../support/waiting.ts";

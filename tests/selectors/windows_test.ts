@@ -1,13 +1,13 @@
 // What only the selectors of Windows have to get right: connects that fail, and hang-ups that would wake
 // a writer without room for ever. The rest is the contract suite, as everywhere.
 import { describe, expect, it } from "bun:test";
-import { packAddress, SOCKADDR_SIZE } from "../../lib/sys/sockaddr.ts";
+import { packAddress, SOCKADDR_SIZE } from "../../lib/sys/socket/sockaddr.ts";
 import { Socket } from "../../lib/net/mod.ts";
 import { createSelector, EVENT_READ, EVENT_WRITE, type Selector } from "../../lib/selectors/mod.ts";
 import { AF_INET } from "../../lib/sys/constants.ts";
 import { Native } from "../../lib/sys/ffi.ts";
 import { c } from "../../lib/sys/posix.ts";
-import { newSocket } from "../../lib/sys/sockets.ts";
+import { newSocket } from "../../lib/sys/socket/sockets.ts";
 import {
   acceptSoon,
   encode,

@@ -1,6 +1,6 @@
 // --max-connections, the limit of open files, and FD_SETSIZE.
 import { describe, expect, it } from "bun:test";
-import { raiseOpenFileLimit } from "../../lib/sys/limits.ts";
+import { raiseOpenFileLimit } from "../../lib/sys/process/limits.ts";
 import { readProc, type RunningServer, startServe } from "../support/cli.ts";
 import { exchange, Peer } from "../support/peers.ts";
 import { sleep, until } from "../support/waiting.ts";

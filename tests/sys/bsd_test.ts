@@ -1,7 +1,7 @@
 // What macOS and FreeBSD have of their own, as far as it can be tested without them: struct layouts
 // byte by byte against their headers (docs/kqueue.md), and arguments on the stack.
 import { describe, expect, it } from "bun:test";
-import { packAddress, SOCKADDR_SIZE, unpackAddress } from "../../lib/sys/sockaddr.ts";
+import { packAddress, SOCKADDR_SIZE, unpackAddress } from "../../lib/sys/socket/sockaddr.ts";
 import { openFileAttempts } from "../../lib/sys/bsd/darwin.ts";
 import { Native, open, type Pointer } from "../../lib/sys/ffi.ts";
 import {

@@ -4,7 +4,7 @@ import { ERRNO, errno } from "../../lib/sys/errno.ts";
 import { NULL } from "../../lib/sys/ffi.ts";
 import { eventfd } from "../../lib/sys/linux/epoll.ts";
 import { c, closeFd } from "../../lib/sys/posix.ts";
-import { newSocket } from "../../lib/sys/sockets.ts";
+import { newSocket } from "../../lib/sys/socket/sockets.ts";
 import { onWindows } from "../support/systems.ts";
 
 /** How many of `calls` failing calls left another errno behind than they had to. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { check, codeName, ERRNO, errno, OSError } from "../../lib/sys/errno.ts";
-import { threadCpu } from "../../lib/sys/limits.ts";
+import { threadCpu } from "../../lib/sys/process/limits.ts";
 import { c } from "../../lib/sys/posix.ts";
 import { on } from "../../lib/sys/system.ts";
 import { tries } from "../support/runtime.ts";

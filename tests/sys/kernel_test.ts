@@ -9,7 +9,7 @@ import {
 } from "../../lib/sys/machine/kernel_counters.ts";
 import { machineCpuOf, readMachineCpu } from "../../lib/sys/machine/cpu.ts";
 import { system } from "../../lib/sys/system.ts";
-import { tcpInfo } from "../../lib/sys/tcp_info.ts";
+import { tcpInfo } from "../../lib/sys/socket/tcp_info.ts";
 import { until } from "../support/waiting.ts";
 
 const onLinux = system === "linux";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "bun:test";
 import { ERRNO, errno } from "../../lib/sys/errno.ts";
 import { Native, NULL, viewAt } from "../../lib/sys/ffi.ts";
-import { openFileLimit, raiseOpenFileLimit, threadCpu } from "../../lib/sys/limits.ts";
+import { openFileLimit, raiseOpenFileLimit, threadCpu } from "../../lib/sys/process/limits.ts";
 import { c, closeFd, isOpen, retry, sameBytes, setNonBlocking } from "../../lib/sys/posix.ts";
 import { Timespec } from "../../lib/sys/time.ts";
 import { sleepFor } from "../../lib/sys/windows/kernel32.ts";

@@ -10,7 +10,7 @@ import { parseScript, ScriptError, type Step } from "../../client/script/parse.t
 import { ScriptRun, StepError } from "../../client/script/run.ts";
 import { Session, type SessionOptions } from "../../client/session.ts";
 import type { DatagramSocket } from "../../net/mod.ts";
-import { kindOf } from "../../sys/file.ts";
+import { kindOf } from "../../sys/stdio/file.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import { err, out, say } from "../output.ts";
 import type { ClientRead } from "./command.ts";

@@ -3,7 +3,7 @@ import type { Loop } from "../../client/loop.ts";
 import { type PortState, scan } from "../../client/scan.ts";
 import { serviceOfPort } from "../../client/services.ts";
 import { formatAddress, resolveHost } from "../../net/mod.ts";
-import { openFileLimit } from "../../sys/limits.ts";
+import { openFileLimit } from "../../sys/process/limits.ts";
 import { formatCount } from "../../text/units.ts";
 import { EXIT } from "../exit.ts";
 import { out, say } from "../output.ts";

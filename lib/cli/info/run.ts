@@ -51,7 +51,7 @@ export async function collectInfo(): Promise<Info> {
   let openFiles: Limits["open_files"] = null;
   try {
     const { availableSelectors } = await import("../../selectors/mod.ts");
-    const { openFileLimit } = await import("../../sys/limits.ts");
+    const { openFileLimit } = await import("../../sys/process/limits.ts");
     selectors = availableSelectors().map((s) => ({ ...s, reason: s.reason ?? null }));
     const { soft, hard } = openFileLimit();
     const finite = (value: number) => value === Infinity ? Number.MAX_SAFE_INTEGER : value;

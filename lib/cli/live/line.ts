@@ -1,6 +1,6 @@
 /** A line on a terminal that is drawn again and again, and leaves nothing behind. */
 import { columnsOf, err } from "../output.ts";
-import { isIgnored } from "../../sys/signals.ts";
+import { isIgnored } from "../../sys/process/signals.ts";
 
 const INTERVAL_MS = 100;
 const HIDE_CURSOR = "\x1b[?25l";

@@ -1,6 +1,6 @@
 /** Limits of the system that a load could run into, checked before it starts. */
 import { connectionsBelow } from "../../serve/options.ts";
-import { raiseOpenFileLimit } from "../../sys/limits.ts";
+import { raiseOpenFileLimit } from "../../sys/process/limits.ts";
 import { UsageError } from "../exit.ts";
 
 /** Files that a process has open besides its connections, about. */

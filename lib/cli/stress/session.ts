@@ -10,7 +10,7 @@ import type { CpuUse } from "../../result/audit/evidence.ts";
 import type { StressResult } from "../../result/result.ts";
 import { Run, type SpawnLoad } from "../../stress/run/run.ts";
 import { summarize } from "../../stress/run/summary.ts";
-import { openFileLimit } from "../../sys/limits.ts";
+import { openFileLimit } from "../../sys/process/limits.ts";
 import { parseTarget } from "../options/target.ts";
 import type { ClientTls } from "../options/tls.ts";
 import { VERSION } from "../version.ts";

@@ -4,7 +4,7 @@ import { EVENT_READ, EVENT_WRITE } from "../../selectors/mod.ts";
 import { ERRNO, errno } from "../../sys/errno.ts";
 import { MSG_NOSIGNAL, MSG_PEEK, POLLIN, SHUT_RDWR } from "../../sys/constants.ts";
 import { c, closeFd, retry } from "../../sys/posix.ts";
-import { receive, transmit } from "../../sys/transfer.ts";
+import { receive, transmit } from "../../sys/socket/transfer.ts";
 import { BaseStream } from "../base_stream.ts";
 import { COUNTER } from "../counters.ts";
 import type { Closable } from "../core.ts";

@@ -3,7 +3,7 @@ import { OSError } from "../../net/mod.ts";
 import { MSG_PEEK, POLLIN, POLLOUT } from "../../sys/constants.ts";
 import { ERRNO, errno } from "../../sys/errno.ts";
 import { Native } from "../../sys/ffi.ts";
-import { receive } from "../../sys/transfer.ts";
+import { receive } from "../../sys/socket/transfer.ts";
 import { COUNTER } from "../counters.ts";
 import { CLOSED, CONNECTING, HELD, PAUSED, PEER_ENDED } from "../state.ts";
 import { KIND, MORE } from "./requests.ts";

@@ -2,7 +2,7 @@
 import { OSError } from "../../net/mod.ts";
 import { MSG_NOSIGNAL } from "../../sys/constants.ts";
 import { ERRNO, errno } from "../../sys/errno.ts";
-import { transmit } from "../../sys/transfer.ts";
+import { transmit } from "../../sys/socket/transfer.ts";
 import { BaseStream } from "../base_stream.ts";
 import { COUNTER } from "../counters.ts";
 import type { Connection, Handler } from "../engine.ts";

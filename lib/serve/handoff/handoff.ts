@@ -11,7 +11,7 @@ import type { OSError } from "../../net/mod.ts";
 import { SHUT_RDWR } from "../../sys/constants.ts";
 import { codeName } from "../../sys/errno.ts";
 import { c, setNonBlocking } from "../../sys/posix.ts";
-import { peek, unreadBytes } from "../../sys/sockets.ts";
+import { peek, unreadBytes } from "../../sys/socket/sockets.ts";
 import { ServiceHandler, type Session } from "../connection.ts";
 import type { ServeOptions } from "../options.ts";
 import { SERVE_COUNTER } from "../stats.ts";

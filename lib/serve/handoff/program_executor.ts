@@ -2,7 +2,7 @@
 import type { Engine } from "../../engine/mod.ts";
 import { type InetAddress, type OSError, Socket } from "../../net/mod.ts";
 import { closeFd, setNonBlocking } from "../../sys/posix.ts";
-import { unreadBytes } from "../../sys/sockets.ts";
+import { unreadBytes } from "../../sys/socket/sockets.ts";
 import {
   type Ending,
   hasEnded,
@@ -12,8 +12,8 @@ import {
   reap,
   SIGKILL,
   SIGTERM,
-} from "../../sys/spawn.ts";
-import { arrivedBytes } from "../../sys/tcp_info.ts";
+} from "../../sys/process/spawn.ts";
+import { arrivedBytes } from "../../sys/socket/tcp_info.ts";
 import type { Executor, Lease, Outcome } from "./executor.ts";
 
 /** Starting a program takes the loop about a millisecond: so many in a turn, the others wait for the next. */

@@ -7,7 +7,7 @@
  */
 import { wake } from "../../selectors/mod.ts";
 import { c } from "../../sys/posix.ts";
-import { socketIdentity } from "../../sys/sockets.ts";
+import { socketIdentity } from "../../sys/socket/sockets.ts";
 
 /** What a handler worker is doing. */
 export const STATE = {

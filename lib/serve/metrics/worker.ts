@@ -2,7 +2,7 @@
 import { createEngine, type Engine } from "../../engine/mod.ts";
 import { ERRNO, errno } from "../../sys/errno.ts";
 import { closeFd, duplicate } from "../../sys/posix.ts";
-import { acceptFd } from "../../sys/sockets.ts";
+import { acceptFd } from "../../sys/socket/sockets.ts";
 import { ServerStats, type StatsMemory } from "../stats.ts";
 import { HttpHandler } from "./http.ts";
 

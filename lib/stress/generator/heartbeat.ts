@@ -1,6 +1,6 @@
 /** Whether a generator's loop runs at all: time in which it was kept from its work is no latency. */
 import type { Engine } from "../../engine/mod.ts";
-import { threadCpu } from "../../sys/limits.ts";
+import { threadCpu } from "../../sys/process/limits.ts";
 
 /** How often the loop is looked at. */
 const BEAT_MS = 20;

@@ -2,7 +2,7 @@
 import { now as clock } from "../../sys/clock.ts";
 import { check } from "../../sys/errno.ts";
 import { collectGarbage } from "../../sys/ffi.ts";
-import { threadCpu } from "../../sys/limits.ts";
+import { threadCpu } from "../../sys/process/limits.ts";
 import { c } from "../../sys/posix.ts";
 import type { Load } from "./load.ts";
 import { Heartbeat } from "./heartbeat.ts";

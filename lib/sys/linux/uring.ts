@@ -17,7 +17,7 @@ import {
 } from "../ffi.ts";
 import { closeFd } from "../posix.ts";
 import { absent, LIBC, system } from "../system.ts";
-import { announceInterruption } from "../thread.ts";
+import { announceInterruption } from "../process/thread.ts";
 import { Timespec } from "../time.ts";
 import { CompletionQueue, SubmissionQueue } from "./ring_queues.ts";
 

@@ -3,7 +3,7 @@
 import { COUNTER, createEngine, type Handler } from "../../../lib/engine/mod.ts";
 import { type OSError, Socket } from "../../../lib/net/mod.ts";
 import type { SelectorName } from "../../../lib/selectors/mod.ts";
-import { threadCpu } from "../../../lib/sys/limits.ts";
+import { threadCpu } from "../../../lib/sys/process/limits.ts";
 import { Native } from "../../../lib/sys/ffi.ts";
 import { c, closeFd } from "../../../lib/sys/posix.ts";
 

@@ -6,7 +6,7 @@ import { type Socket, socketPair } from "../../../lib/net/mod.ts";
 import { createSelector, EVENT_READ, type SelectorName } from "../../../lib/selectors/mod.ts";
 import { check, OSError } from "../../../lib/sys/errno.ts";
 import { Native } from "../../../lib/sys/ffi.ts";
-import { openFileLimit, raiseOpenFileLimit } from "../../../lib/sys/limits.ts";
+import { openFileLimit, raiseOpenFileLimit } from "../../../lib/sys/process/limits.ts";
 import { c } from "../../../lib/sys/posix.ts";
 
 const RLIMIT_NOFILE = process.platform === "linux" ? 7 : 8;

@@ -1,11 +1,11 @@
 /** Resource limits and usage of the process: getrlimit(2), setrlimit(2), getrusage(2). */
-import { RLIMIT_NOFILE } from "./constants.ts";
-import { machThreadCpu, openFileAttempts } from "./bsd/darwin.ts";
-import { check } from "./errno.ts";
-import { Native } from "./ffi.ts";
-import { c } from "./posix.ts";
-import { system } from "./system.ts";
-import { threadTimes } from "./windows/kernel32.ts";
+import { RLIMIT_NOFILE } from "../constants.ts";
+import { machThreadCpu, openFileAttempts } from "../bsd/darwin.ts";
+import { check } from "../errno.ts";
+import { Native } from "../ffi.ts";
+import { c } from "../posix.ts";
+import { system } from "../system.ts";
+import { threadTimes } from "../windows/kernel32.ts";
 
 /** Linux and FreeBSD; macOS has none. */
 const RUSAGE_THREAD = 1;

@@ -1,7 +1,7 @@
 /** What the kernel knows of a TCP connection: TCP_INFO of tcp(7). */
-import { IPPROTO_TCP, TCP_INFO } from "./constants.ts";
-import { Native } from "./ffi.ts";
-import { c } from "./posix.ts";
+import { IPPROTO_TCP, TCP_INFO } from "../constants.ts";
+import { Native } from "../ffi.ts";
+import { c } from "../posix.ts";
 
 /** A connection as the kernel sees it. Times are in microseconds, the rest in segments. */
 export interface TransportInfo {

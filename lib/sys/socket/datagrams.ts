@@ -1,26 +1,12 @@
 /** Datagrams: sendto(2), recvfrom(2), and the options of udp(7), ip(7) and ipv6(7). */
-import { SOCK_CLOEXEC, SOCK_NONBLOCK } from "./constants.ts";
-import { check, ERRNO, errno } from "./errno.ts";
-import { Native, NULL, open, type Pointer } from "./ffi.ts";
-import { c, setCloseOnExec, setNonBlocking } from "./posix.ts";
+import { SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from "../constants.ts";
+import { check, ERRNO, errno } from "../errno.ts";
+import { Native, NULL, open, type Pointer } from "../ffi.ts";
+import { c, setCloseOnExec, setNonBlocking } from "../posix.ts";
 import { type Address, SOCKADDR_SIZE, unpackAddress } from "./sockaddr.ts";
-import { LIBC, on, system } from "./system.ts";
+import { LIBC, system } from "../system.ts";
 
-const SOCK_DGRAM = 2;
 const FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
-
-//                                               Linux  macOS  FreeBSD  Windows
-export const SO_BROADCAST: number = on(6, 0x20, 0x20, 0x20);
-export const IP_MULTICAST_IF: number = on(32, 9, 9, 9);
-export const IP_MULTICAST_TTL: number = on(33, 10, 10, 10);
-export const IP_MULTICAST_LOOP: number = on(34, 11, 11, 11);
-export const IP_ADD_MEMBERSHIP: number = on(35, 12, 12, 12);
-export const IP_DROP_MEMBERSHIP: number = on(36, 13, 13, 13);
-export const IPV6_MULTICAST_IF: number = on(17, 9, 9, 9);
-export const IPV6_MULTICAST_HOPS: number = on(18, 10, 10, 10);
-export const IPV6_MULTICAST_LOOP: number = on(19, 11, 11, 11);
-export const IPV6_JOIN_GROUP: number = on(20, 12, 12, 12);
-export const IPV6_LEAVE_GROUP: number = on(21, 13, 13, 13);
 
 /** Linux: recvfrom(2) returns the whole length of a datagram, however little of it fits. */
 const MSG_TRUNC = 0x20;

@@ -2,10 +2,10 @@
  * Addresses of sockets, and the C structs that hold them: sockaddr_in, sockaddr_in6 and sockaddr_un
  * (ip(7), ipv6(7), unix(7)).
  */
-import { AF_INET, AF_INET6, AF_UNIX } from "./constants.ts";
-import { Native } from "./ffi.ts";
-import { c } from "./posix.ts";
-import { isBsd, system } from "./system.ts";
+import { AF_INET, AF_INET6, AF_UNIX } from "../constants.ts";
+import { Native } from "../ffi.ts";
+import { c } from "../posix.ts";
+import { isBsd, system } from "../system.ts";
 
 const { isIPv4, isIPv6 } = process.getBuiltinModule("node:net");
 

@@ -1,6 +1,6 @@
 /** How the process takes signals: sigaction(2). */
-import { Native, NULL, open, type Signature } from "./ffi.ts";
-import { LIBC, system } from "./system.ts";
+import { Native, NULL, open, type Signature } from "../ffi.ts";
+import { LIBC, system } from "../system.ts";
 
 const TABLE = {
   sigaction: { args: ["i32", "pointer", "pointer"], result: "i32" }, // signal, new, old

@@ -1,9 +1,9 @@
 // The sets that select() takes on Windows: pure memory, so they can be tried everywhere.
 import { describe, expect, it } from "bun:test";
-import { Timeval } from "../../lib/sys/time.ts";
-import { SocketArray } from "../../lib/sys/windows/socket_array.ts";
-import { NULL, viewAt } from "../../lib/sys/ffi.ts";
-import { onWindows } from "../support/systems.ts";
+import { Timeval } from "../../../lib/sys/time.ts";
+import { SocketArray } from "../../../lib/sys/windows/socket_array.ts";
+import { NULL, viewAt } from "../../../lib/sys/ffi.ts";
+import { onWindows } from "../../support/systems.ts";
 
 /** struct fd_set as Windows would read it: the count, and that many sockets of 64 bits. */
 function read(set: SocketArray): bigint[] {

@@ -1,8 +1,8 @@
 /** What a descriptor that was inherited stands for, as far as it matters to reading and writing it. */
 import { fstatSync } from "node:fs";
-import { type Functions, open, type Signature } from "./ffi.ts";
-import { c as posix } from "./posix.ts";
-import { absent, LIBC, system } from "./system.ts";
+import { type Functions, open, type Signature } from "../ffi.ts";
+import { c as posix } from "../posix.ts";
+import { absent, LIBC, system } from "../system.ts";
 
 /** "device" is any character device but a terminal, such as /dev/null; "none": the descriptor is closed. */
 export type Kind = "file" | "device" | "terminal" | "pipe" | "socket" | "none";

@@ -1,9 +1,9 @@
 /** Whether ports take connections, for tens of thousands of them: connect(2) without an object for each. */
-import { AF_INET, AF_INET6, POLLOUT, SO_ERROR, SOL_SOCKET } from "./constants.ts";
-import { check, ERRNO, errno } from "./errno.ts";
-import { Native } from "./ffi.ts";
-import { pollFor } from "./poll.ts";
-import { c } from "./posix.ts";
+import { AF_INET, AF_INET6, POLLOUT, SO_ERROR, SOL_SOCKET } from "../constants.ts";
+import { check, ERRNO, errno } from "../errno.ts";
+import { Native } from "../ffi.ts";
+import { pollFor } from "../poll.ts";
+import { c } from "../posix.ts";
 import { isConnectedToItself, packAddress, SOCKADDR_SIZE } from "./sockaddr.ts";
 import { newSocket } from "./sockets.ts";
 

@@ -1,13 +1,20 @@
 // Other programs with a socket as stdin and stdout: started, waited for, and ended with all their kin.
 import { describe, expect } from "bun:test";
-import { socketPair } from "../../lib/net/mod.ts";
-import { DefaultSelector, EVENT_READ } from "../../lib/selectors/mod.ts";
-import { closeFd } from "../../lib/sys/posix.ts";
-import { type Ending, killGroup, openPidfd, Program, reap, SIGKILL } from "../../lib/sys/spawn.ts";
-import { system } from "../../lib/sys/system.ts";
-import { decode, encode, ownership, receive, thrownBy } from "../support/sockets.ts";
-import { itUnless, onWindows } from "../support/systems.ts";
-import { sleep } from "../support/waiting.ts";
+import { socketPair } from "../../../lib/net/mod.ts";
+import { DefaultSelector, EVENT_READ } from "../../../lib/selectors/mod.ts";
+import { closeFd } from "../../../lib/sys/posix.ts";
+import {
+  type Ending,
+  killGroup,
+  openPidfd,
+  Program,
+  reap,
+  SIGKILL,
+} from "../../../lib/sys/process/spawn.ts";
+import { system } from "../../../lib/sys/system.ts";
+import { decode, encode, ownership, receive, thrownBy } from "../../support/sockets.ts";
+import { itUnless, onWindows } from "../../support/systems.ts";
+import { sleep } from "../../support/waiting.ts";
 
 const NO_SPAWN = onWindows ? "Windows has no posix_spawn" : undefined;
 

@@ -9,12 +9,12 @@ import {
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
-} from "./constants.ts";
-import { check, ERRNO, errno } from "./errno.ts";
-import { Native, NULL, type Pointer } from "./ffi.ts";
-import { loopbackPair } from "./windows/loopback_pair.ts";
-import { c, isOpen, retry, setCloseOnExec, setNonBlocking } from "./posix.ts";
-import { system } from "./system.ts";
+} from "../constants.ts";
+import { check, ERRNO, errno } from "../errno.ts";
+import { Native, NULL, type Pointer } from "../ffi.ts";
+import { loopbackPair } from "../windows/loopback_pair.ts";
+import { c, isOpen, retry, setCloseOnExec, setNonBlocking } from "../posix.ts";
+import { system } from "../system.ts";
 
 /** Linux and FreeBSD make them so in one call; elsewhere the flags are 0 and calls of their own follow. */
 const FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;

@@ -5,13 +5,13 @@
  * processes that share it. So a pipe or terminal is opened once more, by its name in /proc, and that open
  * file description is non-blocking. Where that fails, poll(2) says whether PIPE_BUF bytes fit (pipe(7)).
  */
-import { MSG_DONTWAIT, MSG_NOSIGNAL, POLLOUT } from "./constants.ts";
-import { ERRNO, errno } from "./errno.ts";
+import { MSG_DONTWAIT, MSG_NOSIGNAL, POLLOUT } from "../constants.ts";
+import { ERRNO, errno } from "../errno.ts";
 import { kindOf } from "./file.ts";
-import { reopenNonBlocking } from "./linux/description.ts";
-import { pollFor } from "./poll.ts";
-import { c, retry } from "./posix.ts";
-import { system } from "./system.ts";
+import { reopenNonBlocking } from "../linux/description.ts";
+import { pollFor } from "../poll.ts";
+import { c, retry } from "../posix.ts";
+import { system } from "../system.ts";
 
 /** What waits at most; more is dropped. */
 const CAPACITY = 1 << 20;

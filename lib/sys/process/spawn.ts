@@ -4,11 +4,11 @@
  * The runtimes' own way needs an event loop, which a thread that waits in a selector does not have, and
  * not all of them pass on a socket as stdin and stdout.
  */
-import { ERRNO, errno, OSError } from "./errno.ts";
-import { addressOf, type Functions, Native, open, type Signature } from "./ffi.ts";
-import { readWhole } from "./linux/files.ts";
-import { retry } from "./posix.ts";
-import { absent, LIBC, on, system } from "./system.ts";
+import { ERRNO, errno, OSError } from "../errno.ts";
+import { addressOf, type Functions, Native, open, type Signature } from "../ffi.ts";
+import { readWhole } from "../linux/files.ts";
+import { retry } from "../posix.ts";
+import { absent, LIBC, on, system } from "../system.ts";
 
 const TABLE = {
   posix_spawnp: {
@@ -29,7 +29,6 @@ const TABLE = {
   waitpid: { args: ["i32", "pointer", "i32"], result: "i32" }, // pid, status, options
   waitid: { args: ["i32", "i32", "pointer", "i32"], result: "i32" }, // kind of id, id, siginfo_t, options
   kill: { args: ["i32", "i32"], result: "i32" }, //                pid or -group, signal
-  _exit: { args: ["i32"], result: "void" }, //                     status
   pidfd: { args: ["i32", "i32", "i32"], result: "i32", symbol: "syscall" }, // number, pid, flags
 } as const satisfies Record<string, Signature>;
 
@@ -203,6 +202,3 @@ export function reap(pid: number): Ending | undefined {
 
 /** Sends a signal to all processes of a child's group; those that have ended don't mind. */
 export const killGroup = (pid: number, signal: number): void => void c.kill(-pid, signal);
-
-/** Ends this process at once, whatever its threads are doing: Node waits for those in a system call. */
-export const exitNow = (status: number): void => c._exit(status);

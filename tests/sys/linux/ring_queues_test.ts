@@ -1,6 +1,6 @@
 // The queues of an io_uring over plain memory, with counters near the ends of their ranges.
 import { describe, expect, it } from "bun:test";
-import { CompletionQueue, SubmissionQueue } from "../../lib/sys/linux/ring_queues.ts";
+import { CompletionQueue, SubmissionQueue } from "../../../lib/sys/linux/ring_queues.ts";
 
 const places = { head: 0, tail: 1, mask: 3 };
 

@@ -1,7 +1,7 @@
 // The errors of Windows under portable names: a table, which is the same everywhere.
 import { describe, expect, it } from "bun:test";
-import { reportsFailedConnect } from "../../lib/selectors/wsapoll.ts";
-import { describeWsa, portableError, WSA_ERRNO } from "../../lib/sys/windows/wsa_errors.ts";
+import { reportsFailedConnect } from "../../../lib/selectors/wsapoll.ts";
+import { describeWsa, portableError, WSA_ERRNO } from "../../../lib/sys/windows/wsa_errors.ts";
 
 describe("WSA_ERRNO", () => {
   it("has the numbers of winsock2.h under the names of Unix", () => {

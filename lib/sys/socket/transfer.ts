@@ -1,7 +1,7 @@
 /** recv(2) and send(2) as the engine calls them, for every message. */
-import { NULL, open, type Pointer, type Signature } from "./ffi.ts";
-import { c } from "./posix.ts";
-import { LIBC, system } from "./system.ts";
+import { NULL, open, type Pointer, type Signature } from "../ffi.ts";
+import { c } from "../posix.ts";
+import { LIBC, system } from "../system.ts";
 
 /**
  * syscall(2), with the arguments of recvfrom(2) and sendto(2) but the last, which the kernel does not look
