@@ -246,7 +246,7 @@ export function folderProblems(paths: Iterable<string>): string[] {
     const folder = path.replace(/\/?[^/]*$/, "");
     counts.set(folder, (counts.get(folder) ?? 0) + 1);
   }
-  return [...counts].filter(([folder, count]) => count > MOST_FILES)
+  return [...counts].filter(([, count]) => count > MOST_FILES)
     .map(([folder, count]) => `${folder} has ${count} files; ${MOST_FILES} are the most`);
 }
 
