@@ -1,4 +1,4 @@
-// Documents can be read in a window of 80 columns.
+// Documents can be read in a window of 80 columns, and name files that exist.
 import { expect, it } from "bun:test";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -43,3 +43,23 @@ it("a line of 81 columns is found, one of 80, a link and code are not", () => {
   expect(wide(`[${"a".repeat(30)}](${"b".repeat(60)})\n\`\`\`\n${"a ".repeat(50)}\n\`\`\``))
     .toEqual([]);
 });
+
+/** Files of this project that a document names as code; of other projects docs/kqueue.md has some. */
+const FILES = /`((?:[\w-]+\/)*[\w-]+\.(?:ts|mjs|sh))`/g;
+
+const files = globSync(
+  "{*,{bench,examples,lib,scripts,tests,toolchain,.ci}/**/*}.{ts,mjs,sh}",
+  {
+    cwd: root,
+    exclude: ["**/node_modules/**"],
+  },
+);
+
+for (const document of documents.filter((name) => name !== "CHANGELOG.md")) {
+  it(`${document} names files that exist`, () => {
+    const named = readFileSync(join(root, document), "utf8").matchAll(FILES);
+    const missing = [...named].map(([, name]) => name!)
+      .filter((name) => !files.some((file) => file === name || file.endsWith(`/${name}`)));
+    expect(missing).toEqual([]);
+  });
+}

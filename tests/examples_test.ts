@@ -5,15 +5,9 @@ import { readFileSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { join } from "node:path";
 import { root } from "./support/cli.ts";
+import { runFlags } from "./support/runtime.ts";
 
 const path = (name: string) => join(root, "examples", `${name}.ts`);
-
-/** What a runtime wants before the file that it runs. */
-const runFlags = process.versions.bun
-  ? []
-  : process.versions.deno
-  ? ["run", "-q", "-P"]
-  : ["--no-warnings"];
 
 /** Starts an example on a free port. */
 function start(name: string): Promise<{ child: ChildProcess; port: number }> {

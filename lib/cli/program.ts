@@ -24,10 +24,12 @@ async function run([name, ...args]: readonly string[], spawn: SpawnThread): Prom
   if (name === "-V" || name === "--version") {
     return print(`${VERSION}\n`);
   }
-  if (name === "-h" || name === "--help" || name === "help") return await help(args[0]);
+  if (name === "-h" || name === "--help" || name === "help") return await help(args[0], args[1]);
   if (name.startsWith("-")) throw unknown("option", name, ["--help", "--version"]);
   const command = COMMANDS[name];
-  if (command === undefined) throw unknown("command", name, [...Object.keys(COMMANDS), "help"]);
+  if (command === undefined) {
+    throw unknown("command", name, [...Object.keys(COMMANDS), "help", "--version"]);
+  }
   const description = await command.describe();
   if (asksForHelp(args)) return await help(name);
   const { read } = await import("./options/read.ts"); // commander, which --help needs not
@@ -43,10 +45,13 @@ function asksForHelp(args: readonly string[]): boolean {
   return (end < 0 ? args : args.slice(0, end)).some((arg) => arg === "--help" || arg === "-h");
 }
 
-async function help(name: string | undefined): Promise<number> {
+async function help(name?: string, extra?: string): Promise<number> {
+  if (extra !== undefined) {
+    throw new UsageError(`too many arguments: "${extra}" (see iomux --help)`);
+  }
   const page = await import("./help/page.ts");
   const columns = columnsOf("stdout");
-  if (name === undefined) {
+  if (name === undefined || name === "help") {
     return print(page.programPage(await describeCommands(), columns));
   }
   const command = COMMANDS[name];

@@ -25,6 +25,13 @@ export function parseHostPort(text: string): { host: string; port: number } {
   return { host, port: checkPort(Number(match![3])) };
 }
 
+/** What the resolver's codes mean. */
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRFAMILY: "no address of that family",
+  EAI_AGAIN: "no name server has answered",
+  ENOTFOUND: "no such name",
+};
+
 /**
  * A host could not be resolved.
  *
@@ -35,7 +42,8 @@ export function parseHostPort(text: string): { host: string; port: number } {
  * try {
  *   await resolveHost("::1", 4);
  * } catch (error) {
- *   if (error instanceof ResolveError) console.log(error.message); // Cannot resolve ::1: EADDRFAMILY
+ *   const { message } = error as ResolveError;
+ *   console.log(message); // Cannot resolve ::1: EADDRFAMILY (no address of that family)
  * }
  * ```
  */
@@ -46,7 +54,8 @@ export class ResolveError extends Error {
   readonly code: string;
   /** `host` is the name that was asked for. */
   constructor(host: string, code: string) {
-    super(`Cannot resolve ${host}: ${code}`);
+    const reason = REASONS[code];
+    super(`Cannot resolve ${host}: ${code}${reason === undefined ? "" : ` (${reason})`}`);
     this.code = code;
   }
 }

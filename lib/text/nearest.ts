@@ -2,7 +2,7 @@
 
 /**
  * The word that was probably meant: the nearest of `words`, if at most a third of its letters differ, or two;
- * else one that begins with what was written.
+ * else one that begins with what was written, or that what was written begins with.
  */
 export function nearest(word: string, words: Iterable<string>): string | undefined {
   let best: string | undefined;
@@ -11,7 +11,8 @@ export function nearest(word: string, words: Iterable<string>): string | undefin
   for (const candidate of words) {
     const distance = editDistance(fold(word), fold(candidate));
     if (distance < least) [least, best] = [distance, candidate];
-    if (fold(word) !== "" && fold(candidate).startsWith(fold(word))) begun ??= candidate;
+    if (word === "") continue;
+    if (begins(candidate, word) || begins(word, candidate)) begun ??= candidate;
   }
   return best !== undefined && least <= Math.max(2, best.length / 3) && least < best.length
     ? best
@@ -23,6 +24,8 @@ export function didYouMean(word: string, words: Iterable<string>): string {
   const found = nearest(word, words);
   return found === undefined ? "" : ` (did you mean ${found}?)`;
 }
+
+const begins = (word: string, start: string) => fold(word).startsWith(fold(start));
 
 /** Case and the sign between words are no difference. */
 const fold = (word: string) => word.toLowerCase().replace(/[-_ ]/g, "");

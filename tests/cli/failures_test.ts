@@ -27,7 +27,7 @@ describe("a target that can't be reached", () => {
       3,
       /^iomux: Cannot connect to unix:\/nonexistent\/s: ENOENT \(no such file or directory\)\n$/,
     ],
-    [["nohost.invalid:1"], 3, /^iomux: Cannot resolve nohost\.invalid: \w+\n$/],
+    [["nohost.invalid:1"], 3, /^iomux: Cannot resolve nohost\.invalid: \w+ \([a-z ]+\)\n$/],
     [["127.0.0.1:x"], 2, /^iomux: Invalid address "127\.0\.0\.1:x": use HOST:PORT, or \[HOST\]:/],
     [["127.0.0.1:70000"], 2, /^iomux: Invalid port 70000: ports go from 0 to 65535\n$/],
     [["127.0.0.1:0"], 2, /^iomux: Invalid address "127\.0\.0\.1:0": it has no port 0\n$/],

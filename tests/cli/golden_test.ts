@@ -86,6 +86,8 @@ iomux strss
 iomux clint 127.0.0.1:1
 iomux --verson
 iomux help srve
+iomux help serve client
+iomux version
 iomux -x
 iomux stress --conections 5
 iomux stress --work 2
@@ -104,6 +106,7 @@ iomux stress --json=run.json
 iomux client -N 127.0.0.1:1
 iomux stress 127.0.0.1:1 127.0.0.1:2
 iomux info something
+iomux completion zhs
 iomux serve 9999
 iomux stress -c 0
 iomux stress -c
@@ -116,6 +119,7 @@ iomux stress --warmup 3
 iomux stress -s 12xyz
 iomux stress -s 0B
 iomux stress --expect bytes:x
+iomux stress --frame http2
 iomux stress --rate 0
 iomux stress --rate 5q
 iomux stress --workers 0
@@ -123,6 +127,9 @@ iomux stress --seed -1
 iomux stress --selector pol -n 1
 iomux serve --service ecko
 iomux serve --log-level loud
+iomux serve --log-level warning
+iomux serve --port=
+iomux serve --workers many
 iomux serve --port 70000
 iomux serve --allow ,
 iomux serve --max-buffer 1
@@ -132,6 +139,9 @@ iomux serve --handler a.ts --exec cat
 iomux serve --exec cat
 iomux client -w 0s 127.0.0.1:1
 iomux client
+iomux client -u 127.0.0.1:1
+iomux client -l 9999 127.0.0.1:1
+iomux client --script nowhere 127.0.0.1:1
 iomux client 127.0.0.1
 iomux client 127.0.0.1:99999
 iomux client 127.0.0.1:0

@@ -6,6 +6,13 @@
  */
 export const executable: string = process.env.IOMUX_TEST_EXECUTABLE || process.execPath;
 
+/** What it wants in front of the file that it runs. */
+export const runFlags: readonly string[] = process.versions.bun
+  ? []
+  : process.versions.deno
+  ? ["run", "-q", "-P"]
+  : ["--no-warnings"];
+
 /** IOMUX_TEST_SLOW: instructions are emulated. What is true of any speed is asserted all the same. */
 const slow = Boolean(process.env.IOMUX_TEST_SLOW);
 

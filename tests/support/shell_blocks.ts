@@ -1,10 +1,11 @@
-// The shell blocks of a document, run in a shell where `iomux` is this checkout's.
+// The shell blocks of a document, run in a shell where `iomux` is this checkout's, and `bun` this runtime.
 import { spawn } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Socket } from "../../lib/net/mod.ts";
 import { cliCommand, root } from "./cli.ts";
+import { executable, runFlags } from "./runtime.ts";
 
 /** No block runs longer than this, whatever happens to it. */
 const LIFETIME_MS = 40_000;
@@ -72,12 +73,14 @@ export async function runBlock(
 
 function runScript(script: string, env: Record<string, string>): Promise<Outcome> {
   const dir = mkdtempSync(join(tmpdir(), "iomux-docs-"));
+  const put = (name: string, text: string) =>
+    writeFileSync(join(dir, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
   const [command, args] = cliCommand([]);
-  writeFileSync(
-    join(dir, "iomux"),
-    `#!/bin/sh\nexec ${[command, ...args].map(quote).join(" ")} "$@"\n`,
-  );
-  chmodSync(join(dir, "iomux"), 0o755);
+  put("iomux", `exec ${[command, ...args].map(quote).join(" ")} "$@"`);
+  if (!process.versions.bun) {
+    put("bun", `exec ${[executable, ...runFlags].map(quote).join(" ")} "$@"`);
+    put("sleep", 'command -p sleep "$1"; command -p sleep "$1"'); // they take longer to start
+  }
   return new Promise((resolve) => {
     // A process group of its own, so that the servers in the background can be ended with it.
     const shell = spawn("sh", ["-e", "-c", `${script}\n${END}`], {

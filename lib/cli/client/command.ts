@@ -74,7 +74,11 @@ export const CLIENT = command({
     130: "SIGINT",
     143: "SIGTERM",
   },
-  gone: { "-N": "it means the opposite in OpenBSD's nc; write --no-half-close" },
+  gone: {
+    "-N": "it means the opposite in OpenBSD's nc; write --no-half-close",
+    "-u": "it is --udp here",
+    "-e": "programs are run by iomux serve --exec",
+  },
 });
 
 /** Its options, as they were given. */

@@ -1,5 +1,4 @@
 /** Talking to a connected peer: a session of standard input and output, or a script. */
-import { readFileSync } from "node:fs";
 import { DatagramSession } from "../../client/datagrams.ts";
 import { type Direction, Hexdump } from "../../client/hexdump.ts";
 import { Input } from "../../client/input.ts";
@@ -12,6 +11,7 @@ import { Session, type SessionOptions } from "../../client/session.ts";
 import type { DatagramSocket } from "../../net/mod.ts";
 import { kindOf } from "../../sys/stdio/file.ts";
 import { EXIT, UsageError } from "../exit.ts";
+import { readText } from "../input.ts";
 import { err, out, say } from "../output.ts";
 import type { ClientRead } from "./command.ts";
 import { report } from "./ending.ts";
@@ -97,13 +97,7 @@ function dumping(): Observe {
 }
 
 function readScript(path: string): Step[] {
-  let source: string;
-  try {
-    source = readFileSync(path, "utf8");
-  } catch (error) {
-    const { code, message } = error as { code?: string; message: string };
-    throw new UsageError(`Cannot read the script ${path}: ${code ?? message}`);
-  }
+  const source = readText(path, "script");
   try {
     return parseScript(source);
   } catch (error) {

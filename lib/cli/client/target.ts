@@ -54,11 +54,13 @@ export function listenOf(read: ClientRead, where: string): ListenOptions {
     const advice = "other switches stand before it, as in -kl PORT";
     throw new UsageError(`option '--listen': "${where}" is no port; ${advice}`);
   }
+  const other = "option '--listen' waits for whom connects: there is no other target";
+  if (operands.length > 0 && /^\d+$/.test(where)) throw new UsageError(other);
   const alone = operands.length === 0 && !/^\[|:/.test(where);
   const wildcard = read.options.ipv6 ? "::" : "0.0.0.0";
   const { host, port } = alone ? { host: wildcard, port: where } : hostAndPort(where, operands[0]);
   if (operands.length > (alone || operands[0] === undefined ? 0 : 1)) {
-    throw new UsageError("option '--listen' waits for whom connects: there is no other target");
+    throw new UsageError(other);
   }
   if (port === "0") return { host, port: 0 };
   return { host, port: portNumber(port) };

@@ -14,6 +14,7 @@ const SCRIPTS: Readonly<Record<string, (commands: readonly Command[]) => string>
   zsh: zshScript,
   fish: fishScript,
   powershell: powershellScript,
+  pwsh: powershellScript,
 };
 
 /** Prints the script; returns the exit code. */

@@ -59,26 +59,21 @@ export function sizes(text: string): { readonly from: number; readonly to: numbe
 
 /** A port number; 0 where any free port will do. */
 export function port(text: string): number {
-  if (!/^\d+$/.test(text) || Number(text) > 65535) {
-    throw new Error(`Invalid port ${text}: ports go from 0 to 65535`);
-  }
-  return Number(text);
+  if (/^\d+$/.test(text) && Number(text) <= 65535) return Number(text);
+  throw new Error(`Invalid port ${text || '""'}: ports go from 0 to 65535`);
 }
 
 /** A number of threads. */
-export function threads(text: string): number {
-  const value = parseCount(text);
-  if (value < 1 || value > 256) throw new Error(`"${text}" is not between 1 and 256`);
-  return value;
+export function threads(text: string, or = ""): number {
+  if (/^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= 256) return Number(text);
+  throw new Error(`"${text}" is not between 1 and 256${or}`);
 }
 
 /** A number of threads; "auto" is one for each CPU. */
-export function threadsOrAuto(text: string): number {
-  if (text === "auto") return process.getBuiltinModule("node:os").availableParallelism();
-  const value = parseCount(text);
-  if (value < 1 || value > 256) throw new Error(`"${text}" is not between 1 and 256, or auto`);
-  return value;
-}
+export const threadsOrAuto = (text: string): number =>
+  text === "auto"
+    ? process.getBuiltinModule("node:os").availableParallelism()
+    : threads(text, ", or auto");
 
 /** What random numbers start from. */
 export function seed(text: string): number {

@@ -1,5 +1,6 @@
 /** `iomux stress`: its options, which are the keys of a scenario as well. */
 import { parseThreshold } from "../../report/judge/threshold.ts";
+import { parseFrame } from "../../stress/plan/expectation.ts";
 import { parseDuration, parseRate } from "../../text/units.ts";
 import { command } from "../options/command.ts";
 import { flag, list, value, valued } from "../options/option.ts";
@@ -63,7 +64,7 @@ export const RUN = {
     frame: value(
       "HOW",
       "where a reply ends that a /re/ judges: line, bytes:N, until:TEXT or http (default: line)",
-      text,
+      checked(parseFrame),
       {
         words: ["line", "bytes:", "until:", "http"],
         brief: "of /re/: line bytes:N until:TEXT http",

@@ -1,4 +1,5 @@
 /** What must come back for a message, and where a reply ends: the values of `--expect` and `--frame`. */
+import { didYouMean } from "../../text/nearest.ts";
 import { parseMessage } from "./message.ts";
 
 /** Where a reply of unknown bytes ends. */
@@ -61,7 +62,8 @@ export function parseExpectation(text: string, frame: Frame = LINE): Expectation
 export function parseFrame(text: string): Frame {
   const frame = frameIn(text);
   if (frame) return frame;
-  throw new RangeError(`"${text}" is none of line, bytes:N, until:TEXT and http`);
+  const hint = didYouMean(text, ["line", "bytes:", "until:", "http"]);
+  throw new RangeError(`"${text}" is none of line, bytes:N, until:TEXT and http${hint}`);
 }
 
 function frameIn(text: string): Frame | undefined {
