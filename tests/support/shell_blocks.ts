@@ -83,7 +83,8 @@ function runScript(script: string, env: Record<string, string>): Promise<Outcome
   }
   return new Promise((resolve) => {
     // A process group of its own, so that the servers in the background can be ended with it.
-    const shell = spawn("sh", ["-e", "-c", `${script}\n${END}`], {
+    // bash, as sh may know jobs (kill %1) on a terminal only.
+    const shell = spawn("bash", ["-e", "-c", `${script}\n${END}`], {
       cwd: root,
       detached: true,
       env: { ...process.env, PATH: `${dir}:${process.env.PATH}`, ...env },
