@@ -2,14 +2,11 @@
 import { expect, it } from "bun:test";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { widthOf } from "../lib/text/layout.ts";
 import { root } from "./support/cli.ts";
 
 const COLUMNS = 80;
 const documents = globSync("{*.md,{bench,docs,scripts}/**/*.md}", { cwd: root }).sort();
-
-/** How many columns a terminal takes for a line: two for each Chinese character. */
-const columns = (line: string): number =>
-  line.replace(/[\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60]/g, "..").length;
 
 /** What can't be wrapped: a link, a picture or a path alone on its line. */
 const unbreakable = (line: string): boolean =>
@@ -19,7 +16,7 @@ const unbreakable = (line: string): boolean =>
 function wide(text: string): string[] {
   const prose = text.replace(/^( *)```[^]*?^\1```$/gm, (block) => block.replace(/.+/g, ""));
   return prose.split("\n").flatMap((line, i) =>
-    columns(line) > COLUMNS && !unbreakable(line) ? [`${i + 1}: ${line}`] : []
+    widthOf(line) > COLUMNS && !unbreakable(line) ? [`${i + 1}: ${line}`] : []
   );
 }
 

@@ -1,6 +1,7 @@
 /** Manual pages in mdoc(7), from the descriptions that the help pages are made of. */
 import { wrap } from "../../text/layout.ts";
 import type { Command } from "../options/command.ts";
+import { variableOf } from "../options/environment.ts";
 import { longName, type Option } from "../options/option.ts";
 
 /** Columns of a line of source, before what is escaped. */
@@ -15,12 +16,7 @@ export interface Edition {
 
 /** Characters that mean something to roff, or that not every device has. */
 const ESCAPES: Readonly<Record<string, string>> = {
-  "\\": "\\e",
-  "±": "\\(+-",
-  "…": "...",
-  "'": "\\(aq",
-  "^": "\\(ha",
-  "~": "\\(ti",
+  ...{ "\\": "\\e", "±": "\\(+-", "…": "...", "'": "\\(aq", "^": "\\(ha", "~": "\\(ti" },
 };
 
 const escaped = (text: string): string =>
@@ -43,28 +39,35 @@ function paragraph(text: string): string[] {
   return whole.split(/(?<=\.) (?=[A-Z])/).flatMap((sentence) => wrap(sentence, WIDTH)).map(line);
 }
 
-const MONTHS = [
-  ...["January", "February", "March", "April", "May", "June", "July"],
-  ...["August", "September", "October", "November", "December"],
+/** Items, each with its text. */
+const list = (items: readonly (readonly [item: string, text: string[]])[]): string[] => [
+  ".Bl -tag -width Ds",
+  ...items.flatMap(([item, text]) => [`.It ${item}`, ...text]),
+  ".El",
 ];
 
-const head = (title: string, { date }: Edition): string[] => [
-  `.Dd ${MONTHS[date.getUTCMonth()]} ${date.getUTCDate()}, ${date.getUTCFullYear()}`,
-  `.Dt ${title.toUpperCase()} 1`,
-  ".Os",
-  ".Sh NAME",
-  `.Nm ${title}`,
-];
+const page = (title: string, { date }: Edition, about: string, rest: string[]): string =>
+  [
+    `.Dd ${date.toLocaleDateString("en-US", { dateStyle: "long", timeZone: "UTC" })}`,
+    `.Dt ${title.toUpperCase()} 1`,
+    ".Os",
+    ".Sh NAME",
+    `.Nm ${title}`,
+    `.Nd ${line(about)}`,
+    ".Sh SYNOPSIS",
+    ...rest,
+    "",
+  ].join("\n");
 
-/** `Fl p , Fl Fl port Ar N` */
-function item(key: string, { short, value }: Option<unknown>): string {
+/** `Fl p , Fl Fl port Ar N`, and what it is. */
+function optionItem(key: string, option: Option<unknown>): [string, string[]] {
+  const { short, value, shown, text } = option;
   const ar = value === undefined ? "" : ` Ar ${argument(value)}`;
-  return `.It ${short === undefined ? "" : `Fl ${short} , `}Fl \\-${longName(key)}${ar}`;
-}
-
-function optionLines(key: string, option: Option<unknown>): string[] {
-  const initial = option.shown === undefined ? [] : [line(`The default is ${option.shown}.`)];
-  return [item(key, option), ...paragraph(option.text), ...initial];
+  const initial = shown === undefined ? [] : [line(`The default is ${shown}.`)];
+  return [
+    `${short === undefined ? "" : `Fl ${short} , `}Fl \\-${longName(key)}${ar}`,
+    [...paragraph(text), ...initial],
+  ];
 }
 
 const examples = (pairs: Command["examples"]): string[] => [
@@ -78,59 +81,43 @@ const examples = (pairs: Command["examples"]): string[] => [
 
 /** The page of a command, iomux-serve(1). */
 export function commandManual(command: Command, edition: Edition): string {
-  const { name, about, operands, groups, exits } = command;
-  const usage = [
+  const { name, about, operands, groups, exits, options } = command;
+  const variable = (key: string) => `Ev ${variableOf(name, key)}`;
+  const codes = { ...exits, 2: "wrong usage; nothing was started" };
+  return page(`iomux-${name}`, edition, about, [
+    `.Nm iomux ${name}`,
     ...(groups.length > 0 ? [".Op Ar option ..."] : []),
     ...(operands.usage === "" ? [] : [`.Ar ${argument(operands.usage)}`]),
-  ];
-  const codes = { ...exits, 2: "wrong usage; nothing was started" };
-  return [
-    ...head(`iomux-${name}`, edition),
-    `.Nd ${line(about)}`,
-    ".Sh SYNOPSIS",
-    `.Nm iomux ${name}`,
-    ...usage,
     ".Sh DESCRIPTION",
     ...paragraph(about),
     ...(operands.text === undefined ? [] : [".Pp", ...paragraph(operands.text)]),
     ...groups.flatMap(({ title, options }) => [
       `.Ss ${argument(title)}`,
-      ".Bl -tag -width Ds",
-      ...Object.entries(options).flatMap(([key, option]) => optionLines(key, option)),
-      ".El",
+      ...list(Object.entries(options).map(([key, option]) => optionItem(key, option))),
     ]),
     ...(groups.length === 0 ? [] : [
       ".Ss Values",
       "A duration takes us, ms, s, m, h or d, and can\\(aqt be without a unit.",
       "A size takes B, KB, MB, GB, KiB, MiB or GiB, a rate or a count k or m.",
       ".Sh ENVIRONMENT",
-      ".Bl -tag -width Ds",
-      `.It Ev IOMUX_${name.toUpperCase()}_<OPTION>`,
-      "The value of any option that is not given, such as",
-      `.Ev ${variableOf(command)} .`,
-      "An empty variable counts as unset.",
-      ".El",
+      ...list([[`${variable("")}<OPTION>`, [
+        "The value of any option that is not given, such as",
+        `.${variable(Object.keys(options)[0]!)} .`,
+        "An empty variable counts as unset.",
+      ]]]),
     ]),
     ".Sh EXIT STATUS",
-    ".Bl -tag -width Ds",
-    ...Object.entries(codes).flatMap(([code, meaning]) => [`.It ${code}`, ...paragraph(meaning)]),
-    ".El",
+    ...list(Object.entries(codes).map(([code, meaning]) => [code, paragraph(meaning)])),
     ...examples(command.examples),
     ".Sh SEE ALSO",
     ".Xr iomux 1",
-    "",
-  ].join("\n");
+  ]);
 }
-
-const variableOf = ({ name, options }: Command): string =>
-  `IOMUX_${name}_${longName(Object.keys(options)[0]!)}`.replaceAll("-", "_").toUpperCase();
 
 /** The page of the program, iomux(1). */
 export function programManual(commands: readonly Command[], edition: Edition): string {
-  return [
-    ...head("iomux", edition),
-    ".Nd TCP server, client and load generator on I/O multiplexing",
-    ".Sh SYNOPSIS",
+  const pages = commands.map(({ name }) => `.Xr iomux-${name} 1`).toSorted().join(" ,\n");
+  return page("iomux", edition, "TCP server, client and load generator on I/O multiplexing", [
     ".Nm",
     ".Ar command",
     ".Op Ar option ...",
@@ -140,27 +127,18 @@ export function programManual(commands: readonly Command[], edition: Edition): s
     "waits for many connections at a time, with the system\\(aqs own means.",
     `This is version ${edition.version}.`,
     "Its commands are:",
-    ".Bl -tag -width Ds",
-    ...commands.flatMap(({ name, about }) => [`.It Cm ${name}`, ...paragraph(about)]),
-    ".El",
+    ...list(commands.map(({ name, about }) => [`Cm ${name}`, paragraph(about)])),
     ".Pp",
     "Each has a page of its own, and a short one by",
     ".Fl \\-help .",
-    ".Bl -tag -width Ds",
-    ".It Fl h , Fl \\-help",
-    "The commands.",
-    ".It Fl V , Fl \\-version",
-    "The version.",
-    ".El",
+    ...list([
+      ["Fl h , Fl \\-help", ["The commands."]],
+      ["Fl V , Fl \\-version", ["The version."]],
+    ]),
     ".Sh EXIT STATUS",
     "2 is wrong usage; the others are those of the command.",
-    ".Sh EXAMPLES",
-    "A complete benchmark, with a server of its own:",
-    ".Dl iomux stress",
+    ...examples([["iomux stress", "A complete benchmark, with a server of its own"]]),
     ".Sh SEE ALSO",
-    commands.map(({ name }) => name).toSorted().map((name, i, all) =>
-      `.Xr iomux-${name} 1${i === all.length - 1 ? "" : " ,"}`
-    ).join("\n"),
-    "",
-  ].join("\n");
+    pages,
+  ]);
 }
