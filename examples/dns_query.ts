@@ -5,36 +5,21 @@ import { DatagramSocket, DefaultSelector, EVENT_READ } from "../lib/mod.ts";
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const buffer = new Uint8Array(512);
 
-/** Header (an identity, "recursion desired", one question), then the name, and IN A. */
+/** "Recursion desired", one question, and none of the three other sections. */
+const HEADER = [1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+const A_IN = [0, 1, 0, 1];
+
+/** An identity, the header, the name, and what is asked of it. */
 function question(id: number, name: string): Uint8Array {
   const labels = name.split(".").flatMap((
     part,
   ) => [part.length, ...new TextEncoder().encode(part)]);
-  return Uint8Array.from([
-    id >> 8,
-    id & 255,
-    1,
-    0,
-    0,
-    1,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    ...labels,
-    0,
-    0,
-    1,
-    0,
-    1,
-  ]);
+  return Uint8Array.from([id >> 8, id & 255, ...HEADER, ...labels, 0, ...A_IN]);
 }
 
-/** The question again, and one answer: the name by its place (0xc00c), A, IN, 60 s, four bytes. */
+/** The question again, and one answer: the name by its place (0xc00c), 60 s, four bytes. */
 function reply(asked: Uint8Array, address: number[]): Uint8Array {
-  const bytes = [...asked, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, ...address];
+  const bytes = [...asked, 0xc0, 12, ...A_IN, 0, 0, 0, 60, 0, 4, ...address];
   bytes[2] = 0x81; // a response
   bytes[7] = 1; // one answer
   return Uint8Array.from(bytes);
