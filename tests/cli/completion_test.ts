@@ -93,6 +93,8 @@ const CASES: readonly [typed: string, completed: RegExp][] = [
   ["iomux serve --selector ep", /iomux serve --selector epoll/],
   ["iomux serve --service ch", /iomux serve --service chargen/],
   ["iomux serve -p 0 --log-level deb", /iomux serve -p 0 --log-level debug/],
+  ["iomux serve --engine ur", /iomux serve --engine uring/],
+  ["iomux stress --client-engine rea", /iomux stress --client-engine readiness/],
   ["iomux probe half", /iomux probe half-close/],
   ["iomux serve --tls-cert some/my", /iomux serve --tls-cert some\/my\\? ?cert.pem|my\\ cert.pem/],
   ["iomux report run", /iomux report run-a\.json/],
