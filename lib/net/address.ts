@@ -42,8 +42,7 @@ const REASONS: Readonly<Record<string, string>> = {
  * try {
  *   await resolveHost("::1", 4);
  * } catch (error) {
- *   const { message } = error as ResolveError;
- *   console.log(message); // Cannot resolve ::1: EADDRFAMILY (no address of that family)
+ *   if (error instanceof ResolveError) console.log(error.code); // EADDRFAMILY
  * }
  * ```
  */
