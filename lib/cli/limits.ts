@@ -20,7 +20,7 @@ export function checkLimits(command: string): void {
   const files = limitOf("Max open files");
   if (files >= FEWEST_FILES) return;
   throw new Error(
-    `iomux ${command} needs ${FEWEST_FILES} open files at least, and the limit is ${files}: ` +
+    `${command} needs ${FEWEST_FILES} open files at least, and the limit is ${files}: ` +
       `raise it with ulimit -n`,
   );
 }

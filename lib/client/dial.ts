@@ -1,6 +1,7 @@
 /** From a destination to a peer: its addresses, TLS where that is wanted, all within one time. */
 import { formatAddress, type Socket } from "../net/mod.ts";
-import { ERRNO, OSError } from "../sys/errno.ts";
+import { lateFor } from "../net/connect.ts";
+import { lateHandshake } from "../tls/errors.ts";
 import type { TlsClientOptions, TlsEndpoint, TlsIdentity, TlsInfo } from "../tls/mod.ts";
 import { type Bounds, connectToHost, connectToPath, type Target } from "./connect.ts";
 import type { Loop } from "./loop.ts";
@@ -35,13 +36,13 @@ export async function dial(options: DialOptions, loop: Loop, stop: AbortSignal):
     deadline,
     stop,
     trace,
-    late: () => tooLate("connect", `connect to ${name}`, timeoutMs),
+    late: () => lateFor(name, timeoutMs),
   };
   const transport = "path" in to
     ? await connectToPath(to.path, bounds, loop)
     : await connectToHost(to, bounds, loop);
   if (!tls) return peerOf(transport);
-  const late = () => tooLate("tls", `agree on TLS with ${tls.serverName}`, timeoutMs);
+  const late = () => lateHandshake(name, timeoutMs);
   return await secured(transport, async () => (await library()).tlsClient(tls), tls.serverName, {
     ...bounds,
     late,
@@ -60,7 +61,7 @@ export async function welcome(
   trace(`${name} has connected`);
   if (!identity) return peerOf(transport);
   const deadline = performance.now() + HANDSHAKE_MS;
-  const late = () => tooLate("tls", `agree on TLS with ${name}`, HANDSHAKE_MS);
+  const late = () => lateHandshake(name, HANDSHAKE_MS);
   return await secured(transport, async () => (await library()).tlsServer(identity), undefined, {
     deadline,
     late,
@@ -107,6 +108,3 @@ function describe({ version, cipher, alpn, certificate }: TlsInfo): string {
   const protocol = alpn === null ? [] : [`ALPN ${alpn}`];
   return [version, cipher, ...protocol, ...names].join(", ");
 }
-
-const tooLate = (syscall: string, action: string, ms: number) =>
-  new OSError(ERRNO.ETIMEDOUT!, syscall, `${action} within ${ms} ms`);

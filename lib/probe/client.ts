@@ -1,6 +1,7 @@
 /** One connection of a profile, well-behaved or not: what it has sent and received. */
 import type { Connection, Handler } from "../engine/mod.ts";
 import type { OSError } from "../net/mod.ts";
+import { lateOpening } from "../tls/mod.ts";
 import type { Dial } from "../stress/generator/dial.ts";
 import type { Mismatch } from "../result/result.ts";
 import type { Replies, Traffic } from "../stress/traffic/traffic.ts";
@@ -43,6 +44,11 @@ export class Client {
   /** Set as soon as the engine has made it. */
   set connection(connection: Connection<Client>) {
     this.#connection = connection;
+  }
+
+  /** Why it is not open after `timeoutMs`; `name` is that of the target. */
+  late(name: string, timeoutMs: number): OSError {
+    return this.error ?? lateOpening(this.#connection, name, timeoutMs);
   }
 
   /** Bytes that this system's kernel has not taken. */

@@ -1,4 +1,5 @@
 /** Clients that end first: after their requests, or before they have sent anything. */
+import { formatCount } from "../text/units.ts";
 import { briefDuration, plural } from "../text/words.ts";
 import type { Client } from "./client.ts";
 import type { Finding, Profile } from "./profile.ts";
@@ -22,11 +23,12 @@ export const halfClose: Profile = {
     const due = messages * clients.length;
     const answered = clients.reduce((total, client) => total + client.answered, 0);
     const missing = scene.listens && answered < due
-      ? [`left ${due - answered} of ${due} replies out`]
+      ? [`left ${formatCount(due - answered)} of ${formatCount(due)} replies out`]
       : [];
     return {
       did: `${plural(clients.length, "connection")}, ${plural(messages, "message")} each, then FIN`,
-      observed: (scene.listens ? `${answered} of ${due} replies, ` : "") + describeEnds(clients),
+      observed: (scene.listens ? `${formatCount(answered)} of ${formatCount(due)} replies, ` : "") +
+        describeEnds(clients),
       reasons: [...scene.connectReasons(), ...missing, ...endReasons(scene, clients)],
     };
   },

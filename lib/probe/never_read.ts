@@ -1,5 +1,5 @@
 /** Clients that send and never read: the target has to stop reading them, or to send them away. */
-import { formatSize } from "../text/units.ts";
+import { formatCount, formatSize } from "../text/units.ts";
 import { briefDuration, plural } from "../text/words.ts";
 import type { Client } from "./client.ts";
 import type { Finding, Profile } from "./profile.ts";
@@ -45,7 +45,9 @@ export const neverRead: Profile = {
     flood.end();
     const stuck = clients.filter(({ over }) => !over);
     let observed = `took ${formatSize(taken)}`;
-    if (closed.length > 0) observed += `, closed ${closed.length} of ${clients.length}`;
+    if (closed.length > 0) {
+      observed += `, closed ${formatCount(closed.length)} of ${formatCount(clients.length)}`;
+    }
     if (reasons.length > 0 || stuck.length === 0 || witnesses.failed) {
       return { did, observed, reasons };
     }
@@ -53,7 +55,9 @@ export const neverRead: Profile = {
     witnesses.more(CALM_ROUNDS);
     reasons.push(...readAfterAll(scene, stuck));
     const sum = (of: (client: Client) => number) => stuck.reduce((n, client) => n + of(client), 0);
-    observed += `; later ${sum((c) => c.answered)} of ${sum((c) => c.sent)} replies`;
+    observed += `; later ${formatCount(sum((c) => c.answered))} of ${
+      formatCount(sum((c) => c.sent))
+    } replies`;
     return { did, observed, reasons };
   },
 };

@@ -1,8 +1,7 @@
 /** The body of the profiles' thread: a well-behaved client first, then one profile after the other. */
 import { createEngine } from "../engine/mod.ts";
-import { lateFor, targetName } from "../net/connect.ts";
-import { check } from "../sys/errno.ts";
-import { c } from "../sys/posix.ts";
+import { targetName } from "../net/connect.ts";
+import { duplicate } from "../sys/posix.ts";
 import { tlsClient } from "../tls/mod.ts";
 import { dialer } from "../stress/generator/dial.ts";
 import { createTraffic } from "../stress/traffic/create.ts";
@@ -42,7 +41,7 @@ export function runProfiles(
   const command = new Int32Array(control);
   const endpoint = plan.tls && tlsClient(plan.tls);
   const engine = createEngine({ selector: plan.clientSelector });
-  post({ type: "ready", wakeFd: check(c.dup(engine.wakeHandle.wakeFd), "dup") });
+  post({ type: "ready", wakeFd: duplicate(engine.wakeHandle.wakeFd) });
   const dial = dialer(engine, plan, new Sources(plan), endpoint);
   const stopped = () => Atomics.load(command, 0) !== 0;
   const scene = new Scene(engine, settings, createTraffic(plan), dial, stopped);
@@ -72,7 +71,7 @@ function tryTarget(scene: Scene): Refusal | null {
   scene.until(() => client.opened || client.over);
   if (!client.opened) {
     const { target, timeoutMs } = scene.plan;
-    const { code, message } = client.error ?? lateFor(targetName(target), timeoutMs);
+    const { code, message } = client.late(targetName(target), timeoutMs);
     client.close();
     return { kind: "unreachable", code, reason: message };
   }

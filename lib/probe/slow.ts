@@ -1,4 +1,5 @@
 /** Clients that take their time: a byte now and then, or nothing at all. */
+import { formatCount } from "../text/units.ts";
 import { briefDuration, plural } from "../text/words.ts";
 import { codes, unaskedReasons } from "./endings.ts";
 import type { Finding, Profile } from "./profile.ts";
@@ -46,19 +47,23 @@ export const drip: Profile = {
     if (lost.length > 0) {
       const broken = lost.filter(({ error }) => error !== null);
       const how = broken.length > 0 ? ` (${codes(broken)})` : "";
-      reasons.push(`closed ${lost.length} of ${plural(clients.length, "connection")}${how}`);
+      reasons.push(
+        `closed ${formatCount(lost.length)} of ${plural(clients.length, "connection")}${how}`,
+      );
     }
     if (!done()) {
       reasons.push(
         scene.listens
-          ? `left ${due - answered()} of ${plural(due, "message")} without a reply`
+          ? `left ${formatCount(due - answered())} of ${plural(due, "message")} without a reply`
           : `did not read within ${briefDuration(scene.timeoutMs)}`,
       );
     }
     return {
       did: `${plural(clients.length, "connection")}, a byte every ${briefDuration(everyMs)}, ` +
         `${plural(rounds, "message")} each`,
-      observed: scene.listens ? `${answered()} of ${due} replies` : `${lost.length} closed`,
+      observed: scene.listens
+        ? `${formatCount(answered())} of ${formatCount(due)} replies`
+        : `${formatCount(lost.length)} closed`,
       reasons,
     };
   },

@@ -40,7 +40,7 @@ export class Trace implements Observer {
     this.flush();
   }
   ready(count: number): void {
-    this.#line(`${count} ready`);
+    if (count > 0) this.#line(`${count} ready`);
   }
   received(connection: Connection<Session>, bytes: Uint8Array): void {
     this.#line(

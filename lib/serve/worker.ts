@@ -107,7 +107,7 @@ export function runServeWorker(
   const wakeFd = duplicate(engine.wakeHandle.wakeFd);
   post({ type: "ready", wakeFd, selector: engine.selector });
   try {
-    const forced = serve(engine, listeners, data, handoff);
+    const forced = serve(engine, listeners, data, handoff, faults);
     handoff?.cut();
     faults?.cut();
     engine.close();
@@ -134,6 +134,7 @@ function serve(
   listeners: readonly Listener[],
   data: ServeWorkerData,
   handoff: Handoff | undefined,
+  faults: Faults<Session> | undefined,
 ): number {
   const { options } = data;
   const control = new Int32Array(data.control);
@@ -146,6 +147,7 @@ function serve(
       if (deadline === Infinity) {
         acceptWaiting(engine, options.backlog);
         for (const listener of listeners) listener.close();
+        faults?.drain();
         deadline = performance.now() + options.drainMs;
         engine.after(options.drainMs, () => {}); // ends the wait in time
         continue; // the turns of acceptWaiting may have taken the wake-up of a newer command

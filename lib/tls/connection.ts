@@ -56,6 +56,10 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
     this.#transport = transport;
   }
 
+  /** The transport is open: the handshake has started. */
+  get isConnected(): boolean {
+    return this.#session !== undefined;
+  }
   get queued(): number {
     const early = this.#early.reduce((total, { length }) => total + length, 0);
     return early + (this.#transport?.queued ?? 0);

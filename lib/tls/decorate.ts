@@ -1,8 +1,10 @@
 /** Listening and connecting with TLS, in the words of the engine. */
 import type { Connection, Engine, Handler, ListenerOptions, Observer } from "../engine/mod.ts";
-import type { ConnectOptions } from "../net/mod.ts";
+import type { ConnectOptions, OSError } from "../net/mod.ts";
+import { lateFor } from "../net/connect.ts";
 import { TlsConnection, type TlsSide } from "./connection.ts";
 import type { TlsEndpoint } from "./endpoint.ts";
+import { lateHandshake } from "./errors.ts";
 
 /** Hands the engine's calls to the connection that they are for. */
 const HANDLER: Handler<TlsConnection<any>> = {
@@ -38,6 +40,16 @@ export function tlsConnect<S>(
   connection.transport = engine.connect(options, HANDLER, connection);
   return connection;
 }
+
+/** Why a connection to `name`, with TLS or without, is not open after `timeoutMs`. */
+export const lateOpening = (
+  connection: Connection<unknown>,
+  name: string,
+  timeoutMs: number,
+): OSError =>
+  connection instanceof TlsConnection && connection.isConnected
+    ? lateHandshake(name, timeoutMs)
+    : lateFor(name, timeoutMs);
 
 /** For an observer of the engine that knows the states of plaintext connections only. */
 export const tlsObserver = (inner: Observer): Observer => ({

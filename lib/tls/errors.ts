@@ -1,5 +1,5 @@
 /** What can go wrong with TLS, as errors with a code of their own. */
-import { OSError, TLS_ERRNO } from "../sys/errno.ts";
+import { ERRNO, OSError, TLS_ERRNO } from "../sys/errno.ts";
 
 /** The codes: of a connection's end, and of the statistics. */
 export type TlsCode = keyof typeof TLS_ERRNO;
@@ -32,6 +32,10 @@ export const truncated = (handshaking: boolean): TlsError =>
   handshaking
     ? new TlsError("TLS_HANDSHAKE", "the peer closed the connection during the handshake")
     : new TlsError("TLS_TRUNCATED", "the peer ended without close_notify");
+
+/** A handshake that was not done in time. */
+export const lateHandshake = (name: string, timeoutMs: number): OSError =>
+  new OSError(ERRNO.ETIMEDOUT!, "tls", `agree on TLS with ${name} within ${timeoutMs} ms`);
 
 /** OpenSSL's reasons that mean: the bytes are not TLS. */
 const NOT_TLS = new Set([

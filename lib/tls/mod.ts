@@ -1,5 +1,5 @@
 /** TLS for serve, client and stress. */
-export { tlsConnect, tlsListener, tlsObserver } from "./decorate.ts";
+export { lateOpening, tlsConnect, tlsListener, tlsObserver } from "./decorate.ts";
 export { tlsClient, type TlsEndpoint, tlsServer } from "./endpoint.ts";
 export {
   type Pem,

@@ -1,6 +1,6 @@
 // What any command makes of limits and of variables in its environment. Wrong usage is in golden_test.ts.
 import { describe, expect, it } from "bun:test";
-import { cliCommand, spawnCli } from "../support/cli.ts";
+import { cliCommand, spawnCli, startServe } from "../support/cli.ts";
 import { itUnless } from "../support/systems.ts";
 
 /** Other runtimes reserve more at their start, and end before the program begins. */
@@ -24,6 +24,38 @@ describe("iomux refuses", () => {
     }
   });
 
+  it("an empty host, name or file, and says which option or argument it is", async () => {
+    const empty: [args: string[], says: RegExp][] = [
+      [["serve", "-H", ""], /^iomux: option '--host': it is empty/],
+      [["client", "", "80"], /^iomux: the host is empty/],
+      [["client", "127.0.0.1:1", "--tls", "--tls-server-name", ""], /^iomux: option '--tls-ser/],
+      [["report", ""], /^iomux: an argument is empty, and has to be the name of a file\n$/],
+    ];
+    for (const [args, says] of empty) {
+      await using cli = spawnCli(args);
+      expect([args, (await cli.exit).code, cli.stdout()]).toEqual([args, 2, ""]);
+      expect(cli.stderr()).toMatch(says);
+    }
+  });
+
+  it("options that would have no effect", async () => {
+    for (
+      const [line, says] of [
+        ["serve --unix a.sock -p 8", /^iomux: options '--unix' and '--port' exclude each other\n$/],
+        [
+          "serve --unix a.sock -H ::1",
+          /^iomux: options '--unix' and '--host' exclude each other\n$/,
+        ],
+        ["serve -p 0 --lease-timeout 1s", /^iomux: option '--lease-timeout' needs '--handler' or /],
+        ["serve -p 0 --handler-workers 2", /^iomux: option '--handler-workers' needs '--handler' /],
+      ] as const
+    ) {
+      const { code, stdout, stderr } = await run(line);
+      expect([line, code, stdout]).toEqual([line, 2, ""]);
+      expect(stderr).toMatch(says);
+    }
+  });
+
   it("more connections than there can be open files", async () => {
     await using cli = spawnCli(["stress", "-c", "1000", "-n", "1"], { openFiles: 500 });
     expect((await cli.exit).code).toBe(2);
@@ -40,7 +72,7 @@ describe("limits of the process", () => {
       await using cli = spawnCli(args, { openFiles });
       expect([args, (await cli.exit).code, cli.stdout()]).toEqual([args, 1, ""]);
       expect(cli.stderr()).toBe(
-        `iomux: iomux ${args[0]} needs 32 open files at least, and the limit is 12: ` +
+        `iomux: ${args[0]} needs 32 open files at least, and the limit is 12: ` +
           "raise it with ulimit -n\n",
       );
     }
@@ -89,6 +121,23 @@ describe("a variable", () => {
     expect(off.stdout).toMatch(/^For 1,000 connections/m);
     const typed = await run("info --connections 2k", { IOMUX_INFO_CONNECTIONS: "1k" });
     expect(typed.stdout).toMatch(/^For 2,000 connections/m);
+  });
+
+  it("has all values of an option that can be repeated, with commas between them", async () => {
+    const env = { IOMUX_STRESS_THRESHOLD: "p99<50s, errors==0" };
+    const { code, stdout } = await run("stress -c 1 -n 5 --json", env);
+    const { thresholds } = JSON.parse(stdout);
+    expect([code, thresholds.map(({ expression }: { expression: string }) => expression)])
+      .toEqual([0, ["p99<50s", "errors==0"]]);
+    expect((await run("serve -p 0", { IOMUX_SERVE_ALLOW: "10.0.0.0/8," })).code).toBe(2);
+  });
+
+  it("IOMUX_SERVE_UNIX gives way to a port that is typed", async () => {
+    await using server = await startServe(["-p", "0"], { env: { IOMUX_SERVE_UNIX: "x.sock" } });
+    expect(server.name).toMatch(/^\d[\d.]+:\d+$/);
+    const exec = "serve -p 0 --exec cat";
+    const { code, stderr } = await run(exec, { IOMUX_SERVE_UNIX: "x.sock" });
+    expect([code, stderr]).toMatchObject([2, expect.stringMatching(/needs an explicit '--host'/)]);
   });
 
   it("that is empty counts as unset, whatever the option", async () => {

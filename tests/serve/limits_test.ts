@@ -20,7 +20,7 @@ function cpuMs(pid: number): number {
 }
 
 const warnings = (server: RunningServer) =>
-  server.stderr().split("\n").filter((line) => /\[warning\]/.test(line));
+  server.stderr().split("\n").filter((line) => /\[warn\]/.test(line));
 
 describe("serve --max-connections", () => {
   for (const workers of [1, 2]) {

@@ -103,7 +103,7 @@ else {
       }
       peer.reset();
       const reader = spawnReader(pipe, log);
-      const isSaid = () => /\[warning\] \d+ lines? of the log were lost/.test(read(log));
+      const isSaid = () => /\[warn\] \d+ lines? of the log were lost/.test(read(log));
       expect(await until(isSaid, 10_000)).toBe(true);
       await serves(server);
       await endsInOrder(server);

@@ -66,6 +66,8 @@ describe("serve --trace", () => {
     peer.reset();
     await server.says(/failed/);
     expect(events(lines(server)).at(-1)).toBe("A failed: ECONNRESET");
+    await server.stop(); // which wakes it up, with nothing ready
+    expect(lines(server).filter((line) => line.startsWith("0 "))).toEqual([]);
   });
 
   it("shows the payload escaped, and cut at 64 characters", async () => {

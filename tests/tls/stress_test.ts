@@ -96,8 +96,28 @@ describe("stress with TLS", () => {
   it("gives up a handshake that takes too long: exit 4", async () => {
     await using silent = await peer(() => {});
     const load = ["-c", "2", "-n", "20", "--timeout", "300ms"];
-    const { code, result } = await stress(silent.name, ...load);
+    const { code, result, stderr } = await stress(silent.name, ...load);
     expect(code).toBe(4);
     expect(result.errors).toEqual({ ETIMEDOUT: 2 });
+    const words = `iomux: Cannot agree on TLS with ${silent.name} within 300 ms: ETIMEDOUT ` +
+      "(connection timed out)\n";
+    expect(stderr).toBe(words);
+    for (
+      const args of [["client", silent.name, "-w", "300ms"], [
+        ...["probe", silent.name, "reset", "--timeout", "300ms"],
+      ]]
+    ) {
+      await using cli = spawnCli([...args, "--tls"]);
+      expect([args, (await cli.exit).code, cli.stderr()]).toEqual([args, 4, words]);
+    }
+  });
+
+  it("makes no bare connection where the name has several addresses", async () => {
+    await using server = await serveTls();
+    const target = `localhost:${server.port}`;
+    const { code } = await stress(target, "--tls-ca", certificates!.ca, "-c", "3", "-n", "9");
+    expect(code).toBe(0);
+    const stats = await server.statsWhen(({ active, accepted }) => active === 0 && accepted >= 4);
+    expect([stats.accepted, stats.errors]).toEqual([4, {}]); // one to find the address out
   });
 });

@@ -92,6 +92,9 @@ function hostAndPort(target: string, port: string | undefined): HostAndPort {
   const host = match?.[1] ?? match?.[2];
   if (port !== undefined) {
     if (host !== undefined) throw new UsageError("the port is given twice");
+    if (target === "") {
+      throw new UsageError("the host is empty, and has to be an address or a name");
+    }
     return { host: target.replace(/^\[(.+)\]$/, "$1"), port };
   }
   if (host !== undefined) return { host, port: match![3]! };

@@ -20,7 +20,7 @@ export const INFO = command({
     ["iomux info --connections 100k", "what to change for so many"],
     ["iomux info --json", "the same for programs"],
   ],
-  exits: { 0: "always else" },
+  exits: { 0: "shown", 1: "failed", 141: "stdout was closed" },
 });
 
 /** Its options, as they were given. */

@@ -30,13 +30,19 @@ export function read<T extends Table>(
   const sources = new Map<string, "cli" | "env">();
   const found = variablesOf(command, environment);
   for (const { key, name, text } of found.values) {
-    const option = command.options[key]!;
-    values.set(key, parsed(option, text, `${name} (option '--${longName(key)}')`));
+    const option: Option<unknown> = command.options[key]!;
+    // A variable can't be repeated.
+    const parts = option.repeats ? text.split(",").map((part) => part.trim()) : [text];
+    const read = parts.map((part) => parsed(option, part, `${name} (option '--${longName(key)}')`));
+    values.set(key, option.repeats ? read.flat() : read[0]);
     sources.set(key, "env");
   }
   const operands: string[] = [];
   for (const word of wordsOf(command, args)) {
     if (word.key === undefined) {
+      if (command.operands.file && word.operand === "") {
+        throw new UsageError("an argument is empty, and has to be the name of a file");
+      }
       operands.push(word.operand);
       continue;
     }

@@ -7,6 +7,7 @@ import { flag, list, type Table, value, valued } from "./option.ts";
 import {
   checked,
   file,
+  host,
   oneOf,
   seed,
   SELECTORS,
@@ -30,7 +31,7 @@ export const CLIENT_TLS = {
   }),
   tlsInsecure: flag("with --tls: trust any certificate"),
   tlsCa: value("FILE", "trust these authorities only, as PEM", file, { file: true }),
-  tlsServerName: value("NAME", "the name that the certificate must be for", text),
+  tlsServerName: value("NAME", "the name that the certificate must be for", host),
   tlsCert: value("FILE", "this client's own certificate and its chain, as PEM", file, {
     ...{ file: true, joined: true, brief: "this client's own, as PEM" },
   }),

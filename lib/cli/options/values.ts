@@ -5,6 +5,12 @@ import { parseCount, parseDuration, parseSize } from "../../text/units.ts";
 /** Text as it is. */
 export const text = (value: string): string => value;
 
+/** The name or the address of a host. */
+export function host(value: string): string {
+  if (value === "") throw new Error("it is empty, and has to be an address or a name");
+  return value;
+}
+
 /** A file's name. */
 export function file(value: string): string {
   if (value === "") throw new Error("it is empty, and has to be the name of a file");

@@ -25,7 +25,8 @@ import { checkWritable } from "../results/files.ts";
 import { onSignals } from "../signals.ts";
 import { STRESS } from "../stress/command.ts";
 import { checkSettings } from "../stress/context.ts";
-import { isEmbedded, planOf, resolveTarget, startEmbedded } from "../stress/session.ts";
+import { resolveTarget } from "../stress/resolve.ts";
+import { isEmbedded, planOf, startEmbedded } from "../stress/session.ts";
 import { readSettings, tlsFor } from "../stress/settings.ts";
 import { formatSize } from "../../text/units.ts";
 import type { ProbeRead } from "./command.ts";
@@ -76,7 +77,7 @@ export async function run(read: ProbeRead, spawn: Spawn & SpawnProbe): Promise<n
     const { target, unix, timeout } = settings;
     const connections = connectionsOf(profiles.length, misbehaving);
     const destination = target !== undefined && unix === undefined
-      ? await resolveTarget(target, timeout)
+      ? await resolveTarget(target, settings.tls, timeout, interruption)
       : undefined;
     const server = isEmbedded(settings)
       ? await startEmbedded({ ...settings, connections }, spawn)

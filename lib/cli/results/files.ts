@@ -1,6 +1,5 @@
 /** Files that results are written to: known to be writable before the run, and all written after it. */
 import {
-  accessSync,
   closeSync,
   constants,
   openSync,
@@ -10,9 +9,18 @@ import {
   writeFileSync,
 } from "node:fs";
 import { resolve } from "node:path";
+import { writeAll } from "../../sys/stdio/output.ts";
 import { UsageError } from "../exit.ts";
 import { reasonOf } from "../output.ts";
 import type { Output } from "../options/outputs.ts";
+
+/**
+ * Pipes and devices among the files, open since `checkWritable`: to open a pipe later would wait for a reader,
+ * and its reader has gone once it was closed.
+ */
+const held = new Map<string, number>();
+/** How long the reader of a pipe may take nothing of a result. */
+const PATIENCE_MS = 5000;
 
 /** Fails when one of the files can't be written. What is there stays as it is. @throws Error */
 export function checkWritable(output: readonly Output[]): void {
@@ -27,13 +35,15 @@ export function checkWritable(output: readonly Output[]): void {
 function tryToWrite(path: string): void {
   const existing = statSync(path, { throwIfNoEntry: false });
   try {
-    // To open a pipe would wait for its reader.
     if (existing && !existing.isFile() && !existing.isDirectory()) {
-      return accessSync(path, constants.W_OK);
+      return void held.set(path, openSync(path, constants.O_WRONLY | constants.O_NONBLOCK));
     }
     closeSync(openSync(path, "a"));
   } catch (error) {
-    throw new Error(cannotWrite(path, error));
+    const isUnread = existing?.isFIFO() && (error as { code?: string }).code === "ENXIO";
+    throw new Error(
+      cannotWrite(path, error) + (isUnread ? "; it is a pipe that nobody reads" : ""),
+    );
   }
   if (!existing) unlinkSync(realpathSync(path)); // of a link without its file the link stays
 }
@@ -46,7 +56,9 @@ export const cannotWrite = (path: string, error: unknown): string =>
 export function writeFiles(files: readonly { path: string; text: string }[]): string[] {
   return files.flatMap(({ path, text }) => {
     try {
-      writeFileSync(path, text);
+      const fd = held.get(path);
+      if (fd === undefined) writeFileSync(path, text);
+      else if (!writeAll(fd, text, PATIENCE_MS)) throw new Error("its reader has gone");
       return [];
     } catch (error) {
       return [cannotWrite(path, error)];

@@ -15,6 +15,7 @@ import {
   atLeastOne,
   ENGINES,
   file,
+  host,
   LOG_LEVELS,
   oneOf,
   port,
@@ -48,7 +49,7 @@ export const SERVE = command({
   groups: {
     "Where it listens": {
       port: valued("N", "0 picks a free one", port, 9999, { short: "p" }),
-      host: valued("ADDR", "address or name; :: is dual-stack", text, DEFAULTS.host, {
+      host: valued("ADDR", "address or name; :: is dual-stack", host, DEFAULTS.host, {
         short: "H",
       }),
       unix: value("PATH", "a Unix socket instead; @NAME: an abstract one", socketPath, {
@@ -118,7 +119,7 @@ export const SERVE = command({
       blackhole: flag("read everything, and never answer"),
       faultRate: value("PERCENT", "the share of connections that have them", parsePercent, {
         joined: true,
-        brief: "which connections",
+        brief: "on so many; the seed repeats which",
       }),
       seed: value("N", "repeats the faults of a run (default: at random, and logged)", seed),
     },

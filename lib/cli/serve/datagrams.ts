@@ -3,7 +3,7 @@ import { resolveHost } from "../../net/mod.ts";
 import { DATAGRAM_SERVICES, DatagramServer } from "../../serve/datagrams.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import { longName } from "../options/option.ts";
-import { out } from "../output.ts";
+import { FLUSH_MS, OutputStream } from "../../sys/stdio/output_stream.ts";
 import { onSignals } from "../signals.ts";
 import type { ServeRead } from "./command.ts";
 
@@ -25,13 +25,15 @@ export async function serveDatagrams({ options, source, given }: ServeRead): Pro
   const hosts = await resolveHost(options.host);
   const { port, service, selector } = options;
   const server = new DatagramServer({ hosts, port, service, selector });
-  const printStats = () => out(JSON.stringify(server.stats()) + "\n");
+  const stdout = new OutputStream(1);
+  const printStats = () => stdout.write(JSON.stringify(server.stats()) + "\n");
   const stop = new AbortController();
   const end = () => stop.abort();
   const restore = onSignals({ first: end, second: end, usr1: printStats });
-  for (const name of server.names) out(`listening on ${name}\n`);
+  for (const name of server.names) stdout.write(`listening on ${name}\n`);
   await server.run(stop.signal);
   restore();
   if (options.stats) printStats();
+  await stdout.flush(FLUSH_MS);
   return EXIT.ok;
 }

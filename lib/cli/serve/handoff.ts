@@ -4,16 +4,24 @@ import { delimiter, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { HandoffOptions } from "../../serve/options.ts";
 import { UsageError } from "../exit.ts";
+import { longName } from "../options/option.ts";
 import type { ServeRead } from "./command.ts";
 
 /** Who may answer: one of them. */
 const ANSWERS = ["handler", "exec", "service"] as const;
 
-/** The part of ServeOptions that the options ask for. */
-export function handoffOf(read: ServeRead): { handoff?: HandoffOptions } {
+/** The part of ServeOptions that the options ask for. `path` is that of a Unix socket to listen on. */
+export function handoffOf(
+  read: ServeRead,
+  path: string | undefined,
+): { handoff?: HandoffOptions } {
   const { options, source } = read;
   const chosen = chooseAnswer(read);
-  if (chosen === "service") return {};
+  if (chosen === "service") {
+    const idle = (["handlerWorkers", "leaseTimeout"] as const).find((of) => source(of) === "cli");
+    if (idle === undefined) return {};
+    throw new UsageError(`option '--${longName(idle)}' needs '--handler' or '--exec'`);
+  }
   if (options.tlsCert !== undefined || options.tlsKey !== undefined) {
     throw new UsageError(
       `option '--tls-cert' cannot be used with '--${chosen}', which is given the bare connection`,
@@ -22,7 +30,7 @@ export function handoffOf(read: ServeRead): { handoff?: HandoffOptions } {
   const answer = chosen === "handler"
     ? { module: moduleAt(options.handler!) }
     : { command: programFor(options.exec!) };
-  if (chosen === "exec" && options.unix === undefined && source("host") === "default") {
+  if (chosen === "exec" && path === undefined && source("host") === "default") {
     throw new UsageError(
       "option '--exec' needs an explicit '--host', such as --host 127.0.0.1 for this machine only",
     );

@@ -1,20 +1,19 @@
 /** Log records, as text or as a JSON object a line. */
 import { escapeControls, jsonLine } from "../../text/escape.ts";
-import type { Level } from "../options/values.ts";
+import { type Level, LOG_LEVELS } from "../options/values.ts";
 
 /** Writes a record of a level, if that level is asked for. The message is written as it is. */
 export type Logger = Readonly<Record<Level, (message: string) => void>>;
 
-/** The names of the levels in a record, from much to little. */
-const NAMES = { debug: "debug", info: "info", warn: "warning", error: "error" } as const;
-const ORDER = Object.keys(NAMES) as Level[];
+/** The levels from much to little. */
+const ORDER: readonly Level[] = LOG_LEVELS;
 
 /** A record as a line: what is foreign in the message can neither end it nor act on a terminal. */
 export function formatRecord(level: Level, message: string, format: "text" | "json"): string {
   const now = new Date().toISOString();
   if (format === "text") {
     const time = now.replace("T", " ").slice(0, -1);
-    return `${time} [${NAMES[level]}] ${escapeControls(message)}\n`;
+    return `${time} [${level}] ${escapeControls(message)}\n`;
   }
   const record = { level: level.toUpperCase(), message, logger: "iomux", properties: {} };
   return jsonLine({ "@timestamp": now, ...record }) + "\n";

@@ -4,6 +4,8 @@ import { UsageError } from "../exit.ts";
 import { longName } from "../options/option.ts";
 import type { ServeRead } from "./command.ts";
 
+type Where = "host" | "port" | "path";
+
 /** What the options ask for. */
 export interface Operations {
   readonly options: Pick<ServeOptions, "allow" | "deny" | "maxPerAddress" | "listenFds">;
@@ -14,11 +16,24 @@ export interface Operations {
 /** A Unix socket's peers have no addresses. */
 const BY_ADDRESS = ["allow", "deny", "maxPerAddress"] as const;
 
-/** Reads the options, and takes over the sockets of a service manager. */
-export async function operationsOf({ options, given }: ServeRead): Promise<Operations> {
+/** Where a server listens. What is typed counts more than a variable. @throws UsageError */
+export function whereOf({ options, source }: ServeRead): Pick<ServeOptions, Where> {
+  const { host, port, unix } = options;
+  const typed = (["host", "port"] as const).find((name) => source(name) === "cli");
+  if (unix === undefined) return { host, port };
+  if (typed === undefined) return { host, port, path: unix };
+  if (source("unix") !== "cli") return { host, port };
+  throw new UsageError(`options '--unix' and '--${typed}' exclude each other`);
+}
+
+/** Reads the options, and takes over the sockets of a service manager. `path` is that of a Unix socket. */
+export async function operationsOf(
+  { options, given }: ServeRead,
+  path: string | undefined,
+): Promise<Operations> {
   const { allow, deny, metrics, maxPerAddress = 0 } = options;
   for (const name of BY_ADDRESS) {
-    if (options.unix === undefined || !given.has(name)) continue;
+    if (path === undefined || !given.has(name)) continue;
     throw new UsageError(
       `option '--${longName(name)}' has no meaning with '--unix': there are no addresses`,
     );

@@ -7,7 +7,7 @@ import { ServerStats } from "../../serve/stats.ts";
 import { openFileLimit, raiseOpenFileLimit } from "../../sys/process/limits.ts";
 import { FD_SETSIZE } from "../../sys/constants.ts";
 import { readNumbers } from "../../sys/machine/proc.ts";
-import { OutputStream } from "../../sys/stdio/output_stream.ts";
+import { FLUSH_MS, OutputStream } from "../../sys/stdio/output_stream.ts";
 import { exitNow } from "../../sys/process/exit.ts";
 import { reapOrphans } from "../../sys/process/spawn.ts";
 import { escapeControls } from "../../text/escape.ts";
@@ -21,15 +21,13 @@ import { serverTlsOf } from "../options/tls.ts";
 import type { ServeRead } from "./command.ts";
 import { describeFaults, faultsOf } from "./faults.ts";
 import { handoffOf } from "./handoff.ts";
-import { operationsOf } from "./operations.ts";
+import { operationsOf, whereOf } from "./operations.ts";
 import { onSignals } from "../signals.ts";
 import { checkServerTls } from "../options/tls_check.ts";
 import { VERSION } from "../version.ts";
 
 type SpawnThread = Spawn & SpawnHandler & SpawnMetrics;
 
-/** How long what stdout and stderr have not taken may take at the end. */
-const FLUSH_MS = 1000;
 /** As process 1: between two looks for children that have ended. */
 const REAP_MS = 500;
 
@@ -64,12 +62,11 @@ export async function run(read: ServeRead, spawn: SpawnThread): Promise<number> 
     const { serveDatagrams } = await import("./datagrams.ts");
     return await serveDatagrams(read);
   }
-  const operations = await operationsOf(read);
+  const where = whereOf(read);
+  const operations = await operationsOf(read, where.path);
   const { connections, openFiles } = limits(options.selector);
   const serving: ServeOptions = {
-    host: options.host,
-    port: options.port,
-    ...(options.unix === undefined ? {} : { path: options.unix }),
+    ...where,
     service: options.service,
     selector: options.selector,
     engine: options.engine,
@@ -81,7 +78,7 @@ export async function run(read: ServeRead, spawn: SpawnThread): Promise<number> 
     drainMs: options.drainTimeout,
     backlog: options.backlog,
     trace: options.trace,
-    ...handoffOf(read),
+    ...handoffOf(read, where.path),
     ...faultsOf(read),
     ...operations.options,
     ...serverTlsOf(options),

@@ -54,7 +54,7 @@ export const RUN = {
       brief: "replace lost connections; each is counted",
     }),
     warmup: valued("DUR", "run for this time before anything counts", parseDuration, 0, {
-      ...{ shown: "0s", joined: true, brief: "uncounted, for a reply [0s, 5s]" },
+      ...{ shown: "0s", brief: "run so long before anything counts" },
     }),
     timeout: valued("DUR", "for a connect and for a reply", someTime, 5000, { shown: "5s" }),
     ...SOURCE,
@@ -133,7 +133,7 @@ export const STRESS = command({
       baseline: value("FILE", "compare with an earlier -o FILE.json", file, { file: true }),
       strict: flag("exit 8 when the generator was the bottleneck"),
       progress: flag("a line a second on stderr where that is no terminal", {
-        ...{ joined: true, brief: "on stderr a line a second; on stdout JSON" },
+        ...{ joined: true, brief: "a line a second (stderr), the result (stdout)" },
       }),
       ...OUTPUT,
     },

@@ -1,5 +1,5 @@
 /** One run of a load: a server of its own if there is no target, the threads, and the result. */
-import { parseHostPort, resolveHost, Socket } from "../../net/mod.ts";
+import { parseHostPort } from "../../net/mod.ts";
 import type { SelectorName } from "../../selectors/mod.ts";
 import { SERVE_DEFAULTS } from "../../serve/options.ts";
 import { Server, type Spawn } from "../../serve/server.ts";
@@ -11,9 +11,9 @@ import type { StressResult } from "../../result/result.ts";
 import { Run, type SpawnLoad } from "../../stress/run/run.ts";
 import { summarize } from "../../stress/run/summary.ts";
 import { openFileLimit } from "../../sys/process/limits.ts";
-import { parseTarget } from "../options/target.ts";
 import type { ClientTls } from "../options/tls.ts";
 import { VERSION } from "../version.ts";
+import { resolveTarget } from "./resolve.ts";
 
 /** What a run is to do: the options in parsed form. Durations are in milliseconds, rates per second. */
 export interface RunSettings extends
@@ -94,7 +94,7 @@ export async function runSession(
   const { spawn, interruption } = context;
   const { target, unix, timeout } = settings;
   const destination = target !== undefined && unix === undefined
-    ? await resolveTarget(target, timeout)
+    ? await resolveTarget(target, settings.tls, timeout, interruption)
     : undefined;
   const server = isEmbedded(settings) ? await startEmbedded(settings, spawn) : undefined;
   const load = new Run(planOf(
@@ -146,29 +146,6 @@ export function planOf(settings: RunSettings, target: Target): Plan {
     seed: seed ?? Math.floor(Math.random() * 2 ** 32),
     ...(tls ? { tls } : {}),
   };
-}
-
-/** Where a target is. @throws UsageError, ResolveError */
-export async function resolveTarget(target: string, timeoutMs: number): Promise<Target> {
-  const { host: name, port } = parseTarget(target);
-  const addresses = await resolveHost(name);
-  const host = addresses.length === 1
-    ? addresses[0]!
-    : firstThatAnswers(addresses, port, timeoutMs);
-  return { host, port };
-}
-
-/** One address for all connections of the run: a name such as localhost can have several. */
-function firstThatAnswers(addresses: string[], port: number, timeoutMs: number): string {
-  const answers = (host: string) => {
-    try {
-      Socket.connect({ host, port, timeoutMs }).close();
-      return true;
-    } catch {
-      return false;
-    }
-  };
-  return addresses.find(answers) ?? addresses[0]!;
 }
 
 /** The server that a run without a target has. */

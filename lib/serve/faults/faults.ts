@@ -35,6 +35,11 @@ export class Faults<S> implements Handler<S> {
     faulty.opened();
   }
 
+  /** The server drains: a black hole has nothing to finish. */
+  drain(): void {
+    if (this.#options.blackhole) this.cut();
+  }
+
   /** Closes what is held back anything for, as a stream that was cut must not look whole. */
   cut(): void {
     for (const faulty of this.#affected.values()) faulty.close();

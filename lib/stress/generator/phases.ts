@@ -1,9 +1,8 @@
 /** The phases of a generator thread: connect, wait for the command, warm up, count, end the connections. */
 import { now as clock } from "../../sys/clock.ts";
-import { check } from "../../sys/errno.ts";
 import { collectGarbage } from "../../sys/ffi.ts";
 import { threadCpu } from "../../sys/process/limits.ts";
-import { c } from "../../sys/posix.ts";
+import { duplicate } from "../../sys/posix.ts";
 import type { Load } from "./load.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { LOAD_COMMAND, type LoadMessage, type LoadResult } from "../plan/plan.ts";
@@ -55,7 +54,7 @@ class Phases {
     fleet.connectAll();
     this.#until(() => fleet.settled || this.#stopped);
     // A duplicate, for main to close: this thread may end before main has heard of it.
-    this.#post({ type: "connected", wakeFd: check(c.dup(engine.wakeHandle.wakeFd), "dup") });
+    this.#post({ type: "connected", wakeFd: duplicate(engine.wakeHandle.wakeFd) });
     // What connecting has left behind is as much as the connections themselves.
     if (plan.hold) engine.after(SETTLED_MS, collectGarbage);
     this.#until(() => Atomics.load(this.#command, 0) !== LOAD_COMMAND.connect);

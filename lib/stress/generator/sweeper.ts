@@ -1,7 +1,8 @@
 /** Looking for what takes too long: connects, replies, and peers that do not send FIN. */
-import { lateFor, targetName } from "../../net/connect.ts";
+import { targetName } from "../../net/connect.ts";
 import { now as clock } from "../../sys/clock.ts";
 import { ERRNO } from "../../sys/errno.ts";
+import { lateOpening } from "../../tls/mod.ts";
 import type { Flow, Peer } from "./connections/flow.ts";
 import type { Load } from "./load.ts";
 import { PATIENCE_MS } from "./patience.ts";
@@ -11,7 +12,7 @@ const MAX_SWEEP_MS = 250;
 
 /** Looks at all connections of a load, a few times per timeout, from now on. */
 export function sweep(load: Load): void {
-  const { timeoutMs } = load.part.plan;
+  const { target, timeoutMs } = load.part.plan;
   const now = clock();
   load.peers.each((peer) => {
     const flow = peer.state;
@@ -20,7 +21,7 @@ export function sweep(load: Load): void {
     noteSlow(load, peer, waiting);
     if (flow.replies.broken || waiting < timeoutMs) return;
     load.engine.counters.countError(ERRNO.ETIMEDOUT!);
-    if (!flow.opened) load.tally.failure(lateFor(targetName(load.part.plan.target), timeoutMs));
+    if (!flow.opened) load.tally.failure(lateOpening(peer, targetName(target), timeoutMs));
     load.tally.timeout(flow.inFlight);
     flow.timedOut = true;
     load.slow.ask();

@@ -1,21 +1,32 @@
 /** Writing to the standard streams, all of it, before going on: results must not be lost at exit. */
 import { writeSync } from "node:fs";
 
+const RETRY_MS = 5;
+
 /**
  * Writes text or bytes to a descriptor. A pipe without a reader is no error, as the program has other work: it returns
  * false then.
+ *
+ * @throws Error with a code: ENOSPC, EIO; EAGAIN when a non-blocking one has taken nothing for `patienceMs`
  */
-export function writeAll(fd: number, text: string | Uint8Array): boolean {
+export function writeAll(
+  fd: number,
+  text: string | Uint8Array,
+  patienceMs: number = Infinity,
+): boolean {
   const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
+  let waited = 0;
   for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(fd, bytes, at);
+      waited = 0;
     } catch (error) {
       const { code } = error as { code?: string };
+      if (code === "EPIPE") return false;
+      if (code !== "EAGAIN" || waited >= patienceMs) throw error;
       // Somebody else may have made the shared description non-blocking; a pipe is read in time.
-      if (code === "EAGAIN") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-      else if (code === "EPIPE") return false;
-      else throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
+      waited += RETRY_MS;
     }
   }
   return true;

@@ -16,6 +16,8 @@ import { system } from "../system.ts";
 /** What waits at most; more is dropped. */
 const CAPACITY = 1 << 20;
 const RETRY_MS = 20;
+/** How long what was not taken may take at the end of the process. */
+export const FLUSH_MS = 1000;
 /** What fits into a pipe that is reported writable, on every system. */
 const PIPE_BUF = 512;
 const { EAGAIN, EPIPE } = ERRNO as Record<"EAGAIN" | "EPIPE", number>;

@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } fro
 import { join } from "node:path";
 import { checkWritable } from "../../../lib/cli/results/files.ts";
 import { publish } from "../../../lib/cli/results/publish.ts";
+import { Socket } from "../../../lib/net/mod.ts";
 import { cliCommand, spawnCli } from "../../support/cli.ts";
 import { itUnless } from "../../support/systems.ts";
 import { TempDir } from "../../support/files.ts";
@@ -146,6 +147,17 @@ describe("the files of a run whose stdout fails", () => {
     expect(JSON.parse(readFileSync(file, "utf8")).messages.verified).toBe(50);
   });
 
+  itUnless(NO_SHELL, "that are pipes have one reader from before the run to its end", () => {
+    using folder = new TempDir();
+    const [pipe, read] = [folder.file("pipe.md"), folder.file("read")];
+    expect(spawnSync("mkfifo", [pipe]).status).toBe(0);
+    const { status } = shell(
+      `cat ${pipe} >${read} & "$0" "$@" -o ${pipe}; code=$?; wait; exit $code`,
+    );
+    expect(status).toBe(0);
+    expect(readFileSync(read, "utf8")).toContain("50 of 50 messages");
+  });
+
   itUnless(
     NO_SHELL,
     "that fail themselves are said, and cost neither text nor others: exit 1",
@@ -189,6 +201,26 @@ describe("a file of iomux stress that can't be written", () => {
     symlinkSync(folder.file("later.json"), folder.file("link.json"));
     checkWritable([{ path: folder.file("link.json"), format: "json" }]);
     expect(readdirSync(folder.path)).toEqual(["link.json"]);
+  });
+
+  itUnless(NO_SHELL, "is refused before the run when it is a pipe that nobody reads", async () => {
+    using folder = new TempDir();
+    const pipe = folder.file("pipe.md");
+    expect(spawnSync("mkfifo", [pipe]).status).toBe(0);
+    await using cli = spawnCli(["stress", "-d", "30s", "-o", pipe]);
+    expect([(await cli.exit).code, cli.stdout()]).toEqual([1, ""]);
+    expect(cli.stderr()).toMatch(
+      /^iomux: Cannot write the result to \S+pipe\.md: ENXIO .*nobody reads\n$/,
+    );
+  });
+
+  itUnless(NO_SHELL, "and is a socket is refused before the run", async () => {
+    using folder = new TempDir();
+    const path = folder.file("s.json");
+    using _listener = Socket.listen({ path });
+    await using cli = spawnCli(["stress", "-d", "30s", "-o", path]);
+    expect([(await cli.exit).code, cli.stdout()]).toEqual([1, ""]);
+    expect(cli.stderr()).toMatch(/^iomux: Cannot write the result to \S+s\.json: ENXIO /);
   });
 
   const wrong: [args: string[], says: RegExp][] = [

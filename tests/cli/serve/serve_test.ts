@@ -141,7 +141,7 @@ describe("iomux serve and its log", () => {
   it("text: a line with its level each, and no colours", async () => {
     const log = await logOf();
     expect(log).toMatch(/\[info\] Draining: 1 connection/);
-    expect(log).toMatch(/\[warning\] Cut 1 connection/);
+    expect(log).toMatch(/\[warn\] Cut 1 connection/);
     expect(log.includes("\x1b")).toBe(false);
   });
 
@@ -165,6 +165,6 @@ describe("iomux serve and its log", () => {
   it("a backlog above somaxconn is told, once", async () => {
     const denoFlags = ["-q", "-A"]; // to read /proc, -P is not enough
     await using server = await startServe(["--backlog", "10m"], { denoFlags });
-    expect((await server.says(/[^\n]*somaxconn[^\n]*\n/))[0]).toMatch(/\[warning\].*10000000/);
+    expect((await server.says(/[^\n]*somaxconn[^\n]*\n/))[0]).toMatch(/\[warn\].*10000000/);
   });
 });

@@ -169,6 +169,14 @@ describe("serve that cuts off a client that reads slowly", () => {
 });
 
 describe("serve --blackhole", () => {
+  it("has nothing to finish: SIGTERM ends it at once, and that is no cut", async () => {
+    await using server = await startServe(["--blackhole", "--drain-timeout", "40s"]);
+    using peer = Peer.dial(server);
+    await peer.send("never answered");
+    await server.statsWhen((stats) => stats.bytes_in === 14);
+    expect(await server.stop(30_000)).toEqual({ code: 0, signal: null });
+  });
+
   it("reads everything, answers nothing, and does not answer FIN", async () => {
     await using server = await startServe(["--blackhole", "--fin-timeout", "1s"]);
     using peer = Peer.dial(server);

@@ -74,8 +74,8 @@ describe("serve with faults and SIGTERM", () => {
     expect((await server.exit).code).toBe(0);
   });
 
-  it("a black hole is cut after --drain-timeout, 1", async () => {
-    await using server = await startServe(["--blackhole", "--drain-timeout", "300ms"]);
+  it("an answer that is held back for longer is cut after --drain-timeout, 1", async () => {
+    await using server = await startServe(["--delay", "40s", "--drain-timeout", "300ms"]);
     using peer = Peer.dial(server);
     await peer.send("hello");
     await sleep(50);

@@ -21,7 +21,7 @@ describe("serve --handler, when a handler fails", () => {
   const failures: [command: string, log: RegExp][] = [
     [
       "throw",
-      /\[warning\] The handler failed on 127\.0\.0\.1:\d+: Error: as it was told to \(.*commands\.ts:\d+:\d+\)/,
+      /\[warn\] The handler failed on 127\.0\.0\.1:\d+: Error: as it was told to \(.*commands\.ts:\d+:\d+\)/,
     ],
     ["what", /The handler failed on 127\.0\.0\.1:\d+: RangeError: Unknown command: "what"/],
     ["exit", /\[error\] Handler worker \d died: it ended with code 7; another takes its place/],
@@ -74,7 +74,7 @@ describe("serve --handler, when a handler fails", () => {
     expect(stats.active).toBe(0);
     expect(Object.keys(stats.errors).join()).toMatch(/^(ECONNRESET|EPIPE)$/);
     await server.says(/\[debug\] The handler failed on .*(ECONNRESET|EPIPE)/);
-    expect(server.stderr()).not.toMatch(/\[warning\]/);
+    expect(server.stderr()).not.toMatch(/\[warn\]/);
   });
 
   it("a reset while nobody has it: counted, without a call", async () => {

@@ -134,7 +134,7 @@ else {
       await numberFrom(witness);
       process.kill(pid, "SIGKILL");
       expect(await victim.isOver()).toBe(true);
-      await server.says(/\[warning\] The handler failed on .*: sh was ended by signal 9/);
+      await server.says(/\[warn\] The handler failed on .*: sh was ended by signal 9/);
       await witness.send("still here");
       expect(await witness.text(10)).toBe("still here");
       expect((await server.stats()).leases_active).toBe(1);

@@ -1,0 +1,81 @@
+/** Which address of its name a target is, for all connections of a run. */
+import { connectToHost } from "../../client/connect.ts";
+import { Loop } from "../../client/loop.ts";
+import { secure } from "../../client/secure.ts";
+import { type InetAddress, resolveHost, type Socket } from "../../net/mod.ts";
+import { lateFor } from "../../net/connect.ts";
+import { EVENT_READ } from "../../selectors/mod.ts";
+import type { Target } from "../../stress/plan/plan.ts";
+import { tlsClient, type TlsSocket } from "../../tls/mod.ts";
+import { type Address, parseTarget } from "../options/target.ts";
+import type { ClientTls } from "../options/tls.ts";
+
+/** How long a server may take to end. */
+const END_MS = 1000;
+
+/**
+ * Where a target is. A name with several addresses is tried as RFC 8305 says, by one connection more than the
+ * run's: with TLS it shakes hands and ends as a client does, as a server would count a bare one as broken.
+ *
+ * @throws UsageError, ResolveError
+ */
+export async function resolveTarget(
+  target: string,
+  tls: ClientTls | undefined,
+  timeoutMs: number,
+  stop: AbortSignal,
+): Promise<Target> {
+  const { host: name, port } = parseTarget(target);
+  const [first, ...others] = await resolveHost(name);
+  const host = others.length === 0
+    ? undefined
+    : await firstThatAnswers({ host: name, port }, tls, timeoutMs, stop);
+  return { host: host ?? first!, port };
+}
+
+/** Undefined when none does: what is wrong with the first is for the run to say. */
+async function firstThatAnswers(
+  to: Address,
+  tls: ClientTls | undefined,
+  timeoutMs: number,
+  stop: AbortSignal,
+): Promise<string | undefined> {
+  using loop = new Loop();
+  const bounds = {
+    deadline: performance.now() + timeoutMs,
+    late: () => lateFor(to.host, timeoutMs),
+    stop,
+    trace() {},
+  };
+  let socket: Socket;
+  let host: string;
+  try {
+    socket = await connectToHost(to, bounds, loop);
+    ({ host } = socket.remoteAddress as InetAddress);
+  } catch {
+    return undefined;
+  }
+  if (!tls) socket.close();
+  else {
+    await secure(socket, tlsClient(tls), tls.serverName, bounds, loop)
+      .then((peer) => endInOrder(peer, loop), () => {}); // which the run will say, too
+  }
+  return host;
+}
+
+/** close_notify and FIN both ways: to close while the server's tickets are unread would be a reset. */
+async function endInOrder(peer: TlsSocket, loop: Loop): Promise<void> {
+  const buffer = new Uint8Array(1024);
+  const deadline = performance.now() + END_MS;
+  let isOver = false;
+  loop.watch(peer.fileno(), EVENT_READ, () => isOver = peer.recv(buffer) === 0);
+  try {
+    peer.shutdown("write");
+    while (!isOver && performance.now() < deadline) await loop.turn(deadline - performance.now());
+  } catch {
+    // It has reset: the address is known all the same.
+  } finally {
+    loop.forget(peer.fileno());
+    peer[Symbol.dispose]();
+  }
+}
