@@ -52,7 +52,7 @@ build() {
   shift 2
   # ESM, because bytecode without it means CommonJS, which writes the path of this checkout into
   # import.meta.url: Workers would then be loaded from here, and from nowhere else.
-  bun build --compile --minify --bytecode --format=esm --sourcemap=inline \
+  bun build --compile --minify --bytecode --format=esm --splitting --sourcemap=inline \
     --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
     "$@" ./main.ts --outfile "$scratch/$name" >"$scratch/log" 2>&1 || {
     cat "$scratch/log" >&2

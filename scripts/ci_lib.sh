@@ -4,7 +4,8 @@ set -u
 
 passed=0
 failed=0
-budget=3000 # seconds for everything together: a step that hangs is ended, a slow machine is not
+# Seconds for everything together. Two cores take about 700; what reaches this hangs, and is ended.
+budget=3000
 log=$(mktemp)
 unrun=$(mktemp) # what could not be run, with the reason: all such lines of all steps
 wrong=$(mktemp) # what failed, as told by the runners: the end of the output has it once more

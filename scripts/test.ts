@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { endAllOnSignals, type Outcome, runJobs } from "./testing/job.ts";
-import { type Job, matching, RUNTIMES, timesFile, wholeSuite } from "./testing/plan.ts";
+import { guess, type Job, matching, RUNTIMES, timesFile, wholeSuite } from "./testing/plan.ts";
 import { builtProgram } from "./testing/program.ts";
 import { conclude, progress } from "./testing/report.ts";
 
@@ -18,9 +18,6 @@ function fail(message: string): never {
   console.error(`test: ${message}`);
   process.exit(2);
 }
-
-/** More failures than this are no matter of a busy machine. */
-const MOST_REPEATED = 10;
 
 const patterns = process.argv.slice(2);
 let on: string[] | undefined;
@@ -42,7 +39,7 @@ if (unmatched !== undefined) fail(`no test file's path contains "${unmatched}"`)
 // What takes longest starts first, so that no long file runs alone at the end.
 const times = readTimes();
 const nameOf = ({ runtime, file }: Job) => `${runtime} ${file}`;
-const expected = (job: Job) => times[nameOf(job)] ?? 5;
+const expected = (job: Job) => times[nameOf(job)] ?? guess(job);
 jobs.sort((a, b) => expected(b) - expected(a));
 
 // The whole suite looks at the program that users have, which also starts in half the time.
@@ -59,30 +56,8 @@ const display = progress(jobs.length);
 endAllOnSignals(() => conclude(display.outcomes));
 await runJobs(jobs, { root, inFlight, display });
 display.close();
-const repeated = patterns.length === 0 ? await repeatAlone(display.outcomes) : [];
-process.exitCode = conclude(display.outcomes, [], repeated);
+process.exitCode = conclude(display.outcomes);
 keepTimes(display.outcomes);
-
-/**
- * A few files that failed beside others run once more by themselves. One that passes then was short of
- * the machine, and is said to be; one that fails again has failed. Returns the names of the former.
- */
-async function repeatAlone(outcomes: Outcome[]): Promise<string[]> {
-  const failed = outcomes.filter(({ failed }) => failed > 0);
-  if (failed.length === 0 || failed.length > MOST_REPEATED) return [];
-  console.log(`\n${failed.length} that failed, once more and alone`);
-  const again = progress(failed.length);
-  await runJobs(failed.map(({ runtime, file }) => ({ runtime, file })), {
-    ...{ root, inFlight: 1, display: again },
-  });
-  again.close();
-  return again.outcomes.filter((second) => second.failed === 0).map((second) => {
-    const place = outcomes.findIndex((first) => nameOf(first) === nameOf(second));
-    const names = outcomes[place]!.failures.map(({ name }) => name).join("; ");
-    outcomes[place] = second;
-    return `${nameOf(second)}: ${names}`;
-  });
-}
 
 function readTimes(): Record<string, number> {
   try {

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./support/cli.ts";
-import { fencedBlocks, type Outcome, runBlock } from "./support/shell_blocks.ts";
+import { briefly, fencedBlocks, type Outcome, runBlock } from "./support/shell_blocks.ts";
 
 /** Run by .ci/run on a clean checkout: they set up what this test runs in. */
 const SET_UP = ["npm ci && npm start -- stress", "npm ci && npm test"];
@@ -15,10 +15,6 @@ const files = [
 ]
   .filter((file) => file.endsWith(".md"));
 
-/** Half a second of load shows that a command works; its reader lets it run for longer. */
-const briefly = (script: string): string =>
-  script.replace(/^iomux stress$/gm, "iomux stress -d 500ms").replace(/ -d \d+s\b/g, " -d 500ms");
-
 /** The shell blocks of a file. */
 const blocks = (file: string): string[] =>
   fencedBlocks(readFileSync(join(root, file), "utf8"))
@@ -27,7 +23,7 @@ const blocks = (file: string): string[] =>
 /** What became of each block. */
 const outcomes = new Map<string, Promise<Outcome>>();
 
-/** Runs the blocks in their order, two at a time: most of their time is waiting. */
+/** Runs the blocks in their order, three at a time: most of their time is waiting. */
 function runAll(scripts: string[]): void {
   const left = scripts.map((script) => {
     const { promise, resolve } = Promise.withResolvers<Outcome>();
@@ -39,8 +35,7 @@ function runAll(scripts: string[]): void {
       next.resolve(await runBlock(briefly(next.script)));
     }
   };
-  void lane();
-  void lane();
+  for (let lanes = 0; lanes < 3; lanes++) void lane();
 }
 
 describe("the documentation", () => {

@@ -21,7 +21,7 @@ describe("each command", () => {
   });
 
   it("serve, client, stress: bytes there and back, and a drain on SIGTERM", async () => {
-    await using server = await startServe(["--service", "upper", "--workers", "2"]);
+    await using server = await startServe(["--service", "upper"]);
     expect(await stdoutOf(["client", server.name], "hello\n")).toBe("HELLO\n");
 
     const load = ["-c", "5", "-n", "200", "--expect", "upper", "--json"];
@@ -52,7 +52,7 @@ describe("each command", () => {
   it("stress: alone, with threads for both ends; report: its result", async () => {
     using folder = new TempDir();
     const file = folder.file("result.json");
-    const load = ["-c", "4", "-n", "200", "--workers", "2", "--server-workers", "2", "--json"];
+    const load = ["-c", "4", "-n", "200", "--workers", "2", "--json"];
     const { messages } = JSON.parse(await stdoutOf(["stress", ...load, "-o", file]));
     expect(messages.verified).toBeGreaterThanOrEqual(200);
     // And report: that result once more.

@@ -19,17 +19,18 @@ const FILES: Record<string, string> = {
     'it("holds", () => { spawn("sleep", ["100"], { stdio: "inherit" }).unref(); });',
 };
 
-function run(files: string[], args: string[], env: Record<string, string> = {}) {
+/** Runs `npm test ARGS` over these files, in tests/ or in a folder below it. */
+function run(files: string[], args: string[], below = "") {
   using folder = new TempDir();
-  mkdirSync(folder.file("tests"));
+  mkdirSync(folder.file(`tests/${below}`), { recursive: true });
   for (const name of files) {
     const text = `import { describe, expect, it } from "bun:test";\n${FILES[name]}\n`;
-    writeFileSync(folder.file(`tests/${name}_test.ts`), text);
+    writeFileSync(folder.file(`tests/${below}${name}_test.ts`), text);
   }
   const { status, stdout, stderr } = spawnSync("node", [join(root, "scripts/test.ts"), ...args], {
     cwd: root,
     encoding: "utf8",
-    env: { ...process.env, ...(files.length > 0 ? { IOMUX_TEST_ROOT: folder.path } : {}), ...env },
+    env: { ...process.env, ...(files.length > 0 ? { IOMUX_TEST_ROOT: folder.path } : {}) },
     timeout: 50_000,
   });
   return { status, stdout, stderr };
@@ -65,6 +66,19 @@ describe("npm test", () => {
   it("counts a file that says why it has no tests here as skipped", () => {
     const { status, stdout } = run(["elsewhere"], ["elsewhere"]);
     expect({ status, all: row(stdout, "all") }).toEqual({ status: 0, all: [0, 0, 1] });
+  });
+
+  it("says of several files in one process which of them has failed", () => {
+    for (const runtime of ["deno", "node"]) {
+      const { status, stdout } = run(["good", "wrong"], ["--on", runtime], "net/");
+      expect({ status, all: row(stdout, "all") }).toEqual({ status: 1, all: [3, 1, 1] });
+      const failure = new RegExp(
+        `^${runtime} +tests/net/wrong_test\\.ts: outer(?: > |\\.)inner > adds\n[^]*?Expected: .*3`,
+        "gm",
+      );
+      expect(stdout.match(failure)?.length).toBe(2);
+      expect(stdout).toMatch(/^\[1\/1\] \w+ +tests\/net\/ \(2 files\) +3 passed, 1 FAILED/m);
+    }
   });
 
   it("ends what a test has left running instead of waiting for it", () => {

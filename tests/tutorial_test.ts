@@ -7,7 +7,13 @@ import { engineMissing } from "../lib/engine/mod.ts";
 import { root } from "./support/cli.ts";
 import { executable, runFlags } from "./support/runtime.ts";
 import { itUnless } from "./support/systems.ts";
-import { type Block, fencedBlocks, type Outcome, runBlock } from "./support/shell_blocks.ts";
+import {
+  type Block,
+  briefly,
+  fencedBlocks,
+  type Outcome,
+  runBlock,
+} from "./support/shell_blocks.ts";
 
 const tutorial = join(root, "docs", "tutorial");
 const chapters = readdirSync(join(tutorial, "en")).filter((name) => name.endsWith(".md")).sort();
@@ -62,7 +68,8 @@ describe("examples/tutorial", () => {
     });
 
     const alone = all.find(({ script }) => script.trim() === `bun ${path}`);
-    if (alone?.output !== undefined) {
+    // On Bun the chapter's own command shows it.
+    if (alone?.output !== undefined && !process.versions.bun) {
       it(`${program} prints on this runtime what its chapter shows`, () => {
         const options = { cwd: root, encoding: "utf8", timeout: 30_000 } as const;
         const { stdout, stderr, status } = spawnSync(executable, [...runFlags, path], options);
@@ -112,7 +119,8 @@ describe("docs/tutorial", () => {
     let next = 0;
     const lane = async () => {
       for (let i = next++; i < commands.length; i = next++) {
-        outcomes[i]!.resolve(await runBlock(commands[i]!.script));
+        const { script, output } = commands[i]!;
+        outcomes[i]!.resolve(await runBlock(output === undefined ? briefly(script) : script));
       }
     };
     for (let lanes = 0; lanes < 3; lanes++) void lane();

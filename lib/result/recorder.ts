@@ -134,14 +134,21 @@ export class Recorder {
 
   /** Adds what another one has recorded. */
   add(other: Recorder): void {
+    if (other.count === 0) return;
     const [mine, others] = [this.#slots, other.#slots];
-    const [max, min] = [
-      Math.max(mine[3]!, others[3]!),
-      [mine[4]!, others[4]!].filter((m) => m > 0),
+    for (let i = 0; i < 3; i++) mine[i]! += others[i]!;
+    mine[3] = Math.max(mine[3]!, others[3]!);
+    mine[4] = mine[4] === 0 ? others[4]! : Math.min(mine[4]!, others[4]!);
+    const [low, high] = other.#range();
+    for (let i = HEADER + low; i <= HEADER + high; i++) mine[i]! += others[i]!;
+  }
+
+  /** The buckets of the lowest and the highest value: there is nothing in those below and above. */
+  #range(): [low: number, high: number] {
+    return [
+      bucketOf(Math.min(Math.max(0, this.#min), HIGHEST)),
+      bucketOf(Math.min(this.#max, HIGHEST)),
     ];
-    for (let i = 0; i < mine.length; i++) mine[i]! += others[i]!;
-    mine[3] = max;
-    mine[4] = min.length > 0 ? Math.min(...min) : 0;
   }
 
   /** What it has now, in memory of its own. */
@@ -176,7 +183,9 @@ export class Recorder {
 
   /** The same in units. */
   *units(): Generator<[units: number, count: number]> {
-    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+    if (this.count === 0) return;
+    const [low, high] = this.#range();
+    for (let bucket = low; bucket <= high; bucket++) {
       const count = this.#slots[HEADER + bucket]!;
       if (count > 0) yield [Math.min(highestOf(bucket), this.#max), count];
     }

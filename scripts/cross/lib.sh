@@ -110,6 +110,8 @@ check_served() {
     return
   fi
   check_json "$1 serve and stress" "$verified" "${stress[@]}" "127.0.0.1:$port"
+  echo hello | timeout -k 5 "$limit" "${emulator[@]}" client "127.0.0.1:$port" >out 2>err
+  if [ "$(cat out)" = hello ]; then ok "$1 client"; else failed "$1 client" "$(last out err)"; fi
   kill -TERM "$server"
   wait "$server"
   status=$?
@@ -121,11 +123,12 @@ check_served() {
   fi
 }
 
-# smoke NAME ARCH : what is expected of a binary on a Linux of its own.
+# smoke NAME ARCH : what is expected of a binary on a Linux of its own: every command once.
 smoke() {
   check_version "$1"
   check_json "$1 info" "r.arch === '$2' && r.selectors.some((s) => s.available)" info --json
-  check_json "$1 stress" "$verified" "${stress[@]}"
-  check_json "$1 stress in workers" "$verified" "${stress[@]}" --workers 2
+  check_json "$1 stress in workers" "$verified" "${stress[@]}" --workers 2 -o result.json
+  check_json "$1 report" "$verified" report result.json --json
+  check_json "$1 probe" "r.verdict === 'pass'" probe half-close --json
   check_served "$1"
 }

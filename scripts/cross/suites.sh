@@ -1,17 +1,14 @@
 # shellcheck shell=bash disable=SC2154 # root, scratch and emulator are of lib.sh and the script
 # Sourced after lib.sh: runs the test suites on a runtime made for another system.
 
-# Everything that calls the system directly: what a machine or a C library could do otherwise. Not what
-# is about a model of another system, the same one everywhere.
-suites=()
-for path in "$root"/tests/{selectors,sys,net,engine}/*_test.ts; do
-  case $path in
-    */kqueue_test.ts | */windows_test.ts | */bsd_test.ts) ;;
-    # Slow, and about the runtime or the machine, not the system or its C library.
-    */allocation_test.ts | */precision_test.ts | */diff_test.ts | */queue_test.ts) ;;
-    *) suites+=("${path#"$root/"}") ;;
-  esac
-done
+# What a machine or a C library could do otherwise: calls, numbers and layouts of structs, and the contract
+# of selectors on them. What is above them, or plain computation, is the same as on the machine of `npm test`.
+suites=(
+  tests/sys/{clock,errno,ffi,kernel,linux,pollable,posix,spawn}_test.ts
+  tests/selectors/{selectors,readiness,epoll}_test.ts
+  tests/net/{blocking,datagram,listen,peer,reset,socket}_test.ts
+  tests/engine/uring_test.ts
+)
 
 # suite WHAT RUNNER PACKAGE FILE ARG... : runs tests by the executable FILE of PACKAGE, in the version
 # that toolchain/ has locked, under the emulator; ARG are the runner's, above all which tests. Prints

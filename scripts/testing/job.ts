@@ -60,14 +60,19 @@ export function endAllOnSignals(last: () => void): void {
 // deno-lint-ignore no-control-regex
 const withoutColours = (text: string) => text.replace(/\x1b\[[0-9;?]*[A-Za-z]|\r/g, "");
 
-/** Runs a command line to its end. */
-function execute(commandLine: string[], cwd: string): Promise<Ending> {
+/** Runs a command line to its end, with more in its environment. */
+function execute(
+  commandLine: string[],
+  cwd: string,
+  more: Record<string, string> = {},
+): Promise<Ending> {
   const [command, ...args] = commandLine as [string, ...string[]];
   const start = performance.now();
   return new Promise((resolve) => {
     // A process group of its own: what a test leaves running ends with it.
     const child = spawn(command, args, {
       cwd,
+      env: { ...process.env, ...more },
       stdio: ["ignore", "pipe", "pipe"],
       detached: !windows,
     });
@@ -116,7 +121,9 @@ async function runJob(job: Job, root: string): Promise<Outcome> {
   try {
     const junit = join(folder, "junit.xml");
     const commandLine = job.command ?? commandOf(job, junit);
-    const { status, output, seconds } = await execute(commandLine, root);
+    const several = job.files?.map((file) => join(root, file)).join("\n");
+    const more = several === undefined ? undefined : { IOMUX_TEST_FILES: several };
+    const { status, output, seconds } = await execute(commandLine, root, more);
     outcome.seconds = seconds;
     const tests = job.command ? [] : testsOf(read(junit), job.runtime);
     for (const { name, state, message } of tests) {

@@ -34,6 +34,12 @@ function groupOf(runtime: string, { classname = "", file = "" }: Attributes): st
   return runtime === "bun" ? classname.split(" > ").reverse().join(" > ") : classname;
 }
 
+/** A name that begins with the path of its file, which may stand in front of every part of it, once. */
+function withPathOnce(name: string): string {
+  const path = /^tests\/\S+_test\.ts: /.exec(name)?.[0];
+  return path === undefined ? name : path + name.replaceAll(path, "");
+}
+
 /** The message of a failure, and where in the tests or the sources it came from. */
 function messageOf({ message = "" }: Attributes, body: string): string {
   const places = body.split("\n").map((line) => line.trim())
@@ -60,7 +66,9 @@ export function testsOf(xml: string, runtime: string): Test[] {
       message: failure ? messageOf(attributes(failure[2]!), plain(failure[3] ?? "")) : "",
     });
   }
-  if (runtime !== "deno") return tests;
   // Deno reports a group as one more test; its name then begins those of its members.
-  return tests.filter(({ name }) => !tests.some((other) => other.name.startsWith(`${name} > `)));
+  const isGroup = ({ name }: Test) =>
+    runtime === "deno" && tests.some((other) => other.name.startsWith(`${name} > `));
+  return tests.filter((test) => !isGroup(test))
+    .map((test) => ({ ...test, name: withPathOnce(test.name) }));
 }

@@ -1,6 +1,7 @@
 // Which test files there are, and which runtimes run each of them.
 import { globSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /**
  * What differs between runtimes, and so runs on all of them: everything that calls the system, examples
@@ -12,6 +13,28 @@ const EVERYWHERE = [
   ...["tests/smoke_test.ts", "tests/examples_test.ts", "tests/tutorial_test.ts"],
 ];
 
+/** In those folders, but the same on every runtime: computation, models, and what the kernel alone decides. */
+const ONCE = [
+  ...["sys/failing_calls", "sys/ring_queues", "sys/socket_array", "sys/wsa_errors"],
+  ...["selectors/blocking_diff", "selectors/diff", "selectors/kqueue", "selectors/types"],
+  ...["net/address", "net/cidr", "tls/records"],
+  ...["engine/counters", "engine/forbidden", "engine/indexed_set", "engine/queue", "engine/timers"],
+].map((name) => `tests/${name}_test.ts`);
+
+/** A process of its own on Deno and Node: what is long, or is about the process that it runs in. */
+const ALONE = [
+  ...["selectors/selectors", "selectors/signals", "selectors/allocation", "selectors/precision"],
+  ...["selectors/many", "engine/readiness", "engine/uring", "engine/hammer", "engine/limits"],
+  ...["sys/errno", "tls/memory", "smoke", "examples", "tutorial"],
+].map((name) => `tests/${name}_test.ts`);
+
+/** What takes longest, for a machine that has not measured it yet. */
+const LONGEST = [
+  ...["client/matrix", "docs", "client/others", "package", "selectors/selectors"],
+  ...["serve/handoff/", "engine/readiness", "probe/probe", "tutorial", "smoke", "selectors/"],
+  ...["engine/", "stress/", "serve/slow_peers", "serve/faults/", "cli/stress/", "serve/", "cli/"],
+].map((name) => `tests/${name}`);
+
 /** A test that starts the program, wherever it stands; but for the short runs. */
 const aboutProgram = (root: string, file: string): boolean =>
   file !== "tests/smoke_test.ts" &&
@@ -19,12 +42,14 @@ const aboutProgram = (root: string, file: string): boolean =>
 
 export const RUNTIMES = ["bun", "deno", "node"];
 
-/** A test file on a runtime; or a check, which is one command. */
+/** A test file on a runtime, or several in one process; or a check, which is one command. */
 export interface Job {
   /** "check" for a command. */
   readonly runtime: string;
-  /** The path of the test file, or the name of the check. */
+  /** The path of the test file, or the name of the check or of the several. */
   readonly file: string;
+  /** The paths of several. */
+  readonly files?: string[];
   readonly command?: string[];
 }
 
@@ -35,15 +60,34 @@ export const testFiles = (root: string): string[] =>
 /** What only CI runs, by its name: it builds for other platforms, and installs what it has built. */
 const BY_NAME = ["tests/release/"];
 
-/** Every file on each of its runtimes. */
-export const wholeSuite = (root: string): Job[] =>
-  testFiles(root).filter((file) => !BY_NAME.some((path) => file.startsWith(path))).flatMap(
-    (file) => {
-      const everywhere = EVERYWHERE.some((path) => file.startsWith(path)) &&
-        !aboutProgram(root, file);
-      return (everywhere ? RUNTIMES : ["bun"]).map((runtime) => ({ runtime, file }));
-    },
+/**
+ * Every file on each of its runtimes. Deno and Node take longer to start than most files take to run, so
+ * that they have those of a folder in one process.
+ */
+export function wholeSuite(root: string): Job[] {
+  const files = testFiles(root).filter((file) => !BY_NAME.some((path) => file.startsWith(path)));
+  const others = files.filter((file) =>
+    EVERYWHERE.some((path) => file.startsWith(path)) && !ONCE.includes(file) &&
+    !aboutProgram(root, file)
   );
+  const alone = others.filter((file) => ALONE.includes(file));
+  const together = Object.entries(
+    Object.groupBy(others.filter((file) => !ALONE.includes(file)), (file) => dirname(file)),
+  ).map(([folder, files]) => ({ file: `${folder}/ (${files!.length} files)`, files: files! }));
+  return [
+    ...files.map((file) => ({ runtime: "bun", file })),
+    ...["deno", "node"].flatMap((runtime) => [
+      ...alone.map((file) => ({ runtime, file })),
+      ...together.map((several) => ({ runtime, ...several })),
+    ]),
+  ];
+}
+
+/** How long a job may take, in seconds, where nobody knows. */
+export function guess({ file }: Job): number {
+  const at = LONGEST.findIndex((path) => file.startsWith(path));
+  return at < 0 ? 0 : LONGEST.length - at;
+}
 
 /** A path as the shell completes it: `./tests/net/`. */
 const clean = (pattern: string): string => pattern.replaceAll("\\", "/").replace(/^\.\//, "");
@@ -53,8 +97,12 @@ export const matching = (root: string, patterns: string[], runtimes = ["bun"]): 
   testFiles(root).filter((file) => patterns.some((pattern) => file.includes(clean(pattern))))
     .flatMap((file) => runtimes.map((runtime) => ({ runtime, file })));
 
-/** The command line that runs one file and leaves its report at `junit`. */
-export function commandOf({ runtime, file }: Job, junit: string): string[] {
+/** A file of this checkout, whose tests/ may be another's. */
+const own = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+/** The command line that runs a job's tests and leaves their report at `junit`. */
+export function commandOf({ runtime, file, files }: Job, junit: string): string[] {
+  const path = files ? own("tests/support/several.ts") : file;
   switch (runtime) {
     case "bun":
       return [
@@ -62,11 +110,14 @@ export function commandOf({ runtime, file }: Job, junit: string): string[] {
         ...["--reporter=junit", `--reporter-outfile=${junit}`, `./${file}`],
       ];
     case "deno":
-      return ["deno", "test", "-P", "--no-check", `--junit-path=${junit}`, file];
+      return [
+        ...["deno", "test", "-P", "--no-check", "--config", own("deno.json")],
+        ...[`--junit-path=${junit}`, path],
+      ];
     default: // not `--test`, which would start one more process for the file
       return [
-        ...["node", "--no-warnings", "--import", "./tests/support/node_hooks.mjs"],
-        ...["--test-reporter=junit", `--test-reporter-destination=${junit}`, file],
+        ...["node", "--no-warnings", "--import", own("tests/support/node_hooks.mjs")],
+        ...["--test-reporter=junit", `--test-reporter-destination=${junit}`, path],
       ];
   }
 }

@@ -17,8 +17,13 @@ const indented = (text: string) => text.split("\n").map((line) => `    ${line}`.
 
 /** The failures of one job: its file, then the name and the message of each. */
 const failuresOf = (outcome: Outcome, failures = outcome.failures) =>
-  failures.flatMap(({ name, message }) => [`${title(outcome)}: ${name}`, ...indented(message)])
-    .join("\n");
+  failures.flatMap(({ name, message }) => {
+    const { runtime, files } = outcome; // of several files the name of a test says which
+    const where = files?.some((file) => name.startsWith(file))
+      ? `${runtime.padEnd(5)} ${name}`
+      : `${title(outcome)}: ${name}`;
+    return [where, ...indented(message)];
+  }).join("\n");
 
 /** Shows a run while it lasts, and keeps what it came to so far; `close` ends the showing. */
 export function progress(total: number): Display & { outcomes: Outcome[]; close(): void } {
@@ -95,14 +100,11 @@ export function table(outcomes: Outcome[], seconds: number): string[] {
 }
 
 /** The end of a run on stdout; returns its exit status. */
-export function conclude(outcomes: Outcome[], left: Job[] = [], repeated: string[] = []): number {
+export function conclude(outcomes: Outcome[], left: Job[] = []): number {
   const notRun = [...new Set(outcomes.flatMap((outcome) => outcome.notRun))].sort();
   const text = [""];
   if (notRun.length > 0) text.push(...notRun.map((what) => `not run: ${what}`), "");
   if (left.length > 0) text.push(...left.map((job) => `not started: ${title(job)}`), "");
-  if (repeated.length > 0) {
-    text.push(...repeated.map((what) => `failed beside others, passed alone: ${what}`), "");
-  }
   text.push(...table(outcomes, performance.now() / 1000));
   const failed = outcomes.filter((outcome) => outcome.failed > 0);
   for (const outcome of failed) text.push("", failuresOf(outcome));

@@ -1,13 +1,13 @@
 // The help pages and fifty wrong usages, word for word: tests/cli/golden/. What they say is changed by
 // running this file with IOMUX_TEST_UPDATE=1, and read in the diff.
-import { afterAll, describe, expect, it } from "bun:test";
+import { describe, expect, it } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { COMMANDS } from "../../lib/cli/commands.ts";
 import { commandPage, programPage } from "../../lib/cli/help/page.ts";
 import { widthOf } from "../../lib/text/layout.ts";
 import { root, spawnCli } from "../support/cli.ts";
-import { TempDir } from "../support/files.ts";
+import { refusals } from "../support/usages.ts";
 
 const folder = join(root, "tests", "cli", "golden");
 
@@ -167,34 +167,15 @@ IOMUX_SERVE_TRACE=maybe iomux serve
 IOMUX_CLIENT_UNIX= iomux client
 `.trim().split("\n");
 
-/** So many of them are one test, which a busy machine has time for. */
-const AT_ONCE = 15;
-
 describe("iomux refuses", () => {
-  const empty = new TempDir();
-  const said = new Map<string, string>();
-  afterAll(() => {
-    empty[Symbol.dispose]();
-    golden("usage.txt", WRONG.map((line) => `$ ${line}\n${said.get(line)}`).join(""));
+  it("wrong usage in one line, with exit code 2, and starts nothing", async () => {
+    const said = await refusals(WRONG.map((line) => {
+      const words = line.split(" ");
+      const at = words.indexOf("iomux");
+      const env = Object.fromEntries(words.slice(0, at).map((word) => word.split("=")));
+      return { args: words.slice(at + 1), env };
+    }));
+    for (const message of said) expect(message).toMatch(/^iomux: [^\n]+\n$/);
+    golden("usage.txt", WRONG.map((line, i) => `$ ${line}\n${said[i]}`).join(""));
   });
-  for (let first = 0; first < WRONG.length; first += AT_ONCE) {
-    const left = WRONG.slice(first, first + AT_ONCE);
-    it(`wrong usage in one line, with exit code 2, and starts nothing: ${left[0]} and so on`, async () => {
-      const worker = async () => {
-        for (let line = left.shift(); line !== undefined; line = left.shift()) {
-          const words = line.split(" ");
-          const at = words.indexOf("iomux");
-          const env = Object.fromEntries(words.slice(0, at).map((word) => word.split("=")));
-          await using cli = spawnCli(words.slice(at + 1), {
-            ...{ env, cwd: empty.path, denoFlags: ["-q", "-A"] },
-          });
-          const { code } = await cli.exit;
-          expect([line, code, cli.stdout()]).toEqual([line, 2, ""]);
-          expect(cli.stderr()).toMatch(/^iomux: [^\n]+\n$/);
-          said.set(line, cli.stderr());
-        }
-      };
-      await Promise.all([worker(), worker()]); // there may be no more CPUs
-    });
-  }
 });

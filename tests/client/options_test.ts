@@ -4,17 +4,12 @@ import { writeFileSync } from "node:fs";
 import { getAvailablePort, Socket } from "../../lib/net/mod.ts";
 import { type Cli, spawnCli } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
+import { refusals } from "../support/usages.ts";
 import { sleep, until } from "../support/waiting.ts";
 import { echoPeer, everything, peer } from "./peers.ts";
 
 const client = (...args: string[]): Cli => spawnCli(["client", ...args]);
 const talking = (stdin: string, ...args: string[]): Cli => spawnCli(["client", ...args], { stdin });
-
-async function usage(args: string[], message: RegExp): Promise<void> {
-  await using cli = client(...args);
-  expect([args, (await cli.exit).code]).toEqual([args, 2]);
-  expect(cli.stderr()).toMatch(message);
-}
 
 describe("iomux client", () => {
   it("-C sends line feeds as CR LF, and CR LF as it is", async () => {
@@ -143,15 +138,21 @@ describe("iomux client", () => {
   });
 
   it("says what is wrong with its options, and starts nothing", async () => {
-    await usage(["-N", "127.0.0.1:1"], /-N.*OpenBSD.*--no-half-close/);
-    await usage(["--unix", "a".repeat(108)], /1 to 107 bytes/);
-    await usage(["-4", "-6", "127.0.0.1:1"], /'--ipv4' and '--ipv6' exclude each other/);
-    await usage(["-k", "127.0.0.1:1"], /'--keep-listening' needs '--listen'/);
-    await usage(["-lk", "9000"], /-kl PORT/);
-    await usage(["-l", "9000", "-z", "127.0.0.1:1"], /exclude each other/);
-    await usage(["-s", "nonsense", "127.0.0.1:1"], /source.*nonsense/);
-    await usage(["-z", "127.0.0.1:9-1"], /ends before it begins/);
-    await usage(["-w", "5", "127.0.0.1:1"], /unit/);
+    const cases: [line: string, message: RegExp][] = [
+      ["-N 127.0.0.1:1", /-N.*OpenBSD.*--no-half-close/],
+      [`--unix ${"a".repeat(108)}`, /1 to 107 bytes/],
+      ["-4 -6 127.0.0.1:1", /'--ipv4' and '--ipv6' exclude each other/],
+      ["-k 127.0.0.1:1", /'--keep-listening' needs '--listen'/],
+      ["-lk 9000", /-kl PORT/],
+      ["-l 9000 -z 127.0.0.1:1", /exclude each other/],
+      ["-s nonsense 127.0.0.1:1", /source.*nonsense/],
+      ["-z 127.0.0.1:9-1", /ends before it begins/],
+      ["-w 5 127.0.0.1:1", /unit/],
+    ];
+    const said = await refusals(cases.map(([line]) => ({ args: ["client", ...line.split(" ")] })));
+    for (const [i, [line, message]] of cases.entries()) {
+      expect(`${line}: ${said[i]}`).toMatch(message);
+    }
   });
 });
 
@@ -277,18 +278,20 @@ describe("iomux client --script", () => {
   });
 
   it("refuses what it does not understand, with the line: exit 2", async () => {
-    for (
-      const [text, message] of [
-        ['send "a"\nwait 1s\n', /line 2: unknown step "wait"/],
-        ["send hello\n", /line 1: use send "TEXT"/],
-        ['send "\\q"\n', /line 1: .*no escape/],
-        ['expect "x" soon\n', /line 1: .*soon/],
-        ["expect /(/\n", /line 1: /],
-      ] as const
-    ) {
-      await using cli = await script(text, "127.0.0.1:1");
-      expect([text, (await cli.exit).code]).toEqual([text, 2]);
-      expect(cli.stderr()).toMatch(message);
+    const cases: [text: string, message: RegExp][] = [
+      ['send "a"\nwait 1s\n', /line 2: unknown step "wait"/],
+      ["send hello\n", /line 1: use send "TEXT"/],
+      ['send "\\q"\n', /line 1: .*no escape/],
+      ['expect "x" soon\n', /line 1: .*soon/],
+      ["expect /(/\n", /line 1: /],
+    ];
+    using folder = new TempDir();
+    const said = await refusals(cases.map(([text], i) => {
+      writeFileSync(folder.file(`${i}`), text);
+      return { args: ["client", "--script", folder.file(`${i}`), "127.0.0.1:1"] };
+    }));
+    for (const [i, [text, message]] of cases.entries()) {
+      expect(`${text}: ${said[i]}`).toMatch(message);
     }
   });
 });

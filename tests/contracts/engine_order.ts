@@ -4,7 +4,7 @@ import { expect, it } from "bun:test";
 import type { Connection } from "../../lib/engine/mod.ts";
 import { getAvailablePort, Socket } from "../../lib/net/mod.ts";
 import { type CreateEngine, engineBench, pattern, Recorder } from "../support/engines.ts";
-import { expectSameBytes, turnFor, turnUntil } from "../support/engines.ts";
+import { expectSameBytes, turnBriefly, turnFor, turnUntil } from "../support/engines.ts";
 import { acceptSoon, encode, portOf, receive, thrownBy } from "../support/sockets.ts";
 import { itUnless, NO_RESETS, NO_UNIX_SOCKETS } from "../support/systems.ts";
 
@@ -19,6 +19,7 @@ export function orderCases(create: CreateEngine): void {
     peer.shutdown("write");
     turnUntil(engine, () => recorder.count("close") === 1);
     expect(recorder.calls).toEqual(["open A", "data A 5", "end A", "close A"]);
+    turnBriefly(engine, 0); // the socket itself is closed with the next turn at the latest
     expect(receive(peer, 1).length).toBe(0);
   });
 

@@ -1,14 +1,15 @@
 // Random acts on many connections of an engine, against what its peers must see: every byte, in order.
 //
-// IOMUX_SEED repeats a run, IOMUX_HAMMER_MS makes it longer.
+// IOMUX_SEED repeats a run, IOMUX_TEST_FULL or IOMUX_HAMMER_MS makes it longer.
 import { describe, expect, it } from "bun:test";
 import type { Connection, Engine, EngineChoice } from "../../lib/engine/mod.ts";
 import { createEngine, engineMissing } from "../../lib/engine/mod.ts";
 import { type OSError, Socket } from "../../lib/net/mod.ts";
 import { pattern, turnBriefly } from "../support/engines.ts";
+import { tries } from "../support/runtime.ts";
 import { portOf } from "../support/sockets.ts";
 
-const LIMIT_MS = Number(process.env.IOMUX_HAMMER_MS ?? (process.versions.bun ? 1500 : 800));
+const LIMIT_MS = Number(process.env.IOMUX_HAMMER_MS ?? tries(1500));
 const SEED = Number(process.env.IOMUX_SEED ?? Date.now() % 0x7fffffff);
 const PEERS = 40;
 const stream = pattern(1 << 20, 3);
@@ -193,7 +194,7 @@ describe("the hammer of engines", () => {
       const world = new World(options);
       for (const end = performance.now() + LIMIT_MS; performance.now() < end;) world.step();
       world.finish();
-      expect(world.verified).toBeGreaterThan(10_000);
+      expect(world.verified).toBeGreaterThan(1000);
     });
   }
 });

@@ -2,8 +2,7 @@
 // array of arrays, so that the measure is seen to work.
 import { describe, expect, it } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { availableSelectors } from "../../lib/selectors/mod.ts";
-import { commandFor } from "../support/programs.ts";
+import { commandFor, selectorsForPrograms } from "../support/programs.ts";
 
 /** The smallest object has 16 bytes on V8 and JavaScriptCore, a heap number 12. */
 const LESS_THAN_ANY_OBJECT = 6;
@@ -24,8 +23,7 @@ function measure(name: string, how: "dispatch" | "select"): Measured {
 }
 
 describe("dispatch()", () => {
-  for (const { name, available } of availableSelectors()) {
-    if (!available) continue;
+  for (const name of selectorsForPrograms()) {
     it(`${name}: allocates nothing per event, where select() does`, () => {
       const dispatch = measure(name, "dispatch");
       const select = measure(name, "select");

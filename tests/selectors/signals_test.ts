@@ -1,10 +1,10 @@
 // Signals while a program waits: SIGINT, SIGTERM and a storm of SIGALRM, on every backend, on the main
 // thread and in a Worker. Each program is a process of its own; those of all backends run side by side.
 import { describe, expect, it } from "bun:test";
-import { availableSelectors, type SelectorName } from "../../lib/selectors/mod.ts";
-import { isWaiting, Program } from "../support/programs.ts";
+import type { SelectorName } from "../../lib/selectors/mod.ts";
+import { isWaiting, Program, selectorsForPrograms } from "../support/programs.ts";
 
-const names = availableSelectors().filter((s) => s.available).map((s) => s.name);
+const names = selectorsForPrograms();
 const all = async (run: (name: SelectorName) => Promise<void>): Promise<void> =>
   void await Promise.all(names.map(run));
 

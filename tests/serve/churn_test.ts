@@ -7,7 +7,7 @@ describe("serve and its statistics under churn", () => {
     const args = ["--workers", "2", "--metrics", "127.0.0.1:0", "--max-connections", "15"];
     await using server = await startServe(args);
     const [, http] = await server.says(/Metrics on http:\/\/(127\.0\.0\.1:\d+)\//);
-    const load = ["stress", `127.0.0.1:${server.port}`, "-c", "20", "-d", "1s", "--reconnect"];
+    const load = ["stress", `127.0.0.1:${server.port}`, "-c", "20", "-d", "500ms", "--reconnect"];
     await using stress = spawnCli([...load, "--messages-per-connection", "1", "--json"]);
     let looked = 0, most = 0;
     while (!stress.ended) {

@@ -5,6 +5,7 @@ import { availableSelectors } from "../../lib/selectors/mod.ts";
 import { startServe } from "../support/cli.ts";
 import { expectSameBytes, pattern } from "../support/engines.ts";
 import { exchange, Peer } from "../support/peers.ts";
+import { tries } from "../support/runtime.ts";
 import { sleep } from "../support/waiting.ts";
 
 describe("serve --service echo", () => {
@@ -59,7 +60,7 @@ describe("serve --service echo", () => {
           const [answer] = await Promise.all([peer.readToEnd(), sending]);
           expectSameBytes(answer, Buffer.concat(parts));
         }),
-        { numRuns: 12, interruptAfterTimeLimit: 1500 },
+        { numRuns: tries(40), interruptAfterTimeLimit: 1500 },
       );
     }
   });

@@ -54,7 +54,7 @@ async function good(args: string[], messages: number | undefined, size = 64) {
 
 describe("stress -n sends exactly as many messages", () => {
   it("as are asked for, whether the connections divide them or not", async () => {
-    for (const [connections, messages] of [[4, 400], [7, 100], [3, 1], [16, 5], [1, 9]]) {
+    for (const [connections, messages] of [[7, 100], [3, 1], [16, 5]]) {
       await good(["-c", `${connections}`, "-n", `${messages}`], messages);
     }
   });
@@ -75,7 +75,7 @@ describe("stress -n sends exactly as many messages", () => {
   });
 
   it("unless the time is over before", async () => {
-    const { code, result } = await stress(["-c", "2", "-n", "1000m", "-d", "300ms"]);
+    const { code, result } = await stress(["-c", "2", "-n", "1000m", "-d", "150ms"]);
     expect(code).toBe(0);
     addsUp(result, undefined, 64);
     expect(result.duration_s).toBeLessThan(10);
@@ -96,18 +96,21 @@ describe("stress -s", () => {
 
 describe("stress -d", () => {
   it("runs for as long as that, and a little for the last replies", async () => {
-    const { code, result } = await stress(["-c", "5", "-d", "500ms"]);
+    const { code, result } = await stress(["-c", "5", "-d", "300ms"]);
     expect(code).toBe(0);
     addsUp(result, undefined, 64);
-    expect(result.duration_s).toBeGreaterThan(0.45);
+    expect(result.duration_s).toBeGreaterThan(0.25);
     expect(result.duration_s).toBeLessThan(10);
   });
 });
 
 describe("stress --expect", () => {
   it("upper, of a server that answers in upper case", async () => {
-    await good(["-c", "3", "-n", "300", "--service", "upper", "--expect", "upper"], 300);
-    await good(["-n", "50", "-s", "65537", "--service", "upper", "--expect", "upper"], 50, 65537);
+    await good(
+      ["-c", "3", "-n", "60", "-s", "65537", "--service", "upper", "--expect", "upper"],
+      60,
+      65537,
+    );
   });
 
   it("upper, of a server that answers as it is: exit 6", async () => {
@@ -146,7 +149,7 @@ describe("stress --expect", () => {
   });
 
   it("none, for a time", async () => {
-    const args = ["-c", "2", "-d", "300ms", "-s", "4KiB", "--service", "discard"];
+    const args = ["-c", "2", "-d", "150ms", "-s", "4KiB", "--service", "discard"];
     const { code, result } = await stress([...args, "--expect", "none"]);
     expect(code).toBe(0);
     expect(result.messages.sent).toBeGreaterThan(100);
@@ -186,6 +189,6 @@ describe("stress over", () => {
   });
 
   it("2000 connections", async () => {
-    await good(["-c", "2000", "-n", "6000"], 6000);
+    await good(["-c", "2000", "-n", "4000"], 4000);
   });
 });

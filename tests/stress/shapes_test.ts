@@ -58,7 +58,7 @@ describe("stress --warmup with --messages", () => {
 describe("stress --hold", () => {
   it("exchanges one message on each connection and keeps them open", async () => {
     await using serve = await startServe();
-    const running = stress([serve.name, "-c", "200", "--hold", "-d", "1500ms"]);
+    const running = stress([serve.name, "-c", "200", "--hold", "-d", "900ms"]);
     expect(await until(() => true)).toBe(true);
     let seen = 0;
     for (const end = performance.now() + 6000; seen < 200 && performance.now() < end;) {
@@ -69,7 +69,7 @@ describe("stress --hold", () => {
     expect(code).toBe(0);
     expect(result.messages).toMatchObject({ sent: 200, verified: 200 });
     expect(result.connections).toMatchObject({ established: 200, lost: 0, peak: 200 });
-    expect(result.duration_s >= 1.5).toBe(true);
+    expect(result.duration_s >= 0.9).toBe(true);
   });
 
   it("notices a held connection that the peer ends: lost, exit 5", async () => {
@@ -77,7 +77,7 @@ describe("stress --hold", () => {
       socket.on("data", (bytes) => socket.write(bytes));
       if (number === 1) setTimeout(() => socket.end(), 300);
     });
-    const { code, result } = await stress([fickle.name, "-c", "3", "--hold", "-d", "1s"]);
+    const { code, result } = await stress([fickle.name, "-c", "3", "--hold", "-d", "600ms"]);
     expect(code).toBe(5);
     expect(result.connections).toMatchObject({ established: 3, lost: 1 });
     expect(result.messages).toMatchObject({ verified: 3, lost: 0 });
@@ -93,7 +93,7 @@ describe("stress --reconnect", () => {
       socket.resetAndDestroy();
       return null;
     });
-    const args = [fickle.name, "-c", "2", "-d", "1s", "--reconnect"];
+    const args = [fickle.name, "-c", "2", "-d", "500ms", "--reconnect"];
     const { code, result } = await stress(args);
     expect(code).toBe(5);
     expect(closed).toBe(5);
@@ -110,7 +110,7 @@ describe("stress --reconnect", () => {
     // All connections end, and the port is closed: nothing can be reached any more.
     void first;
     reserved.close();
-    const args = [`127.0.0.1:${port}`, "-c", "2", "-d", "700ms", "--reconnect"];
+    const args = [`127.0.0.1:${port}`, "-c", "2", "-d", "400ms", "--reconnect"];
     const { code, result } = await stress(args);
     expect(code).toBe(3);
     expect(result.connections.established).toBe(0);
@@ -128,7 +128,7 @@ describe("stress --connect-rate and --ramp", () => {
   });
 
   it("begins with few connections and ends with all", async () => {
-    const { code, result } = await stress(["-c", "50", "-d", "1500ms", "--ramp", "1s"]);
+    const { code, result } = await stress(["-c", "50", "-d", "1200ms", "--ramp", "800ms"]);
     expect(code).toBe(0);
     expect(result.connections).toMatchObject({ established: 50, peak: 50 });
     expect(result.timeline[0]!.active > 0 && result.timeline[0]!.active <= 50).toBe(true);

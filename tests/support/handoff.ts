@@ -7,11 +7,14 @@ import type { Peer } from "./peers.ts";
 /** The path of a handler module in tests/support/handlers. */
 export const handlerAt = (name: string): string => join(root, "tests/support/handlers", name);
 
-/** `iomux serve --handler commands.ts ARGS`. */
+/** `iomux serve --handler commands.ts ARGS`, with two workers where the arguments don't say how many. */
 export const startHandling = (
   args: string[] = [],
   options: CliOptions = {},
-): Promise<RunningServer> => startServe(["--handler", handlerAt("commands.ts"), ...args], options);
+): Promise<RunningServer> => {
+  const workers = args.includes("--handler-workers") ? [] : ["--handler-workers", "2"];
+  return startServe(["--handler", handlerAt("commands.ts"), ...workers, ...args], options);
+};
 
 /** Sends a line, and expects a line. */
 export async function ask(peer: Peer, line: string, answer: string): Promise<void> {

@@ -3,6 +3,7 @@
 // receives them) and what may end the process.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { availableSelectors, DefaultSelector, type SelectorName } from "../../lib/selectors/mod.ts";
 import { executable } from "./runtime.ts";
 import { sleep } from "./waiting.ts";
 
@@ -41,6 +42,18 @@ export async function isWaiting(pid: number): Promise<void> {
     calm = now.sleeps && now.ticks === last.ticks ? calm + 1 : 0;
     last = now;
   }
+}
+
+/**
+ * What programs are tried with that take long: every selector here on Bun, the best one on Deno and Node,
+ * which differ in how they run a program and not in what a selector tells.
+ */
+export function selectorsForPrograms(): SelectorName[] {
+  if (process.versions.bun) {
+    return availableSelectors().filter((s) => s.available).map((s) => s.name);
+  }
+  using selector = new DefaultSelector();
+  return [selector.name];
 }
 
 /** A running program: its output by lines, and its end. */

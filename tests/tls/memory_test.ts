@@ -3,7 +3,6 @@ import { describe, expect } from "bun:test";
 import { readAuthorities, readIdentity } from "../../lib/tls/credentials.ts";
 import { tlsClient, tlsServer } from "../../lib/tls/endpoint.ts";
 import type { TlsSession, TlsSink } from "../../lib/tls/session.ts";
-import { tries } from "../support/runtime.ts";
 import { itUnless } from "../support/systems.ts";
 import { Certificates, NO_TLS } from "./certificates.ts";
 
@@ -47,9 +46,9 @@ describe("memory of TLS", () => {
           b.session.free();
         }
       };
-      await handshakes(tries(300));
+      await handshakes(300);
       const before = process.memoryUsage().rss;
-      await handshakes(tries(1200));
+      await handshakes(1200);
       const grown = process.memoryUsage().rss - before;
       server.free();
       client.free();

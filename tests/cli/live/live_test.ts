@@ -113,7 +113,10 @@ suite("the live line of iomux stress", () => {
     NO_TERMINAL,
     "is drawn on a terminal, in its width, and leaves nothing behind",
     async () => {
-      await using terminal = onTerminal(["stress", "-c", "2", "-d", "1500ms"], 72);
+      await using terminal = onTerminal(
+        ["stress", "-c", "2", "--think", "5ms", "-d", "1500ms"],
+        72,
+      );
       expect(await terminal.exit).toBe(0);
       const report = checkEnd(terminal.said);
       expect(report).toMatch(/verdict +(pass|invalid)/); // invalid: on a busy machine
@@ -129,7 +132,9 @@ suite("the live line of iomux stress", () => {
   );
 
   itUnless(NO_TERMINAL, "ends at Ctrl-C with the report of what was done", async () => {
-    await using terminal = onTerminal(["stress", "-c", "2", "-d", "1h"], 100, { NO_COLOR: "1" });
+    await using terminal = onTerminal(["stress", "-c", "2", "--think", "5ms", "-d", "1h"], 100, {
+      NO_COLOR: "1",
+    });
     await terminal.says(/[1-9][\d,]*\/s/);
     terminal.type("\x03");
     expect(await terminal.exit).toBe(130);
@@ -143,7 +148,7 @@ suite("the live line of iomux stress", () => {
     async () => {
       // A shell with job control, so that a stop is more than a signal.
       await using shell = new Terminal("bash --norc --noprofile -i", 100, { PS1: "$ " });
-      const [command, all] = cliCommand(["stress", "-c", "2", "-d", "1h"]);
+      const [command, all] = cliCommand(["stress", "-c", "2", "--think", "5ms", "-d", "1h"]);
       shell.type(`${shellLine([command, ...all])}\r`);
       const hidden = shell.said.length;
       const running = await shell.says(/[1-9][\d,]*\/s/, hidden);
@@ -165,7 +170,7 @@ suite("the live line of iomux stress", () => {
     "gives the cursor back when SIGQUIT or SIGHUP ends it",
     async () => {
       for (const signal of ["SIGQUIT", "SIGHUP"] as const) {
-        const [command, all] = cliCommand(["stress", "-c", "2", "-d", "1h"]);
+        const [command, all] = cliCommand(["stress", "-c", "2", "--think", "5ms", "-d", "1h"]);
         const script = `ulimit -c 0; echo pid $$; exec ${shellLine([command, ...all])}`;
         await using terminal = new Terminal(shellLine(["sh", "-c", script]), 100);
         await terminal.says(/[1-9][\d,]*\/s/);
@@ -185,7 +190,17 @@ suite("the live line of iomux stress", () => {
       using folder = new TempDir();
       const json = folder.file("run.json");
       {
-        await using terminal = onTerminal(["stress", "-c", "2", "-d", "1h", "-o", json], 100);
+        await using terminal = onTerminal([
+          "stress",
+          "-c",
+          "2",
+          "--think",
+          "5ms",
+          "-d",
+          "1h",
+          "-o",
+          json,
+        ], 100);
         await terminal.says(/[1-9][\d,]*\/s/);
       }
       expect(

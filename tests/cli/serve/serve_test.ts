@@ -2,6 +2,7 @@
 import { describe, expect, it } from "bun:test";
 import { type CliOptions, spawnCli, startServe } from "../../support/cli.ts";
 import { exchange, Peer } from "../../support/peers.ts";
+import { refusals } from "../../support/usages.ts";
 
 /** Runs `iomux serve ARGS`, which must fail with the code and one line on stderr that matches. */
 async function fails(args: string[], code: number, why: RegExp, options: CliOptions = {}) {
@@ -49,12 +50,15 @@ describe("iomux serve, used wrongly", () => {
     ["an unknown log level", ["--log-level", "loud"], /"loud".*debug, info, warn, error/],
     ["an unknown log format", ["--log-format", "xml"], /"xml".*text, json/],
   ];
-  for (const [what, args, why] of cases) {
-    it(`${what}: exit 2, one line`, () => fails(args, 2, why));
-  }
-
-  it("a bad value of a variable: exit 2, the line names the variable", () =>
-    fails([], 2, /IOMUX_SERVE_PORT/, { env: { IOMUX_SERVE_PORT: "x" } }));
+  it("exit 2, one line that says what is wrong", async () => {
+    const usages = cases.map(([, args]) => ({ args: ["serve", ...args] }));
+    const said = await refusals([...usages, { args: ["serve"], env: { IOMUX_SERVE_PORT: "x" } }]);
+    const wanted = [...cases, ["a bad value of a variable", [], /IOMUX_SERVE_PORT/] as const];
+    for (const [i, [what, , why]] of wanted.entries()) {
+      expect(`${what}: ${said[i]}`).toMatch(/: iomux: [^\n]+\n$/);
+      expect(`${what}: ${said[i]}`).toMatch(why);
+    }
+  });
 });
 
 describe("iomux serve, where it can't listen", () => {

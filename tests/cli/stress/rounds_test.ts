@@ -8,8 +8,10 @@ import { answering, stress } from "../../support/misbehaving.ts";
 
 describe("--confidence", () => {
   it("repeats the run, and gives an interval of rate and p99", async () => {
-    const args = ["-c", "2", "-d", "200ms", "--confidence", "90"];
-    await using cli = spawnCli(["stress", ...args, "--json"]);
+    // Latencies that are much the same, so that few rounds are enough.
+    await using server = await startServe(["--delay", "30ms"]);
+    const args = [server.name, "-c", "2", "-d", "150ms", "--warmup", "50ms"];
+    await using cli = spawnCli(["stress", ...args, "--confidence", "90", "--json"]);
     expect((await cli.exit).code).toBe(0);
     const result: StressResult = JSON.parse(cli.stdout());
     const { confidence } = result;
@@ -63,7 +65,7 @@ describe("--abort-on", () => {
   });
 
   it("leaves a run alone whose condition is not met", async () => {
-    const { code, result } = await stress(["-c", "2", "-d", "500ms", "--abort-on", "p99>60s"]);
+    const { code, result } = await stress(["-c", "2", "-d", "200ms", "--abort-on", "p99>60s"]);
     expect([code, result.interrupted, result.thresholds]).toEqual([0, false, []]);
   });
 
@@ -76,7 +78,17 @@ describe("--abort-on", () => {
 
 describe("--progress", () => {
   it("is a line a second on stderr where that is no terminal", async () => {
-    await using cli = spawnCli(["stress", "-c", "2", "-d", "2500ms", "--progress", "--json"]);
+    await using cli = spawnCli([
+      "stress",
+      "-c",
+      "2",
+      "-d",
+      "2200ms",
+      "--rate",
+      "50",
+      "--progress",
+      "--json",
+    ]);
     expect((await cli.exit).code).toBe(0);
     const lines = cli.stderr().trimEnd().split("\n");
     expect(lines.length).toBeGreaterThan(1);

@@ -33,7 +33,7 @@ describe("serve --handler, when a handler fails", () => {
       await using server = await startHandling(args);
       using witness = Peer.dial(server);
       await ask(witness, "who", "1 1 1");
-      for (let round = 0; round < 3; round++) {
+      for (let round = 0; round < 2; round++) {
         using victim = Peer.dial(server);
         await victim.send(`${command}\nbye\n`);
         await onlyOneSuffers(server, victim, witness);

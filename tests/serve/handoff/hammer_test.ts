@@ -6,9 +6,10 @@ import type { RunningServer } from "../../support/cli.ts";
 import { expectSameBytes, pattern } from "../../support/engines.ts";
 import { ask, startHandling } from "../../support/handoff.ts";
 import { bytesOf, Peer } from "../../support/peers.ts";
+import { tries } from "../../support/runtime.ts";
 import { sleep, until } from "../../support/waiting.ts";
 
-const SECONDS = Number(process.env.IOMUX_TEST_HAMMER_SECONDS ?? 4);
+const SECONDS = tries(40) / 10;
 
 /** The sockets of the server's process: it counts those that the server has forgotten, too. */
 const sockets = ({ pid }: RunningServer): number =>
