@@ -130,17 +130,30 @@ describe("a release", () => {
       const check: string[] = JSON.parse(/^HEALTHCHECK .*CMD (\[.*\])$/m.exec(file)![1]!);
       // As a container's: a /proc and a network of its own, where port 9999 is free.
       const script = `
-      set -e; root=$1; shift
+      set -e; root=$1 out=$2; shift 2
       mount -t proc proc "$root/proc"; ip link set lo up
       in_image() { chroot --userspec=${user} "$root" "$@"; }
-      chroot --userspec=${user} "$root" /usr/bin/iomux serve & server=$!
+      chroot --userspec=${user} "$root" /usr/bin/iomux serve >"$out" & server=$!
       for try in $(seq 100); do
-        if in_image "$@" >/dev/null 2>&1; then healthy=yes; break; fi
+        if grep -q listening "$out" && in_image "$@" >/dev/null 2>&1; then healthy=yes; break; fi
         sleep 0.2
       done
+      cat "$out"
       code=0; kill -TERM $server; wait $server || code=$?; echo "exit $code healthy $healthy"`;
       const rootfs = join(container, "rootfs");
-      const args = ["-n", "-m", "-p", "-f", "sh", "-c", script, "sh", rootfs, ...check];
+      const args = [
+        "-n",
+        "-m",
+        "-p",
+        "-f",
+        "sh",
+        "-c",
+        script,
+        "sh",
+        rootfs,
+        scratch.file("out"),
+        ...check,
+      ];
       const { stdout } = spawnSync("unshare", args, { encoding: "utf8", timeout: 60_000 });
       expect(stdout).toMatch(/^listening on 0\.0\.0\.0:9999\n/);
       expect(stdout).toMatch(/\nexit 0 healthy yes\n$/);

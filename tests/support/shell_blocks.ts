@@ -34,6 +34,30 @@ export const fencedBlocks = (document: string): Block[] =>
   [...document.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)]
     .map(([, lang, text]) => ({ lang: lang!, text: text! }));
 
+/** Waits until somebody listens on each of the ports, without connecting; on Linux only. */
+const UNTIL_LISTENING = `[ -r /proc/net/tcp ] || exit 0
+for port; do
+  listens=$(printf ':%04X 0*:0000 ' "$port") # a local address, and no remote one
+  for try in $(seq 100); do
+    cat /proc/net/tcp /proc/net/tcp6 /proc/net/udp 2>/dev/null | grep -q "$listens" && break
+    sleep 0.2
+  done
+done`;
+
+const SERVER = /^(?!.*\|).*?(?:--port |-p |-l \S*:|\.(?:ts|py) )(\d+).* &$/;
+
+/** After a sleep that gives servers time to start, a wait for those that take longer. */
+function patient(script: string): string {
+  const ports: string[] = [];
+  return script.split("\n").map((line) => {
+    const port = SERVER.exec(line)?.[1];
+    if (port !== undefined) ports.push(port);
+    return /^sleep \S+$/.test(line) && ports.length > 0
+      ? `${line}\nuntil_listening ${ports.splice(0).join(" ")}`
+      : line;
+  }).join("\n");
+}
+
 const quote = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
 
 /** A port that nobody listens on, below those that the system gives to clients. */
@@ -77,7 +101,7 @@ export async function runBlock(
   env: Record<string, string> = {},
 ): Promise<Outcome> {
   const ports = portsOf(script);
-  const { code, output } = await runScript(swapped(script, ports), env);
+  const { code, output } = await runScript(patient(swapped(script, ports)), env);
   return {
     code,
     output: swapped(output, new Map([...ports].map(([named, used]) => [used, named]))),
@@ -90,9 +114,9 @@ function runScript(script: string, env: Record<string, string>): Promise<Outcome
     writeFileSync(join(dir, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
   const [command, args] = cliCommand([]);
   put("iomux", `exec ${[command, ...args].map(quote).join(" ")} "$@"`);
+  put("until_listening", UNTIL_LISTENING);
   if (!process.versions.bun) {
     put("bun", `exec ${[executable, ...runFlags].map(quote).join(" ")} "$@"`);
-    put("sleep", 'command -p sleep "$1"; command -p sleep "$1"'); // they take longer to start
   }
   return new Promise((resolve) => {
     // A process group of its own, so that the servers in the background can be ended with it.
