@@ -174,6 +174,10 @@ describe("a release", () => {
     }
   });
 
+  itUnless(without("ruby"), "has a formula that ruby can read", () => {
+    expect(run("ruby", ["-c", join(release, "iomux.rb")], release)).toBe("Syntax OK\n");
+  });
+
   it("has a formula with the sums of its archives", () => {
     const formula = readFileSync(join(release, "iomux.rb"), "utf8");
     const sums = readFileSync(join(release, "SHA256SUMS"), "utf8");

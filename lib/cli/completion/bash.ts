@@ -1,5 +1,6 @@
 /** Completions for bash, 3.2 and later; nothing else has to be installed. */
 import type { Command } from "../options/command.ts";
+import type { Option } from "../options/option.ts";
 import { quoted, wordsOf } from "./words.ts";
 
 /** The script. */
@@ -42,24 +43,14 @@ complete -F _iomux iomux
 `;
 }
 
+/** What completes a value. */
+const action = ({ file, words }: Pick<Option<unknown>, "file" | "words">): string =>
+  file ? "_iomux_files" : words ? `_iomux_words ${quoted(words.join(" "))}` : ":";
+
 function caseOf(command: Command): string {
   const words = wordsOf(command);
-  const values = words.filter(({ option }) => option.value !== undefined).map(
-    ({ names, option }) => {
-      const action = option.file
-        ? "_iomux_files"
-        : option.words
-        ? `_iomux_words ${quoted(option.words.join(" "))}`
-        : ":";
-      return `    ${names.join("|")}) ${action}; return ;;\n`;
-    },
-  );
-  const { words: operands, file } = command.operands;
-  const operand = file
-    ? "_iomux_files"
-    : operands
-    ? `_iomux_words ${quoted(operands.join(" "))}`
-    : ":";
+  const values = words.filter(({ option }) => option.value !== undefined)
+    .map(({ names, option }) => `    ${names.join("|")}) ${action(option)}; return ;;\n`);
   const all = [...words.flatMap(({ names }) => names[0]!), "--help"].join(" ");
   return `  ${command.name})
     case "$prev" in
@@ -67,7 +58,7 @@ ${values.join("")}    esac
     if [[ $cur == -* ]]; then
       COMPREPLY=($(compgen -W ${quoted(all)} -- "$cur"))
     else
-      ${operand}
+      ${action(command.operands)}
     fi ;;
 `;
 }
