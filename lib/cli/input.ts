@@ -1,7 +1,7 @@
 /** Files that several commands read, with the same words for what fails. */
 import { readFileSync } from "node:fs";
+import { reasonOf } from "../text/words.ts";
 import { UsageError } from "./exit.ts";
-import { reasonOf } from "./output.ts";
 
 /** The text of a file that was named on the command line; `what` it is. @throws UsageError */
 export const readText = (file: string, what: string): string =>

@@ -1,6 +1,7 @@
 /** The standard streams of the command line. */
 import { escapeControls } from "../text/escape.ts";
 import { wrap } from "../text/layout.ts";
+import { reasonOf } from "../text/words.ts";
 import { writeAll } from "../sys/stdio/output.ts";
 import { EXIT } from "./exit.ts";
 
@@ -24,13 +25,6 @@ export function print(text: string): number {
     say(`Cannot write to stdout: ${reasonOf(error)}`);
     return EXIT.failed;
   }
-}
-
-/** "ENOENT (no such file or directory)", of an error of node:fs. */
-export function reasonOf(error: unknown): string {
-  const { code, message } = error as { code?: string; message: string };
-  const [, words] = /^\w+: (.*?)(, \w+ '.*'|, \w+)?$/s.exec(message) ?? [];
-  return code === undefined ? message : words === undefined ? code : `${code} (${words})`;
 }
 
 /** Columns where the terminal's are not known. */

@@ -1,4 +1,4 @@
-/** Numbers and quantities within sentences. */
+/** Numbers, quantities and failures within sentences. */
 import { formatCount, formatDuration } from "./units.ts";
 
 /** "1 thread", "2 threads", "1,234 threads". */
@@ -14,3 +14,10 @@ export const briefDuration = (ms: number): string =>
 
 /** The same from microseconds. */
 export const briefUs = (us: number): string => briefDuration(us / 1000);
+
+/** "ENOENT (no such file or directory)", of an error of node:fs. */
+export function reasonOf(error: unknown): string {
+  const { code, message } = error as { code?: string; message: string };
+  const [, words] = /^\w+: (.*?)(, \w+ '.*'|, \w+)?$/s.exec(message) ?? [];
+  return code === undefined ? message : words === undefined ? code : `${code} (${words})`;
+}

@@ -1,5 +1,6 @@
 /** Keys, certificates and authorities: read from their files once, so that a pipe will do. */
 import { readFileSync } from "node:fs";
+import { reasonOf } from "../text/words.ts";
 
 /** TLS can't be used as it is configured: which file, and what is wrong with it. */
 export class TlsConfigError extends Error {
@@ -30,12 +31,6 @@ export interface TlsClientOptions {
   readonly alpn?: readonly string[];
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: "no such file",
-  EACCES: "permission denied",
-  EISDIR: "it is a directory",
-};
-
 const CERTIFICATE = /-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/;
 const KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 
@@ -58,9 +53,7 @@ function readPem(path: string, what: string, pattern: RegExp): Pem {
   try {
     read = readFileSync(path);
   } catch (error) {
-    const { code = "", message } = error as { code?: string; message: string };
-    const reason = REASONS[code] ? `${code} (${REASONS[code]})` : code || message;
-    throw new TlsConfigError(`Cannot read the ${what} ${path}: ${reason}`);
+    throw new TlsConfigError(`Cannot read the ${what} ${path}: ${reasonOf(error)}`);
   }
   const text = new TextDecoder("latin1").decode(read);
   if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED/.test(text)) {

@@ -11,7 +11,7 @@ import {
 import { resolve } from "node:path";
 import { writeAll } from "../../sys/stdio/output.ts";
 import { UsageError } from "../exit.ts";
-import { reasonOf } from "../output.ts";
+import { reasonOf } from "../../text/words.ts";
 import type { Output } from "../options/outputs.ts";
 
 /**
