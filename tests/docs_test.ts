@@ -63,6 +63,14 @@ describe("the documentation", () => {
     for (const line of SET_UP) expect(all).toContain(line);
   });
 
+  it("README.md makes iomux a command of the shell from source", async () => {
+    const ways = fencedBlocks(readFileSync(join(root, "README.md"), "utf8"))
+      .filter(({ lang }) => lang === "bash").map(({ text }) => text);
+    expect(ways.length).toBe(3);
+    const { code, output } = await runBlock(`${ways.at(-1)}iomux --version`);
+    expect(`${code} ${output}`).toMatch(/^0 \d+\.\d+\.\d+\n$/);
+  });
+
   it("links between the documents lead somewhere", () => {
     for (const file of files) {
       const folder = file.includes("/") ? join(root, "docs") : root;
