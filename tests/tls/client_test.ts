@@ -156,7 +156,7 @@ describe("client with TLS", () => {
     await usage(["client", "127.0.0.1:1", "--tls-ca", "a.pem"], /'--tls-ca' needs '--tls'/);
     await usage(
       ["client", "127.0.0.1:1", "--tls", "--tls-ca", "/nonexistent.pem"],
-      /^iomux: Cannot read the authorities \/nonexistent\.pem: ENOENT \(no such file\)$/,
+      /^iomux: Cannot read the authorities \/nonexistent\.pem: ENOENT \(no such file or directory\)$/,
     );
     await usage(["stress", "--tls"], /'--tls' needs a target/);
   });

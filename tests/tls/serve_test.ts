@@ -227,7 +227,7 @@ describe("serve with a bad certificate", () => {
     await refused(["--tls-key", key], /^iomux: option '--tls-key' needs '--tls-cert' as well\n/);
     await refused(
       ["--tls-cert", "/nonexistent.pem", "--tls-key", key],
-      /^iomux: Cannot read the certificate \/nonexistent\.pem: ENOENT \(no such file\)\n/,
+      /^iomux: Cannot read the certificate \/nonexistent\.pem: ENOENT \(no such file or directory\)\n/,
     );
   });
 

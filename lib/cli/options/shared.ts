@@ -30,7 +30,9 @@ export const CLIENT_TLS = {
     ...{ joined: true, brief: "speak TLS, trust any certificate" },
   }),
   tlsInsecure: flag("with --tls: trust any certificate"),
-  tlsCa: value("FILE", "trust these authorities only, as PEM", file, { file: true }),
+  tlsCa: value("FILE", "trust these authorities only, as PEM", file, {
+    ...{ file: true, joined: true, brief: "whom to trust, as PEM; its name" },
+  }),
   tlsServerName: value("NAME", "the name that the certificate must be for", host),
   tlsCert: value("FILE", "this client's own certificate and its chain, as PEM", file, {
     ...{ file: true, joined: true, brief: "this client's own, as PEM" },
