@@ -1,6 +1,6 @@
 /** Connecting a socket: to one of the addresses of a host, or to a Unix socket. */
-import { formatAddress, type OSError, ResolveError, resolveHost, Socket } from "../net/mod.ts";
-import { Race } from "../net/race.ts";
+import { formatAddress, type OSError, ResolveError, Socket } from "../net/mod.ts";
+import { dial, dialBy } from "../net/dial.ts";
 import { EVENT_WRITE } from "../selectors/mod.ts";
 import type { Loop } from "./loop.ts";
 
@@ -15,30 +15,23 @@ export interface Target {
 }
 
 /** What connecting is bounded by, and whom it tells. */
-export interface Bounds {
-  /** In milliseconds of performance.now(). */
-  readonly deadline: number;
-  /** The error when it has passed. */
-  readonly late: () => Error;
+export interface ConnectBounds {
+  readonly timeoutMs: number;
   /** Its reason is thrown when it is aborted. */
-  readonly stop: AbortSignal;
+  readonly signal: AbortSignal;
   /** Gets what is done, in words. */
   readonly trace: (line: string) => void;
 }
 
-/** A Unix listener whose backlog is full (EAGAIN) is asked again after so long: nothing says when. */
-const ASK_AGAIN_MS = 10;
-/** The longest delay of a timer of the runtimes; a longer one would fire at once. */
-const LONGEST_TIMER_MS = 0x7fffffff;
-
 /** One address that is tried. */
 class Attempt {
   readonly #name: string;
-  readonly #trace: Bounds["trace"];
+  readonly #trace: ConnectBounds["trace"];
   readonly #startedAt = performance.now();
   readonly socket: Socket;
 
-  constructor(host: string, { port, source }: Target, trace: Bounds["trace"]) {
+  /** @throws OSError; ResolveError */
+  constructor(host: string, { port, source }: Target, trace: ConnectBounds["trace"]) {
     this.#name = formatAddress({ family: host.includes(":") ? "ipv6" : "ipv4", host, port });
     this.#trace = trace;
     trace(`trying ${this.#name}`);
@@ -70,64 +63,28 @@ class Attempt {
   }
 }
 
-/** Connects to a host, by the address that answers first (RFC 8305). @throws ResolveError; OSError */
-export async function connectToHost(target: Target, bounds: Bounds, loop: Loop): Promise<Socket> {
-  const { deadline, late, stop, trace } = bounds;
-  const addresses = await within(resolveHost(target.host, target.family), bounds);
-  const race = new Race(addresses, (address) => new Attempt(address, target, trace));
-  try {
-    for (;;) {
-      stop.throwIfAborted();
-      const connected = advanced(race, target.host);
-      if (connected) return connected.socket;
-      const left = deadline - performance.now();
-      if (left <= 0) throw late();
-      for (const attempt of race.attempts) loop.watch(attempt.fileno(), EVENT_WRITE, () => {});
-      const watched = race.attempts.map((attempt) => attempt.fileno());
-      await loop.turn(Math.min(left, race.delayMs));
-      for (const fd of watched) loop.forget(fd);
-    }
-  } finally {
-    race.close();
+/** Connects, by the address that answers first. @throws ResolveError; OSError; the signal's reason */
+export async function connect(
+  to: Target | { readonly path: string },
+  { trace, ...bounds }: ConnectBounds,
+  loop: Loop,
+): Promise<Socket> {
+  const wait = async (attempts: readonly { fileno(): number }[], ms: number) => {
+    const watched = attempts.map((attempt) => attempt.fileno());
+    for (const fd of watched) loop.watch(fd, EVENT_WRITE, () => {});
+    await loop.turn(ms);
+    for (const fd of watched) loop.forget(fd);
+  };
+  if ("path" in to) {
+    trace(`trying unix:${to.path}`);
+    return await dial({ path: to.path, ...bounds }, wait);
   }
-}
-
-/** As `advance`: an address whose zone this machine does not have can't be resolved, like a name. */
-function advanced(race: Race<Attempt>, host: string): Attempt | undefined {
+  const { host, port, family } = to;
+  const options = { host, port, ...bounds, ...(family ? { family } : {}) };
   try {
-    return race.advance();
+    return (await dialBy(options, (address) => new Attempt(address, to, trace), wait)).socket;
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new ResolveError(host, error.message);
+    // An address whose zone this machine does not have can't be resolved, like a name.
+    throw error instanceof RangeError ? new ResolveError(host, error.message) : error;
   }
-}
-
-/** Connects to a Unix socket. @throws OSError */
-export async function connectToPath(path: string, bounds: Bounds, loop: Loop): Promise<Socket> {
-  bounds.trace(`trying unix:${path}`);
-  for (;;) {
-    bounds.stop.throwIfAborted();
-    try {
-      return Socket.connect({ path });
-    } catch (error) {
-      if ((error as OSError).code !== "EAGAIN") throw error;
-    }
-    const left = bounds.deadline - performance.now();
-    if (left <= 0) throw bounds.late();
-    await loop.turn(Math.min(ASK_AGAIN_MS, left));
-  }
-}
-
-/** What a promise resolves to, unless the time has passed or a signal has come before. */
-function within<T>(promise: Promise<T>, { deadline, late, stop }: Bounds): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const left = Math.max(0, deadline - performance.now());
-    const timer = setTimeout(() => reject(late()), Math.min(left, LONGEST_TIMER_MS));
-    const abort = () => reject(stop.reason);
-    stop.addEventListener("abort", abort);
-    promise.then(resolve, reject).finally(() => {
-      clearTimeout(timer);
-      stop.removeEventListener("abort", abort);
-    });
-  });
 }

@@ -1,9 +1,9 @@
 /** From a destination to a peer: its addresses, TLS where that is wanted, all within one time. */
 import { formatAddress, type Socket } from "../net/mod.ts";
-import { lateFor } from "../net/connect.ts";
+import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
 import { lateHandshake } from "../tls/errors.ts";
 import type { TlsClientOptions, TlsEndpoint, TlsIdentity, TlsInfo } from "../tls/mod.ts";
-import { type Bounds, connectToHost, connectToPath, type Target } from "./connect.ts";
+import { connect, type Target } from "./connect.ts";
 import type { Loop } from "./loop.ts";
 import type { Peer } from "./peer.ts";
 
@@ -30,22 +30,13 @@ const HANDSHAKE_MS = 30_000;
 /** Connects. The caller closes what it gets. @throws ResolveError; OSError; TlsError; the signal's reason */
 export async function dial(options: DialOptions, loop: Loop, stop: AbortSignal): Promise<Peer> {
   const { to, tls, timeoutMs = LONGEST_MS, trace } = options;
-  const deadline = performance.now() + timeoutMs;
+  const startedAt = performance.now();
   const name = "path" in to ? `unix:${to.path}` : `${to.host}:${to.port}`;
-  const bounds = {
-    deadline,
-    stop,
-    trace,
-    late: () => lateFor(name, timeoutMs),
-  };
-  const transport = "path" in to
-    ? await connectToPath(to.path, bounds, loop)
-    : await connectToHost(to, bounds, loop);
+  const transport = await connect(to, { timeoutMs, signal: stop, trace }, loop);
   if (!tls) return peerOf(transport);
-  const late = () => lateHandshake(name, timeoutMs);
-  return await secured(transport, async () => (await library()).tlsClient(tls), tls.serverName, {
-    ...bounds,
-    late,
+  return await secured(transport, {
+    ...{ makeEndpoint: async () => (await library()).tlsClient(tls), trace, stop, timeoutMs },
+    ...{ deadline: startedAt + timeoutMs, name, serverName: tls.serverName },
   }, loop);
 }
 
@@ -53,20 +44,17 @@ export async function dial(options: DialOptions, loop: Loop, stop: AbortSignal):
 export async function welcome(
   transport: Socket,
   identity: TlsIdentity | undefined,
-  trace: Bounds["trace"],
+  trace: DialOptions["trace"],
   loop: Loop,
   stop: AbortSignal,
 ): Promise<Peer> {
   const name = formatAddress(transport.remoteAddress);
   trace(`${name} has connected`);
   if (!identity) return peerOf(transport);
-  const deadline = performance.now() + HANDSHAKE_MS;
-  const late = () => lateHandshake(name, HANDSHAKE_MS);
-  return await secured(transport, async () => (await library()).tlsServer(identity), undefined, {
-    deadline,
-    late,
-    stop,
-    trace,
+  return await secured(transport, {
+    ...{ makeEndpoint: async () => (await library()).tlsServer(identity), trace, stop, name },
+    ...{ deadline: performance.now() + HANDSHAKE_MS, timeoutMs: HANDSHAKE_MS },
+    serverName: undefined,
   }, loop);
 }
 
@@ -79,23 +67,43 @@ const peerOf = (transport: Socket): Peer => ({
   [Symbol.dispose]: () => transport.close(),
 });
 
-async function secured(
-  transport: Socket,
-  makeEndpoint: () => Promise<TlsEndpoint>,
-  serverName: string | undefined,
-  bounds: Bounds,
-  loop: Loop,
-): Promise<Peer> {
+/** A handshake, and what it is bounded by. */
+interface Handshake {
+  readonly makeEndpoint: () => Promise<TlsEndpoint>;
+  /** Whom the certificate must be for; undefined for a client's. */
+  readonly serverName: string | undefined;
+  /** The other side, for messages. */
+  readonly name: string;
+  /** In milliseconds of performance.now(), and how long that was at the beginning. */
+  readonly deadline: number;
+  readonly timeoutMs: number;
+  readonly stop: AbortSignal;
+  readonly trace: (line: string) => void;
+}
+
+/** Shakes hands over a connected socket, and closes that when it fails. */
+async function secured(transport: Socket, handshake: Handshake, loop: Loop): Promise<Peer> {
+  const { makeEndpoint, serverName, name, deadline, timeoutMs, stop, trace } = handshake;
   const startedAt = performance.now();
+  let socket: Disposable = { [Symbol.dispose]: () => transport.close() };
   try {
-    const { secure } = await import("./secure.ts");
-    const socket = await secure(transport, await makeEndpoint(), serverName, bounds, loop);
-    bounds.trace(
-      `${describe(socket.info)}, after ${(performance.now() - startedAt).toFixed(1)} ms`,
-    );
-    return { socket, transport, [Symbol.dispose]: () => socket[Symbol.dispose]() };
+    const { TlsSocket } = await library();
+    const tls = new TlsSocket(transport, await makeEndpoint(), serverName);
+    socket = tls; // which owns the transport and the endpoint
+    while (!tls.isSecured) {
+      stop.throwIfAborted();
+      const left = deadline - performance.now();
+      if (left <= 0) throw lateHandshake(name, timeoutMs);
+      const events = EVENT_READ | (tls.hasOutgoing ? EVENT_WRITE : 0);
+      loop.watch(transport.fileno(), events, () => tls.take());
+      await loop.turn(left);
+    }
+    trace(`${describe(tls.info)}, after ${(performance.now() - startedAt).toFixed(1)} ms`);
+    loop.forget(transport.fileno());
+    return { socket: tls, transport, [Symbol.dispose]: () => tls[Symbol.dispose]() };
   } catch (error) {
-    transport.close();
+    loop.forget(transport.fileno());
+    socket[Symbol.dispose]();
     throw error;
   }
 }

@@ -2,7 +2,7 @@
 import { resolveHost } from "./address.ts";
 import { checkDuration, checkOptions, checkText, portOf } from "./arguments.ts";
 import { type ConnectOptions, lateFor, targetName } from "./connect.ts";
-import { Race } from "./race.ts";
+import { type Attempt, Race } from "./race.ts";
 import { Socket } from "./socket.ts";
 
 /**
@@ -71,12 +71,19 @@ const LONGEST_LOOK_MS = 16;
  */
 export async function dial(options: DialOptions, wait: WaitWritable = pause): Promise<Socket> {
   checkOptions(options, "{ host, port } or { path }");
-  const { timeoutMs = Infinity, path, signal } = options;
-  checkDuration(timeoutMs);
-  signal?.throwIfAborted();
-  const deadline = performance.now() + timeoutMs;
-  if (path !== undefined) return await dialPath(options, deadline);
-  const { host = "127.0.0.1", port = 0, bind, family } = options;
+  const { path, port = 0, bind } = options;
+  if (path !== undefined) return await dialPath(options, wait);
+  return await dialBy(options, (host) => Socket.connect({ host, port, bind }), wait);
+}
+
+/** As `dial` with a host, for an owner that begins the attempts himself: `begin` gets an address. */
+export async function dialBy<A extends Attempt>(
+  options: DialOptions,
+  begin: (address: string) => A,
+  wait: (attempts: readonly A[], ms: number) => Promise<void>,
+): Promise<A> {
+  const { timeoutMs = Infinity, host = "127.0.0.1", port = 0, family, signal } = options;
+  const deadline = deadlineOf(options);
   portOf(port);
   const late = () => lateFor(targetName(options), timeoutMs);
   const addresses = await within(
@@ -85,15 +92,15 @@ export async function dial(options: DialOptions, wait: WaitWritable = pause): Pr
     resolveHost(checkText(host, "host"), family),
     signal,
   );
-  const race = new Race(addresses, (address) => Socket.connect({ host: address, port, bind }));
+  const race = new Race(addresses, begin);
   try {
     for (let look = FIRST_LOOK_MS;; look = Math.min(2 * look, LONGEST_LOOK_MS)) {
       signal?.throwIfAborted();
-      const socket = race.advance();
-      if (socket) return socket;
+      const connected = race.advance();
+      if (connected) return connected;
       const left = deadline - performance.now();
       if (left <= 0) throw late();
-      const most = wait === pause ? look : LONGEST_TIMER_MS;
+      const most = wait as unknown === pause ? look : LONGEST_TIMER_MS;
       await wait(race.attempts, Math.min(most, left, race.delayMs));
     }
   } finally {
@@ -102,19 +109,27 @@ export async function dial(options: DialOptions, wait: WaitWritable = pause): Pr
 }
 
 /** No readiness says when a Unix listener whose backlog is full (EAGAIN) has room: it is asked again. */
-async function dialPath(options: DialOptions, deadline: number): Promise<Socket> {
-  const { path, signal } = options;
+async function dialPath(options: DialOptions, wait: WaitWritable): Promise<Socket> {
+  const { path, signal, timeoutMs } = options;
+  const deadline = deadlineOf(options);
   for (let look = FIRST_LOOK_MS;; look = Math.min(2 * look, LONGEST_LOOK_MS)) {
+    signal?.throwIfAborted();
     try {
       return Socket.connect({ path: path! });
     } catch (error) {
       if ((error as { code?: string }).code !== "EAGAIN") throw error;
     }
     const left = deadline - performance.now();
-    if (left <= 0) throw lateFor(targetName(options), options.timeoutMs!);
-    await pause([], Math.min(look, left));
-    signal?.throwIfAborted();
+    if (left <= 0) throw lateFor(targetName(options), timeoutMs!);
+    await wait([], Math.min(look, left));
   }
+}
+
+/** When to give up, in milliseconds of performance.now(). */
+function deadlineOf({ timeoutMs = Infinity, signal }: DialOptions): number {
+  checkDuration(timeoutMs);
+  signal?.throwIfAborted();
+  return performance.now() + timeoutMs;
 }
 
 /** The longest delay of a timer; a longer one would fire at once. */

@@ -1,10 +1,8 @@
 // Other people's TLS, as processes: openssl s_server, s_client, ncat. And our own socket in a test.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import type { SecureOptions } from "../../lib/client/dial.ts";
-import { Loop } from "../../lib/client/loop.ts";
-import { secure } from "../../lib/client/secure.ts";
 import { Socket } from "../../lib/net/mod.ts";
-import { tlsClient, type TlsSocket } from "../../lib/tls/mod.ts";
+import { tlsClient, TlsSocket } from "../../lib/tls/mod.ts";
 import { sleep } from "../support/waiting.ts";
 
 /** No process of a test outlives this. */
@@ -91,13 +89,18 @@ export class TlsPeer implements Disposable {
   static async dial(port: number, options: Partial<SecureOptions> = {}): Promise<TlsPeer> {
     const raw = Socket.connect({ port, timeoutMs: 5000 });
     const all = { serverName: "localhost", insecure: true, ...options };
-    using loop = new Loop();
-    const bounds = {
-      deadline: performance.now() + 5000,
-      late: () => new Error("no handshake within 5 s"),
-      stop: new AbortController().signal,
-    };
-    return new TlsPeer(raw, await secure(raw, tlsClient(all), all.serverName, bounds, loop));
+    const tls = new TlsSocket(raw, tlsClient(all), all.serverName);
+    try {
+      for (const deadline = performance.now() + 5000; !tls.isSecured; await sleep(1)) {
+        if (performance.now() > deadline) throw new Error("no handshake within 5 s");
+        tls.take();
+        tls.flush();
+      }
+      return new TlsPeer(raw, tls);
+    } catch (error) {
+      tls[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** Sends what is taken now; returns how much. */
