@@ -27,6 +27,9 @@ async function runThread(): Promise<void> {
   } else if (workerData.role === "handler") {
     const { runHandlerWorker } = await import("./lib/serve/handoff/handler_worker.ts");
     await runHandlerWorker(workerData.data, post);
+  } else if (workerData.role === "relay") {
+    const { runRelay } = await import("./lib/client/relay.ts");
+    runRelay(workerData.data);
   } else throw new Error(`Unknown role of a thread: ${workerData.role}`);
 }
 

@@ -2,12 +2,13 @@
 import type { Spawn } from "../serve/server.ts";
 import type { SpawnHandler } from "../serve/handoff/handler_pool.ts";
 import type { SpawnMetrics } from "../serve/metrics/metrics.ts";
+import type { SpawnRelay } from "../client/relay.ts";
 import type { SpawnProbe } from "../probe/plan.ts";
 import type { SpawnLoad } from "../stress/run/run.ts";
 import type { Command } from "./options/command.ts";
 
 /** Starts a thread of any role. */
-export type SpawnThread = Spawn & SpawnHandler & SpawnMetrics & SpawnLoad & SpawnProbe;
+export type SpawnThread = Spawn & SpawnHandler & SpawnMetrics & SpawnLoad & SpawnProbe & SpawnRelay;
 
 /** A command. */
 interface Entry {
@@ -29,7 +30,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   client: {
     connects: true,
     describe: async () => (await import("./client/command.ts")).CLIENT,
-    run: async (read) => await (await import("./client/run.ts")).run(read),
+    run: async (read, spawn) => await (await import("./client/run.ts")).run(read, spawn),
   },
   stress: {
     connects: true,

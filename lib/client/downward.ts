@@ -1,7 +1,7 @@
 /** From the peer to standard output. */
 import { WOULD_BLOCK } from "../net/mod.ts";
 import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
-import { type Output, ReaderGone } from "./output.ts";
+import type { Output } from "./output.ts";
 import type { PeerSocket } from "./peer.ts";
 
 /** How many chunks are moved before the other direction, and signals, get their turn. */
@@ -64,7 +64,7 @@ export class Downward {
   /** @throws ReaderGone */
   outputReady(): void {
     this.#outputWaits = false;
-    if (this.#output.showsReader && this.#output.readerGone) throw new ReaderGone();
+    this.#output.checkReader();
   }
 
   /** @throws ReaderGone; OSError of standard output */

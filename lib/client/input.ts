@@ -5,6 +5,7 @@ import { bytesAhead, type Kind } from "../sys/stdio/file.ts";
 import { reopenNonBlocking } from "../sys/linux/description.ts";
 import { c } from "../sys/posix.ts";
 import { lineEndings } from "./line_endings.ts";
+import type { Relay } from "./relay.ts";
 
 const CHUNK = 64 * 1024;
 const WAITING = new Set<Kind>(["pipe", "terminal", "device"]);
@@ -16,6 +17,9 @@ export class Input {
   /** A read waits when there is nothing: only what was announced may be read. */
   readonly mayWait: boolean;
   readonly #kind: Kind;
+  readonly #relay: Relay | undefined;
+  /** Through a relay: what a file had ahead before the thread began to read it. */
+  #ahead = 0;
   readonly #read: (bytes: Uint8Array) => number;
   readonly #raw = new Uint8Array(new ArrayBuffer(CHUNK));
   readonly #convert: ((bytes: Uint8Array) => Uint8Array) | undefined;
@@ -25,16 +29,19 @@ export class Input {
   end = 0;
   #ended: boolean;
 
-  /** Reads `fd`; with `crlf`, LF becomes CR LF. */
-  constructor(fd: number, kind: Kind, crlf = false) {
+  /** Reads `fd`, or what a relay makes of it; with `crlf`, LF becomes CR LF. */
+  constructor(fd: number, kind: Kind, crlf = false, relay?: (fd: number) => Relay) {
+    if (kind === "file" && relay) this.#ahead = bytesAhead(fd);
+    this.#relay = kind === "none" ? undefined : relay?.(fd);
     // Where others read as well, a byte that was announced may be gone: a read must not wait for the next.
-    const own = kind === "pipe" || kind === "terminal" ? reopenNonBlocking(fd, "read") : -1;
+    const reopens = !this.#relay && (kind === "pipe" || kind === "terminal");
+    const own = this.#relay?.fd ?? (reopens ? reopenNonBlocking(fd, "read") : -1);
     this.fd = own === -1 ? fd : own;
     this.mayWait = own === -1 && WAITING.has(kind);
     this.#kind = kind;
     this.#ended = kind === "none";
     this.#convert = crlf ? lineEndings() : undefined;
-    this.#read = kind === "socket"
+    this.#read = kind === "socket" || this.#relay
       ? (bytes) => c.recvBytes(this.fd, bytes, bytes.length, MSG_DONTWAIT)
       : (bytes) => c.readBytes(this.fd, bytes, bytes.length);
   }
@@ -57,7 +64,9 @@ export class Input {
   }
   /** Bytes that were not sent: those read, and of a file those behind them. */
   get left(): number {
-    return this.end - this.start + (this.isFile && !this.#ended ? bytesAhead(this.fd) : 0);
+    const unread = this.isFile && !this.#ended;
+    const ahead = !unread ? 0 : this.#relay ? this.#ahead : bytesAhead(this.fd);
+    return this.end - this.start + ahead;
   }
 
   /**
@@ -68,6 +77,7 @@ export class Input {
   read(): boolean {
     const count = this.#read(this.#raw);
     if (count > 0) {
+      this.#ahead = Math.max(0, this.#ahead - count);
       this.start = 0;
       this.end = count;
       if (this.#convert) {
@@ -83,6 +93,7 @@ export class Input {
       // EIO: the terminal went away.
       if (error !== ERRNO.EIO) throw new OSError(error, "read", "read standard input");
     }
+    if (this.#relay?.failure) throw this.#relay.failure;
     this.#ended = true;
     return true;
   }

@@ -1,10 +1,14 @@
 /** Standard output, and what was received and not written yet. */
-import { MSG_DONTWAIT, MSG_NOSIGNAL } from "../sys/constants.ts";
+import { MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_WR } from "../sys/constants.ts";
 import { ERRNO, errno, OSError } from "../sys/errno.ts";
 import { isWriteOnly, type Kind } from "../sys/stdio/file.ts";
 import { reopenNonBlocking } from "../sys/linux/description.ts";
 import { pollFor } from "../sys/poll.ts";
 import { c } from "../sys/posix.ts";
+import { peek } from "../sys/socket/sockets.ts";
+import { EVENT_READ } from "../selectors/mod.ts";
+import type { Loop } from "./loop.ts";
+import type { Relay } from "./relay.ts";
 
 /** A write of at most PIPE_BUF bytes to a pipe that is ready never blocks (pipe(7)). */
 const PIPE_BUF = 4096;
@@ -23,6 +27,7 @@ export class Output {
   /** For the next chunk. */
   readonly buffer: Uint8Array = new Uint8Array(new ArrayBuffer(CHUNK));
   readonly #kind: Kind;
+  readonly #relay: Relay | undefined;
   /** The most that a write which must not wait may take. */
   readonly #most: number;
   readonly #write: (bytes: Uint8Array, length: number) => number;
@@ -30,8 +35,11 @@ export class Output {
   #start = 0;
   #end = 0;
 
-  constructor(fd: number, kind: Kind) {
-    const own = kind === "pipe" || kind === "terminal" ? reopenNonBlocking(fd, "write") : -1;
+  /** Writes to `fd`, or to what a relay makes of it. */
+  constructor(fd: number, kind: Kind, relay?: (fd: number) => Relay) {
+    this.#relay = kind === "none" ? undefined : relay?.(fd);
+    const reopens = !this.#relay && (kind === "pipe" || kind === "terminal");
+    const own = this.#relay?.fd ?? (reopens ? reopenNonBlocking(fd, "write") : -1);
     this.fd = own === -1 ? fd : own;
     this.#kind = kind;
     this.#most = own === -1 && (kind === "pipe" || kind === "terminal") ? PIPE_BUF : CHUNK;
@@ -39,7 +47,7 @@ export class Output {
       ? () => {
         throw new ReaderGone(); // another file may have its number by now
       }
-      : kind === "socket"
+      : kind === "socket" || this.#relay
       ? (bytes, length) => c.sendBytes(this.fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL)
       : (bytes, length) => c.writeBytes(this.fd, bytes, length);
   }
@@ -51,12 +59,28 @@ export class Output {
 
   /** Only with nothing to read from it can EVENT_READ mean just one thing: that its reader has gone. */
   get showsReader(): boolean {
-    return this.#kind === "socket" || this.#kind === "pipe" && isWriteOnly(this.fd);
+    if (this.#kind === "socket" || this.#relay) return true;
+    return this.#kind === "pipe" && isWriteOnly(this.fd);
   }
 
-  /** What is readable about a stream that nothing is read from is a hang-up or an error: poll(2). */
-  get readerGone(): boolean {
-    return pollFor(this.fd, 0, 0) > 0;
+  /** What is readable about a stream that nothing is read from is a hang-up or an error: poll(2). @throws ReaderGone */
+  checkReader(): void {
+    if (!this.showsReader) return;
+    const gone = this.#relay ? peek(this.fd) !== "nothing" : pollFor(this.fd, 0, 0) > 0;
+    if (gone) throw this.#lost();
+  }
+
+  /** Waits until all is written that a relay has taken. @throws ReaderGone; OSError such as ENOSPC */
+  async finish(loop: Loop, stop: AbortSignal): Promise<void> {
+    if (!this.#relay) return;
+    c.shutdown(this.fd, SHUT_WR);
+    loop.watch(this.fd, EVENT_READ, () => {});
+    while (peek(this.fd) === "nothing") {
+      stop.throwIfAborted();
+      await loop.turn();
+    }
+    loop.forget(this.fd);
+    if (this.#relay.failure) throw this.#lost();
   }
 
   /** Takes the first `count` bytes of the buffer, to be written. */
@@ -77,13 +101,19 @@ export class Output {
       if (count === -1) {
         const error = errno();
         if (error === ERRNO.EAGAIN || error === ERRNO.EINTR) return false;
-        if (this.#hasGone(error)) throw new ReaderGone();
+        if (this.#hasGone(error)) throw this.#lost();
         throw new OSError(error, "write", "write to stdout");
       }
       this.#start += count;
       if (this.#most === PIPE_BUF) break; // whether there is room for more has to be asked
     }
     return this.empty;
+  }
+
+  /** Why nothing more can be written. */
+  #lost(): Error {
+    const failure = this.#relay?.failure;
+    return failure && !this.#hasGone(failure.errno) ? failure : new ReaderGone();
   }
 
   #hasGone(error: number): boolean {

@@ -3,8 +3,9 @@ import { DatagramSession } from "../../client/datagrams.ts";
 import { type Direction, Hexdump } from "../../client/hexdump.ts";
 import { Input } from "../../client/input.ts";
 import type { Loop } from "../../client/loop.ts";
-import { Output } from "../../client/output.ts";
+import { Output, ReaderGone } from "../../client/output.ts";
 import type { Peer } from "../../client/peer.ts";
+import { Relay, type SpawnRelay } from "../../client/relay.ts";
 import { parseScript, ScriptError, type Step } from "../../client/script/parse.ts";
 import { ScriptRun, StepError } from "../../client/script/run.ts";
 import { Session, type SessionOptions } from "../../client/session.ts";
@@ -32,10 +33,14 @@ export class Conversation {
   readonly #hex: boolean;
 
   /** To be made before anything else gets the numbers of standard input and output. @throws UsageError */
-  constructor({ options }: ClientRead) {
-    this.#input = new Input(0, kindOf(0), options.crlf);
-    this.#output = new Output(1, kindOf(1));
+  constructor({ options }: ClientRead, spawn: SpawnRelay) {
     this.#steps = options.script === undefined ? undefined : readScript(options.script);
+    // A script reads and writes by itself.
+    const relays = process.platform === "win32" && !this.#steps;
+    const relay = (way: "in" | "out") =>
+      relays ? (fd: number) => new Relay(spawn, way, fd) : undefined;
+    this.#input = new Input(0, kindOf(0), options.crlf, options.recvOnly ? undefined : relay("in"));
+    this.#output = new Output(1, kindOf(1), relay("out"));
     this.#hex = options.hex;
     const { quitAfter: quitAfterMs, idleTimeout: idleTimeoutMs } = options;
     this.#options = {
@@ -59,6 +64,17 @@ export class Conversation {
     const code = report(end, options.idleTimeoutMs);
     const exhausted = options.sends && this.#input.ended && this.#input.empty;
     return { code, goesOn: !exhausted && end.reason !== "reader-gone" };
+  }
+
+  /** After the last: all that came is written. The exit code, if that went well. @throws OSError */
+  async finish(code: number, loop: Loop, stop: AbortSignal): Promise<number> {
+    try {
+      await this.#output.finish(loop, stop);
+      return code;
+    } catch (error) {
+      if (error instanceof ReaderGone) return EXIT.brokenPipe;
+      throw error;
+    }
   }
 
   /** The same with datagrams. */

@@ -2,6 +2,7 @@
 import { dial, welcome } from "../../client/dial.ts";
 import { Listener } from "../../client/listen.ts";
 import { Loop } from "../../client/loop.ts";
+import type { SpawnRelay } from "../../client/relay.ts";
 import { DatagramSocket, formatAddress, resolveHost } from "../../net/mod.ts";
 import { leave } from "../leave.ts";
 import { say } from "../output.ts";
@@ -26,9 +27,7 @@ class Interrupted extends Error {
 }
 
 /** Does what the options say; returns the exit code. */
-export async function run(read: ClientRead): Promise<number> {
-  // Console and pipes are no sockets there, and nothing says when they are ready.
-  if (process.platform === "win32") throw new Error("client does not run on Windows yet");
+export async function run(read: ClientRead, spawn: SpawnRelay): Promise<number> {
   checkCombinations(read);
   const stop = new AbortController();
   const restore = onSignals({
@@ -41,13 +40,15 @@ export async function run(read: ClientRead): Promise<number> {
       using loop = new Loop();
       return await runScan(read, loop, stop.signal);
     }
-    const conversation = new Conversation(read);
+    const conversation = new Conversation(read, spawn);
     using loop = new Loop();
     const { listen, udp } = read.options;
-    if (udp) return await exchange(read, conversation, loop, stop.signal);
-    return listen === undefined
+    const code = udp
+      ? await exchange(read, conversation, loop, stop.signal)
+      : listen === undefined
       ? await connect(read, conversation, loop, stop.signal)
       : await accept(read, listen, conversation, loop, stop.signal);
+    return await conversation.finish(code, loop, stop.signal);
   } catch (error) {
     if (error instanceof Interrupted) return error.code;
     const { code, message } = error as { code?: string; message: string };

@@ -1,14 +1,20 @@
 /** What a descriptor that was inherited stands for, as far as it matters to reading and writing it. */
 import { fstatSync } from "node:fs";
+import { isatty } from "node:tty";
 import { type Functions, open, type Signature } from "../ffi.ts";
 import { c as posix } from "../posix.ts";
 import { absent, LIBC, system } from "../system.ts";
+import { standardBytesAhead, standardKind } from "../windows/kernel32.ts";
 
 /** "device" is any character device but a terminal, such as /dev/null; "none": the descriptor is closed. */
 export type Kind = "file" | "device" | "terminal" | "pipe" | "socket" | "none";
 
-/** What a descriptor is: fstat(2). */
+/** What a descriptor is: fstat(2). On Windows only of the standard streams. */
 export function kindOf(fd: number): Kind {
+  if (system === "windows") {
+    const kind = standardKind(fd);
+    return kind === "device" && isatty(fd) ? "terminal" : kind;
+  }
   let stat;
   try {
     stat = fstatSync(fd);
@@ -31,8 +37,9 @@ const c: Functions<typeof TABLE> = system === "windows"
 
 const SEEK_CUR = 1;
 
-/** How many bytes of a regular file lie behind the place of the next read. */
+/** How many bytes of a regular file lie behind the place of the next read; on Windows as `kindOf`. */
 export function bytesAhead(fd: number): number {
+  if (system === "windows") return standardBytesAhead(fd);
   const offset = Number(BigInt.asIntN(64, c.lseek(fd, 0n, SEEK_CUR)));
   return offset < 0 ? 0 : Math.max(0, fstatSync(fd).size - offset);
 }

@@ -4,6 +4,10 @@ import { absent, system } from "../system.ts";
 
 const TABLE = {
   Sleep: { args: ["i32"], result: "void" }, // milliseconds
+  GetStdHandle: { args: ["i32"], result: "u64" },
+  GetFileType: { args: ["u64"], result: "i32" },
+  GetFileSizeEx: { args: ["u64", "pointer"], result: "i32" },
+  SetFilePointerEx: { args: ["u64", "u64", "pointer", "i32"], result: "i32" }, // file, distance, place, from
   SetHandleInformation: { args: ["i32", "i32", "i32"], result: "i32" }, // handle, mask, flags
   GetCurrentThread: { args: [], result: "u64" },
   // thread; creation, exit, kernel and user times
@@ -21,6 +25,26 @@ const LONGEST = 0x7fffffff;
  * in ticks, so it may be up to one tick early (Sleep, synchapi.h): callers look at a clock.
  */
 export const sleepFor = (ms: number): void => c.Sleep(Math.min(Math.ceil(ms), LONGEST));
+
+/** STD_INPUT_HANDLE, and below it those of output and errors. */
+const standardHandle = (fd: number) => c.GetStdHandle(-10 - fd);
+const FILE_TYPES = ["none", "file", "device", "pipe"] as const;
+
+/** What a standard stream, 0 to 2, is: GetFileType. A console is a device. */
+export const standardKind = (fd: number): (typeof FILE_TYPES)[number] =>
+  FILE_TYPES[c.GetFileType(standardHandle(fd))] ?? "none";
+
+const FILE_CURRENT = 1;
+const value = new Native(8);
+const written = () => Number(value.view.getBigInt64(0, true));
+
+/** How many bytes of a file that is a standard stream lie behind the place of the next read. */
+export function standardBytesAhead(fd: number): number {
+  const handle = standardHandle(fd);
+  if (c.SetFilePointerEx(handle, 0n, value.pointer, FILE_CURRENT) === 0) return 0;
+  const at = written();
+  return c.GetFileSizeEx(handle, value.pointer) === 0 ? 0 : Math.max(0, written() - at);
+}
 
 const HANDLE_FLAG_INHERIT = 1;
 
