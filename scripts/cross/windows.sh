@@ -83,9 +83,11 @@ test_suites() {
   fi
 }
 
-# try_serve : stress in one process against serve in another, with a listener that two workers share.
+# try_serve : stress in one process against serve in another, with a listener that two workers share. It
+# goes on, at $port.
 try_serve() {
-  local port="" tries
+  local tries
+  port=""
   timeout "$limit" "${emulator[@]}" serve --host 127.0.0.1 --port 0 --workers 2 \
     >serve.out 2>serve.err </dev/null &
   server=$!
@@ -102,15 +104,65 @@ try_serve() {
   absent "windows serve ends on SIGTERM" "Windows has no SIGTERM, and Wine no console for Ctrl-C"
 }
 
-# try_client : there is nothing to wait for standard input with, so it says in one line that it cannot.
-try_client() {
-  run client 127.0.0.1:1
-  local status=$?
-  if [ "$status" = 1 ] && [ "$(cat out err | grep -c .)" = 1 ]; then
-    ok "windows client ($(last out err | tr -d '\r'))"
+# client ARG... : the client, with the streams that the caller gives it.
+client() { timeout -k 5 "$limit" "${emulator[@]}" client "$@" 2>err; }
+
+# ended NAME STATUS WANTED [FILE EXPECTED] : a client ended so, and the one file is like the other.
+ended() {
+  if [ "$2" != "$3" ]; then
+    failed "windows client $1" "exit $2, not $3: $(last err)"
+  elif [ -n "${4:-}" ] && ! cmp -s "$4" "$5"; then
+    failed "windows client $1" "$(wc -c <"$4") bytes of $(wc -c <"$5"), or others: $(last err)"
   else
-    failed "windows client" "exit $status, not one clear line: $(cat out err | head -c 300)"
+    ok "windows client $1"
   fi
+}
+
+# try_client : what people do with a netcat, through files and pipes, against serve at $port.
+try_client() {
+  [ -n "$port" ] || return
+  local to=127.0.0.1:$port status listener tries
+  : >nothing
+  printf 'hello\n' >line
+  head -c 5000000 /dev/urandom >much
+  client "$to" <line >got
+  ended "sends a line from a file, to a file" $? 0 got line
+  cat line | client "$to" | cat >got
+  ended "sends a line from a pipe, to a pipe" "${PIPESTATUS[1]}" 0 got line
+  client "$to" <much >got
+  ended "sends 5 MB from a file, to a file" $? 0 got much
+  cat much | client "$to" | cat >got
+  ended "sends 5 MB from a pipe, to a pipe" "${PIPESTATUS[1]}" 0 got much
+  client "$to" </dev/null >got
+  ended "ends with its input" $? 0 got nothing
+  client --send-only "$to" <much >got
+  ended "--send-only prints nothing" $? 0 got nothing
+  client -z 127.0.0.1 "$port" >got </dev/null
+  status=$?
+  tr -d '\r' <got | grep -q "^$to open" || status="$status, and says: $(last got err)"
+  ended "-z finds an open port" "$status" 0
+  client -i 500ms --no-half-close "$to" <line >got
+  ended "-i ends it: exit 4" $? 4 got line
+  client 127.0.0.1:1 </dev/null >got
+  status=$?
+  [ "$(grep -c . err)" = 1 ] || status="$status, and says more than one line"
+  ended "cannot connect: exit 3, one line" "$status" 3
+  client "$to" <much >/dev/full
+  ended "cannot write: exit 1" $? 1
+  client "$to" <much | head -c 1 >/dev/null
+  ended "ends with its reader: exit 141" "${PIPESTATUS[0]}" 141
+  # The other side ends first; standard input is a pipe that stays open and silent.
+  client -l 127.0.0.1:0 --send-only <much >/dev/null &
+  listener=$!
+  for ((tries = 0; tries < 300; tries++)); do
+    to=127.0.0.1:$(sed -n 's/.*listening on 127\.0\.0\.1:\([0-9]*\).*/\1/p' err)
+    if [ "$to" != 127.0.0.1: ] || ! kill -0 "$listener" 2>/dev/null; then break; fi
+    sleep 0.1
+  done
+  timeout "$limit" tail -f /dev/null --pid "$listener" | client --recv-only "$to" >got
+  ended "-l sends a file, --recv-only receives it" "${PIPESTATUS[1]}" 0 got much
+  wait "$listener"
+  ended "-l ends when it has sent all" $? 0
 }
 
 if [ "${1:-}" = suites ]; then

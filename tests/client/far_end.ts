@@ -8,7 +8,8 @@ import { Certificates } from "../tls/certificates.ts";
 
 export type Transport = "tcp" | "unix" | "tls";
 
-const PATIENCE_MS = 15_000;
+/** How long a client may take for what it does at last. */
+export const PATIENCE_MS = 25_000;
 const buffer = new Uint8Array(new ArrayBuffer(1 << 18));
 
 let certificates: Certificates | undefined;
@@ -50,11 +51,12 @@ export class FarEnd implements Disposable {
     return [`localhost:${this.port}`, "--tls", "--tls-ca", trusted().ca, "-4"];
   }
 
-  async accept(): Promise<Connection> {
+  /** `said` is what the client has said, for a failure. */
+  async accept(said: () => string): Promise<Connection> {
     for (const deadline = performance.now() + PATIENCE_MS;; await sleep(2)) {
       const socket = this.#listener.accept();
       if (!socket) {
-        if (performance.now() > deadline) throw new Error("no client has connected");
+        if (performance.now() > deadline) throw new Error(`no client has connected: ${said()}`);
         continue;
       }
       this.#connection = new Connection(socket, this.#transport === "tls");
@@ -100,8 +102,14 @@ export class Connection {
     }
   }
 
+  /** There is nothing more to read. */
+  get over(): boolean {
+    return this.ended !== undefined || this.#raw.fileno() < 0;
+  }
+
   /** Reads what is there; false at the end. */
   #read(): boolean {
+    if (this.over) return false;
     for (;;) {
       let count: number;
       try {

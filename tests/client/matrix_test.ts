@@ -8,8 +8,8 @@ for (const transport of ["tcp", "unix", "tls"] as const) {
   describe(`iomux client over ${transport}`, () => {
     for (const row of ROWS) {
       itUnless(transport === "tls" ? NO_TLS : undefined, row.name, async () => {
-        const { words, stderr } = await outcome("iomux", row, transport);
         const expected = row.over?.[transport] ?? row.expected;
+        const { words, stderr } = await outcome("iomux", row, expected, transport);
         expect(words + (words === expected ? "" : `\n${stderr}`)).toBe(expected);
       });
     }

@@ -50,7 +50,7 @@ async function others(
 ): Promise<Record<(typeof OTHERS)[number], string>> {
   const words = await Promise.all(OTHERS.map(async (program) => {
     if (!hasOptions(program, row)) return NO_OPTION;
-    return missing(program) === undefined ? (await outcome(program, row)).words : "?";
+    return missing(program) === undefined ? (await outcome(program, row, undefined)).words : "?";
   }));
   return { nc: words[0]!, ncat: words[1]!, socat: words[2]! };
 }
@@ -92,8 +92,9 @@ for (const program of OTHERS) {
       for (let first = 0; first < rows.length; first += TOGETHER) {
         await Promise.all(
           rows.slice(first, first + TOGETHER).map(async (row) => {
-            const { words } = await outcome(program, row);
-            expect([row.name, words]).toEqual([row.name, said.get(row.name)![program]]);
+            const expected = said.get(row.name)![program];
+            const { words } = await outcome(program, row, expected);
+            expect([row.name, words]).toEqual([row.name, expected]);
           }),
         );
       }

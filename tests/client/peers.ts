@@ -1,8 +1,10 @@
 // Peers for the client, and the client as a shell starts it: with files and pipes as its streams.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { Socket as Listening } from "../../lib/net/mod.ts";
 import { cliCommand, root } from "../support/cli.ts";
+import { sleep } from "../support/waiting.ts";
 
 /** A server in this process. `await using` closes it with all its connections. */
 export class Peer implements AsyncDisposable {
@@ -27,10 +29,10 @@ export class Peer implements AsyncDisposable {
     });
   }
 
-  /** Listens on a free port of an address, or on a path. */
-  async listen(where: string): Promise<this> {
+  /** Listens on a port of an address, a free one by itself, or on a path. */
+  async listen(where: string, port: number): Promise<this> {
     if (where.startsWith("/")) this.#server.listen(where);
-    else this.#server.listen(0, where);
+    else this.#server.listen(port, where);
     await once(this.#server, "listening");
     return this;
   }
@@ -50,12 +52,44 @@ export class Peer implements AsyncDisposable {
 }
 
 /** A peer that does this with each connection. */
-export const peer = (connected: (socket: Socket) => void, where = "127.0.0.1"): Promise<Peer> =>
-  new Peer(connected).listen(where);
+export const peer = (
+  connected: (socket: Socket) => void,
+  where = "127.0.0.1",
+  port = 0,
+): Promise<Peer> => new Peer(connected).listen(where, port);
 
 /** A peer that sends back what it gets, and ends when the client does. */
-export const echoPeer = (where?: string): Promise<Peer> =>
-  peer((socket) => void socket.pipe(socket), where);
+export const echoPeer = (where?: string, port?: number): Promise<Peer> =>
+  peer((socket) => void socket.pipe(socket), where, port);
+
+/** A loopback port that takes no more connections: SYNs to it are dropped, as by a silent host. */
+export class FullBacklog implements AsyncDisposable {
+  readonly #host: string;
+  readonly #listener: Listening;
+  readonly port: number;
+  readonly #waiting: Socket[] = [];
+
+  constructor(host: string = "127.0.0.1", port: number = 0) {
+    this.#host = host;
+    this.#listener = Listening.listen({ host, port, backlog: 0 });
+    this.port = this.#listener.port;
+  }
+
+  async fill(): Promise<this> {
+    for (let i = 0; i < 4; i++) {
+      const socket = connect(this.port, this.#host);
+      socket.on("error", () => {});
+      this.#waiting.push(socket);
+    }
+    await once(this.#waiting[0]!, "connect");
+    return this;
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#waiting) socket.destroy();
+    this.#listener.close();
+    await sleep(0);
+  }
+}
 
 /** All that a connection brings, until its end. */
 export async function everything(socket: Socket): Promise<Buffer> {

@@ -1,12 +1,21 @@
 // The client's standard streams: files, pipes, devices, and none at all.
 import { describe, expect, it } from "bun:test";
-import { spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { closeSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { constants } from "node:fs";
-import { spawnCli } from "../support/cli.ts";
+import {
+  closeSync,
+  constants,
+  openSync,
+  read,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { promisify } from "node:util";
+import { socketPair, WOULD_BLOCK } from "../../lib/net/mod.ts";
+import { cliCommand, root, spawnCli } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
-import { sleep } from "../support/waiting.ts";
+import { sleep, until } from "../support/waiting.ts";
 import { echoPeer, everything, peer, shellClient } from "./peers.ts";
 
 const MUCH = 20_000_000;
@@ -125,31 +134,114 @@ describe("iomux client and a stdout that is", () => {
   });
 });
 
-describe("iomux client leaves its streams as they are", () => {
-  it("does not make the shared pipes non-blocking", async () => {
-    // Node does that itself, to stdin and stdout, as soon as anything imports node:process.
-    const { bun, deno } = process.versions as Record<string, string | undefined>;
-    if (bun === undefined && deno === undefined) return;
-    using folder = new TempDir();
-    const files = { IN: folder.file("in"), OUT: folder.file("out") };
-    expect(spawnSync("mkfifo", [files.IN, files.OUT]).status).toBe(0);
-    // Both ends, so that neither open waits for the other side.
-    const ends = [files.IN, files.OUT].map((path) => openSync(path, constants.O_RDWR));
-    try {
+describe("iomux client and a socket", () => {
+  for (const how of ["blocking", "non-blocking"]) {
+    it(`as stdin and stdout at once, which is ${how} and stays so`, async () => {
       await using echo = await echoPeer();
-      await using client = shellClient('exec "$@" <"$IN" >"$OUT"', [echo.name], files);
-      const socket = await echo.connection;
-      socket.write("something");
-      await sleep(300);
-      for (const fd of [0, 1]) {
-        // By cat: Deno lets nobody read /proc without all permissions.
-        const path = `/proc/${client.child.pid}/fdinfo/${fd}`;
-        const info = spawnSync("cat", [path], { encoding: "utf8" }).stdout;
-        const flags = parseInt(/flags:\s*(\d+)/.exec(info)![1]!, 8);
-        expect([fd, flags & constants.O_NONBLOCK]).toEqual([fd, 0]);
+      const [near, far] = socketPair();
+      using _far = far;
+      {
+        using given = near;
+        given.setBlocking(how === "blocking");
+        const [command, args] = cliCommand(["client", echo.name]);
+        const stdio = [given.fileno(), given.fileno(), "inherit"] as const;
+        const child = spawn(command, args, { cwd: root, stdio: [...stdio] });
+        const exit = new Promise((resolve) => child.on("exit", resolve));
+        const bytes = randomBytes(1_000_000);
+        const received: Buffer[] = [];
+        const part = new Uint8Array(new ArrayBuffer(1 << 16));
+        let sent = 0;
+        await until(() => {
+          if (sent < bytes.length) sent += Math.max(0, far.send(bytes, sent, bytes.length - sent));
+          if (sent === bytes.length) sent++, far.shutdown("write");
+          for (let count; (count = far.recv(part)) !== WOULD_BLOCK;) {
+            if (count === 0) return true;
+            received.push(Buffer.from(part.subarray(0, count)));
+          }
+          return received.reduce((sum, { length }) => sum + length, 0) === bytes.length;
+        }, 30_000);
+        expect(hash(Buffer.concat(received))).toBe(hash(bytes));
+        expect(await exit).toBe(0);
+        expect(isNonBlocking(given.fileno())).toBe(how !== "blocking");
       }
-    } finally {
-      for (const fd of ends) closeSync(fd);
-    }
+    });
+  }
+
+  it("as stdout, whose other end closes: exit 141 at once", async () => {
+    await using silent = await peer(() => {});
+    const [near, far] = socketPair();
+    using given = near;
+    const [command, args] = cliCommand(["client", silent.name]);
+    const child = spawn(command, args, { cwd: root, stdio: ["pipe", given.fileno(), "inherit"] });
+    const exit = new Promise((resolve) => child.on("exit", resolve));
+    await silent.connection;
+    far.close();
+    expect(await exit).toBe(141);
   });
+});
+
+const isNonBlocking = (fd: number): boolean => {
+  // By cat: Deno lets nobody read /proc without all permissions.
+  const path = `/proc/${process.pid}/fdinfo/${fd}`;
+  const info = spawnSync("cat", [path], { encoding: "utf8" }).stdout;
+  return (parseInt(/flags:\s*(\d+)/.exec(info)![1]!, 8) & constants.O_NONBLOCK) !== 0;
+};
+
+/** A FIFO's two ends, both of them blocking, that this process shares with a client. */
+function fifo(path: string): { reads: number; writes: number } {
+  expect(spawnSync("mkfifo", [path]).status).toBe(0);
+  const both = openSync(path, constants.O_RDWR); // so that neither open waits for the other
+  const ends = {
+    reads: openSync(path, constants.O_RDONLY),
+    writes: openSync(path, constants.O_WRONLY),
+  };
+  closeSync(both);
+  return ends;
+}
+
+describe("iomux client leaves the pipes that it shares blocking", () => {
+  type Far = Awaited<ReturnType<typeof peer>>;
+  const ways: [
+    code: number | null,
+    how: string,
+    end: (far: Far, child: ChildProcess, ends: { typed: number; shown: number }) => unknown,
+  ][] = [
+    [0, "when stdin and the peer end", async (far, _, { typed }) => {
+      closeSync(typed);
+      (await far.connection).end();
+    }],
+    [5, "when the peer resets", async (far) => (await far.connection).resetAndDestroy()],
+    [141, "when stdout's reader goes away", (_, __, { shown }) => closeSync(shown)],
+    [130, "on SIGINT", (_, child) => process.kill(child.pid!, "SIGINT")],
+    [143, "on SIGTERM", (_, child) => process.kill(child.pid!, "SIGTERM")],
+    [null, "on SIGKILL", (_, child) => process.kill(child.pid!, "SIGKILL")],
+  ];
+  for (const [code, how, end] of ways) {
+    it(`${how}: exit ${code}`, async () => {
+      // Node does that itself, to stdin and stdout, as soon as anything imports node:process.
+      const { bun, deno } = process.versions as Record<string, string | undefined>;
+      if (bun === undefined && deno === undefined) return;
+      using folder = new TempDir();
+      const [input, output] = [fifo(folder.file("in")), fifo(folder.file("out"))];
+      await using far = await peer((socket) => void socket.write("ready"));
+      const [command, args] = cliCommand(["client", far.name]);
+      const stdio = [input.reads, output.writes, "inherit"] as const;
+      const child = spawn(command, args, { cwd: root, stdio: [...stdio] });
+      const exit = new Promise((resolve) => child.on("exit", resolve));
+      await far.connection;
+      await promisify(read)(output.reads, Buffer.alloc(5), 0, 5, null);
+      const flags = () => [input.reads, output.writes].map(isNonBlocking);
+      expect(flags()).toEqual([false, false]);
+      await end(far, child, { typed: input.writes, shown: output.reads });
+      expect(await exit).toBe(code);
+      expect(flags()).toEqual([false, false]);
+      for (const fd of Object.values({ ...input, out: output.reads, to: output.writes })) {
+        try {
+          closeSync(fd);
+        } catch {
+          // It was closed as a part of the test.
+        }
+      }
+    });
+  }
 });
