@@ -18,6 +18,8 @@ export class Downward {
   #outputWaits = false;
   #ended = false;
   #error: Error | undefined;
+  /** The peer has ended, but in a way that anybody could have feigned: something may be missing. */
+  truncation: Error | undefined;
   /** When something, or the end, was last received. Milliseconds. */
   receivedAt: number = performance.now();
 
@@ -81,7 +83,10 @@ export class Downward {
     try {
       count = this.#peer.recv(buffer);
     } catch (error) {
-      this.#error = error as Error;
+      // A peer that says nothing more, however it says so, may go on reading.
+      this.#ended = (error as { code?: string }).code === "TLS_TRUNCATED";
+      if (this.#ended) this.truncation = error as Error;
+      else this.#error = error as Error;
       return;
     }
     // What was not filled is empty now: the next wait says when there is more.

@@ -204,6 +204,9 @@ export class Session {
 
   #end(reason: SessionEnd["reason"], error = this.#down.error ?? this.#up.error): SessionEnd {
     const notTaken = this.#options.sends ? this.#input.left + this.#up.inTransit : 0;
-    return reason === "lost" && error ? { reason, error, notTaken } : { reason, notTaken };
+    if (reason === "lost" && error) return { reason, error, notTaken };
+    const { truncation } = this.#down;
+    if (reason !== "finished" || !truncation) return { reason, notTaken };
+    return { reason: "lost", error: truncation, notTaken };
   }
 }

@@ -46,6 +46,8 @@ export class TlsSocket implements TlsSink {
   #finWanted = false;
   #closeNotified = false;
   #error: TlsError | undefined;
+  /** FIN came without close_notify: for who receives an error, while sending goes on. */
+  #truncation: TlsError | undefined;
 
   constructor(socket: Socket, endpoint: TlsEndpoint, serverName: string | undefined) {
     this.#socket = socket;
@@ -72,7 +74,8 @@ export class TlsSocket implements TlsSink {
 
   /** `recv` has an answer, whether the socket is ready or not. */
   get hasIncoming(): boolean {
-    return this.#incoming.length > 0 || this.#ended || this.#error !== undefined;
+    const over = this.#ended || (this.#error ?? this.#truncation) !== undefined;
+    return this.#incoming.length > 0 || over;
   }
 
   /** What was agreed on in the handshake; only once secured. */
@@ -95,7 +98,8 @@ export class TlsSocket implements TlsSink {
       return count;
     }
     if (this.#ended) return 0;
-    if (this.#error) throw this.#error;
+    const error = this.#error ?? this.#truncation;
+    if (error) throw error;
     return WOULD_BLOCK;
   }
 
@@ -106,7 +110,8 @@ export class TlsSocket implements TlsSink {
     if (received > 0) this.#session.receive(this.#raw.subarray(0, received));
     if (received === 0) {
       this.#finished = true;
-      if (!this.#ended) this.#error ??= truncated(!this.#isSecured);
+      if (this.#isSecured && !this.#ended) this.#truncation = truncated(false);
+      else if (!this.#ended) this.#error ??= truncated(true);
     }
     this.#tryToFlush();
   }

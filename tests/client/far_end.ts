@@ -159,6 +159,10 @@ export class Connection {
       if (!GONE.has((error as { code: string }).code)) throw error;
     }
   }
+  /** The same without close_notify, which TLS wants before it. */
+  truncate(): void {
+    this.#raw.shutdown("write");
+  }
   reset(): void {
     this.#raw.setLinger(0);
     this.#raw.close();

@@ -231,7 +231,7 @@ export const ROWS: readonly Row[] = [
     name: "stdout is full (`/dev/full`)",
     line: `"$@" ${QUIET} >/dev/full${DONE}`,
     far: (far) => far.send("bye"),
-    expected: "sends 0 B, prints 0 B, exit 1",
+    expected: "sends 0 B and FIN, prints 0 B, exit 1",
   },
   {
     name: "SIGTERM",

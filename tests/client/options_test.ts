@@ -43,7 +43,9 @@ describe("iomux client", () => {
   it("takes a service's name for its port", async () => {
     await using cli = client("127.0.0.1:tcpmux-no-such");
     expect((await cli.exit).code).toBe(2);
-    expect(cli.stderr()).toContain("tcpmux-no-such");
+    expect(cli.stderr()).toBe(
+      'iomux: Unknown service "tcpmux-no-such": a port is a number, or a name of /etc/services\n',
+    );
     await using known = client("127.0.0.1", "gopher", "-w", "5s");
     await known.exit;
     expect(known.stderr()).toContain("127.0.0.1:70");
@@ -267,7 +269,7 @@ describe("iomux client --script", () => {
     await using echo = await echoPeer();
     await using cli = await script('send "one"\nexpect "two" 200ms\n', echo.name);
     expect((await cli.exit).code).toBe(4);
-    expect(cli.stderr()).toMatch(/line 2: .*expected "two" 200ms, came "one"\n$/);
+    expect(cli.stderr()).toMatch(/^iomux: \S*steps, line 2: .*expected "two" 200ms, came "one"\n$/);
   });
 
   it("says that the peer has ended before: exit 5", async () => {

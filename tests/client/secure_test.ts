@@ -3,6 +3,7 @@ import { afterAll, describe, expect } from "bun:test";
 import { type Cli, type CliOptions, spawnCli } from "../support/cli.ts";
 import { itUnless } from "../support/systems.ts";
 import { Certificates, NO_TLS } from "../tls/certificates.ts";
+import { FarEnd } from "./far_end.ts";
 import { reversingServer, Tool } from "../tls/tools.ts";
 
 const certificates = NO_TLS === undefined ? new Certificates() : undefined;
@@ -78,6 +79,19 @@ describe("iomux client --tls", () => {
     await using cli = client(s.port, ["-v", "--tls-alpn", "h2,http/1.1"], { stdin: "pipe" });
     await answered(cli);
     expect(cli.stderr()).toContain(", ALPN http/1.1, ");
+  });
+
+  it("is read to its end by a peer that ends without close_notify: exit 5, as something may be missing", async () => {
+    using far = new FarEnd("tls");
+    const much = new Uint8Array(5_000_000);
+    await using cli = spawnCli(["client", ...far.target, "--grace", "20s"], { stdin: much });
+    const connection = await far.accept(() => cli.stderr());
+    await connection.send("bye");
+    connection.truncate();
+    await connection.read(30_000);
+    expect([connection.got, connection.ended]).toEqual([much.length, "FIN"]);
+    expect((await cli.exit).code).toBe(5);
+    expect([cli.stdout(), cli.stderr()]).toEqual(["bye", expect.stringMatching(/TLS_TRUNCATED/)]);
   });
 
   it("-l is a server: of openssl s_client, and of itself", async () => {

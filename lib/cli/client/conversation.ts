@@ -29,14 +29,15 @@ export class Conversation {
   readonly #input: Input;
   readonly #output: Output;
   readonly #options: SessionOptions;
-  readonly #steps: Step[] | undefined;
+  readonly #script: { readonly path: string; readonly steps: Step[] } | undefined;
   readonly #hex: boolean;
 
   /** To be made before anything else gets the numbers of standard input and output. @throws UsageError */
   constructor({ options }: ClientRead, spawn: SpawnRelay) {
-    this.#steps = options.script === undefined ? undefined : readScript(options.script);
+    const { script: path } = options;
+    this.#script = path === undefined ? undefined : { path, steps: readScript(path) };
     // A script reads and writes by itself.
-    const relays = process.platform === "win32" && !this.#steps;
+    const relays = process.platform === "win32" && !this.#script;
     const relay = (way: "in" | "out") =>
       relays ? (fd: number) => new Relay(spawn, way, fd) : undefined;
     this.#input = new Input(0, kindOf(0), options.crlf, options.recvOnly ? undefined : relay("in"));
@@ -57,7 +58,7 @@ export class Conversation {
   /** Talks until it is over. @throws OSError of standard input or output; the signal's reason */
   async talk(peer: Peer, loop: Loop, stop: AbortSignal): Promise<Outcome> {
     const observe = this.#hex ? dumping() : undefined;
-    if (this.#steps) return { code: await this.#follow(peer, loop, stop, observe), goesOn: false };
+    if (this.#script) return { code: await this.#follow(peer, loop, stop, observe), goesOn: false };
     const options = { ...this.#options, ...(observe ? { observe } : {}) };
     const session = new Session(peer, this.#input, this.#output, loop, options);
     const end = await session.run(stop);
@@ -95,11 +96,11 @@ export class Conversation {
       if (direction === "received") out(bytes);
     };
     try {
-      await new ScriptRun(peer, loop, stop, show).run(this.#steps!);
+      await new ScriptRun(peer, loop, stop, show).run(this.#script!.steps);
       return EXIT.ok;
     } catch (error) {
       if (!(error instanceof StepError)) throw error;
-      say(error.message);
+      say(`${this.#script!.path}, ${error.message}`);
       return error.reason === "timeout" ? EXIT.timeout : EXIT.peerGone;
     }
   }
