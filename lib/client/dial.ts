@@ -2,7 +2,7 @@
 import { formatAddress, type Socket } from "../net/mod.ts";
 import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
 import { lateHandshake } from "../tls/errors.ts";
-import type { TlsClientOptions, TlsEndpoint, TlsIdentity, TlsInfo } from "../tls/mod.ts";
+import type { TlsClientOptions, TlsEndpoint, TlsIdentity, TlsInfo, TlsSocket } from "../tls/mod.ts";
 import { connect, type Target } from "./connect.ts";
 import type { Loop } from "./loop.ts";
 import type { Peer } from "./peer.ts";
@@ -34,10 +34,11 @@ export async function dial(options: DialOptions, loop: Loop, stop: AbortSignal):
   const name = "path" in to ? `unix:${to.path}` : `${to.host}:${to.port}`;
   const transport = await connect(to, { timeoutMs, signal: stop, trace }, loop);
   if (!tls) return peerOf(transport);
-  return await secured(transport, {
+  const socket = await shakeHands(transport, {
     ...{ makeEndpoint: async () => (await library()).tlsClient(tls), trace, stop, timeoutMs },
     ...{ deadline: startedAt + timeoutMs, name, serverName: tls.serverName },
   }, loop);
+  return peerOf(transport, socket);
 }
 
 /** Makes a peer of a socket that has connected to us. @throws TlsError; OSError; the signal's reason */
@@ -51,24 +52,25 @@ export async function welcome(
   const name = formatAddress(transport.remoteAddress);
   trace(`${name} has connected`);
   if (!identity) return peerOf(transport);
-  return await secured(transport, {
+  const socket = await shakeHands(transport, {
     ...{ makeEndpoint: async () => (await library()).tlsServer(identity), trace, stop, name },
     ...{ deadline: performance.now() + HANDSHAKE_MS, timeoutMs: HANDSHAKE_MS },
     serverName: undefined,
   }, loop);
+  return peerOf(transport, socket);
 }
 
 /** Loaded when it is needed: OpenSSL and node:crypto take a sixth of the CPU time of a start. */
 const library = () => import("../tls/mod.ts");
 
-const peerOf = (transport: Socket): Peer => ({
-  socket: transport,
+const peerOf = (transport: Socket, socket: Socket | TlsSocket = transport): Peer => ({
+  socket,
   transport,
-  [Symbol.dispose]: () => transport.close(),
+  [Symbol.dispose]: () => socket[Symbol.dispose](),
 });
 
 /** A handshake, and what it is bounded by. */
-interface Handshake {
+export interface Handshake {
   readonly makeEndpoint: () => Promise<TlsEndpoint>;
   /** Whom the certificate must be for; undefined for a client's. */
   readonly serverName: string | undefined;
@@ -81,8 +83,16 @@ interface Handshake {
   readonly trace: (line: string) => void;
 }
 
-/** Shakes hands over a connected socket, and closes that when it fails. */
-async function secured(transport: Socket, handshake: Handshake, loop: Loop): Promise<Peer> {
+/**
+ * Shakes hands over a connected socket, which is the TLS socket's from then on; when that fails it is closed.
+ *
+ * @throws TlsError; OSError; the signal's reason
+ */
+export async function shakeHands(
+  transport: Socket,
+  handshake: Handshake,
+  loop: Loop,
+): Promise<TlsSocket> {
   const { makeEndpoint, serverName, name, deadline, timeoutMs, stop, trace } = handshake;
   const startedAt = performance.now();
   let socket: Disposable = { [Symbol.dispose]: () => transport.close() };
@@ -100,7 +110,7 @@ async function secured(transport: Socket, handshake: Handshake, loop: Loop): Pro
     }
     trace(`${describe(tls.info)}, after ${(performance.now() - startedAt).toFixed(1)} ms`);
     loop.forget(transport.fileno());
-    return { socket: tls, transport, [Symbol.dispose]: () => tls[Symbol.dispose]() };
+    return tls;
   } catch (error) {
     loop.forget(transport.fileno());
     socket[Symbol.dispose]();

@@ -1,9 +1,8 @@
 /** Which address of its name a target is, for all connections of a run. */
-import { connectToHost } from "../../client/connect.ts";
+import { connect } from "../../client/connect.ts";
+import { shakeHands } from "../../client/dial.ts";
 import { Loop } from "../../client/loop.ts";
-import { secure } from "../../client/secure.ts";
 import { type InetAddress, resolveHost, type Socket } from "../../net/mod.ts";
-import { lateFor } from "../../net/connect.ts";
 import { EVENT_READ } from "../../selectors/mod.ts";
 import type { Target } from "../../stress/plan/plan.ts";
 import { tlsClient, type TlsSocket } from "../../tls/mod.ts";
@@ -41,24 +40,25 @@ async function firstThatAnswers(
   stop: AbortSignal,
 ): Promise<string | undefined> {
   using loop = new Loop();
-  const bounds = {
-    deadline: performance.now() + timeoutMs,
-    late: () => lateFor(to.host, timeoutMs),
-    stop,
-    trace() {},
-  };
+  const deadline = performance.now() + timeoutMs;
+  const trace = () => {};
   let socket: Socket;
   let host: string;
   try {
-    socket = await connectToHost(to, bounds, loop);
+    socket = await connect(to, { timeoutMs, signal: stop, trace }, loop);
     ({ host } = socket.remoteAddress as InetAddress);
   } catch {
     return undefined;
   }
   if (!tls) socket.close();
   else {
-    await secure(socket, tlsClient(tls), tls.serverName, bounds, loop)
-      .then((peer) => endInOrder(peer, loop), () => {}); // which the run will say, too
+    const { serverName } = tls;
+    const makeEndpoint = () => Promise.resolve(tlsClient(tls));
+    const bounds = { deadline, timeoutMs, stop, trace, name: to.host };
+    await shakeHands(socket, { ...bounds, makeEndpoint, serverName }, loop).then(
+      (peer) => endInOrder(peer, loop),
+      () => {},
+    ); // which the run says, too
   }
   return host;
 }
