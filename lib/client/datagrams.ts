@@ -116,18 +116,8 @@ export class DatagramSession {
     const events = (hasRoom ? EVENT_READ : 0) | (full ? EVENT_WRITE : 0);
     this.#loop.watch(this.#socket.fileno(), events, nothing);
     const reads = this.#options.sends && !this.#input.ended && !full;
-    const input = this.#ask(this.#input.fd, reads ? EVENT_READ : 0);
-    const output = this.#ask(this.#output.fd, hasRoom ? 0 : EVENT_WRITE);
+    const input = this.#loop.tryToWatch(this.#input.fd, reads ? EVENT_READ : 0, nothing);
+    const output = this.#loop.tryToWatch(this.#output.fd, hasRoom ? 0 : EVENT_WRITE, nothing);
     return (reads && !input) || (!hasRoom && !output);
-  }
-
-  #ask(fd: number, events: number): boolean {
-    try {
-      this.#loop.watch(fd, events, () => {});
-      return true;
-    } catch (error) {
-      if ((error as { code?: string }).code === "EPERM") return false; // epoll_ctl(2)
-      throw error;
-    }
   }
 }

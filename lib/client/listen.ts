@@ -1,7 +1,8 @@
 /** Waiting for somebody to connect. */
 import { type ListenOptions, Socket } from "../net/mod.ts";
 import { EVENT_READ } from "../selectors/mod.ts";
-import { rmSync, statSync } from "node:fs";
+import { identityOf } from "../sys/stdio/file.ts";
+import { rmSync } from "node:fs";
 import type { Loop } from "./loop.ts";
 
 /** No more than the one who is talked to, and the next one: others are told at once that it is busy. */
@@ -12,14 +13,14 @@ export class Listener implements Disposable {
   readonly #socket: Socket;
   readonly #loop: Loop;
   /** The file of a Unix socket, and how to know it again. */
-  #file: { readonly path: string; readonly id: string } | undefined;
+  #file: { readonly path: string; readonly id: string | undefined } | undefined;
 
   /** @throws OSError EADDRINUSE and others */
   constructor(where: ListenOptions, loop: Loop) {
     this.#socket = Socket.listen({ ...where, backlog: BACKLOG });
     this.#loop = loop;
     const { path } = where;
-    if (path !== undefined && !path.startsWith("@")) this.#file = { path, id: idOf(path) };
+    if (path !== undefined && !path.startsWith("@")) this.#file = { path, id: identityOf(path) };
   }
 
   get address(): Socket["localAddress"] {
@@ -40,13 +41,7 @@ export class Listener implements Disposable {
 
   [Symbol.dispose](): void {
     this.#socket.close();
-    if (this.#file && idOf(this.#file.path) === this.#file.id) rmSync(this.#file.path);
+    if (this.#file && identityOf(this.#file.path) === this.#file.id) rmSync(this.#file.path);
     this.#file = undefined;
   }
-}
-
-/** Device and inode: the path may have become somebody else's. */
-function idOf(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat ? `${stat.dev}:${stat.ino}` : "";
 }

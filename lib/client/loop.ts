@@ -85,6 +85,17 @@ export class Loop implements Disposable {
     if (events !== 0) this.#events.set(fd, events);
   }
 
+  /** As `watch`: false for what has no readiness, and is always ready. */
+  tryToWatch(fd: number, events: number, callback: Callback): boolean {
+    try {
+      this.watch(fd, events, callback);
+      return true;
+    } catch (error) {
+      if ((error as { code?: string }).code === "EPERM") return false; // epoll_ctl(2)
+      throw error;
+    }
+  }
+
   /** Watches a descriptor no longer; it may have been closed. */
   forget(fd: number): void {
     if (this.#events.delete(fd)) this.#selector.unregister(fd);

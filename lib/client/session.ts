@@ -7,7 +7,7 @@
 import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
 import { Downward } from "./downward.ts";
 import type { Input } from "./input.ts";
-import type { Callback, Loop } from "./loop.ts";
+import type { Loop } from "./loop.ts";
 import { type Output, ReaderGone } from "./output.ts";
 import type { Peer } from "./peer.ts";
 import { Upward } from "./upward.ts";
@@ -140,9 +140,13 @@ export class Session {
   /** Asks for what each side can do now; false when one of them has no readiness, and is always ready. */
   #watch(): boolean {
     const [up, down] = [this.#up, this.#down];
-    this.#ask(this.#peer.socket.fileno(), down.peerEvents | up.peerEvents, this.#peerReady);
-    const input = this.#ask(this.#input.fd, up.inputEvents, this.#inputReady);
-    const output = this.#ask(this.#output.fd, down.outputEvents, this.#outputReady);
+    this.#loop.tryToWatch(
+      this.#peer.socket.fileno(),
+      down.peerEvents | up.peerEvents,
+      this.#peerReady,
+    );
+    const input = this.#loop.tryToWatch(this.#input.fd, up.inputEvents, this.#inputReady);
+    const output = this.#loop.tryToWatch(this.#output.fd, down.outputEvents, this.#outputReady);
     if (!input) up.inputReady();
     if (!output) down.outputReady();
     return input && output;
@@ -154,16 +158,6 @@ export class Session {
   };
   readonly #inputReady = (): void => this.#up.inputReady();
   readonly #outputReady = (): void => this.#down.outputReady();
-
-  #ask(fd: number, events: number, callback: Callback): boolean {
-    try {
-      this.#loop.watch(fd, events, callback);
-      return true;
-    } catch (error) {
-      if ((error as { code?: string }).code === "EPERM") return false; // epoll_ctl(2)
-      throw error;
-    }
-  }
 
   #forget(): void {
     for (const fd of [this.#peer.socket.fileno(), this.#input.fd, this.#output.fd]) {

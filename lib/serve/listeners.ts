@@ -4,6 +4,7 @@ import { type Address, OSError, resolveHost, Socket } from "../net/mod.ts";
 import { SO_REUSEPORT } from "../sys/constants.ts";
 import { ERRNO } from "../sys/errno.ts";
 import { duplicate } from "../sys/posix.ts";
+import { identityOf } from "../sys/stdio/file.ts";
 import type { ServeOptions } from "./options.ts";
 
 /** Listening sockets. */
@@ -113,15 +114,6 @@ function openAddress(host: string, port: number, { backlog, workers }: ServeOpti
 function shared(first: Socket, workers: number): Socket[] {
   const copy = () => Socket.fromFd(duplicate(first.fileno()));
   return [first, ...Array.from({ length: workers - 1 }, copy)];
-}
-
-/**
- * Which file this is, whatever its name; undefined when there is none. With the time of its birth, as the
- * number of an inode is given to the next file once it is free.
- */
-function identityOf(path: string): string | undefined {
-  const file = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return file && `${file.dev} ${file.ino} ${file.birthtimeNs}`;
 }
 
 /** Removes the file of a Unix socket that has no listener any more; leaves anything else alone. */

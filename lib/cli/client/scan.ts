@@ -1,7 +1,7 @@
 /** `iomux client --scan`: which ports of a host are open. */
 import type { Loop } from "../../client/loop.ts";
 import { type PortState, scan } from "../../client/scan.ts";
-import { serviceOfPort } from "../../client/services.ts";
+import { serviceOfPort } from "./services.ts";
 import { formatAddress, resolveHost } from "../../net/mod.ts";
 import { openFileLimit } from "../../sys/process/limits.ts";
 import { formatCount } from "../../text/units.ts";

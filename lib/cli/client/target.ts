@@ -1,6 +1,6 @@
 /** Whom the client talks to, or waits for: from what was typed to addresses and ports. */
 import { isIP } from "node:net";
-import { portOfService } from "../../client/services.ts";
+import { portOfService } from "./services.ts";
 import type { Target } from "../../client/connect.ts";
 import type { ListenOptions } from "../../net/mod.ts";
 import { UsageError } from "../exit.ts";

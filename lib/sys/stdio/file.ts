@@ -1,5 +1,5 @@
 /** What a descriptor that was inherited stands for, as far as it matters to reading and writing it. */
-import { fstatSync } from "node:fs";
+import { fstatSync, lstatSync } from "node:fs";
 import { isatty } from "node:tty";
 import { type Functions, open, type Signature } from "../ffi.ts";
 import { c as posix } from "../posix.ts";
@@ -51,3 +51,12 @@ const O_WRONLY = 1;
 /** The descriptor can be written to, and not read. */
 export const isWriteOnly = (fd: number): boolean =>
   (posix.fcntl(fd, F_GETFL, 0) & O_ACCMODE) === O_WRONLY;
+
+/**
+ * Which file this is, whatever its name; undefined when there is none. With the time of its birth, as the
+ * number of an inode is given to the next file once it is free.
+ */
+export function identityOf(path: string): string | undefined {
+  const file = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return file && `${file.dev} ${file.ino} ${file.birthtimeNs}`;
+}
