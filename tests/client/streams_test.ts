@@ -144,8 +144,12 @@ describe("iomux client and a socket", () => {
         using given = near;
         given.setBlocking(how === "blocking");
         const [command, args] = cliCommand(["client", echo.name]);
-        const stdio = [given.fileno(), given.fileno(), "inherit"] as const;
-        const child = spawn(command, args, { cwd: root, stdio: [...stdio] });
+        // By a shell: to start a program makes what becomes its standard streams blocking.
+        const line = 'exec "$@" <&3 >&3 3<&-';
+        const child = spawn("sh", ["-c", line, "sh", command, ...args], {
+          cwd: root,
+          stdio: ["ignore", "ignore", "inherit", given.fileno()],
+        });
         const exit = new Promise((resolve) => child.on("exit", resolve));
         const bytes = randomBytes(1_000_000);
         const received: Buffer[] = [];
@@ -225,7 +229,7 @@ describe("iomux client leaves the pipes that it shares blocking", () => {
       const [input, output] = [fifo(folder.file("in")), fifo(folder.file("out"))];
       await using far = await peer((socket) => void socket.write("ready"));
       const [command, args] = cliCommand(["client", far.name]);
-      const stdio = [input.reads, output.writes, "inherit"] as const;
+      const stdio = [input.reads, output.writes, "ignore"] as const;
       const child = spawn(command, args, { cwd: root, stdio: [...stdio] });
       const exit = new Promise((resolve) => child.on("exit", resolve));
       await far.connection;
