@@ -1,6 +1,7 @@
 // Which test files there are, and which runtimes run each of them.
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 /**
@@ -59,13 +60,16 @@ export const testFiles = (root: string): string[] =>
 
 /** What only CI runs, by its name: it builds for other platforms, and installs what it has built. */
 const BY_NAME = ["tests/release/"];
+/** What a change here seldom breaks and what takes long; all the same CI runs it with every one. */
+const FULL = ["tests/package_test.ts", "tests/client/others_test.ts"];
 
 /**
  * Every file on each of its runtimes. Deno and Node take longer to start than most files take to run, so
  * that they have those of a folder in one process.
  */
 export function wholeSuite(root: string): Job[] {
-  const files = testFiles(root).filter((file) => !BY_NAME.some((path) => file.startsWith(path)));
+  const left = process.env.IOMUX_TEST_FULL ? BY_NAME : [...BY_NAME, ...FULL];
+  const files = testFiles(root).filter((file) => !left.some((path) => file.startsWith(path)));
   const others = files.filter((file) =>
     EVERYWHERE.some((path) => file.startsWith(path)) && !ONCE.includes(file) &&
     !aboutProgram(root, file)

@@ -87,13 +87,15 @@ const swapped = (text: string, ports: ReadonlyMap<string, string>) =>
   }).replace(/\b\d{4,5}\b/g, (number) => ports.get(number) ?? number);
 
 /**
- * Less of a load shows that a command works; its reader lets it run for longer. On a busy machine all takes
- * longer to start.
+ * Less of a load shows that a command works; its reader lets it run for longer. With few messages it needs
+ * no warm-up either. On a busy machine all takes longer to start.
  */
-export const briefly = (script: string): string =>
-  script.replace(/^iomux stress$/gm, "iomux stress -d 200ms")
-    .replace("+3 seconds", "+9 seconds").replace(/ -n \d000 -c/, " -n 300 -c")
-    .replace(/ (-d|--duration) (?:\d+s|[5-9]00ms)\b/g, " $1 200ms");
+export function briefly(script: string): string {
+  const timed = / --(?:hold|start-at|scenario) /.test(script);
+  return script.replace(/^iomux stress$/gm, "iomux stress -n 300")
+    .replace(/ (-d|--duration) (?:\d+s|[5-9]00ms)\b/g, timed ? " $1 200ms" : " -n 300")
+    .replace(/ -n \d000\b/g, " -n 300").replace("+3 seconds", "+9 seconds");
+}
 
 /** Runs a block with ports that are free, and gives its output with the ports that it names. */
 export async function runBlock(
