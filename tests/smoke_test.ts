@@ -32,12 +32,11 @@ describe("each command", () => {
     expect(await server.stop()).toEqual({ code: 0, signal: null });
   });
 
-  itUnless(NO_OPENSSL, "serve, client, stress: the same within TLS", async () => {
+  itUnless(NO_OPENSSL, "serve, stress: the same within TLS", async () => {
     using certificates = new Certificates();
     const { cert, key } = certificates.identity();
     await using server = await startServe(["--tls-cert", cert, "--tls-key", key]);
     const tls = ["--tls", "--tls-ca", certificates.ca];
-    expect(await stdoutOf(["client", server.name, ...tls], "hello\n")).toBe("hello\n");
     const load = ["-c", "3", "-n", "100", "-s", "20KiB", "--json"];
     const { messages } = JSON.parse(await stdoutOf(["stress", server.name, ...tls, ...load]));
     expect(messages.verified).toBeGreaterThanOrEqual(100);
