@@ -49,7 +49,7 @@ const SERVER = /^(?!.*\|).*?(?:--port |-p |-l \S*:|\.(?:ts|py) )(\d+).* &$/;
 /** After a sleep that gives servers time to start, a wait for those that take longer. */
 function patient(script: string): string {
   const ports: string[] = [];
-  return script.split("\n").map((line) => {
+  return script.replaceAll(/\\\n */g, "").split("\n").map((line) => {
     const port = SERVER.exec(line)?.[1];
     if (port !== undefined) ports.push(port);
     return /^sleep \S+$/.test(line) && ports.length > 0
