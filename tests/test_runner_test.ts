@@ -1,8 +1,9 @@
 // `npm test` itself: what it counts, what it shows of failures, and that nothing outlives it.
 import { describe, expect, it } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { NAMED } from "../scripts/testing/plan.ts";
 import { root } from "./support/cli.ts";
 import { TempDir } from "./support/files.ts";
 
@@ -79,6 +80,10 @@ describe("npm test", () => {
       expect(stdout.match(failure)?.length).toBe(2);
       expect(stdout).toMatch(/^\[1\/1\] \w+ +tests\/net\/ \(2 files\) +3 passed, 1 FAILED/m);
     }
+  });
+
+  it("has plans for files that there are", () => {
+    expect(NAMED.filter((file) => !existsSync(join(root, file)))).toEqual([]);
   });
 
   it("ends what a test has left running instead of waiting for it", () => {

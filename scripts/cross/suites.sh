@@ -4,7 +4,7 @@
 # What a machine or a C library could do otherwise: calls, numbers and layouts of structs, and the contract
 # of selectors on them. What is above them, or plain computation, is the same as on the machine of `npm test`.
 suites=(
-  tests/sys/{clock,errno,ffi,kernel,linux,pollable,posix,spawn}_test.ts
+  tests/sys/{clock,errno,ffi,kernel,linux,pollable,posix,process/spawn}_test.ts
   tests/selectors/{selectors,readiness,epoll}_test.ts
   tests/net/{blocking,datagram,listen,peer,reset,socket}_test.ts
   tests/engine/uring_test.ts

@@ -59,7 +59,7 @@ test_suites() {
   for file in selectors/readiness selectors/windows net/socket sys/ffi; do
     core+=("tests/${file}_test.ts")
   done
-  for file in "$root"/tests/{selectors,sys,net,engine}/*_test.ts; do
+  for file in "$root"/tests/{selectors,sys,sys/windows,net,engine}/*_test.ts; do
     case $file in
       */epoll_test.ts | */kqueue_test.ts | */linux_test.ts | */bsd_test.ts)
         absent "windows ${file#"$root/"}" "it is about another system" ;;

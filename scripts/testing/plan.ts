@@ -16,7 +16,12 @@ const EVERYWHERE = [
 
 /** In those folders, but the same on every runtime: computation, models, and what the kernel alone decides. */
 const ONCE = [
-  ...["sys/failing_calls", "sys/ring_queues", "sys/socket_array", "sys/wsa_errors"],
+  ...[
+    "sys/failing_calls",
+    "sys/linux/ring_queues",
+    "sys/windows/socket_array",
+    "sys/windows/wsa_errors",
+  ],
   ...["selectors/blocking_diff", "selectors/diff", "selectors/kqueue", "selectors/types"],
   ...["net/address", "net/cidr", "tls/records"],
   ...["engine/counters", "engine/forbidden", "engine/indexed_set", "engine/queue", "engine/timers"],
@@ -28,6 +33,9 @@ const ALONE = [
   ...["selectors/many", "engine/readiness", "engine/uring", "engine/hammer", "engine/limits"],
   ...["sys/errno", "tls/memory", "smoke", "examples", "tutorial"],
 ].map((name) => `tests/${name}_test.ts`);
+
+/** All files that are named here. */
+export const NAMED: readonly string[] = [...ONCE, ...ALONE];
 
 /** What takes longest, for a machine that has not measured it yet. */
 const LONGEST = [
