@@ -34,9 +34,6 @@ const ALONE = [
   ...["sys/errno", "tls/memory", "smoke", "examples", "tutorial"],
 ].map((name) => `tests/${name}_test.ts`);
 
-/** All files that are named here. */
-export const NAMED: readonly string[] = [...ONCE, ...ALONE];
-
 /** What takes longest, for a machine that has not measured it yet. */
 const LONGEST = [
   ...["client/matrix", "docs", "client/others", "package", "selectors/selectors"],
@@ -68,19 +65,26 @@ export const testFiles = (root: string): string[] =>
 
 /** What only CI runs, by its name: it builds for other platforms, and installs what it has built. */
 const BY_NAME = ["tests/release/"];
-/** What a change here seldom breaks and what takes long; all the same CI runs it with every one. */
-const FULL = ["tests/package_test.ts", "tests/client/others_test.ts"];
+/** What takes long and what few changes break: whole in CI with every change, here by its name. */
+const FULL = ["package", "docs", "client/others"].map((name) => `tests/${name}_test.ts`);
+/** The same on Deno and Node. */
+const FULL_ON_OTHERS = ["tests/tutorial_test.ts"];
+
+/** All files that are named here. */
+export const NAMED: readonly string[] = [...ONCE, ...ALONE, ...FULL, ...FULL_ON_OTHERS];
 
 /**
  * Every file on each of its runtimes. Deno and Node take longer to start than most files take to run, so
  * that they have those of a folder in one process.
  */
 export function wholeSuite(root: string): Job[] {
-  const left = process.env.IOMUX_TEST_FULL ? BY_NAME : [...BY_NAME, ...FULL];
-  const files = testFiles(root).filter((file) => !left.some((path) => file.startsWith(path)));
+  const full = Boolean(process.env.IOMUX_TEST_FULL);
+  const files = testFiles(root).filter((file) =>
+    !BY_NAME.some((path) => file.startsWith(path)) && (full || !FULL.includes(file))
+  );
   const others = files.filter((file) =>
     EVERYWHERE.some((path) => file.startsWith(path)) && !ONCE.includes(file) &&
-    !aboutProgram(root, file)
+    !aboutProgram(root, file) && (full || !FULL_ON_OTHERS.includes(file))
   );
   const alone = others.filter((file) => ALONE.includes(file));
   const together = Object.entries(
