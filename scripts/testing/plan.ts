@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 const EVERYWHERE = [
   ...["tests/sys/", "tests/selectors/", "tests/net/", "tests/engine/", "tests/tls/"],
   ...["tests/smoke_test.ts", "tests/examples_test.ts", "tests/tutorial_test.ts"],
+  "tests/library_doc_test.ts",
 ];
 
 /** In those folders, but the same on every runtime: computation, models, and what the kernel alone decides. */
