@@ -66,13 +66,13 @@ export const testFiles = (root: string): string[] =>
 
 /** What only CI runs, by its name: it builds for other platforms, and installs what it has built. */
 const BY_NAME = ["tests/release/"];
-/** What takes long and what few changes break: whole in CI with every change, here by its name. */
-const FULL = ["package", "docs", "client/others"].map((name) => `tests/${name}_test.ts`);
-/** The same on Deno and Node. */
-const FULL_ON_OTHERS = ["tests/tutorial_test.ts"];
+/** What takes long and what few changes break: in CI with every change, here by its name. */
+const FULL = [
+  ...["package", "docs", "tutorial", "client/others", "kubernetes", "systemd", "workflow"],
+].map((name) => `tests/${name}_test.ts`);
 
 /** All files that are named here. */
-export const NAMED: readonly string[] = [...ONCE, ...ALONE, ...FULL, ...FULL_ON_OTHERS];
+export const NAMED: readonly string[] = [...ONCE, ...ALONE, ...FULL];
 
 /**
  * Every file on each of its runtimes. Deno and Node take longer to start than most files take to run, so
@@ -85,7 +85,7 @@ export function wholeSuite(root: string): Job[] {
   );
   const others = files.filter((file) =>
     EVERYWHERE.some((path) => file.startsWith(path)) && !ONCE.includes(file) &&
-    !aboutProgram(root, file) && (full || !FULL_ON_OTHERS.includes(file))
+    !aboutProgram(root, file)
   );
   const alone = others.filter((file) => ALONE.includes(file));
   const together = Object.entries(

@@ -20,7 +20,7 @@ const slow = Boolean(process.env.IOMUX_TEST_SLOW);
 export const atMost = (ms: number): number => slow ? ms * 10 : ms;
 
 /** IOMUX_TEST_FULL: what is tried at random is tried as often, and for as long, as in `.ci/run`. */
-const full = Boolean(process.env.IOMUX_TEST_FULL) && !slow;
+export const full: boolean = Boolean(process.env.IOMUX_TEST_FULL) && !slow;
 
 /** How often, or for how long, something is tried: a tenth of that, but for IOMUX_TEST_FULL. */
 export const tries = (count: number): number => full ? count : Math.ceil(count / 10);
