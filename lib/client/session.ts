@@ -100,7 +100,7 @@ export class Session {
   #over(): SessionEnd["reason"] | undefined {
     const { sends, receives } = this.#options;
     const [up, down] = [this.#up, this.#down];
-    if (down.error || up.error && (down.done || !receives)) return "lost";
+    if (down.error || up.isStuck || up.error && (down.done || !receives)) return "lost";
     if (sends && up.done && !receives) return "finished";
     if (down.done && (!sends || up.done || up.idle && this.#input.isTerminal)) return "finished";
     return undefined;

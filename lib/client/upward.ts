@@ -45,6 +45,11 @@ export class Upward {
   get error(): Error | undefined {
     return this.#error;
   }
+  /** Sending has failed for a reason of this system: the peer knows nothing of it, and may never end. */
+  get isStuck(): boolean {
+    const { code } = (this.#error ?? {}) as { code?: string };
+    return this.#error !== undefined && code !== "EPIPE" && code !== "ECONNRESET";
+  }
   /** Bytes that were sent and that the peer's kernel has not taken. */
   get inTransit(): number {
     return Math.max(0, inTransit(this.#peer) - this.#finBytes, this.#unacknowledged);

@@ -57,6 +57,9 @@ function bitsFor({ events, modes }: Registration): number {
   return bits | modeBits(modes) | (end ? EPOLLRDHUP : 0);
 }
 
+/** What epoll_ctl(2) says of a number that is not in the set, or is of another kind of file by now. */
+const GONE = new Set(["ENOENT", "EBADF", "EPERM"].map((code) => ERRNO[code]));
+
 /** Ghosts that can't be removed now wake every wait: a pause keeps them from taking a whole CPU. */
 const rest = () => void pollList(NULL, 0, 1);
 
@@ -177,16 +180,20 @@ export class Epoll implements Backend {
       closeFd(fresh); // ENOMEM, ENOSPC: rather a ghost more than a registration less
       return rest();
     }
+    try {
+      replaceFd(this.#epfd, fresh); // the number stays: callers may have asked for it
+    } catch {
+      return rest(); // the set is as it was
+    }
     for (const registration of this.#asleep) this.#left.add(registration); // `change` adds it again
     this.#asleep.clear();
-    replaceFd(this.#epfd, fresh); // the number stays: callers may have asked for it
   }
 
   /** False for a number whose description is gone: what has the number now was never registered. */
   #knows(registration: Registration): boolean {
     if (this.#control(EPOLL_CTL_MOD, registration) === 0) return true;
-    // What is exclusive is never modified, but the error says whether it is there.
-    return (registration.modes & EXCLUSIVE) !== 0 && errno() !== ERRNO.ENOENT;
+    // Another error says nothing of that: ENOMEM, or EINVAL, as what is exclusive is never modified.
+    return !GONE.has(errno());
   }
 
   /** close(2) */

@@ -20,13 +20,15 @@ export class Registrations<T> {
   readonly #all: (Registration | undefined)[] = [];
   /** How many of them have a key. */
   #size = 0;
-  #generation = 0;
+  #generation: number;
   /** What `getMap` returns. */
   readonly map: ReadonlyMap<number, SelectorKey<T>> = new KeyMap<T>(this.#all, () => this.#size);
 
-  constructor(name: SelectorName, backend: Backend) {
+  /** `generation` is that of the last registration before: 32 bits, which wrap around. */
+  constructor(name: SelectorName, backend: Backend, generation = 0) {
     this.#name = name;
     this.#backend = backend;
+    this.#generation = generation;
   }
 
   /** Watches a descriptor for `events`, for the user. */

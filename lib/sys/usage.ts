@@ -94,10 +94,11 @@ class Edges {
       return undefined;
     }
     if (!this.#counts.has(fd)) {
-      this.#counts.set(fd, 0);
       this.#event.int32[0] = EPOLLIN | EPOLLOUT | EPOLLET;
       this.#event.int32[EPOLL_EVENT.data / 4] = fd;
-      epoll_ctl(this.#epfd, EPOLL_CTL_ADD, fd, this.#event.pointer);
+      const added = epoll_ctl(this.#epfd, EPOLL_CTL_ADD, fd, this.#event.pointer);
+      if (added === -1) return undefined; // without edges it would seem unused
+      this.#counts.set(fd, 0);
     }
     for (let count = 64; count === 64;) {
       count = epoll_wait(this.#epfd, this.#events.pointer, 64, 0);

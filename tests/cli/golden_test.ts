@@ -18,7 +18,7 @@ function golden(name: string, text: string): void {
 }
 
 /** Lines of a page at most: two screens, and a little more for what stress can do. */
-const MOST: Readonly<Record<string, number>> = { stress: 55 };
+const MOST: Readonly<Record<string, number>> = { stress: 56 };
 
 describe("iomux COMMAND --help", () => {
   for (const name of Object.keys(COMMANDS)) {

@@ -8,6 +8,9 @@ import {
   NotRegisteredError,
   PollSelector,
 } from "../../lib/selectors/mod.ts";
+import { ReadyList } from "../../lib/selectors/backend.ts";
+import { Epoll } from "../../lib/selectors/epoll.ts";
+import { Registrations } from "../../lib/selectors/registrations.ts";
 import { EPOLLRDHUP } from "../../lib/sys/linux/epoll.ts";
 import { c } from "../../lib/sys/posix.ts";
 import { Descriptor, duplicate, encode, ownership, tcpPair, thrownBy } from "../support/sockets.ts";
@@ -100,6 +103,38 @@ describe("EpollSelector", () => {
     b.close();
     selector.unregister(b);
     expect(selector.select(20)).toEqual([]);
+  });
+
+  it("knows events by their registration where its number wraps around", () => {
+    const backend = new Epoll();
+    own({ [Symbol.dispose]: () => backend.close() });
+    const registrations = new Registrations<number>("epoll", backend, 0x7fffffff - 2);
+    const pairs = Array.from({ length: 6 }, () => own(...socketPair()));
+    const generations = pairs.map(([a], i) => {
+      registrations.register(a!, EVENT_READ, i, undefined);
+      return registrations.find(a!, "find").generation;
+    });
+    expect(generations).toEqual([
+      ...[0x7ffffffe, 0x7fffffff, -0x80000000],
+      ...[-0x7fffffff, -0x7ffffffe, -0x7ffffffd],
+    ]);
+    for (const [, b] of pairs) b!.send(encode("x"));
+    const reported = () => {
+      const ready = new ReadyList();
+      backend.wait(1000, ready);
+      return Array.from({ length: ready.length }, (_, i) => ready.registration(i).key!.data)
+        .toSorted();
+    };
+    expect(reported()).toEqual([0, 1, 2, 3, 4, 5]);
+    // A ghost from before the wrap is not taken for the registration that has its number after it.
+    const [first] = pairs[0]!;
+    const fd = first!.fileno();
+    own(duplicate(fd));
+    registrations.delete(registrations.find(first!, "find"));
+    const [other] = own(...socketPair());
+    c.dup2(other.fileno(), fd);
+    registrations.register(fd, EVENT_READ, 6, undefined);
+    expect(reported()).toEqual([1, 2, 3, 4, 5]);
   });
 
   it("fileno() is -1 after close()", () => {

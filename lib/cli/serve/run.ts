@@ -13,6 +13,7 @@ import { reapOrphans } from "../../sys/process/spawn.ts";
 import { escapeControls } from "../../text/escape.ts";
 import { briefDuration } from "../../text/words.ts";
 import { EXIT, exitCodeOf } from "../exit.ts";
+import { adviceFor } from "../limits.ts";
 import { createLogger, formatRecord, type Logger } from "./log.ts";
 import type { Level } from "../options/values.ts";
 import { checkEngine } from "../options/engine.ts";
@@ -146,7 +147,8 @@ async function serve(
     code = secondCode ?? (forced > 0 ? EXIT.failed : EXIT.ok);
     ({ allEnded } = server);
   } catch (error) {
-    const message = (error as Error).message.trim().replace(/\s*\n\s*/g, " ");
+    const failure = error as Error;
+    const message = failure.message.trim().replace(/\s*\n\s*/g, " ") + adviceFor(failure);
     stderr.write(`iomux: ${escapeControls(message)}\n`);
     code = exitCodeOf(error);
   } finally {

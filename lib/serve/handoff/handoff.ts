@@ -9,8 +9,8 @@
 import type { Connection, Engine, Handler, Released } from "../../engine/mod.ts";
 import type { OSError } from "../../net/mod.ts";
 import { SHUT_RDWR } from "../../sys/constants.ts";
-import { codeName } from "../../sys/errno.ts";
-import { c, setNonBlocking } from "../../sys/posix.ts";
+import { codeName, ERRNO } from "../../sys/errno.ts";
+import { c, closeFd, setNonBlocking } from "../../sys/posix.ts";
 import { peek, unreadBytes } from "../../sys/socket/sockets.ts";
 import { ServiceHandler, type Session } from "../connection.ts";
 import type { ServeOptions } from "../options.ts";
@@ -157,7 +157,7 @@ export class Handoff implements Handler<Session> {
     if (failure) this.#finished(lease, failure);
   }
 
-  /** Back to the loop; undefined when its descriptor is gone, by a handler that closes numbers. */
+  /** Back to the loop; undefined when it can't be: a handler that closes numbers may have closed its own. */
   #take(held: Held): Session | undefined {
     held.timer?.cancel();
     this.#held.delete(held.lease);
@@ -169,6 +169,10 @@ export class Handoff implements Handler<Session> {
       const { message, errno } = error as OSError;
       this.#report(held.session, message, errno);
       this.#callbacks.closed(held.session);
+      if (errno === ERRNO.EBADF) return undefined;
+      c.shutdown(held.lease.fd, SHUT_RDWR);
+      closeFd(held.lease.fd);
+      return undefined;
     }
   }
 

@@ -55,13 +55,14 @@ let attributes: Native | undefined;
 function attributesOnce(): Native {
   if (attributes) return attributes;
   const made = new Native(512);
-  c.posix_spawnattr_init(made.pointer);
-  c.posix_spawnattr_setpgroup(made.pointer, 0);
+  const { pointer } = made;
   c.sigfillset(signals.pointer);
-  c.posix_spawnattr_setsigdefault(made.pointer, signals.pointer);
+  let error = c.posix_spawnattr_init(pointer) || c.posix_spawnattr_setpgroup(pointer, 0) ||
+    c.posix_spawnattr_setsigdefault(pointer, signals.pointer);
   c.sigemptyset(signals.pointer);
-  c.posix_spawnattr_setsigmask(made.pointer, signals.pointer);
-  c.posix_spawnattr_setflags(made.pointer, FLAGS);
+  error ||= c.posix_spawnattr_setsigmask(pointer, signals.pointer) ||
+    c.posix_spawnattr_setflags(pointer, FLAGS);
+  if (error !== 0) throw new OSError(error, "posix_spawnattr", "prepare to start programs");
   return attributes = made;
 }
 
@@ -137,16 +138,17 @@ export class Program {
   start(fd: number, variables: Readonly<Record<string, string>> = {}): number {
     const more = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
     const environment = new Strings([...this.#environment, ...more]);
-    c.posix_spawn_file_actions_init(actions.pointer);
-    c.posix_spawn_file_actions_adddup2(actions.pointer, fd, 0);
-    c.posix_spawn_file_actions_adddup2(actions.pointer, fd, 1);
-    // Onto itself: Node makes its own stderr close-on-exec, and this undoes it in the child.
-    c.posix_spawn_file_actions_adddup2(actions.pointer, 2, 2);
-    const error = c.posix_spawnp(
+    const attributes = attributesOnce();
+    let error = c.posix_spawn_file_actions_init(actions.pointer);
+    // 2 onto itself: Node makes its own stderr close-on-exec, and this undoes it in the child.
+    for (const [from, to] of [[fd, 0], [fd, 1], [2, 2]] as const) {
+      error ||= c.posix_spawn_file_actions_adddup2(actions.pointer, from, to);
+    }
+    error ||= c.posix_spawnp(
       number.pointer,
       this.#arguments.first.pointer,
       actions.pointer,
-      attributesOnce().pointer,
+      attributes.pointer,
       this.#arguments.array.pointer,
       environment.array.pointer,
     );
