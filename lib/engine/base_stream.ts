@@ -1,5 +1,6 @@
 /** What a connection is in either engine: a descriptor, its handler, its state, and what is queued. */
-import { Socket } from "../net/mod.ts";
+import { formatAddress, Socket } from "../net/mod.ts";
+import { addressIn } from "../sys/socket/sockaddr.ts";
 import { bytesInTransit, unreadBytes } from "../sys/socket/sockets.ts";
 import { tcpInfo, type TransportInfo } from "../sys/socket/tcp_info.ts";
 import type { Handler } from "./engine.ts";
@@ -18,6 +19,8 @@ export abstract class BaseStream<S> {
   protected is: number;
   /** Only while something is queued, as most connections never queue anything. */
   protected queue: OutputQueue | undefined = undefined;
+  /** What accept(2) has said of the peer, as a sockaddr: a peer that has reset can't be asked any more. */
+  sockaddr: Uint8Array | undefined = undefined;
   /** Received before this engine took the connection in, or while paused: comes before all else. */
   protected ahead: Uint8Array | undefined = undefined;
 
@@ -45,6 +48,7 @@ export abstract class BaseStream<S> {
   }
 
   get peerName(): string {
+    if (this.sockaddr) return formatAddress(addressIn(this.sockaddr));
     return this.asSocket((socket) => socket.peerName);
   }
 

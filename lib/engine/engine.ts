@@ -85,6 +85,8 @@ export interface Released {
   readonly fd: number;
   /** What was received of it and not yet given to a handler. */
   readonly bytes: Uint8Array;
+  /** Whom it is connected to, as accept(2) has said it: a sockaddr. */
+  readonly sockaddr?: Uint8Array | undefined;
   /** The handler has seen the bytes: one with `ready` is called when more arrives. */
   readonly waits?: boolean;
   /** Other processes may hold the connection as well: it is shut down before it is closed. */

@@ -76,8 +76,8 @@ function pty(): Fixture {
   const slave = device(`/dev/pts/${number.int32[0]}`);
   return {
     fd: master,
-    deeds: [["write", slave], ["write", slave], ["write", slave]],
-    [Symbol.dispose]: () => [slave, master].forEach(closeFd),
+    deeds: [["write", slave], ["write", slave], ["close", slave]],
+    [Symbol.dispose]: () => closeFd(master),
   };
 }
 
@@ -116,6 +116,7 @@ function pipeEnd(): Fixture {
 
 const FIXTURES: Record<string, (folder: TempDir) => Fixture> = {
   "a TCP socket whose peer ends its side": () => stream(tcpPair(), ["shutdown", "write"]),
+  "a TCP socket whose peer closes": () => stream(tcpPair(), ["close"]),
   "a TCP socket whose peer resets": () => stream(tcpPair(), ["reset"]),
   "a TCP socket with urgent data": () => stream(tcpPair(), ["urgent", "write", "urgent"]),
   "a Unix socket whose peer closes": () => stream(socketPair(), ["shutdown", "close"]),

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "bun:test";
 import { startServe } from "../support/cli.ts";
 import { expectSameBytes, pattern } from "../support/engines.ts";
+import { handlerAt } from "../support/handoff.ts";
 import { exchange, Peer } from "../support/peers.ts";
 import { sleep } from "../support/waiting.ts";
 
@@ -112,4 +113,23 @@ describe("serve with broken standard streams", () => {
     expectSameBytes(await answer, data);
     expect((await server.stop()).code).toBe(0);
   });
+});
+
+describe("a peer that has reset before it is accepted", () => {
+  const cases: [what: string, args: string[], says: RegExp][] = [
+    ["trace", ["--trace"], /new connection from 127\.0\.0\.1:\d+\n[^]*127\.0\.0\.1:\d+ failed/],
+    ["a handler", ["--handler", handlerAt("remote.ts")], /it is 127\.0\.0\.1:\d+/],
+    ["a program", ["--exec", "sh -c 'echo it is $TCPREMOTEIP >&2'"], /it is 127\.0\.0\.1\n/],
+  ];
+  for (const [what, args, says] of cases) {
+    it(`is known by its address to ${what}`, async () => {
+      await using server = await startServe(["-p", "0", "-H", "127.0.0.1", ...args]);
+      server.kill("SIGSTOP");
+      const peer = Peer.dial(server);
+      await peer.send("hello\n");
+      peer.reset();
+      server.kill("SIGCONT");
+      await server.says(says);
+    });
+  }
 });

@@ -2,7 +2,7 @@
 import type { Address, Socket } from "../../net/mod.ts";
 import { EVENT_READ } from "../../selectors/mod.ts";
 import { ERRNO, errno } from "../../sys/errno.ts";
-import { Native, NULL } from "../../sys/ffi.ts";
+import { Native } from "../../sys/ffi.ts";
 import { SOCKADDR_SIZE, unpackAddress } from "../../sys/socket/sockaddr.ts";
 import { acceptFd } from "../../sys/socket/sockets.ts";
 import { Acceptor, type Starting } from "../acceptor.ts";
@@ -14,7 +14,7 @@ import { Stream } from "./stream.ts";
 /** Connections accepted per wake-up, so that a flood of new ones does not starve the others. */
 const ACCEPTS_PER_TURN = 64;
 
-/** Where accept(2) writes the peer's address, for `deny`. */
+/** Where accept(2) writes the peer's address. */
 const peer = new Native(SOCKADDR_SIZE);
 const peerLength = new Native(8);
 
@@ -37,7 +37,9 @@ export class StreamListener<S> extends Acceptor<S> implements Source {
 
   protected override connectionOf(fd: number): Starting {
     const { handler, state } = this.options;
-    return new Stream(this.#core, fd, handler, state(), false);
+    const stream = new Stream(this.#core, fd, handler, state(), false);
+    stream.sockaddr = peer.bytes.slice(0, peerLength.int32[0]!);
+    return stream;
   }
 
   /** accept(2) itself has said it: a peer that has reset meanwhile can't be asked. */
@@ -62,7 +64,6 @@ export class StreamListener<S> extends Acceptor<S> implements Source {
   }
 
   #accept(): number {
-    if (!this.options.deny) return acceptFd(this.socket.fileno(), NULL, NULL);
     peerLength.int32[0] = SOCKADDR_SIZE;
     return acceptFd(this.socket.fileno(), peer.pointer, peerLength.pointer);
   }

@@ -56,7 +56,8 @@ export class Stream<S> extends BaseStream<S> implements Connection<S>, Closable,
   }
 
   /** As `start`, for a connection that has been open for a while, with bytes that it brings along. */
-  startWith({ bytes, waits, shared }: Released): void {
+  startWith({ bytes, waits, shared, sockaddr }: Released): void {
+    this.sockaddr = sockaddr;
     if (bytes.length > 0) this.ahead = bytes;
     this.is |= LEVEL | (shared ? SHARED : 0);
     if (!this.#watch() && this.ahead && !waits) this.#core.defer(() => this.#deliverAhead());
@@ -70,7 +71,7 @@ export class Stream<S> extends BaseStream<S> implements Connection<S>, Closable,
     }
     this.is |= CLOSED;
     this.#unwatch();
-    return { fd: this.fd, bytes: this.ahead ?? NO_BYTES };
+    return { fd: this.fd, bytes: this.ahead ?? NO_BYTES, sockaddr: this.sockaddr };
   }
 
   ready(events: number, raw: number): void {

@@ -45,7 +45,8 @@ export class UringStream<S> extends Input<S> implements Connection<S>, Starting,
   }
 
   /** As `start`, for a connection that has been open for a while, with bytes that it brings along. */
-  startWith({ bytes, waits, shared }: Released): void {
+  startWith({ bytes, waits, shared, sockaddr }: Released): void {
+    this.sockaddr = sockaddr;
     if (bytes.length > 0) this.ahead = bytes;
     if (shared) this.is |= SHARED;
     this.watch();
@@ -180,7 +181,7 @@ export class UringStream<S> extends Input<S> implements Connection<S>, Starting,
     );
     this.is |= CLOSED | DESCRIPTOR_CLOSED;
     this.dropSlot();
-    return { fd: this.fd, bytes: this.ahead ?? NO_BYTES };
+    return { fd: this.fd, bytes: this.ahead ?? NO_BYTES, sockaddr: this.sockaddr };
   }
 
   /** A completion while the connection is given up: what was received goes along. */

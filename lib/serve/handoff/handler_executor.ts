@@ -85,7 +85,7 @@ export class HandlerExecutor implements Executor {
       return { kind: "failed", message: (error as Error).message, errno: (error as OSError).errno };
     }
     this.#leases.set(worker, lease);
-    table.lend(worker, fd);
+    table.lend(worker, fd, lease.sockaddr);
     table.set(worker, CELL.loop, this.#loop);
     table.set(worker, CELL.connection, lease.connection);
     table.set(worker, CELL.handoff, lease.handoff);

@@ -133,7 +133,10 @@ class Runs {
   /** The connection as the handler sees it, with the bytes that it brings along. */
   #socket(): Socket {
     const table = this.#table;
-    const socket = Socket.fromFd(table.get(this.#worker, CELL.fd));
+    const socket = Socket.fromFd(
+      table.get(this.#worker, CELL.fd),
+      table.peer(this.#worker),
+    );
     const bytes = table.read(this.#worker);
     if (bytes.length > 0) socket.unread(bytes);
     const detach = socket.detach.bind(socket);

@@ -186,16 +186,17 @@ export class Handoff implements Handler<Session> {
       this.#adopt(lease, this.handler, session); // it is ready, and comes again
     } else if (outcome.kind === "failed") {
       this.#report(session, outcome.message, outcome.errno);
-      this.#close(lease.fd, session);
-    } else if (outcome.kind === "close") this.#close(lease.fd, session);
+      this.#close(lease, session);
+    } else if (outcome.kind === "close") this.#close(lease, session);
     else this.#keep(held, outcome.bytes, outcome.taken);
   }
 
-  #keep({ lease: { fd }, session, unread }: Held, bytes: Uint8Array, taken?: number): void {
+  #keep({ lease, session, unread }: Held, bytes: Uint8Array, taken?: number): void {
+    const { fd } = lease;
     const next = peek(fd);
     if (typeof next === "number") {
       this.#report(session, codeName(next), next);
-      return this.#close(fd, session);
+      return this.#close(lease, session);
     }
     const { length } = bytes;
     // Nothing more comes: a handler that has seen that, or can't, has no further call.
@@ -203,9 +204,9 @@ export class Handoff implements Handler<Session> {
     const wasOver = next === "ended" && session.sawEnd && (length === 0 || taken === 0);
     // What was of no use would be ready again at once, and again, for ever.
     const isIgnored = next === "unread" && taken === 0 && length === 0;
-    if (isOver || wasOver || isIgnored) return this.#close(fd, session);
+    if (isOver || wasOver || isIgnored) return this.#close(lease, session);
     const waits = next === "nothing" && taken === 0; // all was put back, until there is more
-    const peer = this.#adopt({ fd, bytes, waits }, this.handler, session);
+    const peer = this.#adopt({ ...lease, bytes, waits }, this.handler, session);
     this.#watchIdle(peer);
     const isPutBack = taken === 0 && unreadBytes(fd) + length <= unread;
     if (next !== "unread" || peer.closed || (taken !== undefined && !isPutBack)) return;
@@ -223,9 +224,9 @@ export class Handoff implements Handler<Session> {
    * Closes in order. With unread input that would be a reset, which can destroy the answer on its way:
    * so FIN first, and what the peer still sends is read and discarded for a while.
    */
-  #close(fd: number, session: Session): void {
-    const unread = peek(fd) === "unread";
-    const peer = this.#adopt({ fd, bytes: NOTHING }, this.#endingHandler, session);
+  #close(lease: Lease, session: Session): void {
+    const unread = peek(lease.fd) === "unread";
+    const peer = this.#adopt({ ...lease, bytes: NOTHING }, this.#endingHandler, session);
     if (unread) this.#ending.end(peer);
     else peer.close();
   }

@@ -2,6 +2,7 @@
 import type { Engine } from "../../engine/mod.ts";
 import { type InetAddress, type OSError, Socket } from "../../net/mod.ts";
 import { closeFd, setNonBlocking } from "../../sys/posix.ts";
+import { addressIn } from "../../sys/socket/sockaddr.ts";
 import { unreadBytes } from "../../sys/socket/sockets.ts";
 import {
   type Ending,
@@ -97,7 +98,7 @@ export class ProgramExecutor implements Executor {
     let pid: number;
     try {
       setNonBlocking(lease.fd, false);
-      pid = this.#program.start(lease.fd, variablesFor(lease.fd));
+      pid = this.#program.start(lease.fd, variablesFor(lease));
     } catch (error) {
       this.#free.push(worker);
       return { kind: "failed", message: (error as Error).message, errno: (error as OSError).errno };
@@ -211,8 +212,8 @@ function judge(program: string, { code, signal }: Ending, taken: number | undefi
   return { kind: "failed", message: `${program} ${how}`, errno: 0 };
 }
 
-function variablesFor(fd: number): Record<string, string> {
-  const socket = Socket.fromFd(fd);
+function variablesFor({ fd, sockaddr }: Lease): Record<string, string> {
+  const socket = Socket.fromFd(fd, sockaddr && addressIn(sockaddr));
   try {
     const [local, remote] = [socket.localAddress, socket.remoteAddress];
     if (remote.family === "unix") return { PROTO: "UNIX" };

@@ -5,8 +5,10 @@
  * the generation of its worker, so that a worker that was replaced can't speak for its successor. A loop
  * waits in the kernel, so it is woken through a descriptor; a worker waits for its state to change.
  */
+import type { Address } from "../../net/mod.ts";
 import { wake } from "../../selectors/mod.ts";
 import { c } from "../../sys/posix.ts";
+import { addressIn, SOCKADDR_SIZE } from "../../sys/socket/sockaddr.ts";
 import { socketIdentity } from "../../sys/socket/sockets.ts";
 
 /** What a handler worker is doing. */
@@ -51,15 +53,20 @@ export const CELL = {
   bytesOut: 10,
   /** Which socket the descriptor is; two cells. */
   identity: 12,
+  /** How long the peer's sockaddr is, which follows; 0 where it is not known. */
+  sockaddr: 14,
 } as const;
 
 /** Bytes that can travel with a connection. */
 export const AREA_BYTES = 1 << 16;
 
-const STATES = 16;
+const STATE_BITS = 4;
+const STATES = 1 << STATE_BITS;
+/** A generation has the rest of a cell, and wraps around. */
+const GENERATIONS = 0xffffffff >>> STATE_BITS;
 const HEADER = 2;
 const PER_LOOP = 2;
-const PER_WORKER = 14;
+const PER_WORKER = 15 + SOCKADDR_SIZE / 4;
 
 /** The memory itself; it can be passed to a thread. */
 export interface WorkerTableMemory {
@@ -91,9 +98,9 @@ export class WorkerTable {
     this.#loops = memory.loops;
   }
 
-  /** The next number of a connection, from 1. */
+  /** The next number of a connection, from 1; after 2^31 - 1 they begin again, with 0. */
   nextConnection(): number {
-    return Atomics.add(this.cells, 0, 1) + 1;
+    return (Atomics.add(this.cells, 0, 1) + 1) & 0x7fffffff;
   }
 
   /** A position in the queue for a worker; never 0, which stands for no position. */
@@ -113,15 +120,15 @@ export class WorkerTable {
   }
 
   state(worker: number): number {
-    return this.get(worker, CELL.state) % STATES;
+    return this.get(worker, CELL.state) & (STATES - 1);
   }
   generation(worker: number): number {
-    return Math.floor(this.get(worker, CELL.state) / STATES);
+    return this.get(worker, CELL.state) >>> STATE_BITS;
   }
 
   /** Changes a worker's state from one to another; false when it was not that one. */
   move(worker: number, from: number, to: number, generation = this.generation(worker)): boolean {
-    const base = generation * STATES;
+    const base = generation << STATE_BITS;
     const at = this.at(worker, CELL.state);
     if (Atomics.compareExchange(this.cells, at, base + from, base + to) !== base + from) {
       return false;
@@ -132,8 +139,8 @@ export class WorkerTable {
 
   /** A new generation, which makes what the last one says void. */
   renew(worker: number): number {
-    const generation = this.generation(worker) + 1;
-    this.set(worker, CELL.state, generation * STATES + STATE.vacant);
+    const generation = (this.generation(worker) + 1) & GENERATIONS;
+    this.set(worker, CELL.state, generation << STATE_BITS | STATE.vacant);
     Atomics.notify(this.cells, this.at(worker, CELL.state));
     return generation;
   }
@@ -151,9 +158,20 @@ export class WorkerTable {
   }
 
   /** A descriptor that the worker may close from now on. */
-  lend(worker: number, fd: number): void {
+  lend(worker: number, fd: number, sockaddr: Uint8Array = new Uint8Array(0)): void {
     this.set(worker, CELL.fd, fd);
+    this.set(worker, CELL.sockaddr, sockaddr.length);
+    this.#sockaddr(worker).set(sockaddr);
     this.setLarge(worker, CELL.identity, socketIdentity(fd));
+  }
+  #sockaddr(worker: number): Uint8Array {
+    const at = 4 * this.at(worker, CELL.sockaddr + 1);
+    return new Uint8Array(this.cells.buffer, at, this.get(worker, CELL.sockaddr));
+  }
+  /** Whom the descriptor is connected to, where that is known. */
+  peer(worker: number): Address | undefined {
+    const sockaddr = this.#sockaddr(worker);
+    return sockaddr.length === 0 ? undefined : addressIn(sockaddr.slice());
   }
   /**
    * The descriptor, unless it was closed. A handler can close it by its number, behind the back of its

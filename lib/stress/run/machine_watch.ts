@@ -5,7 +5,7 @@ import { kernelRise, readKernelCounters } from "../../sys/machine/kernel_counter
 import { type MachineCpu, readMachineCpu } from "../../sys/machine/cpu.ts";
 
 /** CPU times at a moment, in milliseconds. */
-interface Moment {
+export interface Moment {
   readonly at: number;
   readonly process: number;
   readonly machine: MachineCpu | null;
@@ -14,17 +14,23 @@ interface Moment {
 /** Looks before a run, when its messages start to count, and when it stops: CPU times are of one window. */
 export class MachineWatch {
   readonly #countersBefore = readKernelCounters();
+  readonly #look: () => Moment;
   #started: Moment | undefined;
   #stopped: Moment | undefined;
 
+  /** `look` asks for the times now. */
+  constructor(look: () => Moment = timesNow) {
+    this.#look = look;
+  }
+
   /** Messages count from now on. */
   start(): void {
-    this.#started = look();
+    this.#started = this.#look();
   }
 
   /** Nothing new is sent from now on. */
   stop(): void {
-    if (this.#started) this.#stopped ??= look();
+    if (this.#started) this.#stopped ??= this.#look();
   }
 
   /** How the kernel's counters have risen, connecting included; null where they can't be read. */
@@ -54,7 +60,7 @@ export class MachineWatch {
   }
 }
 
-function look(): Moment {
+function timesNow(): Moment {
   const { user, system } = process.cpuUsage();
   return { at: performance.now(), process: (user + system) / 1000, machine: readMachineCpu() };
 }

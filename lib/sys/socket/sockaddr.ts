@@ -214,6 +214,13 @@ export function zoneIndex(zone: string | undefined): number {
 }
 
 /** Reads the sockaddr that a call such as getsockname(2) left, `length` bytes of it. */
+/** The address in the bytes of a sockaddr. */
+export const addressIn = (sockaddr: Uint8Array): Address =>
+  unpackAddress(
+    new DataView(sockaddr.buffer, sockaddr.byteOffset, sockaddr.length),
+    sockaddr.length,
+  );
+
 export function unpackAddress(view: DataView, length: number, form: SockaddrForm = FORM): Address {
   const family = form.lengthByte ? view.getUint8(1) : view.getUint16(0, true);
   if (family === AF_UNIX) {

@@ -34,6 +34,9 @@ describe("iomux serve, used wrongly", () => {
     ["no workers", ["--workers", "0"], /"0" is not between 1 and 256/],
     ["no connections", ["--max-connections", "0"], /"0" is less than 1/],
     ["a network that is none", ["--allow", "10.0.0.0/33"], /'--allow': .*most is \/32/],
+    ["an empty list of permissions", ["--allow", ""], /'--allow': "" names no network/],
+    ["an empty permission among others", ["--allow", "::1,"], /'--allow': .* names no network/],
+    ["an empty list of refusals", ["--deny", " "], /'--deny': " " names no network/],
     [
       "a network by name",
       ["--deny", "localhost"],

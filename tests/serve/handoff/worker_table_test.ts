@@ -49,6 +49,22 @@ describe("WorkerTable", () => {
     }
   });
 
+  it("generations and numbers of connections wrap around", () => {
+    const table = new WorkerTable(workerTableMemory(1, 1));
+    const last = 2 ** 28 - 1;
+    table.set(0, CELL.state, (last - 1) << 4 | STATE.vacant);
+    expect([table.generation(0), table.state(0)]).toEqual([last - 1, STATE.vacant]);
+    for (const generation of [last, 0, 1]) {
+      const before = table.generation(0);
+      expect(table.renew(0)).toBe(generation);
+      expect(table.move(0, STATE.vacant, STATE.idle, before)).toBe(false);
+      expect(table.move(0, STATE.vacant, STATE.done, generation)).toBe(true);
+      expect([table.generation(0), table.state(0)]).toEqual([generation, STATE.done]);
+    }
+    table.cells[0] = 0x7ffffffe;
+    expect([1, 2, 3].map(() => table.nextConnection())).toEqual([0x7fffffff, 0, 1]);
+  });
+
   it("knows who has waited longest, also when tickets start again", () => {
     const table = new WorkerTable(workerTableMemory(3, 1));
     expect(table.longestWaiting()).toBe(-1);
