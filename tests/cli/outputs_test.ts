@@ -4,6 +4,8 @@ import { describe, expect, it } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cliCommand, root, spawnCli, startServe } from "../support/cli.ts";
+import { DatagramSocket } from "../../lib/net/mod.ts";
+import { encode } from "../support/sockets.ts";
 import { TempDir } from "../support/files.ts";
 import { exchange } from "../support/peers.ts";
 import { onWindows } from "../support/systems.ts";
@@ -117,6 +119,26 @@ else {
         expect(await codeOf(around, command, GONE, true)).toBe(1);
       });
     }
+
+    it("serve --udp: serves, and ends in order, on a full disk", async () => {
+      using other = DatagramSocket.bind({ host: "127.0.0.1" }); // so that its port is nobody's
+      const { port } = other;
+      const args = ["serve", "--udp", "-H", "127.0.0.2", "-p", `${port}`, "--stats"];
+      const [command, all] = cliCommand(args);
+      await using cli = spawnCli([], {
+        through: ["sh", ["-c", 'exec "$@" >/dev/full', "sh", command, ...all]],
+      });
+      using socket = DatagramSocket.bind({ host: "127.0.0.3" });
+      const buffer = new Uint8Array(16);
+      const isAnswered = () => {
+        socket.sendTo(encode("hello"), { host: "127.0.0.2", port });
+        return socket.recvFrom(buffer)?.bytes === 5;
+      };
+      expect(await until(isAnswered, 20_000)).toBe(true);
+      cli.kill("SIGUSR1");
+      expect(await until(isAnswered, 20_000)).toBe(true);
+      expect([await cli.stop(), cli.stderr()]).toEqual([{ code: 0, signal: null }, ""]);
+    });
 
     it("serve: serves, and ends in order, on a terminal that is gone", async () => {
       if (NO_TERMINAL) return console.log(`not run: serve on a lost terminal: ${NO_TERMINAL}`);
