@@ -1,5 +1,6 @@
 // iomux stress --rate: the schedule is kept whatever the replies do, and latency counts from it.
 import { describe, expect, it } from "bun:test";
+import { startServe } from "../support/cli.ts";
 import { allAccountedFor, answering, pausing, stress, target } from "../support/misbehaving.ts";
 
 const few = ["-c", "4"];
@@ -50,6 +51,24 @@ describe("stress --rate", () => {
     expect(result.latency_us.max).toBeGreaterThan(900_000);
     expect(result.latency_corrected_us!.p99).toBeGreaterThan(700_000);
     expect(allAccountedFor(result)).toBe(true);
+  });
+
+  it("against a server that answers late has its rate until the stop; what comes later is the drain", async () => {
+    await using serve = await startServe(["--delay", "200ms"]);
+    const { code, result } = await stress([serve.name, "-c", "5", "--rate", "100", "-d", "1s"]);
+    const { sent, verified } = result.messages;
+    expect([code, verified]).toEqual([0, sent]);
+    expect(sent).toBeGreaterThan(50);
+    expect(result.duration_s).toBeGreaterThanOrEqual(0.99);
+    expect(result.drain_s).toBeGreaterThan(0.1);
+    // All were answered, of which those of the last 200 ms are no part of the rate.
+    const answered = result.rate.messages_per_s * result.duration_s;
+    expect(answered).toBeGreaterThan(1);
+    expect(answered).toBeLessThan(sent - 1);
+    const rows: { seconds: number; sent: number; received: number }[] = result.timeline;
+    const sum = (of: (row: (typeof rows)[number]) => number) =>
+      rows.reduce((total, row) => total + of(row), 0);
+    expect([sum((row) => row.sent), sum((row) => row.received)]).toEqual([sent, sent]);
   });
 
   it("rises from nothing with --ramp", async () => {
