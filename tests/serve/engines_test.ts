@@ -20,6 +20,7 @@ async function load(target: string[], ...args: string[]): Promise<any> {
 describe("serve and stress on io_uring", () => {
   const loads: [string, string[]][] = [
     ["small messages, several in flight", ["-n", "5000", "--pipeline", "4"]],
+    ["more messages than the 16 bits of its ring of buffers count", ["-n", "70000"]],
     ["messages of 100 KB", ["-n", "200", "-s", "100KB"]],
     ["a new connection for every 5 messages", ["-n", "500", "--messages-per-connection", "5"]],
   ];
