@@ -27,6 +27,8 @@ export class Input {
   buffer: Uint8Array = this.#raw;
   start = 0;
   end = 0;
+  /** The last read was not cut short by the buffer's end: whether there is more has to be asked, or waited for. */
+  emptied = false;
   #ended: boolean;
 
   /** Reads `fd`, or what a relay makes of it; with `crlf`, LF becomes CR LF. */
@@ -80,6 +82,7 @@ export class Input {
       this.#ahead = Math.max(0, this.#ahead - count);
       this.start = 0;
       this.end = count;
+      this.emptied = count < this.#raw.length;
       if (this.#convert) {
         this.buffer = this.#convert(this.#raw.subarray(0, count));
         this.end = this.buffer.length;
