@@ -27,7 +27,7 @@ export class Input {
   buffer: Uint8Array = this.#raw;
   start = 0;
   end = 0;
-  /** The last read was not cut short by the buffer's end: whether there is more has to be asked, or waited for. */
+  /** After a read: nothing says that there is more, until the next wait does. */
   emptied = false;
   #ended: boolean;
 
@@ -82,7 +82,7 @@ export class Input {
       this.#ahead = Math.max(0, this.#ahead - count);
       this.start = 0;
       this.end = count;
-      this.emptied = count < this.#raw.length;
+      this.emptied = this.mayWait || count < this.#raw.length;
       if (this.#convert) {
         this.buffer = this.#convert(this.#raw.subarray(0, count));
         this.end = this.buffer.length;

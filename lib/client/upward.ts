@@ -119,8 +119,7 @@ export class Upward {
   #read(): void {
     const came = this.#input.read();
     if (came) this.readAt = performance.now();
-    // What gave less than there was room for is empty now: the next wait says when there is more.
-    this.#inputWaits = !came || this.#input.mayWait || this.#input.emptied;
+    this.#inputWaits = !came || this.#input.emptied;
   }
 
   #send(): void {

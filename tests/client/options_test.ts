@@ -6,7 +6,7 @@ import { type Cli, spawnCli } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
 import { refusals } from "../support/usages.ts";
 import { sleep, until } from "../support/waiting.ts";
-import { echoPeer, everything, peer } from "./peers.ts";
+import { echoPeer, everything, peer, shellClient } from "./peers.ts";
 
 const client = (...args: string[]): Cli => spawnCli(["client", ...args]);
 const talking = (stdin: string, ...args: string[]): Cli => spawnCli(["client", ...args], { stdin });
@@ -188,6 +188,15 @@ describe("iomux client -l", () => {
     expect(listener.stdout()).toBe("one two three ");
     listener.kill("SIGINT");
     expect((await listener.exit).code).toBe(130);
+  });
+
+  it("with -k ends when stdout's reader has gone: exit 141", async () => {
+    const line = '{ "$@" </dev/null; echo "exit $?" >&2; } | true';
+    await using listener = shellClient(line, ["-k", "-l", "127.0.0.1:0"]);
+    const port = () => /listening on 127\.0\.0\.1:(\d+)/.exec(listener.stderr)?.[1];
+    await until(() => port() !== undefined, 15_000);
+    await using _ = talking("words", "127.0.0.1", port()!);
+    expect(await until(() => listener.stderr.includes("exit 141\n"), 15_000)).toBe(true);
   });
 
   it("listens on a Unix socket, whose file it removes", async () => {

@@ -4,6 +4,7 @@ import { Listener } from "../../client/listen.ts";
 import { Loop } from "../../client/loop.ts";
 import type { SpawnRelay } from "../../client/relay.ts";
 import { DatagramSocket, formatAddress, resolveHost } from "../../net/mod.ts";
+import { EXIT } from "../exit.ts";
 import { leave } from "../leave.ts";
 import { say } from "../output.ts";
 import { checkClientTls } from "../options/tls_check.ts";
@@ -42,12 +43,13 @@ export async function run(read: ClientRead, spawn: SpawnRelay): Promise<number> 
     }
     const conversation = new Conversation(read, spawn);
     using loop = new Loop();
+    const run: Run = { read, conversation, loop, stop: stop.signal };
     const { listen, udp } = read.options;
     const code = udp
-      ? await exchange(read, conversation, loop, stop.signal)
+      ? await exchange(run)
       : listen === undefined
-      ? await connect(read, conversation, loop, stop.signal)
-      : await accept(read, listen, conversation, loop, stop.signal);
+      ? await connect(run)
+      : await accept(run, listen);
     return await conversation.finish(code, loop, stop.signal);
   } catch (error) {
     if (error instanceof Interrupted) return error.code;
@@ -59,15 +61,18 @@ export async function run(read: ClientRead, spawn: SpawnRelay): Promise<number> 
   }
 }
 
+/** What the ways to a peer have in common. */
+interface Run {
+  readonly read: ClientRead;
+  readonly conversation: Conversation;
+  readonly loop: Loop;
+  readonly stop: AbortSignal;
+}
+
 const traceOf = ({ options }: ClientRead) => options.verbose ? say : () => {};
 
 /** Datagrams, to the first of the target's addresses. */
-async function exchange(
-  read: ClientRead,
-  conversation: Conversation,
-  loop: Loop,
-  stop: AbortSignal,
-): Promise<number> {
+async function exchange({ read, conversation, loop, stop }: Run): Promise<number> {
   const to = destinationOf(read);
   if (!("host" in to)) throw new Error("--udp and --unix exclude each other");
   const [host] = await resolveHost(to.host, to.family);
@@ -77,12 +82,7 @@ async function exchange(
 }
 
 /** Connects, and with `--reconnect` again and again. */
-async function connect(
-  read: ClientRead,
-  conversation: Conversation,
-  loop: Loop,
-  stop: AbortSignal,
-): Promise<number> {
+async function connect({ read, conversation, loop, stop }: Run): Promise<number> {
   const to = destinationOf(read);
   const tls = clientTlsOf(read, "host" in to ? to.host : undefined);
   if (tls) await checkClientTls(tls);
@@ -118,13 +118,7 @@ async function pause(ms: number, loop: Loop, stop: AbortSignal): Promise<void> {
 }
 
 /** Waits for a peer, and with `-k` for the next one. */
-async function accept(
-  read: ClientRead,
-  listen: string,
-  conversation: Conversation,
-  loop: Loop,
-  stop: AbortSignal,
-): Promise<number> {
+async function accept({ read, conversation, loop, stop }: Run, listen: string): Promise<number> {
   const asked = listenOf(read, listen);
   const where = asked.host === undefined
     ? asked
@@ -141,7 +135,7 @@ async function accept(
     try {
       using peer = await welcome(accepted, tls, trace, loop, stop);
       const { code } = await conversation.talk(peer, loop, stop);
-      if (once) return code;
+      if (once || code === EXIT.brokenPipe) return code;
     } catch (error) {
       if (once || (error as Error).name !== "OSError") throw error;
       say((error as Error).message); // the next one may do better
