@@ -43,9 +43,7 @@ describe("iomux client", () => {
   it("takes a service's name for its port", async () => {
     await using cli = client("127.0.0.1:tcpmux-no-such");
     expect((await cli.exit).code).toBe(2);
-    expect(cli.stderr()).toBe(
-      'iomux: Unknown service "tcpmux-no-such": a port is a number, or a name of /etc/services\n',
-    );
+    expect(cli.stderr()).toContain("tcpmux-no-such");
     await using known = client("127.0.0.1", "gopher", "-w", "5s");
     await known.exit;
     expect(known.stderr()).toContain("127.0.0.1:70");

@@ -103,10 +103,8 @@ function hostAndPort(target: string, port: string | undefined): HostAndPort {
 
 /** A port by its number, or by the name of its service. @throws UsageError */
 function portNumber(text: string, target: string = text): number {
-  if (/^\d+$/.test(text)) return targetPort(text, target);
-  const port = portOfService(text);
-  if (port !== undefined) return port;
-  throw new UsageError(`Unknown service "${text}": a port is a number, or a name of /etc/services`);
+  const port = /^\d+$/.test(text) ? undefined : portOfService(text);
+  return port ?? targetPort(text, target);
 }
 
 /** "80", "http", "1-1024", "22,80,8000-8100". @throws UsageError */
