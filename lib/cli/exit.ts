@@ -23,6 +23,9 @@ export class UsageError extends Error {
 
 const GONE = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED", "TLS_TRUNCATED"]);
 
+/** What fails where there is nobody to connect to, or no such place here to listen on. */
+const NOWHERE = new Set(["connect", "bind", "listen", "if_nametoindex"]);
+
 /** The exit code for an error that ended a command. */
 export function exitCodeOf(error: unknown): number {
   const { name, code, syscall } = error as { name?: string; code?: string; syscall?: string };
@@ -34,6 +37,6 @@ export function exitCodeOf(error: unknown): number {
   if (code === "ECONNREFUSED") return EXIT.unreachable; // of datagrams, a later call says so
   // A connection that was reset before anybody looked at it: connect(2) itself never says so.
   if (syscall === "connect" && code === "ECONNRESET") return EXIT.peerGone;
-  if (syscall === "connect" || syscall === "bind" || syscall === "listen") return EXIT.unreachable;
+  if (NOWHERE.has(syscall!)) return EXIT.unreachable;
   return GONE.has(code!) ? EXIT.peerGone : EXIT.failed;
 }

@@ -1,5 +1,5 @@
 /** Connecting a socket: to one of the addresses of a host, or to a Unix socket. */
-import { formatAddress, type OSError, ResolveError, Socket } from "../net/mod.ts";
+import { formatAddress, type OSError, Socket } from "../net/mod.ts";
 import { dial, dialBy } from "../net/dial.ts";
 import { EVENT_WRITE } from "../selectors/mod.ts";
 import type { Loop } from "./loop.ts";
@@ -81,10 +81,5 @@ export async function connect(
   }
   const { host, port, family } = to;
   const options = { host, port, ...bounds, ...(family ? { family } : {}) };
-  try {
-    return (await dialBy(options, (address) => new Attempt(address, to, trace), wait)).socket;
-  } catch (error) {
-    // An address whose zone this machine does not have can't be resolved, like a name.
-    throw error instanceof RangeError ? new ResolveError(host, error.message) : error;
-  }
+  return (await dialBy(options, (address) => new Attempt(address, to, trace), wait)).socket;
 }

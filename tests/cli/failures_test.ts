@@ -28,6 +28,11 @@ describe("a target that can't be reached", () => {
       /^iomux: Cannot connect to unix:\/nonexistent\/s: ENOENT \(no such file or directory\)\n$/,
     ],
     [["nohost.invalid:1"], 3, /^iomux: Cannot resolve nohost\.invalid: \w+ \([a-z ]+\)\n$/],
+    [
+      ["[fe80::1%nosuch]:1"],
+      3,
+      /^iomux: Cannot find the interface nosuch: ENODEV \(no such device\)\n$/,
+    ],
     [["127.0.0.1:x"], 2, /^iomux: Invalid address "127\.0\.0\.1:x": use HOST:PORT, or \[HOST\]:/],
     [["127.0.0.1:70000"], 2, /^iomux: Invalid port 70000: ports go from 0 to 65535\n$/],
     [["127.0.0.1:0"], 2, /^iomux: Invalid address "127\.0\.0\.1:0": it has no port 0\n$/],
@@ -46,6 +51,24 @@ describe("a target that can't be reached", () => {
       expect(new Set(all.map(({ stderr }) => stderr)).size).toBe(1);
     });
   }
+
+  it("and an address to listen on have the same words where an interface is not there", async () => {
+    for (
+      const args of [
+        ["serve", "-H", "fe80::1%nosuch", "-p", "0"],
+        ["serve", "--udp", "-H", "fe80::1%nosuch", "-p", "0"],
+        ["serve", "-H", "127.0.0.1", "-p", "0", "--metrics", "[fe80::1%nosuch]:0"],
+        ["client", "-l", "[fe80::1%nosuch]:0"],
+        ["client", "-s", "fe80::1%nosuch", "[::1]:1"],
+      ]
+    ) {
+      const { code, stdout, stderr } = await run(...args);
+      expect([args, code, stdout]).toEqual([args, 3, ""]);
+      expect(stderr).toMatch(
+        /^iomux: Cannot (find the interface|.* on \[fe80::1%nosuch\]:0.*)\b.*: ENODEV \(no such device\)\n$/,
+      );
+    }
+  });
 
   it("from a source that this machine does not have names the source", async () => {
     const { code, stderr } = await run("stress", "127.0.0.1:1", "-c", "1", "--source", "192.0.2.7");

@@ -3,6 +3,7 @@
  * (ip(7), ipv6(7), unix(7)).
  */
 import { AF_INET, AF_INET6, AF_UNIX } from "../constants.ts";
+import { ERRNO, OSError } from "../errno.ts";
 import { Native } from "../ffi.ts";
 import { c } from "../posix.ts";
 import { isBsd, system } from "../system.ts";
@@ -202,14 +203,20 @@ export function packAddress(
   return begin(view, form.inet6, 28, form);
 }
 
-/** The scope of a link-local address: "%2" names it by number, "%eth0" by interface. */
+/** The scope of a link-local address: "%2" names it by number, "%eth0" by interface. @throws OSError ENODEV */
 export function zoneIndex(zone: string | undefined): number {
   if (zone === undefined) return 0;
   if (/^\d+$/.test(zone)) return Number(zone);
   // Only its link-local addresses tell an interface's number; a global one has scope 0.
   const found = process.getBuiltinModule("node:os").networkInterfaces()[zone]
     ?.find((address) => address.family === "IPv6" && address.scopeid > 0);
-  if (found?.family !== "IPv6") throw new RangeError(`Unknown network interface "${zone}"`);
+  if (found?.family !== "IPv6") {
+    throw new OSError(
+      ERRNO.ENODEV ?? ERRNO.EADDRNOTAVAIL!,
+      "if_nametoindex",
+      `find the interface ${zone}`,
+    );
+  }
   return found.scopeid;
 }
 
