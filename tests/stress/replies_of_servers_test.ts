@@ -12,6 +12,14 @@ async function verifies(name: string, args: string[], messages = 60): Promise<vo
 }
 
 describe("stress and a right server", () => {
+  it("judged by an expression of the runtime's, on the whole line", async () => {
+    // By hand-made rules the first alternative took the "a" of "ab".
+    const echo = ["-c", "1", "-n", "5", "-m", "ab\\n", "--expect"];
+    const { code, result } = await stress([...echo, "/a$|ab/"]);
+    expect([code, result.messages.verified]).toEqual([0, 5]);
+    expect((await stress([...echo, "/a$|^b/"])).code).toBe(6);
+  });
+
   it("of redis' kind", async () => {
     await using redis = await lineServer((line) => line === "PING" ? "+PONG\r\n" : "-ERR\r\n");
     const ping = ["-m", "PING\\r\\n"];
