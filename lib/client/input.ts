@@ -27,8 +27,6 @@ export class Input {
   buffer: Uint8Array = this.#raw;
   start = 0;
   end = 0;
-  /** After a read: nothing says that there is more, until the next wait does. */
-  emptied = false;
   #ended: boolean;
 
   /** Reads `fd`, or what a relay makes of it; with `crlf`, LF becomes CR LF. */
@@ -82,7 +80,6 @@ export class Input {
       this.#ahead = Math.max(0, this.#ahead - count);
       this.start = 0;
       this.end = count;
-      this.emptied = this.mayWait || count < this.#raw.length;
       if (this.#convert) {
         this.buffer = this.#convert(this.#raw.subarray(0, count));
         this.end = this.buffer.length;

@@ -119,7 +119,8 @@ export class Upward {
   #read(): void {
     const came = this.#input.read();
     if (came) this.readAt = performance.now();
-    this.#inputWaits = !came || this.#input.emptied;
+    // A short read is followed by another: no wait tells the end of a FIFO whose writers had gone before.
+    this.#inputWaits = !came || this.#input.mayWait;
   }
 
   #send(): void {
