@@ -158,7 +158,7 @@ export function asyncCases(create: Create): void {
     for (const [turn, i] of [2, 0, 1].entries()) {
       expect(told.length).toBe(turn);
       pairs[i]![2].send(encode("x"));
-      await until(() => told.length > turn, 4000);
+      await until(() => told.length > turn);
     }
     await Promise.all(waits);
     expect(told).toEqual([2, 0, 1]);

@@ -53,7 +53,7 @@ describe("serve and a timer that is due", () => {
     await sleep(1500);
     server.kill("SIGCONT");
     expect(await peer.text(7)).toBe("in time");
-    expect(await peer.isOver(5000)).toBe(true); // idle from then on
+    expect(await peer.isOver()).toBe(true); // idle from then on
   });
 
   it("hands over what has arrived first, with a handler", async () => {

@@ -19,7 +19,7 @@ describe("serve --idle-timeout", () => {
     }
     expect(await closed).toBeGreaterThanOrEqual(290);
     expect(await closed).toBeLessThan(12_000);
-    expect(await active.isOver(12_000)).toBe(true);
+    expect(await active.isOver()).toBe(true);
     expect((await server.stats()).errors).toEqual({});
   });
 
@@ -30,7 +30,7 @@ describe("serve --idle-timeout", () => {
     const start = performance.now();
     await peer.send("x");
     expect(await peer.text(1)).toBe("x");
-    expect(await peer.isOver(3000)).toBe(true);
+    expect(await peer.isOver()).toBe(true);
     expect(performance.now() - start).toBeGreaterThanOrEqual(490);
   });
 
@@ -55,7 +55,7 @@ describe("serve --idle-timeout", () => {
     await using server = await startServe(["--idle-timeout", "300ms"]);
     using peer = Peer.dial(server);
     await peer.flood(pattern(65_536), 100);
-    const stats = await server.statsWhen(({ active }) => active === 0, 3000);
+    const stats = await server.statsWhen(({ active }) => active === 0);
     expect([stats.active, stats.closed]).toEqual([0, 1]);
   });
 });

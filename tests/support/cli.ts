@@ -187,7 +187,7 @@ export class RunningServer extends Cli {
   }
 
   /** Asks until the statistics are so, or the time has passed; returns the last. */
-  async statsWhen(so: (stats: Stats) => boolean, withinMs = 4000): Promise<Stats> {
+  async statsWhen(so: (stats: Stats) => boolean, withinMs = 20_000): Promise<Stats> {
     for (const deadline = performance.now() + withinMs;;) {
       const stats = await this.stats();
       if (so(stats) || performance.now() > deadline) return stats;

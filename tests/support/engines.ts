@@ -97,7 +97,7 @@ export class Recorder implements Handler<string> {
 }
 
 /** Turns the engine until the condition holds; fails when it does not within the time. */
-export function turnUntil(engine: Engine, condition: () => boolean, withinMs = 3000): void {
+export function turnUntil(engine: Engine, condition: () => boolean, withinMs = 20_000): void {
   const deadline = performance.now() + withinMs;
   while (!condition()) {
     if (performance.now() > deadline) expect("the condition").toBe(`true within ${withinMs} ms`);

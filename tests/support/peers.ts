@@ -74,7 +74,7 @@ export class Peer implements Disposable {
   }
 
   /** Whether the server has closed or reset the connection, by now or within the time. */
-  async isOver(withinMs = 4000): Promise<boolean> {
+  async isOver(withinMs = PATIENCE_MS): Promise<boolean> {
     for (const deadline = performance.now() + withinMs;; await sleep(2)) {
       try {
         this.tryRead();

@@ -1,5 +1,8 @@
 // Time in tests: how long something took, and waiting for what comes soon.
 
+/** For what comes soon: far longer than it takes on a busy machine. */
+export const PATIENCE_MS = 20_000;
+
 export const sleep = (ms: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -11,7 +14,7 @@ export function timed<R>(action: () => R): { result: R; ms: number } {
 }
 
 /** Yields until the condition holds, or until the time has passed; returns whether it holds. */
-export async function until(condition: () => boolean, withinMs = 4000): Promise<boolean> {
+export async function until(condition: () => boolean, withinMs = PATIENCE_MS): Promise<boolean> {
   for (const deadline = performance.now() + withinMs; performance.now() < deadline;) {
     if (condition()) return true;
     await sleep(5);
@@ -20,7 +23,7 @@ export async function until(condition: () => boolean, withinMs = 4000): Promise<
 }
 
 /** Asks again and again, without yielding, until the answer is `wanted` or the time has passed. */
-export function settles<R>(ask: () => R, wanted: R, withinMs = 4000): R {
+export function settles<R>(ask: () => R, wanted: R, withinMs = PATIENCE_MS): R {
   const deadline = performance.now() + withinMs;
   for (;;) {
     const answer = ask();

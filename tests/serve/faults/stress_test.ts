@@ -8,7 +8,7 @@ async function against(faults: string[], args: string[]) {
   await using server = await startServe(faults);
   const outcome = await stress([server.name, ...args]);
   expect(allAccountedFor(outcome.result)).toBe(true);
-  return { ...outcome, stats: await server.statsWhen(({ active }) => active === 0, 3000) };
+  return { ...outcome, stats: await server.statsWhen(({ active }) => active === 0) };
 }
 
 describe("stress and serve", () => {

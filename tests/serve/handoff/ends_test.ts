@@ -57,7 +57,7 @@ describe("serve --handler, when a handler fails", () => {
       using peer = Peer.dial(server);
       if (round % 12 === 0) {
         await peer.send("exit\n");
-        expect(await peer.isOver(4000)).toBe(true);
+        expect(await peer.isOver()).toBe(true);
       } else await ask(peer, "closed", "closed");
     }
     const stats = await server.statsWhen(({ active }) => active === 0);

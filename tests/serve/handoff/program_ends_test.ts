@@ -39,7 +39,7 @@ function zombiesOf(parent: number): number {
 /** What a program writes into a file, as soon as it is whole. */
 async function numbersIn(file: string, count: number): Promise<number[]> {
   const numbers = () => existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
-  expect(await until(() => numbers().length >= count, 10_000)).toBe(true);
+  expect(await until(() => numbers().length >= count)).toBe(true);
   return numbers().map(Number);
 }
 
@@ -181,7 +181,7 @@ else {
         const pids = await numbersIn(file, 3);
         using killer = Peer.dial(server);
         await killer.send("die"); // the fourth connection
-        expect(await until(() => !pids.some(isAlive), 8000)).toBe(true);
+        expect(await until(() => !pids.some(isAlive))).toBe(true);
         if (how === "throw") {
           await server.says(/Worker 1 died: .*another takes its place/);
           expect(zombiesOf(server.pid)).toBe(0);
@@ -197,7 +197,7 @@ else {
       const args = ["--selector", "select", "--max-connections", "2000"];
       await using server = await startExec("timeout 30 cat", args, { openFiles: 2000 });
       const idle = Array.from({ length: 970 }, () => Peer.dial(server));
-      await server.statsWhen(({ active }) => active === idle.length, 10_000);
+      await server.statsWhen(({ active }) => active === idle.length);
       // Connections that it can watch still; of their pidfds some have numbers above 1023.
       const peers = Array.from({ length: 30 }, () => Peer.dial(server));
       for (const peer of peers) await peer.send("hello");
@@ -227,7 +227,7 @@ else {
       for (let i = 0; i < 5; i++) expect(text(await exchange(server, "x\n"))).toBe("done\n");
       const first = firstChildOf(server);
       await sleep(300);
-      expect(await until(() => zombiesOf(first) === 0, 5000)).toBe(true);
+      expect(await until(() => zombiesOf(first) === 0)).toBe(true);
       expect((await server.says(/listening/, "stdout"))[0]).toBe("listening");
       process.kill(first, "SIGTERM");
       await server.exit;
