@@ -29,9 +29,8 @@ export function recorderOf(result: StressResult, name: HistogramName): Recorder 
   const units = (us: number) => Math.round(us * UNITS_PER_US);
   recorder.refine({
     min: units(distribution.min),
-    max: result.histograms.maxima?.[name] ?? units(distribution.max),
-    // A mean is rounded; results of older versions have no more than that.
-    sum: result.histograms.sums?.[name] ?? units(distribution.mean) * distribution.count,
+    max: result.histograms.maxima[name],
+    sum: result.histograms.sums[name],
     overflow: 0, // known for all histograms of a result together
   });
   return recorder;

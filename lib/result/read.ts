@@ -1,6 +1,5 @@
 /** Results from files: whether they are what they say they are. */
-import { unansweredOf } from "./figures.ts";
-import type { Distribution, Recorder } from "./recorder.ts";
+import type { Recorder } from "./recorder.ts";
 import { type HistogramName, recorderOf } from "./histograms.ts";
 import type { StressResult } from "./result.ts";
 
@@ -63,27 +62,7 @@ export function parseResult(text: string): StressResult {
   checkHistogram(result, "connect", result.connect_us.count);
   const corrected = result.latency_corrected_us;
   if (corrected) checkHistogram(result, "latency_corrected", corrected.count);
-  return completed(result);
-}
-
-/** What results of older versions lack. */
-function completed(result: StressResult): StressResult {
-  const unanswered = unansweredOf(result.messages, Number(result.config.timeoutMs ?? 0));
-  const full = (name: "latency" | "latency_corrected", distribution: Distribution) =>
-    distribution.unanswered === undefined
-      ? recorderOf(result, name)!.summary(unanswered)
-      : distribution;
-  const { latency_us: latency, latency_corrected_us: corrected, connect_us: connect } = result;
-  return {
-    ...result,
-    drain_s: result.drain_s ?? 0,
-    in_flight: result.in_flight ?? null,
-    latency_us: full("latency", latency),
-    latency_corrected_us: corrected && full("latency_corrected", corrected),
-    connect_us: connect.unanswered === undefined
-      ? recorderOf(result, "connect")!.summary()
-      : connect,
-  };
+  return result;
 }
 
 function parseJson(text: string): unknown {

@@ -69,9 +69,9 @@ export interface Histograms {
   /** How late messages left. */
   readonly schedule_lag?: string;
   /** The sums of all values, in units, which buckets don't have: so means merge without loss, too. */
-  readonly sums?: { latency: number; latency_corrected: number; connect: number };
+  readonly sums: { latency: number; latency_corrected: number; connect: number };
   /** The highest values, in units: the `max` of a distribution may be a reply that never came. */
-  readonly maxima?: { latency: number; latency_corrected: number; connect: number };
+  readonly maxima: { latency: number; latency_corrected: number; connect: number };
   /** Values above the range. They count in the highest bucket, and `max` is the true maximum. */
   readonly overflow: number;
 }

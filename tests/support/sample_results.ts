@@ -1,5 +1,5 @@
 // Results of runs that were never made, for the tests of reports: consistent, and the same every time.
-import { encodeHistogram } from "../../lib/result/hdr.ts";
+import { encodeHistograms } from "../../lib/result/histograms.ts";
 import { Recorder } from "../../lib/result/recorder.ts";
 import type { StressResult, TimelineRow } from "../../lib/result/result.ts";
 
@@ -111,13 +111,10 @@ export function sampleResult(
     thresholds: [],
     verdict: "pass",
     timeline,
-    histograms: {
-      unit_ns: 100,
-      latency: encodeHistogram(all),
-      latency_corrected: open ? encodeHistogram(allCorrected) : null,
-      connect: encodeHistogram(connect),
-      overflow: 0,
-    },
+    histograms: encodeHistograms(
+      { latency: all, corrected: open ? allCorrected : undefined, connect },
+      0,
+    ),
     machine: {
       ...{ os: "linux", arch: "x64", kernel: "6.1.0", cpus: 2, cpu_model: "A CPU at 2.0 GHz" },
       ...{ memory_bytes: 8 * 2 ** 30, runtime: "bun 1.3.0" },

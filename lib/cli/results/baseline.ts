@@ -1,10 +1,5 @@
 /** `--baseline FILE`: a result against that of an earlier run. */
-import {
-  compareWithBaseline,
-  differences,
-  loadOf,
-  withBaseline,
-} from "../../report/judge/baseline.ts";
+import { compareWithBaseline, differences, withBaseline } from "../../report/judge/baseline.ts";
 import { baselineTable } from "../../report/baseline.ts";
 import { parseResult } from "../../result/read.ts";
 import type { StressResult } from "../../result/result.ts";
@@ -33,7 +28,7 @@ export function readBaseline(file: string, config: Readonly<Record<string, unkno
       `Cannot use the baseline ${file}: ${(error as Error).message}; write it with -o FILE.json`,
     );
   }
-  const [different] = differences(loadOf(result.config), loadOf(config));
+  const [different] = differences(result.config, config);
   if (different !== undefined) {
     throw new UsageError(`the baseline ${file} is of another load: ${different}`);
   }

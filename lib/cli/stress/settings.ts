@@ -101,7 +101,7 @@ export const isOpen = ({ rate, stages }: Pick<RunSettings, "rate" | "stages">): 
 /** Settings as a result has them. */
 export function configOf(settings: RunSettings): Record<string, unknown> {
   const { ramp: rampMs, tick: tickMs, expect, ...same } = settings;
-  return { ...same, rampMs, tickMs, expect: showExpectation(expect) };
+  return { ...same, rampMs, tickMs, ...showExpectation(expect) };
 }
 
 /** Checks what the options say together. `given` names those that were given. @throws UsageError */

@@ -5,7 +5,7 @@ import { describeVerdict } from "../trust.ts";
 import { loadAssets } from "./assets.ts";
 import { chartData } from "./data.ts";
 import { dataScript, inlineScript, inlineStyle, type Markup, markup, NOTHING } from "./parts.ts";
-import { figures, findings, machine, numbers, settings, tables, tiles } from "./sections.ts";
+import { figures, findings, machine, numbers, tables } from "./sections.ts";
 
 /** What a page reports. */
 export interface Page {
@@ -43,12 +43,10 @@ ${inlineStyle(assets.style)}
 <body>
 ${header(page)}
 <main>
-${tiles(page.results)}
 ${tables(page.tables ?? [])}
 ${findings(page.results)}
 ${figures(page.results, data)}
 ${numbers(page.results)}
-${settings(page.results)}
 ${machine(page.results)}
 </main>
 <noscript><p class="note">The charts need JavaScript. All figures are in the tables.</p></noscript>
@@ -77,7 +75,6 @@ function header(page: Page): Markup {
 <div><h1>${page.title}</h1><p class="about">${about.join(" · ")}</p>
 ${command === undefined ? NOTHING : markup`<p class="about"><code>${command}</code></p>`}</div>
 ${verdict === undefined ? NOTHING : badge(verdict)}
-<button type="button" id="theme" hidden></button>
 </header>`;
 }
 

@@ -50,12 +50,9 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 }
 
 /** Names with what they stand for. */
-export function definitions(
-  rows: readonly (readonly [name: string, text: string])[],
-  kind = "rows",
-): Markup {
+export function definitions(rows: readonly (readonly [name: string, text: string])[]): Markup {
   const items = rows.map(([name, text]) => markup`<div><dt>${name}</dt><dd>${text}</dd></div>\n`);
-  return markup`<dl class="${kind}">${items}</dl>`;
+  return markup`<dl>${items}</dl>`;
 }
 
 /** Data for scripts. "<" is written as an escape of JSON, so that no text can end the element. */

@@ -57,7 +57,7 @@
   });
   /** Steps of a decade that are marked: fewer, the more decades there are. */
   const MARKS = [[1, 1.5, 2, 3, 5, 7], [1, 2, 5], [1]];
-  /** Marks of a logarithmic axis between two values, at most one for each `space` pixels. */
+  /** Marks of a logarithmic axis between two values, at most so many. */
   const marks = (low, high, most) => {
     for (const steps of MARKS) {
       const all = [];
@@ -72,15 +72,12 @@
       }
     }
   };
-  const logAxis = (space) => ({
+  const LOG_TIME = {
+    size: 58,
     filter: (_, splits) => splits,
-    splits: (chart, i, low, high) => {
-      const { width, height } = chart.bbox;
-      const pixels = (chart.axes[i].side % 2 === 0 ? width : height) / devicePixelRatio;
-      return marks(low, high, Math.max(2, Math.floor(pixels / space)));
-    },
-  });
-  const LOG_TIME = { size: 58, ...logAxis(26) };
+    splits: (chart, _, low, high) =>
+      marks(low, high, Math.max(2, Math.floor(chart.bbox.height / devicePixelRatio / 26))),
+  };
   const log = { distr: 3, log: 10 };
   /** The latencies that there are, with a little room. */
   const around = (_, low, high) =>
@@ -179,7 +176,7 @@
   }
 
   /** One line for each distribution; those from the scheduled send are dashed, in the colour of their run. */
-  const distributions = (lines, format) => {
+  const distributions = (lines) => {
     const names = [...new Set(lines.map(({ name }) => name))];
     const label = ({ name, corrected }) =>
       several
@@ -192,7 +189,7 @@
       // A run alone has its second line in another colour; of several each has one.
       const number = several ? i : entry.corrected ? 3 : 0;
       const dash = entry.corrected ? [7, 4] : several ? DASHES[i % 6] : [];
-      return line(label(entry), number, format, { dash });
+      return line(label(entry), number, time, { dash });
     });
   };
 
@@ -209,7 +206,7 @@
       data: [data.spectrum.x, ...data.spectrum.lines.map(({ values }) => values)],
       series: [
         { label: "percentile", value: shown(percentile) },
-        ...distributions(data.spectrum.lines, time),
+        ...distributions(data.spectrum.lines),
       ],
       scales: { x: { time: false, ...log, range: within }, y: { ...log, range: around } },
       axes: [
@@ -222,27 +219,9 @@
     };
   }
 
-  function cdf() {
-    return {
-      data: [data.cdf.x, ...data.cdf.lines.map(({ values }) => values)],
-      series: [
-        { label: "within", value: shown(time) },
-        ...distributions(data.cdf.lines, (share) => `${short(share)} %`),
-      ],
-      scales: {
-        x: { time: false, ...log, range: within },
-        y: { range: () => [0, 102] },
-      },
-      axes: [
-        axis("latency", time, { size: 34, ...logAxis(58) }),
-        axis("replies (%)", (share) => String(share), { size: 42 }),
-      ],
-    };
-  }
-
   const styleOf = (dash) => !dash?.length ? "solid" : dash[0] < 4 ? "dotted" : "dashed";
 
-  const CHARTS = { rate, latency, active, spectrum, cdf };
+  const CHARTS = { rate, latency, active, spectrum };
   let drawn = [];
 
   /** Draws everything anew, in the colours of the theme. */
@@ -259,21 +238,7 @@
     }
   }
 
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  const isDark = () => (root.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark";
-  const button = document.getElementById("theme");
-  const name = () => button.textContent = isDark() ? "Light" : "Dark";
-  button.addEventListener("click", () => {
-    root.dataset.theme = isDark() ? "light" : "dark";
-    name();
-    draw();
-  });
-  dark.addEventListener("change", () => {
-    name();
-    draw();
-  });
-  button.hidden = false;
-  name();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   draw();
 
   new ResizeObserver(() => {

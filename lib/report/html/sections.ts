@@ -1,14 +1,12 @@
 /** The sections of a report's page. */
-import type { NamedResult, StressResult } from "../../result/result.ts";
+import type { NamedResult } from "../../result/result.ts";
 import type { ReportTable } from "../tables.ts";
 import type { ChartData } from "./data.ts";
 import { definitions, type Markup, markup, NOTHING, table } from "./parts.ts";
-import { settingRows } from "./settings.ts";
 import { type Distribution, isOver } from "../../result/recorder.ts";
 import { BEYOND, describeErrors, figureRows, formatUs, isFounded } from "../figures.ts";
 import { closure } from "../closure.ts";
-import { errorCount } from "../../result/figures.ts";
-import { describeValue, describeVerdict, trustRows } from "../trust.ts";
+import { describeVerdict, trustRows } from "../trust.ts";
 import { expectsNothing } from "../../result/settings.ts";
 import { formatCount, formatSize } from "../../text/units.ts";
 
@@ -16,33 +14,6 @@ type Results = readonly NamedResult[];
 
 const section = (title: string, ...content: readonly Markup[]): Markup =>
   markup`<section><h2>${title}</h2>${content}</section>`;
-
-/** The figures that one looks for first; of several results a table says more. */
-export function tiles(results: Results): Markup {
-  if (results.length !== 1) return NOTHING;
-  const { result } = results[0]!;
-  const { latency_us: latency, latency_corrected_us: corrected, messages } = result;
-  const tile = (name: string, value: string) =>
-    markup`
-      <div>
-        <dt>${name}</dt>
-        <dd>${value}</dd>
-      </div>
-    `;
-  return markup`<dl class="tiles">
-${tile("messages/s", formatCount(result.rate.messages_per_s))}
-${
-    expectsNothing(result) ? NOTHING : [
-      tile("verified", `${share(messages.verified, messages.sent)}`),
-      tile("p50", at(latency, 50, "p50")),
-      tile("p99", at(latency, 99, "p99")),
-      ...(corrected ? [tile("p99 corrected", at(corrected, 99, "p99"))] : []),
-      tile(corrected ? "max corrected" : "max", at(corrected ?? latency, 100, "max")),
-    ]
-  }
-${tile("errors", formatCount(errorCount(result)))}
-</dl>`;
-}
 
 /** A figure of a distribution; "over 5.00 s" where it falls among messages that were never answered. */
 const at = (d: Distribution, percent: number | null, key: keyof Distribution) =>
@@ -54,47 +25,17 @@ const cell = (d: Distribution, percent: number | null, key: keyof Distribution) 
     ? "–"
     : at(d, percent, key);
 
-/** Never "100 %" of less than all. */
-function share(part: number, whole: number): string {
-  if (part >= whole) return "100 %";
-  return `${(Math.floor(part / whole * 10_000) / 100).toFixed(2)} %`;
-}
-
-/** The rows of the text report, whose latencies have a table of their own here. */
+/** The rows of the text report, whose latencies have a table of their own here, and whose verdict is above. */
 export function findings(results: Results): Markup {
   const blocks = results.map(({ name, result }) => {
-    const rows = [...figureRows(result), ...trustRows(result)].filter(([row]) =>
-      !["latency", "corrected", "connect", "threshold", "verdict"].includes(row)
+    const rows = definitions(
+      [...figureRows(result), ...trustRows(result)]
+        .filter(([row]) => !["latency", "corrected", "connect", "verdict"].includes(row)),
     );
-    const parts = [definitions(rows), mismatch(result), thresholds(result)];
-    if (results.length === 1) return markup`${parts}`;
-    return markup`<details><summary>${name}: ${
-      describeVerdict(result)
-    }</summary>${parts}</details>`;
+    if (results.length === 1) return rows;
+    return markup`<details><summary>${name}: ${describeVerdict(result)}</summary>${rows}</details>`;
   });
   return section("What was done, and how far to trust it", ...blocks);
-}
-
-function mismatch({ first_mismatch: first }: StressResult): Markup {
-  if (first === null) return NOTHING;
-  return markup`<h3>First mismatch</h3>${
-    definitions([
-      ["kind", first.kind],
-      ["where", `byte ${formatCount(first.offset)} of connection ${first.connection}`],
-      ["expected", first.expected || "nothing"],
-      ["actual", first.actual || "the end"],
-    ])
-  }`;
-}
-
-function thresholds(result: StressResult): Markup {
-  if (result.thresholds.length === 0) return NOTHING;
-  const rows = result.thresholds.map((judged) => [
-    judged.expression,
-    describeValue(result, judged),
-    judged.ok ? "✓ ok" : "✗ FAILED",
-  ]);
-  return markup`<h3>Thresholds</h3>${table(["expression", "value", ""], rows)}`;
 }
 
 /** Tables from elsewhere. */
@@ -156,11 +97,6 @@ export function figures(results: Results, data: ChartData): Markup {
           ? " Dashed: from the scheduled send, which counts what a stall holds up."
           : ""),
     ));
-    all.push(figure(
-      "cdf",
-      "Share of replies within a latency",
-      several ? "The line farther to the left is faster." : "The cumulative distribution.",
-    ));
   }
   return all.length === 0 ? NOTHING : section("Charts", markup`<div class="charts">${all}</div>`);
 }
@@ -220,20 +156,6 @@ export function numbers(results: Results): Markup {
   const head = ["", ...columns.map(({ head }) => head)];
   const latencies = table(head, spread(columns.map(({ d }) => d)));
   return section("Latencies", markup`<p class="note">${FEW}</p>`, latencies);
-}
-
-/** Settings of all results; those in which they differ first, in a column for each. */
-export function settings(results: Results): Markup {
-  const all = results.map(({ result }) => new Map(settingRows(result.config)));
-  const names = [...new Set(all.flatMap((rows) => [...rows.keys()]))];
-  const rows = names.map((name) => [name, ...all.map((rows) => rows.get(name) ?? "")]);
-  const same = ([, first, ...others]: string[]) => others.every((value) => value === first);
-  const different = rows.filter((row) => !same(row));
-  return section(
-    "Settings",
-    different.length > 0 ? table(["", ...results.map(({ name }) => name)], different) : NOTHING,
-    definitions(rows.filter(same).map(([name = "", value = ""]) => [name, value]), "settings"),
-  );
 }
 
 /** Where the first result was made. */

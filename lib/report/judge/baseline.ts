@@ -11,66 +11,46 @@ const PLAIN_FACTOR = 3;
 /** Shorter rows of a timeline, such as its last one, are no second. */
 const SHORTEST = 0.5;
 
-/** Settings that make another load, and how their options are called. */
-const SAME: readonly [key: string, option: string][] = [
-  ["connections", "--connections"],
-  ["size", "--size"],
-  ["message", "--message"],
-  ["expect", "--expect"],
-  ["frame", "--frame"],
-  ["thinkMs", "--think"],
-  ["messagesFrom", "--messages-from"],
-  ["pipeline", "--pipeline"],
-  ["rate", "--rate"],
-  ["tickMs", "--tick"],
-  ["stages", "stages of --scenario"],
-  ["connectRate", "--connect-rate"],
-  ["rampMs", "--ramp"],
-  ["hold", "--hold"],
-  ["messagesPerConnection", "--messages-per-connection"],
-  ["tls", "--tls"],
+/** Settings that make another load. */
+const LOAD = [
+  ...["connections", "size", "maxSize", "message", "script", "shuffle", "expect", "frame"],
+  ...["pipeline", "thinkMs", "rate", "tickMs", "stages", "connectRate", "rampMs", "hold"],
+  ...["messagesPerConnection", "tls"],
 ];
-
-/** What a setting is when a result says nothing of it. */
-const ABSENT: Readonly<Record<string, unknown>> = {
-  ...{
-    message: null,
-    pipeline: null,
-    rate: null,
-    ...{ tickMs: 0, thinkMs: 0, frame: null, messagesFrom: null },
-    stages: [],
-    connectRate: null,
-    rampMs: 0,
-  },
-  ...{ hold: false, messagesPerConnection: null, tls: false },
+/** Those whose options have other names. */
+const OPTIONS: Readonly<Record<string, string>> = {
+  maxSize: "--size",
+  script: "--messages-from",
+  stages: "stages of --scenario",
 };
+/** Longer values are cut off in a message. */
+const LONGEST = 60;
 
-/** The settings by which results can be compared, of a result's `config`. */
-export function loadOf(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(SAME.map(([key]) => {
-    const value = key === "tls" ? Boolean(config.tls) : config[key] ?? ABSENT[key];
-    // A message of its own makes the size meaningless.
-    return [key, key === "size" && config.message ? undefined : value];
-  }));
-}
+type Config = Readonly<Record<string, unknown>>;
 
 /** How two loads differ, in the terms of the options: "--size was 64 and is 128". */
-export function differences(
-  before: Readonly<Record<string, unknown>>,
-  now: Readonly<Record<string, unknown>>,
-): string[] {
-  return SAME.flatMap(([key, option]) => {
-    const [was, is] = [show(before[key]), show(now[key])];
-    return was === is ? [] : [`${option} was ${was} and is ${is}`];
+export function differences(before: Config, now: Config): string[] {
+  return LOAD.flatMap((key) => {
+    const [was, is] = [shown(before, key), shown(now, key)];
+    return was === is ? [] : [`${optionOf(key)} was ${cut(was)} and is ${cut(is)}`];
   });
 }
 
-const show = (value: unknown): string =>
-  value === null || value === undefined
-    ? "not set"
-    : typeof value === "string"
-    ? value
-    : JSON.stringify(value);
+/** A setting; the same text for all that means nothing. */
+function shown(config: Config, key: string): string {
+  const value = config[key];
+  const isUnset = !value || (Array.isArray(value) && value.length === 0);
+  // Messages of one's own make the size meaningless.
+  if (isUnset || (/size/i.test(key) && (config.message || config.script))) return "not set";
+  if (key === "tls") return "on";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+const optionOf = (key: string): string =>
+  OPTIONS[key] ??
+    `--${key.replace(/Ms$/, "").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+const cut = (text: string) => text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 
 /** Compares. Both have the same load, see `differences`. */
 export function compareWithBaseline(

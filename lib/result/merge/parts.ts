@@ -9,15 +9,14 @@ export interface Part {
   readonly duration_s: number;
   /** Connections that it had open at the same time, at most. */
   readonly peak: number;
-  readonly verified: number;
-  /** The same for the same run only: parts of older versions have none. */
-  readonly id?: string;
+  /** The same for the same run only. */
+  readonly id: string;
   /** Messages that its rate is of, and their bytes: what came back until the stop. */
-  readonly done?: number;
-  readonly done_bytes?: number;
+  readonly done: number;
+  readonly done_bytes: number;
   /** Messages that were to be in flight; null without a closed loop. */
-  readonly in_flight?: number | null;
-  readonly generator?: Limit;
+  readonly in_flight: number | null;
+  readonly generator: Limit;
 }
 
 /** What limited a run, and by what one knows how badly off its generator was. */
@@ -35,9 +34,9 @@ interface Limit {
 export function partsOf(result: StressResult): Part[] {
   const { parts } = result.config;
   if (Array.isArray(parts)) return parts;
-  const { target, started_at, duration_s, connections, messages, generator } = result;
+  const { target, started_at, duration_s, connections, generator } = result;
   return [{
-    ...{ target, started_at, duration_s, peak: connections.peak, verified: messages.verified },
+    ...{ target, started_at, duration_s, peak: connections.peak },
     id: identityOf(result),
     done: Math.round(result.rate.messages_per_s * duration_s),
     done_bytes: Math.round(result.rate.bytes_per_s * duration_s),
@@ -78,10 +77,9 @@ export function checkDistinct(results: readonly StressResult[], names: readonly 
   const seen = new Map<string, number>();
   for (const [index, result] of results.entries()) {
     for (const part of partsOf(result)) {
-      const id = part.id ?? JSON.stringify(part);
-      const other = seen.get(id);
+      const other = seen.get(part.id);
       if (other === undefined) {
-        seen.set(id, index);
+        seen.set(part.id, index);
         continue;
       }
       const run = `the run of ${part.target} at ${part.started_at}`;
@@ -101,9 +99,7 @@ export function checkDistinct(results: readonly StressResult[], names: readonly 
 export function limitOf(
   results: readonly StressResult[],
 ): Pick<GeneratorReport, "reason" | "limited_by"> {
-  const limits = allParts(results).map(({ generator }) => generator)
-    .filter((limit) => limit !== undefined);
-  if (limits.length === 0) return results[0]!.generator;
+  const limits = allParts(results).map(({ generator }) => generator);
   const [worst] = limits.sort((a, b) => {
     const [one, other] = [badness(a), badness(b)];
     const differs = one.findIndex((value, i) => value !== other[i]);
@@ -141,8 +137,8 @@ export function ratesOf(parts: readonly Part[]): { messages: number; bytes: numb
   const seconds = Math.max(timesOf(parts).any, 0.001);
   const sum = (of: (part: Part) => number) => parts.reduce((total, part) => total + of(part), 0);
   return {
-    messages: sum(({ done, verified }) => done ?? verified) / seconds,
-    bytes: sum(({ done_bytes }) => done_bytes ?? 0) / seconds,
+    messages: sum(({ done }) => done) / seconds,
+    bytes: sum(({ done_bytes }) => done_bytes) / seconds,
   };
 }
 
@@ -151,7 +147,7 @@ export function askedOf(parts: readonly Part[]): number | null {
   const seconds = timesOf(parts).any;
   let total = 0;
   for (const { in_flight: asked, duration_s } of parts) {
-    if (asked === null || asked === undefined) return null;
+    if (asked === null) return null;
     total += asked * Math.round(duration_s * 1e6);
   }
   return Math.round(total / (seconds * 1e6) * 1000) / 1000;

@@ -89,9 +89,12 @@ export function showFrame(frame: Frame): string {
   return frame.kind === "until" ? `until:${frame.text}` : frame.kind;
 }
 
-/** An expectation as `--expect` has it. */
-export function showExpectation(expect: Expectation): string {
-  if (expect.kind === "literal") return expect.text;
-  if (expect.kind !== "frame") return expect.kind;
-  return expect.regex ? `/${expect.regex.source}/${expect.regex.flags}` : showFrame(expect.frame);
+/** An expectation as `--expect` and `--frame` have it. */
+export function showExpectation(expectation: Expectation): { expect: string; frame?: string } {
+  if (expectation.kind === "literal") return { expect: expectation.text };
+  if (expectation.kind !== "frame") return { expect: expectation.kind };
+  const { regex, frame } = expectation;
+  return regex
+    ? { expect: `/${regex.source}/${regex.flags}`, frame: showFrame(frame) }
+    : { expect: showFrame(frame) };
 }

@@ -1,6 +1,6 @@
 /** Adds the results of a run's threads up. */
 import { audit, type AuditSurroundings, evidenceOf } from "./audit.ts";
-import { showExpectation, showFrame } from "../plan/expectation.ts";
+import { showExpectation } from "../plan/expectation.ts";
 import { inFlightOf, unansweredOf } from "../../result/figures.ts";
 import { encodeHistograms } from "../../result/histograms.ts";
 import type { LoadResult } from "../plan/plan.ts";
@@ -69,10 +69,7 @@ export function summarize(
     config: {
       ...config,
       ...(tls ? { tls: { ...tls, ca: tls.ca?.path, identity: tls.identity?.cert.path } } : {}),
-      expect: showExpectation(plan.expect),
-      ...(plan.expect.kind === "frame" && plan.expect.regex
-        ? { frame: showFrame(plan.expect.frame) }
-        : {}),
+      ...showExpectation(plan.expect),
     },
     interrupted: run.interrupted,
     partial: false,
