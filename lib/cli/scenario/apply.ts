@@ -1,10 +1,8 @@
 /** `--scenario FILE`: options from a file, over which those of the command line win. */
 import { dirname, isAbsolute, join } from "node:path";
 import type { Stage } from "../../stress/plan/plan.ts";
-import { UsageError } from "../exit.ts";
 import { readText } from "../input.ts";
-import { say } from "../output.ts";
-import { parseScenario, type Scenario, ScenarioError } from "./file.ts";
+import { parseScenario, type Scenario } from "./file.ts";
 import { lengthOf, mostConnections, without } from "./stages.ts";
 import { EXCLUSIVE } from "../stress/exclusive.ts";
 
@@ -18,23 +16,16 @@ export interface Applied<O> {
   readonly thresholds: readonly string[] | undefined;
 }
 
-/** Reads a scenario. @throws UsageError, after a line on stderr for each mistake but the last */
+/** Reads a scenario. @throws UsageError */
 export function readScenario(file: string): Scenario {
-  const text = readText(file, "scenario");
-  try {
-    const scenario = parseScenario(text, file);
-    const { messageFile } = scenario.options as { messageFile?: string };
-    if (messageFile === undefined || isAbsolute(messageFile)) return scenario;
-    // Beside the scenario, wherever that is read from.
-    return {
-      ...scenario,
-      options: { ...scenario.options, messageFile: join(dirname(file), messageFile) },
-    };
-  } catch (error) {
-    if (!(error instanceof ScenarioError)) throw error;
-    for (const line of error.lines.slice(0, -1)) say(line);
-    throw new UsageError(error.lines.at(-1)!);
-  }
+  const scenario = parseScenario(readText(file, "scenario"), file);
+  const { messageFile } = scenario.options as { messageFile?: string };
+  if (messageFile === undefined || isAbsolute(messageFile)) return scenario;
+  // Beside the scenario, wherever that is read from.
+  return {
+    ...scenario,
+    options: { ...scenario.options, messageFile: join(dirname(file), messageFile) },
+  };
 }
 
 /** What a scenario looks at in the options over which it is put. */

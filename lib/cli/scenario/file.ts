@@ -1,4 +1,4 @@
-/** A scenario file: YAML or JSON, of which each mistake has its line and column. */
+/** A scenario file: YAML or JSON. A mistake is said with its line and column. */
 import {
   type Document,
   isAlias,
@@ -9,8 +9,10 @@ import {
   type Node,
   parseDocument,
   Scalar,
+  type YAMLMap,
 } from "yaml";
 import type { Stage } from "../../stress/plan/plan.ts";
+import { UsageError } from "../exit.ts";
 import { didYouMean } from "../../text/nearest.ts";
 import type { Option, Table } from "../options/option.ts";
 import { longName } from "../options/option.ts";
@@ -27,45 +29,25 @@ export interface Scenario {
   readonly thresholds: readonly string[] | undefined;
 }
 
-/** A file with mistakes: one line for each, with the place that it is about. */
-export class ScenarioError extends Error {
-  override readonly name = "ScenarioError";
-  readonly lines: readonly string[];
+/** Says what is wrong at an offset of the file; `path` is the key's. @throws UsageError */
+type Fail = (offset: number, path: string, message: string) => never;
 
-  constructor(lines: readonly string[]) {
-    super(lines.join("\n"));
-    this.lines = lines;
-  }
-}
-
-/** More mistakes than this are likely one. */
-const MOST = 20;
-
-/** Reads the text of a file; its name is for messages. @throws ScenarioError */
+/** Reads the text of a file; its name is for messages. @throws UsageError at the first mistake */
 export function parseScenario(text: string, fileName: string): Scenario {
   const counter = new LineCounter();
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
-  const issues = [...document.errors, ...document.warnings]
-    .map(({ pos, message }): Issue => ({ offset: pos[0], message: plain(message) }));
-  const reader = new Reader(document, issues);
-  const scenario = issues.length === 0 ? reader.scenario() : undefined;
-  if (issues.length === 0) return scenario!;
-  const lines = issues.sort((a, b) => a.offset - b.offset).slice(0, MOST)
-    .map(({ offset, message }) => {
-      const { line, col } = counter.linePos(offset);
-      return `${fileName}:${Math.max(1, line)}:${Math.max(1, col)}: ${message}`;
-    });
-  throw new ScenarioError(lines);
+  const fail: Fail = (offset, path, message) => {
+    const { line, col } = counter.linePos(offset);
+    const place = `${fileName}:${Math.max(1, line)}:${Math.max(1, col)}`;
+    throw new UsageError([place, path, message].filter((part) => part !== "").join(": "));
+  };
+  const [first] = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0]);
+  if (first) fail(first.pos[0], "", plain(first.message));
+  return new Reader(document, fail).scenario();
 }
 
 /** The parser's advice for programmers is of no use here. */
 const plain = (message: string) => message.replace(/; please use .*$/, "").replaceAll("\n", " ");
-
-/** Something wrong, and where. */
-interface Issue {
-  readonly offset: number;
-  readonly message: string;
-}
 
 /** A value that has been read, and where its key is. */
 interface Entry {
@@ -75,129 +57,109 @@ interface Entry {
 
 class Reader {
   readonly #document: Document;
-  readonly #issues: Issue[];
+  readonly #fail: Fail;
   /** Where the first stage is. */
   #firstStage = 0;
 
-  constructor(document: Document, issues: Issue[]) {
+  constructor(document: Document, fail: Fail) {
     this.#document = document;
-    this.#issues = issues;
+    this.#fail = fail;
   }
 
   scenario(): Scenario {
-    const found = this.#map(this.#document.contents, KEYS, "", startOf(this.#document.contents));
-    if (this.#issues.length === 0) this.#checkTogether(found);
-    const { stages, thresholds, ...options } = Object.fromEntries(
-      [...found].map(([key, { value }]) => [key, value]),
-    );
+    const { contents } = this.#document;
+    const found = this.#map(contents, KEYS, "", startOf(contents));
+    this.#checkTogether(found);
+    const { stages = [], thresholds, ...options } = valuesOf(found);
     return {
       options,
-      stages: this.#issues.length > 0 ? [] : stagesOf(
-        (stages ?? []) as StageEntry[],
-        options as { rate?: number; connections?: number },
-      ),
+      stages: stagesOf(stages as StageEntry[], options),
       thresholds: thresholds as string[] | undefined,
     };
-  }
-
-  #wrong(offset: number, path: string, message: string): undefined {
-    this.#issues.push({ offset, message: path === "" ? message : `${path}: ${message}` });
-    return undefined;
   }
 
   #resolved(node: unknown): unknown {
     return isAlias(node) ? node.resolve(this.#document) ?? node : node;
   }
 
-  /** A map of options, each read by its parser. Keys that there are not are mistakes. */
-  #map(whole: unknown, table: Table, path: string, offset: number): Map<string, Entry> {
-    const entries = new Map<string, Entry>();
+  /** A map of options, each read by its parser. */
+  #map(whole: unknown, table: Table, path: string, at: number): Map<string, Entry> {
     const node = this.#resolved(whole);
     if (!isMap(node)) {
-      this.#wrong(startOf(whole) || offset, path, `expected a map of options, found ${kind(node)}`);
-      return entries;
+      this.#fail(startOf(whole) || at, path, `expected a map of options, found ${kind(node)}`);
     }
     const keys = new Map(Object.keys(table).map((key) => [longName(key), key]));
-    for (const { key: keyNode, value: given } of node.items) {
+    return new Map((node as YAMLMap).items.map(({ key: keyNode, value: given }) => {
       const name = isScalar(keyNode) ? String(keyNode.source ?? keyNode.value) : "";
-      const key = keys.get(name);
       const offset = startOf(keyNode);
       const place = path === "" ? name : `${path}.${name}`;
+      const key = keys.get(name);
       if (key === undefined) {
         const hint = didYouMean(name, keys.keys()) || `; there are ${[...keys.keys()].join(", ")}`;
-        this.#wrong(offset, place, `there is no such key${hint}`);
-        continue;
+        return this.#fail(offset, place, `there is no such key${hint}`);
       }
-      entries.set(key, { offset, value: this.#value(given, key, table[key]!, place, offset) });
-    }
-    return entries;
+      return [key, { offset, value: this.#value(given, key, table[key]!, place, offset) }];
+    }));
   }
 
   #value(given: unknown, key: string, option: Option<unknown>, path: string, at: number): unknown {
     const node = this.#resolved(given);
     if (key === "stages") return this.#stages(node, path, at);
     if (!option.repeats) return this.#scalar(node, option, path, at);
-    return this.#list(node, path, at)?.flatMap((item, i) =>
+    return this.#list(node, path, at).flatMap((item, i) =>
       this.#scalar(this.#resolved(item), option, `${path}[${i}]`, startOf(item) || at)
     );
   }
 
-  #list(node: unknown, path: string, at: number): unknown[] | undefined {
+  #list(node: unknown, path: string, at: number): unknown[] {
     if (isSeq(node)) return node.items;
-    return this.#wrong(startOf(node) || at, path, `expected a list, found ${kind(node)}`);
+    return this.#fail(startOf(node) || at, path, `expected a list, found ${kind(node)}`);
   }
 
   /** A value as it stands in the source: "1.10" is no number. */
   #scalar(node: unknown, option: Option<unknown>, path: string, at: number): unknown {
-    const offset = startOf(node) || at;
+    const fail = (message: string) => this.#fail(startOf(node) || at, path, message);
     if (option.value === undefined) {
       if (isScalar(node) && typeof node.value === "boolean") return node.value;
-      return this.#wrong(offset, path, `expected true or false, found ${kind(node)}`);
+      return fail(`expected true or false, found ${kind(node)}`);
     }
     const text = isScalar(node) ? node.source ?? String(node.value) : undefined;
     if (text === undefined || (text === "" && isPlain(node))) {
-      return this.#wrong(
-        offset,
-        path,
-        `expected ${EXPECTED[option.value] ?? "a text"}, found ${kind(node)}`,
-      );
+      return fail(`expected ${EXPECTED[option.value] ?? "a text"}, found ${kind(node)}`);
     }
     try {
       return option.parse(text);
     } catch (error) {
-      return this.#wrong(offset, path, (error as Error).message);
+      return fail((error as Error).message);
     }
   }
 
-  #stages(node: unknown, path: string, at: number): StageEntry[] | undefined {
+  #stages(node: unknown, path: string, at: number): StageEntry[] {
     const items = this.#list(node, path, at);
-    if (items?.length === 0) {
-      return this.#wrong(startOf(node), path, "expected at least one stage, found an empty list");
+    if (items.length === 0) {
+      this.#fail(startOf(node), path, "expected at least one stage, found an empty list");
     }
-    const stages = items?.map((item, i) => {
+    this.#firstStage = startOf(items[0]) || at;
+    return items.map((item, i) => {
       const offset = startOf(item) || at;
-      if (i === 0) this.#firstStage = offset;
       const entries = this.#map(item, STAGE, `${path}[${i}]`, offset);
-      const isComplete = entries.has("duration") || !isMap(this.#resolved(item));
-      if (!isComplete) this.#wrong(offset, `${path}[${i}].duration`, "duration is missing");
-      if (entries.get("ramp")?.value && !entries.has("rate") && !entries.has("connections")) {
-        const { offset } = entries.get("ramp")!;
-        this.#wrong(
-          offset,
-          `${path}[${i}].ramp`,
-          "to what? the stage has neither rate nor connections",
-        );
+      if (!entries.has("duration")) {
+        this.#fail(offset, `${path}[${i}].duration`, "duration is missing");
       }
-      return Object.fromEntries([...entries].map(([key, { value }]) => [key, value]));
+      const ramp = entries.get("ramp");
+      if (ramp?.value && !entries.has("rate") && !entries.has("connections")) {
+        const why = "to what? the stage has neither rate nor connections";
+        this.#fail(ramp.offset, `${path}[${i}].ramp`, why);
+      }
+      return valuesOf(entries) as unknown as StageEntry;
     });
-    return stages as StageEntry[] | undefined;
   }
 
   /** What can't be seen by a look at one key at a time. */
   #checkTogether(found: Map<string, Entry>): void {
     const exclude = (one: string, other: string, why: string) => {
       const { offset } = found.get(other) ?? {};
-      if (found.has(one) && offset !== undefined) this.#wrong(offset, longName(other), why);
+      if (found.has(one) && offset !== undefined) this.#fail(offset, longName(other), why);
     };
     for (const [one, other, why] of EXCLUSIVE) exclude(one, other, why);
     exclude("target", "unix", "a target and a Unix socket exclude each other");
@@ -209,14 +171,18 @@ class Reader {
       if (first > 0 && !found.has(key)) {
         const why = `there is no ${key}, which stages[${first}] has: ` +
           "give it here or before the stages";
-        this.#wrong(this.#firstStage, "stages[0]", why);
+        this.#fail(this.#firstStage, "stages[0]", why);
       }
-      if (key === "rate" && first >= 0 && found.get("hold")?.value === true) {
-        this.#wrong(found.get("hold")!.offset, "hold", "idle connections have no rate");
+      const hold = found.get("hold");
+      if (key === "rate" && first >= 0 && hold?.value === true) {
+        this.#fail(hold.offset, "hold", "idle connections have no rate");
       }
     }
   }
 }
+
+const valuesOf = (entries: Map<string, Entry>): Record<string, unknown> =>
+  Object.fromEntries([...entries].map(([key, { value }]) => [key, value]));
 
 /** What is expected of a value, by its placeholder in the help. */
 const EXPECTED: Readonly<Record<string, string>> = {
