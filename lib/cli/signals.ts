@@ -1,6 +1,7 @@
 /** What signals do to a running command. */
 import { isIgnored } from "../sys/process/signals.ts";
 import { EXIT } from "./exit.ts";
+import { leave } from "./leave.ts";
 
 /** The exit code of a process that a signal ended; a terminal that hangs up ends it as SIGTERM does. */
 const CODES = { SIGINT: EXIT.sigint, SIGTERM: EXIT.sigterm, SIGHUP: EXIT.sigterm } as const;
@@ -35,4 +36,33 @@ export function onSignals(actions: SignalActions): () => void {
   return () => {
     for (const [name, listener] of listeners) process.off(name, listener);
   };
+}
+
+/**
+ * Gives `action` a signal to end by: that of the first SIGINT or SIGTERM, whose code then replaces that of the
+ * action. A second one ends the process, after `leaving`.
+ */
+export async function interruptible(
+  action: (interruption: AbortSignal) => Promise<number>,
+  { leaving, usr1 }: { leaving?: () => void; usr1?: () => void } = {},
+): Promise<number> {
+  const interruption = new AbortController();
+  let signalCode: number | undefined;
+  const restore = onSignals({
+    first(code) {
+      signalCode = code;
+      interruption.abort();
+    },
+    second(code) {
+      leaving?.();
+      leave(code);
+    },
+    ...(usr1 ? { usr1 } : {}),
+  });
+  try {
+    const code = await action(interruption.signal);
+    return signalCode ?? code;
+  } finally {
+    restore();
+  }
 }

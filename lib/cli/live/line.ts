@@ -23,7 +23,7 @@ export function isColorful(): boolean {
  * to end it. The cursor is there again when it has ended, when the process exits without that, when Ctrl-Z
  * stops it, and when SIGQUIT ends it.
  */
-export function liveLine(render: (columns: number) => string): () => void {
+export function liveLine(render: () => string): () => void {
   if (!isLive()) return () => {};
   let timer: ReturnType<typeof setInterval> | undefined;
   const hide = () => {
@@ -35,7 +35,7 @@ export function liveLine(render: (columns: number) => string): () => void {
     // One column less: some terminals wrap as soon as the last one is taken.
     const columns = columnsOf("stderr") - 1;
     // A terminal that has gone away is not drawn on any more.
-    if (!err(CLEAR_LINE + clip(render(columns), columns))) clearInterval(timer);
+    if (!err(CLEAR_LINE + clip(render(), columns))) clearInterval(timer);
   };
   const show = () => {
     err(HIDE_CURSOR);

@@ -21,50 +21,22 @@ export interface LiveState {
 
 const GAP = "   ";
 
-type Style = Parameters<typeof styleText>[0];
-
-/** A part of the line, which is left out when there is no room, the most important last. */
-interface Part {
-  readonly text: string;
-  readonly style?: Style;
-  readonly importance: number;
-}
-
-/** The line for a terminal of so many columns. What does not fit is left out, least important first. */
-export function describe(state: LiveState, columns: number, colors = false): string {
+/** The line, what matters most in front: a narrow terminal cuts the rest off. */
+export function describe(state: LiveState, colors = false): string {
   const { latency, errors, mismatched } = state;
   const us = (value: number) => formatDuration(value / 1000);
-  const all: Part[] = [
-    { text: `${state.seconds.toFixed(1)} s`, importance: 4 },
-    { text: `${formatCount(state.rate)}/s`, style: "bold", importance: 6 },
-    { text: `${formatCount(state.connections)} connections`, importance: 3 },
-    {
-      text: `${formatCount(errors)} ${errors === 1 ? "error" : "errors"}`,
-      style: errors > 0 ? "red" : "green",
-      importance: 5,
-    },
-    ...(mismatched > 0
-      ? [{
-        text: `${formatCount(mismatched)} MISMATCHED`,
-        style: ["bold", "red"] as Style,
-        importance: 7,
-      }]
-      : []),
-    {
-      text: latency ? `p50 ${us(latency.p50)}  p99 ${us(latency.p99)}` : "p50 –  p99 –",
-      importance: 2,
-    },
-    { text: `${formatCount(state.done)} messages`, importance: 1 },
-  ];
-  let parts = all;
-  const width = () => parts.reduce((sum, { text }) => sum + text.length + GAP.length, -GAP.length);
-  while (parts.length > 1 && width() > columns) {
-    const least = Math.min(...parts.map(({ importance }) => importance));
-    parts = parts.filter(({ importance }) => importance > least);
-  }
-  const paint = ({ text, style }: Part) =>
-    colors && style !== undefined ? styleText(style, text, { validateStream: false }) : text;
-  return parts.map(paint).join(GAP);
+  const paint = (style: Parameters<typeof styleText>[0], text: string) =>
+    colors ? styleText(style, text, { validateStream: false }) : text;
+  const errorText = `${formatCount(errors)} ${errors === 1 ? "error" : "errors"}`;
+  return [
+    `${state.seconds.toFixed(1)} s`,
+    paint("bold", `${formatCount(state.rate)}/s`),
+    paint(errors > 0 ? "red" : "green", errorText),
+    ...(mismatched > 0 ? [paint(["bold", "red"], `${formatCount(mismatched)} MISMATCHED`)] : []),
+    `${formatCount(state.connections)} connections`,
+    latency ? `p50 ${us(latency.p50)}  p99 ${us(latency.p99)}` : "p50 –  p99 –",
+    `${formatCount(state.done)} messages`,
+  ].join(GAP);
 }
 
 /** The time over which the rate is taken, in milliseconds. */
@@ -89,10 +61,10 @@ export class RateMeter {
 export function stressLine(
   current: () => Watched | undefined,
   colors: boolean,
-): (columns: number) => string {
+): () => string {
   let watched: ReturnType<typeof current>;
   let meter = new RateMeter();
-  return (columns) => {
+  return () => {
     const run = current();
     if (run === undefined) return "";
     if (run !== watched) [watched, meter] = [run, new RateMeter()];
@@ -110,6 +82,6 @@ export function stressLine(
       rate: meter.look(run.elapsedMs, done),
       latency: second && second.p50 > 0 ? second : null,
     };
-    return describe(state, columns, colors);
+    return describe(state, colors);
   };
 }

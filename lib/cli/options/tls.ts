@@ -51,6 +51,18 @@ export function clientTlsOf(
   return { serverName: name ?? host ?? "localhost", insecure, ...trusted, ...own };
 }
 
+/** Looks at a server's certificate and key before anything else happens. @throws TlsConfigError */
+export async function checkServerTls(identity: TlsIdentity): Promise<void> {
+  const { tlsServer } = await import("../../tls/mod.ts");
+  tlsServer(identity).free();
+}
+
+/** The same for a client. @throws TlsConfigError */
+export async function checkClientTls(options: TlsClientOptions): Promise<void> {
+  const { tlsClient } = await import("../../tls/mod.ts");
+  tlsClient(options).free();
+}
+
 /** What to do about a certificate that is not trusted. */
 const ADVICE =
   "; --tls-ca FILE says whom to trust, --tls-insecure takes any certificate: see docs/tls.md";

@@ -1,5 +1,4 @@
 /** What `iomux probe` does: misbehaving clients against a target, and a matrix of how it took them. */
-import { parseHostPort } from "../../net/mod.ts";
 import { wake } from "../../selectors/mod.ts";
 import { SERVE_DEFAULTS } from "../../serve/options.ts";
 import type { Spawn } from "../../serve/server.ts";
@@ -18,15 +17,13 @@ import {
 } from "../../probe/plan.ts";
 import { closeFd } from "../../sys/posix.ts";
 import { UsageError } from "../exit.ts";
-import { leave } from "../leave.ts";
 import { initialValues } from "../options/option.ts";
 import { chooseTarget } from "../options/target.ts";
 import { checkWritable } from "../results/files.ts";
-import { onSignals } from "../signals.ts";
+import { interruptible } from "../signals.ts";
 import { STRESS } from "../stress/command.ts";
 import { checkSettings } from "../stress/context.ts";
-import { resolveTarget } from "../stress/resolve.ts";
-import { isEmbedded, planOf, startEmbedded } from "../stress/session.ts";
+import { planOf, targetOf } from "../stress/session.ts";
 import { readSettings, tlsFor } from "../stress/settings.ts";
 import { formatSize } from "../../text/units.ts";
 import type { ProbeRead } from "./command.ts";
@@ -74,20 +71,14 @@ export async function run(read: ProbeRead, spawn: Spawn & SpawnProbe): Promise<n
   await checkSettings({ ...settings, connections: misbehaving + WITNESSES + 1 });
   checkWritable(options.output);
   return await interruptible(async (interruption) => {
-    const { target, unix, timeout } = settings;
     const connections = connectionsOf(profiles.length, misbehaving);
-    const destination = target !== undefined && unix === undefined
-      ? await resolveTarget(target, settings.tls, timeout, interruption)
-      : undefined;
-    const server = isEmbedded(settings)
-      ? await startEmbedded({ ...settings, connections }, spawn)
-      : undefined;
+    const { target, name, server } = await targetOf(
+      { ...settings, connections },
+      spawn,
+      interruption,
+    );
     try {
-      const plan = planOf(
-        { ...settings, connections },
-        unix !== undefined ? { path: unix } : destination ?? parseHostPort(server!.name),
-      );
-      const name = server?.name ?? target ?? `unix:${unix}`;
+      const plan = planOf({ ...settings, connections }, target);
       const outcome = await perform(
         { plan, profiles, misbehaving, limit: LIMIT },
         interruption,
@@ -103,27 +94,6 @@ export async function run(read: ProbeRead, spawn: Spawn & SpawnProbe): Promise<n
       await server?.stop();
     }
   });
-}
-
-/** The code of the first signal replaces that of what it has ended; a second one ends the process. */
-async function interruptible(
-  action: (interruption: AbortSignal) => Promise<number>,
-): Promise<number> {
-  const interruption = new AbortController();
-  let signalCode: number | undefined;
-  const restore = onSignals({
-    first(code) {
-      signalCode = code;
-      interruption.abort();
-    },
-    second: leave,
-  });
-  try {
-    const code = await action(interruption.signal);
-    return signalCode ?? code;
-  } finally {
-    restore();
-  }
 }
 
 /** Runs them in a thread, which an interruption ends after what it has done so far. */

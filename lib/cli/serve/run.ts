@@ -16,15 +16,13 @@ import { EXIT, exitCodeOf } from "../exit.ts";
 import { adviceFor } from "../limits.ts";
 import { createLogger, formatRecord, type Logger } from "./log.ts";
 import type { Level } from "../options/values.ts";
-import { checkEngine } from "../options/engine.ts";
-import { checkSelector } from "../options/selector.ts";
-import { serverTlsOf } from "../options/tls.ts";
+import { checkEngine, checkSelector } from "../options/checks.ts";
+import { checkServerTls, serverTlsOf } from "../options/tls.ts";
 import type { ServeRead } from "./command.ts";
 import { describeFaults, faultsOf } from "./faults.ts";
 import { handoffOf } from "./handoff.ts";
 import { operationsOf, whereOf } from "./operations.ts";
 import { onSignals } from "../signals.ts";
-import { checkServerTls } from "../options/tls_check.ts";
 import { VERSION } from "../version.ts";
 
 type SpawnThread = Spawn & SpawnHandler & SpawnMetrics;

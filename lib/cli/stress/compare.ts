@@ -17,14 +17,14 @@ import type { Threshold } from "../../report/judge/threshold.ts";
 import { judged } from "../../report/judge/judge.ts";
 import { UsageError } from "../exit.ts";
 import { say } from "../output.ts";
-import { checkSelector } from "../options/selector.ts";
+import { checkSelector } from "../options/checks.ts";
 import { parseTarget } from "../options/target.ts";
 import { SELECTORS } from "../options/values.ts";
 import { exitCode } from "../results/exit_code.ts";
 import { checkWritable } from "../results/files.ts";
 import { type Outcome, publish } from "../results/publish.ts";
 import { interruptible } from "./context.ts";
-import { isEmbedded, runOnce, type RunSettings } from "./session.ts";
+import { isEmbedded, runSession, type RunSettings } from "./session.ts";
 import { isOpen, type StressJob } from "./settings.ts";
 import { VERSION } from "../version.ts";
 
@@ -124,9 +124,6 @@ export async function runCompare(
     throw new UsageError("'--compare' and '--selector' exclude each other: name it in '--compare'");
   }
   if (settings.stages.length > 0) throw new UsageError("'--compare' has no stages");
-  if (given.has("startAt")) {
-    throw new UsageError("'--compare' and '--start-at': rounds can't all begin at one time");
-  }
   if (!targets) { for (const name of names) checkSelector(name as SelectorName | "auto"); }
   checkWritable(options.output);
   const { rounds: wanted, each } = roundsOf(settings);
@@ -136,10 +133,10 @@ export async function runCompare(
     const { rounds, interrupted } = await interleave(
       names.length,
       wanted,
-      (index, round) => {
+      async (index, round) => {
         context.describe(`round ${round + 1} of ${wanted}, ${names[index]}`);
         const own = { ...each, ...compared.settings(index), seed: (seed + round) >>> 0 };
-        return runOnce(own, context);
+        return (await runSession(own, context)).result;
       },
     );
     context.endLive();

@@ -2,14 +2,12 @@
 import type { Spawn } from "../../serve/server.ts";
 import type { SpawnLoad } from "../../stress/run/run.ts";
 import type { Watched } from "../../stress/run/watch.ts";
-import { leave } from "../leave.ts";
 import { isColorful, isLive, liveLine } from "../live/line.ts";
 import { stressLine } from "../live/stress.ts";
-import { checkEngine } from "../options/engine.ts";
-import { checkSelector } from "../options/selector.ts";
-import { checkClientTls } from "../options/tls_check.ts";
+import { checkEngine, checkSelector } from "../options/checks.ts";
+import { checkClientTls } from "../options/tls.ts";
 import { say } from "../output.ts";
-import { onSignals } from "../signals.ts";
+import * as signals from "../signals.ts";
 import { checkDescriptors } from "./limits.ts";
 import { isEmbedded, type RunContext, type RunSettings } from "./session.ts";
 
@@ -42,44 +40,32 @@ export async function interruptible(
   progress: boolean,
   action: (context: LiveContext) => Promise<number>,
 ): Promise<number> {
-  const interruption = new AbortController();
-  let signalCode: number | undefined;
   let current: Watched | undefined;
   let about = "";
   const line = stressLine(() => current, isColorful());
-  const described = (columns: number) =>
-    about === "" ? line(columns) : `${about}   ${line(columns - about.length - 3)}`;
+  const described = () => about === "" ? line() : `${about}   ${line()}`;
   const endLine = liveLine(described);
-  const telling = progress && !isLive()
-    ? setInterval(() => say(described(Infinity) || "has not started yet"), PROGRESS_MS)
+  const progressing = progress && !isLive()
+    ? setInterval(() => say(described() || "has not started yet"), PROGRESS_MS)
     : undefined;
   const endLive = () => {
-    clearInterval(telling);
+    clearInterval(progressing);
     endLine();
   };
   const interim = stressLine(() => current, false);
-  const restore = onSignals({
-    first(code) {
-      signalCode = code;
-      interruption.abort();
-    },
-    second(code) {
-      endLive();
-      leave(code);
-    },
-    usr1: () => say(interim(Infinity) || "has not started yet"),
-  });
   try {
-    const code = await action({
-      spawn,
-      interruption: interruption.signal,
-      began: (run) => current = run,
-      endLive,
-      describe: (what) => about = what,
-    });
-    return signalCode ?? code;
+    return await signals.interruptible(
+      (interruption) =>
+        action({
+          spawn,
+          interruption,
+          began: (run) => current = run,
+          endLive,
+          describe: (what) => about = what,
+        }),
+      { leaving: endLive, usr1: () => say(interim() || "has not started yet") },
+    );
   } finally {
     endLive();
-    restore();
   }
 }

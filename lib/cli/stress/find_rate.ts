@@ -38,7 +38,6 @@ const EXCLUDED: readonly [option: string, why: string][] = [
   ["messages", "a probe has a time, '--duration'"],
   ["hold", "idle connections have no rate"],
   ["ramp", "each probe has one rate throughout"],
-  ["startAt", "a search is many runs, which can't begin at one time"],
 ];
 
 /** Searches, and reports what was found; returns the exit code. */

@@ -7,7 +7,6 @@ import { exitCode } from "../results/exit_code.ts";
 import { checkWritable } from "../results/files.ts";
 import { outcomeOf, publish } from "../results/publish.ts";
 import { readThresholds } from "../results/thresholds.ts";
-import { UsageError } from "../exit.ts";
 import { AbortWatch, checkAborts } from "./abort.ts";
 import type { StressRead } from "./command.ts";
 import { checkSettings, interruptible } from "./context.ts";
@@ -37,9 +36,6 @@ export async function run(read: StressRead, spawn: Spawn & SpawnLoad): Promise<n
   const aborts = readThresholds(options.abortOn, kind);
   checkAborts(aborts);
   const wanted = options.confidence === undefined ? null : readConfidence(options.confidence);
-  if (wanted !== null && startAt !== null) {
-    throw new UsageError("'--confidence' and '--start-at': rounds can't all start at one time");
-  }
   checkWritable(options.output);
   return await interruptible(spawn, options.progress, async (context) => {
     const connected = startAt === null ? {} : beginAt(startAt, context.interruption);

@@ -81,26 +81,14 @@ export interface RunOutcome {
 export const isEmbedded = ({ target, unix }: Pick<RunSettings, "target" | "unix">): boolean =>
   target === undefined && unix === undefined;
 
-/** Runs a load and returns its result. */
-export async function runOnce(settings: RunSettings, context: RunContext): Promise<StressResult> {
-  return (await runSession(settings, context)).result;
-}
-
-/** The same, with what explains a failure. */
+/** Runs a load. */
 export async function runSession(
   settings: RunSettings,
   context: RunContext,
 ): Promise<RunOutcome> {
   const { spawn, interruption } = context;
-  const { target, unix, timeout } = settings;
-  const destination = target !== undefined && unix === undefined
-    ? await resolveTarget(target, settings.tls, timeout, interruption)
-    : undefined;
-  const server = isEmbedded(settings) ? await startEmbedded(settings, spawn) : undefined;
-  const load = new Run(planOf(
-    settings,
-    unix !== undefined ? { path: unix } : destination ?? parseHostPort(server!.name),
-  ));
+  const { target, name, server } = await targetOf(settings, spawn, interruption);
+  const load = new Run(planOf(settings, target));
   const interrupt = () => load.interrupt();
   try {
     interruption.addEventListener("abort", interrupt);
@@ -115,7 +103,7 @@ export async function runSession(
     const cpu = watch.cpu();
     const result = summarize(load, results, {
       version: VERSION,
-      target: server?.name ?? target ?? `unix:${unix}`,
+      target: name,
       machine: describeMachine(),
       kernel: watch.kernel(),
       cpu,
@@ -148,8 +136,23 @@ export function planOf(settings: RunSettings, target: Target): Plan {
   };
 }
 
+/** Whom a run talks to, and what that is called: its target, or a server that is started for it. */
+export async function targetOf(
+  settings: RunSettings,
+  spawn: Spawn,
+  stop: AbortSignal,
+): Promise<{ target: Target; name: string; server?: Server }> {
+  const { target, unix, tls, timeout } = settings;
+  if (unix !== undefined) return { target: { path: unix }, name: `unix:${unix}` };
+  if (target !== undefined) {
+    return { target: await resolveTarget(target, tls, timeout, stop), name: target };
+  }
+  const server = await startEmbedded(settings, spawn);
+  return { target: parseHostPort(server.name), name: server.name, server };
+}
+
 /** The server that a run without a target has. */
-export function startEmbedded(settings: RunSettings, spawn: Spawn): Promise<Server> {
+function startEmbedded(settings: RunSettings, spawn: Spawn): Promise<Server> {
   const { service, selector, serverWorkers: workers, connections, messagesPerConnection } =
     settings;
   return Server.start({
@@ -163,7 +166,7 @@ export function startEmbedded(settings: RunSettings, spawn: Spawn): Promise<Serv
 }
 
 /** The server's last word, once it has noticed that the load is gone. */
-export async function statsAtRest(server: Server): Promise<unknown> {
+async function statsAtRest(server: Server): Promise<unknown> {
   for (let i = 0; i < 20 && server.stats().active > 0; i++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

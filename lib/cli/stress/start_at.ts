@@ -37,8 +37,8 @@ function momentOf(text: string, now: number): number {
   const clock = /^(\d{1,2}):(\d\d)(?::(\d\d)(\.\d+)?)?$/.exec(text);
   if (clock) return today(clock.slice(1).map((part) => Number(part ?? 0)), now);
   // Only what is surely a date: Date.parse() makes something of nearly every text.
-  const iso = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?$/i;
-  return iso.test(text) ? parseIso(text) : NaN;
+  const iso = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?$/;
+  return iso.test(text) ? Date.parse(text) : NaN;
 }
 
 function today([hours = 0, minutes = 0, seconds = 0, fraction = 0]: number[], now: number): number {
@@ -48,14 +48,6 @@ function today([hours = 0, minutes = 0, seconds = 0, fraction = 0]: number[], no
   if (now - date.getTime() > NEXT_DAY_FROM_MS) date.setDate(date.getDate() + 1);
   return date.getTime();
 }
-
-/** Date.parse() wants "T", ".", and a zone with a colon. */
-const parseIso = (text: string) =>
-  Date.parse(
-    text.replace(" ", "T").replace(",", ".").toUpperCase()
-      .replace(/([+-]\d\d):?(\d\d)?$/, (zone, hours, minutes = "00", at) =>
-        at > 10 ? `${hours}:${minutes}` : zone),
-  );
 
 /**
  * Resolves at a moment, not earlier, or when the signal says so. The clock may be set meanwhile, so it
@@ -79,16 +71,19 @@ export function waitUntil(at: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+/** What makes several runs, which can't begin at one moment. */
+const SEVERAL = [
+  ["compare", "--compare"],
+  ["findRate", "--find-rate"],
+  ["confidence", "--confidence"],
+] as const;
+
 /** The moment that the options ask for; null for none. @throws UsageError */
 export function readStartAt(
-  flags: {
-    startAt: string | undefined;
-    compare: string | undefined;
-    findRate: string | undefined;
-  },
+  flags: Readonly<Record<"startAt" | (typeof SEVERAL)[number][0], string | undefined>>,
 ): number | null {
   if (flags.startAt === undefined) return null;
-  for (const [mode, name] of [["compare", "--compare"], ["findRate", "--find-rate"]] as const) {
+  for (const [mode, name] of SEVERAL) {
     if (flags[mode] === undefined) continue;
     throw new UsageError(`option '--start-at' is for one run, ${name} makes many`);
   }

@@ -19,45 +19,28 @@ suite("the live line", () => {
     ...{ mismatched: 0, latency: { p50: 81.2, p99: 1234 } },
   };
 
-  it("has everything where there is room", () => {
-    expect(describe(state, 160)).toBe(
-      "12.3 s   98,765/s   1,500 connections   0 errors   p50 81.2 us  p99 1.23 ms   " +
+  it("has what matters most in front", () => {
+    expect(describe(state)).toBe(
+      "12.3 s   98,765/s   0 errors   1,500 connections   p50 81.2 us  p99 1.23 ms   " +
         "1,234,567 messages",
     );
-  });
-
-  it("leaves out the least important first, and never takes more than there is", () => {
-    const order = ["messages", "p99", "connections", " s ", "errors", "/s"];
-    let left = order.length;
-    for (let columns = 160; columns > 0; columns--) {
-      const line = describe(state, columns);
-      const parts = order.filter((word) => line.includes(word)).length;
-      expect(parts).toBeLessThanOrEqual(left);
-      expect(order.slice(order.length - parts).every((word) => line.includes(word))).toBe(true);
-      if (parts > 1) expect(line.length).toBeLessThanOrEqual(columns);
-      left = parts;
-    }
-    expect(left).toBe(1);
-  });
-
-  it("keeps errors and mismatches when almost nothing fits", () => {
-    const line = describe({ ...state, errors: 1, mismatched: 3 }, 38);
-    expect(line).toBe("98,765/s   1 error   3 MISMATCHED");
+    expect(describe({ ...state, errors: 1, mismatched: 3 }))
+      .toContain("12.3 s   98,765/s   1 error   3 MISMATCHED   1,500");
   });
 
   it("says that there is no latency yet", () => {
-    expect(describe({ ...state, latency: null }, 160)).toBe(
-      "12.3 s   98,765/s   1,500 connections   0 errors   p50 –  p99 –   1,234,567 messages",
+    expect(describe({ ...state, latency: null })).toContain(
+      " connections   p50 –  p99 –   1,234,567",
     );
   });
 
   it("says the same with colours and without", () => {
     for (const errors of [0, 7]) {
       const changed = { ...state, errors, mismatched: errors };
-      const colored = describe(changed, 160, true);
+      const colored = describe(changed, true);
       expect(colored).toContain(ESCAPE);
-      expect(withoutColors(colored)).toBe(describe(changed, 160));
-      expect(describe(changed, 160)).not.toContain(ESCAPE);
+      expect(withoutColors(colored)).toBe(describe(changed));
+      expect(describe(changed)).not.toContain(ESCAPE);
     }
   });
 });
@@ -124,7 +107,7 @@ suite("the live line of iomux stress", () => {
       const drawn = frames.filter((frame) => frame.includes("/s"));
       expect(drawn.length).toBeGreaterThan(1);
       for (const frame of drawn) {
-        expect(withoutColors(frame)).toMatch(/^\d+\.\d s +[\d,]+\/s +\d connections/);
+        expect(withoutColors(frame)).toMatch(/^\d+\.\d s +[\d,]+\/s +\d errors? +\d connections/);
         expect(withoutColors(frame).length).toBeLessThan(72);
       }
       expect(drawn.join("")).toContain(`${ESCAPE}[1m`);
