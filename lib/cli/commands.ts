@@ -7,20 +7,16 @@ import type { SpawnProbe } from "../probe/plan.ts";
 import type { SpawnLoad } from "../stress/run/run.ts";
 import type { Command } from "./options/command.ts";
 
-/** Starts a thread of any role. */
 export type SpawnThread = Spawn & SpawnHandler & SpawnMetrics & SpawnLoad & SpawnProbe & SpawnRelay;
 
-/** A command. */
 interface Entry {
   /** It has connections, and with them threads and descriptors. */
   readonly connects: boolean;
-  /** What it is, in a line. */
   describe(): Promise<Command<any>>;
   /** Does it, with what was read of its options; returns the exit code. */
   run(read: any, spawn: SpawnThread): Promise<number>;
 }
 
-/** All of them by name, in the order of the help page. */
 export const COMMANDS: Readonly<Record<string, Entry>> = {
   serve: {
     connects: true,
@@ -59,6 +55,5 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   },
 };
 
-/** All descriptions. */
 export const describeCommands = (): Promise<Command[]> =>
   Promise.all(Object.values(COMMANDS).map((command) => command.describe()));

@@ -26,7 +26,6 @@ const GONE = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED", "TLS_TRUNCATED"]);
 /** What fails where there is nobody to connect to, or no such place here to listen on. */
 const NOWHERE = new Set(["connect", "bind", "listen", "if_nametoindex"]);
 
-/** The exit code for an error that ended a command. */
 export function exitCodeOf(error: unknown): number {
   const { name, code, syscall } = error as { name?: string; code?: string; syscall?: string };
   if (name === "UsageError" || name === "UnitError" || name === "TlsConfigError") return EXIT.usage;

@@ -7,7 +7,6 @@ import { leave } from "./leave.ts";
 const CODES = { SIGINT: EXIT.sigint, SIGTERM: EXIT.sigterm, SIGHUP: EXIT.sigterm } as const;
 type Ending = keyof typeof CODES;
 
-/** Reactions of a command. */
 export interface SignalActions {
   /** The first SIGINT, SIGTERM or SIGHUP, with the exit code that it stands for. */
   first(code: number): void;

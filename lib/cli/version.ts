@@ -1,5 +1,4 @@
 /** This program's version, from the one place where it is written. */
 import manifest from "../../package.json" with { type: "json" };
 
-/** "0.1.0" */
 export const VERSION: string = manifest.version;

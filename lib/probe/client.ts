@@ -6,12 +6,10 @@ import type { Dial } from "../stress/generator/dial.ts";
 import type { Mismatch } from "../result/result.ts";
 import type { Replies, Traffic } from "../stress/traffic/traffic.ts";
 
-/** A client of the target. */
 export class Client {
   readonly number: number;
   readonly startedAt: number = performance.now();
   opened = false;
-  /** The connection is gone. */
   over = false;
   /** The target has sent FIN. */
   ended = false;
@@ -23,7 +21,6 @@ export class Client {
   bytesReceived = 0;
   /** Bytes that came before anything was sent. */
   unasked = 0;
-  /** Does not read. */
   paused = false;
   /** Called when replies are complete or wrong, at the end, and when the kernel has taken something. */
   onChange: (() => void) | undefined;
@@ -62,7 +59,6 @@ export class Client {
     return this.#left;
   }
 
-  /** Sends the next messages. */
   send(count: number): void {
     const bytes = this.#traffic.messages(this.number, this.sent, count);
     this.sent += count;
@@ -100,7 +96,6 @@ export class Client {
     void this.bytesSent;
     this.#connection.close();
   }
-  /** Reads from now on. */
   read(): void {
     this.paused = false;
     this.#connection.resume();

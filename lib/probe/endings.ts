@@ -5,7 +5,6 @@ import type { Client } from "./client.ts";
 import type { Finding, Profile } from "./profile.ts";
 import type { Scene } from "./scene.ts";
 
-/** Messages before the FIN. */
 const MESSAGES = 4;
 
 /** shutdown(2) of the sending side after the requests: all replies are due, then FIN (RFC 9293, 3.6). */

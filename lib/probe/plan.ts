@@ -15,13 +15,11 @@ export const PROFILE_NAMES = [
   "never-read",
 ] as const;
 
-/** One of them. */
 export type ProfileName = typeof PROFILE_NAMES[number];
 
 /** Well-behaved connections that must not notice anything. */
 export const WITNESSES = 2;
 
-/** A run of profiles, one after the other. */
 export interface ProfileSettings {
   /** Target, traffic, timeout and TLS are used; `connections` are the numbers that traffic is made for. */
   readonly plan: Plan;
@@ -32,7 +30,6 @@ export interface ProfileSettings {
   readonly limit: number;
 }
 
-/** What the thread is given. */
 export interface ProfileData {
   readonly settings: ProfileSettings;
   /** One Int32: 1 at an interrupt. */
@@ -81,7 +78,6 @@ export interface Refusal {
   readonly reason: string;
 }
 
-/** Messages of the thread. */
 export type ProfileMessage =
   | { readonly type: "ready"; readonly wakeFd: number }
   | { readonly type: "start"; readonly name: ProfileName }

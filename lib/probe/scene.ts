@@ -20,7 +20,6 @@ export class Scene {
   readonly engine: Engine;
   readonly plan: Plan;
   readonly settings: ProfileSettings;
-  /** The misbehaving clients of the current profile. */
   cast: Client[] = [];
   readonly #clients: Clients;
   readonly #stopped: () => boolean;
@@ -44,7 +43,6 @@ export class Scene {
     return this.plan.timeoutMs;
   }
 
-  /** Replies are expected. */
   get listens(): boolean {
     return this.plan.expect.kind !== "none";
   }
@@ -55,7 +53,6 @@ export class Scene {
     return this.plan.pipeline ?? (kind === "echo" || kind === "upper" ? most : 1);
   }
 
-  /** A client of its own. */
   dial(): Client {
     return this.#clients.connect();
   }
@@ -86,7 +83,6 @@ export class Scene {
     return done();
   }
 
-  /** Lets time pass. */
   pass(ms: number): void {
     this.until(() => false, ms);
   }

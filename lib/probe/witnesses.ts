@@ -10,7 +10,6 @@ import type { Scene } from "./scene.ts";
 /** Between a reply and the next message: enough of them to notice, too few to be a load. */
 const PACE_MS = 5;
 
-/** The witnesses of one profile. */
 export class Witnesses {
   readonly latency: Recorder = new Recorder();
   readonly #scene: Scene;
@@ -52,7 +51,6 @@ export class Witnesses {
     return this.#all.some(({ reason }) => reason !== null);
   }
 
-  /** What was done to them. */
   reasons(): string[] {
     const reasons = this.#all.flatMap(({ reason }) => reason === null ? [] : [reason]);
     return [...new Set(reasons)];
@@ -64,7 +62,6 @@ export class Witnesses {
     return all.find((mismatch) => mismatch !== null) ?? null;
   }
 
-  /** For the row of the profile. */
   report(): ProfileRow["witnesses"] {
     return {
       connections: this.#all.length,
@@ -152,7 +149,6 @@ class Witness {
     this.#next?.cancel();
   }
 
-  /** Sends no more. */
   leave(): void {
     this.#leaving = true;
     this.#next?.cancel();

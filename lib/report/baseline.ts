@@ -29,7 +29,6 @@ export const baselineRows = (report: BaselineReport): Row[] => [
   ...report.notes.map((note): Row => ["note", note]),
 ];
 
-/** The same for a page. */
 export const baselineTable = (report: BaselineReport): ReportTable => ({
   title: "Against the baseline",
   note: `${report.file}, ${report.started_at}. Ratios are now to then with ` +

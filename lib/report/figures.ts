@@ -15,10 +15,8 @@ export const BEYOND = 10;
 /** A shorter drain is the time of the last replies. */
 const DRAINED_S = 0.05;
 
-/** From microseconds. */
 export const formatUs = (us: number): string => formatDuration(us / 1000);
 
-/** All rows, in their order. */
 export function figureRows(result: StressResult): Row[] {
   const { rate, drain_s: drain, histograms, latency_corrected_us: corrected } = result;
   const drained = drain >= DRAINED_S

@@ -2,7 +2,6 @@
 import { decodeHistogram, percentileDistribution } from "../result/hdr.ts";
 import type { StressResult } from "../result/result.ts";
 
-/** A file to write. */
 export interface HgrmFile {
   readonly path: string;
   readonly text: string;

@@ -9,7 +9,6 @@ export interface JunitCase {
   readonly failure: string | null;
 }
 
-/** Test cases of one kind. */
 export interface JunitSuite {
   readonly name: string;
   /** ISO 8601. */
@@ -46,7 +45,6 @@ function casesOf(result: StressResult): JunitCase[] {
   return [...all, { name: "verdict", failure: why }];
 }
 
-/** The document. */
 export function junit(suites: readonly JunitSuite[]): string {
   const lines = suites.flatMap(({ name, timestamp, seconds, cases }) => [
     `  <testsuite ${attributes({ name, ...counts(cases), time: seconds, timestamp })}>`,

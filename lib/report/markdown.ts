@@ -10,7 +10,6 @@ import { describeLoad, describeVerified } from "./load.ts";
 import type { ReportTable } from "./tables.ts";
 import { confidenceRows, describeValue, describeVerdict } from "./trust.ts";
 
-/** What a summary is of. */
 export interface Summary {
   readonly title: string;
   readonly results: readonly NamedResult[];

@@ -57,7 +57,6 @@ export function trustRows(result: StressResult): Row[] {
   return rows;
 }
 
-/** What `--confidence` has come to. */
 export function confidenceRows({ confidence }: StressResult): Row[] {
   if (!confidence) return [];
   const { rate, p99, rounds, wanted_percent: wanted, reached } = confidence;
@@ -111,7 +110,6 @@ function describeSlow(slow: SlowConnection): string {
     sent;
 }
 
-/** How busy the generator was. */
 export function describeGenerator(result: StressResult): string {
   const { generator, selector } = result;
   const threads = plural(settingsOf(result).workers ?? 1, "thread");

@@ -36,7 +36,6 @@ export function recorderOf(result: StressResult, name: HistogramName): Recorder 
   return recorder;
 }
 
-/** The recorders of a run. */
 export interface Recorders {
   readonly latency: Recorder;
   readonly corrected?: Recorder | undefined;

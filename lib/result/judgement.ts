@@ -14,7 +14,6 @@ export interface Judged {
   readonly ok: boolean;
 }
 
-/** What became of a quantity. */
 export type Change = "better" | "worse" | "no significant difference";
 
 /** One quantity before and now: messages a second, or microseconds. */
@@ -41,7 +40,6 @@ export interface BaselineReport {
   /** Seconds of the timelines that were compared. */
   readonly seconds: { readonly before: number; readonly now: number };
   readonly measures: readonly BaselineMeasure[];
-  /** Names of the measures that are worse. */
   readonly regressed: readonly string[];
   /** What makes the comparison doubtful. */
   readonly notes: readonly string[];

@@ -127,12 +127,10 @@ export class Recorder {
     this.#slots[4] = exact.min + 1;
   }
 
-  /** Forgets everything. */
   reset(): void {
     this.#slots.fill(0);
   }
 
-  /** Adds what another one has recorded. */
   add(other: Recorder): void {
     if (other.count === 0) return;
     const [mine, others] = [this.#slots, other.#slots];
@@ -214,7 +212,6 @@ export class Recorder {
     return percents.map((_, i) => found[i] ?? over);
   }
 
-  /** All of the usual figures. */
   summary(unanswered: Unanswered = NONE): Distribution {
     const { count } = this;
     const empty = count === 0;

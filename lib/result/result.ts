@@ -25,7 +25,6 @@ export interface Mismatch {
 export interface TimelineRow {
   /** The interval's end, in seconds since counting started. */
   readonly t: number;
-  /** The interval's length in seconds. */
   readonly seconds: number;
   readonly sent: number;
   readonly received: number;
@@ -76,7 +75,6 @@ export interface Histograms {
   readonly overflow: number;
 }
 
-/** Where a run was made. */
 export interface Machine {
   readonly os: string;
   readonly arch: string;
@@ -87,7 +85,6 @@ export interface Machine {
   readonly runtime: string;
 }
 
-/** The generator about itself. */
 export interface GeneratorReport {
   /** CPU use of the busiest generator thread, in percent of one CPU. */
   cpu_percent: number;
@@ -181,7 +178,6 @@ export interface StressResult {
   machine: Machine;
 }
 
-/** One of several results, and what it is called. */
 export interface NamedResult {
   readonly name: string;
   readonly result: StressResult;

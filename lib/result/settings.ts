@@ -34,7 +34,6 @@ export interface Settings {
   readonly tls?: unknown;
 }
 
-/** The settings of a result. */
 export const settingsOf = (result: Pick<StressResult, "config">): Settings =>
   result.config as Settings;
 

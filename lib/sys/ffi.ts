@@ -61,7 +61,6 @@ interface Backend {
 
 const globals = globalThis as Record<string, any>;
 
-/** Which runtime this is. */
 export const runtime: Runtime = globals.Bun ? "bun" : globals.Deno ? "deno" : "node";
 
 /**

@@ -75,7 +75,6 @@ const CRYPTO = {
   X509_verify_cert_error_string: { args: ["size"], result: "pointer" },
 } as const;
 
-/** The functions of both libraries. */
 export type OpenSsl = Functions<typeof SSL & typeof CRYPTO>;
 
 /** Names of libcrypto and libssl, which must be two of one build. */
@@ -162,7 +161,6 @@ export function openSsl(): OpenSsl | Error {
   }
 }
 
-/** A C string. */
 export const cText = (text: string): Uint8Array<ArrayBuffer> => {
   const bytes = new TextEncoder().encode(text);
   const terminated = new Uint8Array(new ArrayBuffer(bytes.length + 1));

@@ -1,6 +1,5 @@
 /** Which operating system this is, and how to say what differs between them. */
 
-/** The systems that this library knows. */
 export type System = "linux" | "darwin" | "freebsd" | "windows";
 
 const SYSTEMS: Readonly<Record<string, System>> = {
@@ -20,7 +19,6 @@ function detect(): System {
   );
 }
 
-/** The system of this process. */
 export const system: System = detect();
 
 /** macOS and FreeBSD: sockaddr has a length byte, kqueue is the event queue. */

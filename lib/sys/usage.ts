@@ -64,12 +64,10 @@ export class Usage {
     return edges === undefined ? undefined : `${waiting} ${unsent} ${edges}`;
   }
 
-  /** It is suspected no longer. */
   forget(fd: number): void {
     this.#edges.forget(fd);
   }
 
-  /** Gives back what it holds. */
   close(): void {
     this.#edges.close();
   }

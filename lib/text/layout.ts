@@ -57,9 +57,7 @@ export const padStart = (text: string, width: number): string =>
 /** A name, and what it is the name of. */
 export type Row = readonly [name: string, text: string];
 
-/** What rows are like. */
 export interface RowStyle {
-  /** Columns of the terminal. */
   readonly width: number;
   /** Columns that the name has, if it is not the longest that decides. */
   readonly name?: number;

@@ -5,7 +5,6 @@ import { formatCount, formatDuration } from "./units.ts";
 export const plural = (count: number, noun: string): string =>
   `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 
-/** "97 %". */
 export const percent = (value: number): string => `${Math.round(value)} %`;
 
 /** From milliseconds, without zeros at the end: "5 s", "1.5 ms", "400 us". */

@@ -10,7 +10,6 @@ export interface PeerCertificate {
   readonly issuer: string;
   /** Names and IP addresses that it is for. */
   readonly names: readonly string[];
-  /** The end of its validity. */
   readonly expires: Date;
 }
 

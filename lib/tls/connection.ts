@@ -23,7 +23,6 @@ export interface TlsSide<S> {
   readonly handler: Handler<S>;
   /** A client's name or IP address for the server. */
   readonly serverName?: string;
-  /** Before the handshake. */
   readonly accepted?: (connection: Connection<S>) => void;
 }
 
@@ -38,7 +37,6 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
   #secured = false;
   /** `end` was called; what it does may have to wait for the handshake. */
   #ending = false;
-  /** The peer's close_notify has come. */
   #peerEnded = false;
   #paused = false;
   /** Sent before the handshake was done. */

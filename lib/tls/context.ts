@@ -36,7 +36,6 @@ export class TlsContext {
   readonly plain: Native = new Native(PLAIN_BYTES);
   readonly cipher: Native = new Native(CIPHER_BYTES);
   readonly server: boolean;
-  /** The peer's certificate is checked. */
   readonly verify: boolean;
   /** An empty password: without one OpenSSL would ask at the terminal for that of an encrypted key. */
   readonly #password = new Native(8);

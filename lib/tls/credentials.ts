@@ -23,7 +23,6 @@ export interface TlsIdentity {
 export interface TlsClientOptions {
   /** The only authorities that are trusted; without it those of the system. */
   readonly ca?: Pem;
-  /** Accepts any certificate. */
   readonly insecure: boolean;
   /** Who the client is, for servers that ask for a certificate. */
   readonly identity?: TlsIdentity;

@@ -6,7 +6,6 @@ import { TlsConnection, type TlsSide } from "./connection.ts";
 import type { TlsEndpoint } from "./endpoint.ts";
 import { lateHandshake } from "./errors.ts";
 
-/** Hands the engine's calls to the connection that they are for. */
 const HANDLER: Handler<TlsConnection<any>> = {
   open: (transport) => transport.state.opened(transport),
   data: (transport, bytes) => transport.state.received(bytes),

@@ -5,7 +5,6 @@ import { type TlsClientOptions, TlsConfigError, type TlsIdentity } from "./crede
 import { opensslMissing } from "./missing.ts";
 import { TlsSession, type TlsSink } from "./session.ts";
 
-/** Makes sessions of one kind. */
 export class TlsEndpoint {
   readonly #context: TlsContext;
 

@@ -47,7 +47,6 @@ const NOT_TLS = new Set([
   "bad record type",
 ]);
 
-/** A handshake that failed for `reason`. */
 export const handshakeError = (reason: string): TlsError =>
   new TlsError(
     "TLS_HANDSHAKE",

@@ -8,7 +8,6 @@
 /** Content type, version, length. */
 const HEADER = 5;
 
-/** Follows a stream by its headers. */
 export class RecordBoundaries {
   /** Bytes of the current record, header included, that are still to come; 0 between records. */
   #left = 0;

@@ -33,11 +33,9 @@ const MOST_IDLE_RECORDS = 32;
 
 /** What a session says. Bytes are lent until the call returns. A sink may call the session back. */
 export interface TlsSink {
-  /** To be sent to the peer. */
   ciphertext(bytes: Uint8Array): void;
   /** The handshake is done, and on a client the certificate is as it must be. */
   secured(): void;
-  /** Decrypted. */
   plaintext(bytes: Uint8Array): void;
   /** The peer's close_notify: nothing more will come, but it may still read. */
   ended(): void;
@@ -59,7 +57,6 @@ export interface TlsInfo {
   readonly certificate: PeerCertificate | null;
 }
 
-/** A session of a context. */
 export class TlsSession {
   readonly #context: TlsContext;
   readonly #ssl: OpenSsl;
@@ -132,7 +129,6 @@ export class TlsSession {
     if (!this.#context.server) this.#handshake();
   }
 
-  /** Takes what arrived from the peer. */
   receive(ciphertext: Uint8Array): void {
     if (this.#over) return;
     const ssl = this.#ssl;

@@ -38,7 +38,6 @@ export class TlsSocket implements TlsSink {
   readonly #incoming = new Bytes();
   readonly #outgoing = new Bytes();
   #isSecured = false;
-  /** close_notify has come. */
   #ended = false;
   /** The socket has nothing more to give: FIN, which is right only after close_notify. */
   #finished = false;

@@ -3,7 +3,6 @@ import type { Command } from "../options/command.ts";
 import type { Option } from "../options/option.ts";
 import { quoted, wordsOf } from "./words.ts";
 
-/** The script. */
 export function bashScript(commands: readonly Command[]): string {
   const names = commands.map(({ name }) => name);
   return `# bash completion for iomux: eval "$(iomux completion bash)"

@@ -2,10 +2,8 @@
 import { command } from "../options/command.ts";
 import type { ReadOf } from "../options/read.ts";
 
-/** The shells that there are scripts for. */
 export const SHELLS = ["bash", "zsh", "fish", "powershell"] as const;
 
-/** The command. */
 export const COMPLETION = command({
   name: "completion",
   about: "a script that completes commands, options and values in a shell",
@@ -19,5 +17,4 @@ export const COMPLETION = command({
   exits: { 0: "printed" },
 });
 
-/** Its options, as they were given. */
 export type CompletionRead = ReadOf<typeof COMPLETION>;

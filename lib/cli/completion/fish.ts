@@ -5,7 +5,6 @@ import { wordsOf } from "./words.ts";
 /** Text within single quotes of fish. */
 const quoted = (text: string): string => `'${text.replaceAll(/['\\]/g, "\\$&")}'`;
 
-/** The script. */
 export function fishScript(commands: readonly Command[]): string {
   const names = [...commands.map(({ name }) => name), "help"].join(" ");
   const first = `-n "not __fish_seen_subcommand_from ${names}"`;

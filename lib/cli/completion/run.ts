@@ -17,7 +17,6 @@ const SCRIPTS: Readonly<Record<string, (commands: readonly Command[]) => string>
   pwsh: powershellScript,
 };
 
-/** Prints the script; returns the exit code. */
 export function run({ operands }: CompletionRead, commands: readonly Command[]): number {
   const [shell] = operands;
   if (shell === undefined) throw new UsageError(`missing shell: ${SHELLS.join(", ")}`);

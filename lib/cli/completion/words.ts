@@ -9,7 +9,6 @@ export interface Word {
   readonly option: Option<unknown>;
 }
 
-/** The options of a command. */
 export const wordsOf = ({ options }: Command): Word[] =>
   Object.entries(options).map(([key, option]) => ({
     names: [`--${longName(key)}`, ...(option.short === undefined ? [] : [`-${option.short}`])],

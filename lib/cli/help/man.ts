@@ -7,10 +7,8 @@ import { longName, type Option } from "../options/option.ts";
 /** Columns of a line of source, before what is escaped. */
 const WIDTH = 72;
 
-/** What all pages have in common. */
 export interface Edition {
   readonly version: string;
-  /** Of the manual. */
   readonly date: Date;
 }
 

@@ -30,7 +30,6 @@ function groupRows(options: Table): [string, string][] {
   return found;
 }
 
-/** The help page of a command for a terminal of so many columns. */
 export function commandPage(command: Command, columns: number): string {
   const width = Math.min(columns, WIDEST);
   const paragraph = (text: string) => wrap(text, width).join("\n") + "\n";
@@ -56,7 +55,6 @@ export function commandPage(command: Command, columns: number): string {
   ].join("");
 }
 
-/** The help page of the program. */
 export function programPage(
   commands: readonly { readonly name: string; readonly about: string }[],
   columns: number,

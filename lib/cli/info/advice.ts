@@ -17,7 +17,6 @@ export interface Limits {
   io_uring_disabled: number | null;
 }
 
-/** Something to do, and what for. */
 export interface Step {
   readonly command: string;
   readonly purpose: string;

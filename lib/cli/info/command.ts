@@ -4,7 +4,6 @@ import { flag, value } from "../options/option.ts";
 import type { ReadOf } from "../options/read.ts";
 import { atLeastOne } from "../options/values.ts";
 
-/** The command. */
 export const INFO = command({
   name: "info",
   about: "what works here: runtime, system, selectors, limits, and what to change",
@@ -23,5 +22,4 @@ export const INFO = command({
   exits: { 0: "shown", 1: "failed", 141: "stdout was closed" },
 });
 
-/** Its options, as they were given. */
 export type InfoRead = ReadOf<typeof INFO>;

@@ -25,7 +25,6 @@ function runtimeName(): string {
   return bun ? `bun ${bun}` : deno ? `deno ${deno}` : `node ${node}`;
 }
 
-/** Prints what was found out; returns the exit code. */
 export async function run({ options }: InfoRead): Promise<number> {
   const info = await collectInfo();
   return print(
@@ -45,7 +44,6 @@ async function whyNoUring(): Promise<string | undefined> {
   }
 }
 
-/** Asks the system. */
 export async function collectInfo(): Promise<Info> {
   let selectors: Info["selectors"];
   let openFiles: Limits["open_files"] = null;

@@ -3,7 +3,6 @@ import { styleText } from "node:util";
 import type { Watched } from "../../stress/run/watch.ts";
 import { formatCount, formatDuration } from "../../text/units.ts";
 
-/** How a load is going. */
 export interface LiveState {
   /** Since counting began. */
   readonly seconds: number;

@@ -7,7 +7,6 @@ type Union<T> = (T extends unknown ? (of: T) => void : never) extends (of: infer
 /** A command's description, from which everything that is written about it is made. */
 export interface Command<T extends Table = Table> {
   readonly name: string;
-  /** What it is, in a line. */
   readonly about: string;
   /** What stands on the command line beside options: "[HOST:PORT]", and how many at most. */
   readonly operands: {
@@ -17,7 +16,6 @@ export interface Command<T extends Table = Table> {
     readonly text?: string;
     /** Those that there are, for completion. */
     readonly words?: readonly string[];
-    /** They are names of files. */
     readonly file?: boolean;
   };
   readonly groups: readonly { readonly title: string; readonly options: Table }[];

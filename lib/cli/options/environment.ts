@@ -3,7 +3,6 @@ import { nearest } from "../../text/nearest.ts";
 import type { Command } from "./command.ts";
 import { longName } from "./option.ts";
 
-/** The variable of an option. */
 export const variableOf = (command: string, key: string): string =>
   `IOMUX_${command}_${longName(key)}`.replaceAll("-", "_").toUpperCase();
 
@@ -11,7 +10,6 @@ export const variableOf = (command: string, key: string): string =>
 const SERVICE = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;
 const ADDRESS = /^(tcp|udp|sctp):\/\//;
 
-/** A variable that holds the value of an option. */
 interface Variable {
   readonly key: string;
   readonly name: string;

@@ -17,7 +17,6 @@ export interface Option<T> {
   readonly repeats: boolean;
   /** The values that there are, or those that can be completed. */
   readonly words?: readonly string[] | undefined;
-  /** The value is the name of a file. */
   readonly file?: boolean | undefined;
   /** What the help page says, where there is no room for `text`. */
   readonly brief?: string | undefined;
@@ -30,7 +29,6 @@ type More = Partial<
   Pick<Option<unknown>, "short" | "shown" | "words" | "file" | "brief" | "joined">
 >;
 
-/** A switch. */
 export const flag = (text: string, more: More = {}): Option<boolean> => ({
   ...more,
   ...{ value: undefined, text, initial: false, repeats: false, parse: parseSwitch },

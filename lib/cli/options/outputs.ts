@@ -11,18 +11,14 @@ const FORMATS = {
   ".md": "markdown",
 } as const;
 
-/** How a result can be written. */
 export type OutputFormat = typeof FORMATS[keyof typeof FORMATS];
 
-/** A file to write. */
 export interface Output {
   readonly path: string;
   readonly format: OutputFormat;
 }
 
-/** The options for results. */
 export interface OutputFlags {
-  /** JSON on stdout in place of text. */
   readonly json: boolean;
   readonly output: readonly Output[];
 }

@@ -5,13 +5,11 @@ import { variablesOf } from "./environment.ts";
 import { longName, type Option, type Table, type Values } from "./option.ts";
 import { wordsOf } from "./words.ts";
 
-/** What was read. */
 export interface Read<T extends Table = Table> {
   readonly options: Values<T>;
   readonly operands: readonly string[];
   /** Where an option's value is from. */
   source(key: keyof T & string): "cli" | "env" | "default";
-  /** The options that were given, here or by the environment. */
   readonly given: ReadonlySet<string>;
   /** Variables that look like ours and are none, as lines for stderr. */
   readonly warnings: readonly string[];
@@ -20,7 +18,6 @@ export interface Read<T extends Table = Table> {
 /** The values that a command is run with. */
 export type ReadOf<C> = C extends Command<infer T> ? Read<T> : never;
 
-/** Reads a command line. @throws UsageError */
 export function read<T extends Table>(
   command: Command<T>,
   args: readonly string[],

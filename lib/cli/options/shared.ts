@@ -17,14 +17,12 @@ import {
   threadsOrAuto,
 } from "./values.ts";
 
-/** A Unix socket instead of HOST:PORT. */
 export const UNIX = {
   unix: value("PATH", "a Unix socket; @NAME is an abstract one", socketPath, {
     file: true,
   }),
 } satisfies Table;
 
-/** Of a client of TLS. */
 export const CLIENT_TLS = {
   tls: flag("speak TLS, and check the certificate", {
     ...{ joined: true, brief: "speak TLS, trust any certificate" },
@@ -88,17 +86,14 @@ export const MESSAGES = {
   ),
 } satisfies Table;
 
-/** Where connections come from, and what the stream is seeded with. */
 export const SOURCE = {
   source: value("ADDRS", "local addresses to spread over: A,B or a CIDR", text),
 } satisfies Table;
 
-/** What the stream is seeded with. */
 export const SEED = {
   seed: value("N", "repeats the bytes of a run (default: at random)", seed),
 } satisfies Table;
 
-/** Where results go. */
 export const OUTPUT = {
   json: flag("the result as JSON on stdout, and nothing else there", {
     brief: "the result as JSON on stdout, no text",

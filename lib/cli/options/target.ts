@@ -7,7 +7,6 @@ export interface Address {
   readonly port: number;
 }
 
-/** Where to connect to. */
 export type Destination = Address | { readonly path: string };
 
 /** "HOST:PORT", or "[HOST]:PORT" for IPv6, with a port from 1 on. @throws UsageError */

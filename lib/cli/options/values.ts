@@ -2,7 +2,6 @@
 import { didYouMean } from "../../text/nearest.ts";
 import { parseCount, parseDuration, parseSize } from "../../text/units.ts";
 
-/** Text as it is. */
 export const text = (value: string): string => value;
 
 /** The name or the address of a host. */
@@ -11,7 +10,6 @@ export function host(value: string): string {
   return value;
 }
 
-/** A file's name. */
 export function file(value: string): string {
   if (value === "") throw new Error("it is empty, and has to be the name of a file");
   return value;
@@ -25,7 +23,6 @@ export function checked(check: (text: string) => unknown): (text: string) => str
   };
 }
 
-/** One of these words. */
 export function oneOf<const T extends string>(words: readonly T[]): (text: string) => T {
   return (text) => {
     if ((words as readonly string[]).includes(text)) return text as T;
@@ -34,7 +31,6 @@ export function oneOf<const T extends string>(words: readonly T[]): (text: strin
   };
 }
 
-/** A whole number of at least 1. */
 export function atLeastOne(text: string): number {
   const value = parseCount(text);
   if (value < 1) throw new Error(`"${text}" is less than 1`);
@@ -48,7 +44,6 @@ export function someTime(text: string): number {
   return value;
 }
 
-/** At least one byte. */
 export function someBytes(text: string): number {
   const value = parseSize(text);
   if (value < 1) throw new Error(`"${text}" must be at least 1 byte`);
@@ -69,7 +64,6 @@ export function port(text: string): number {
   throw new Error(`Invalid port ${text || '""'}: ports go from 0 to 65535`);
 }
 
-/** A number of threads. */
 export function threads(text: string, or = ""): number {
   if (/^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= 256) return Number(text);
   throw new Error(`"${text}" is not between 1 and 256${or}`);
@@ -102,5 +96,4 @@ export const SELECTORS = ["auto", "select", "poll", "epoll", "kqueue", "wsapoll"
 export const ENGINES = ["auto", "readiness", "uring"] as const;
 /** The levels of `--log-level`, from much to little. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
-/** One of them. */
 export type Level = (typeof LOG_LEVELS)[number];

@@ -15,7 +15,6 @@ const FILES = list(
   { short: "o", file: true },
 );
 
-/** The command. */
 export const PROBE = command({
   name: "probe",
   about: "misbehaving clients against a server, and whether others notice",
@@ -61,5 +60,4 @@ export const PROBE = command({
   },
 });
 
-/** Its options, as they were given. */
 export type ProbeRead = ReadOf<typeof PROBE>;

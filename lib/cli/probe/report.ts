@@ -11,7 +11,6 @@ import { columnsOf, say } from "../output.ts";
 import { deliver, toJson } from "../results/publish.ts";
 import { VERSION } from "../version.ts";
 
-/** What came of all profiles. */
 export interface Outcome {
   readonly rows: ProfileRow[];
   readonly refusal: Refusal | null;
@@ -24,13 +23,11 @@ const ADVICE = {
   wrong: "", // the verdict of the oracle, or a target that speaks first
 } as const;
 
-/** Everything that was found out. */
 interface Findings extends Outcome {
   readonly target: string;
   readonly interrupted: boolean;
 }
 
-/** Reports what was found; returns the exit code. */
 export function report(
   found: Findings,
   profiles: readonly ProfileName[],

@@ -6,7 +6,6 @@ import type { ReadOf } from "../options/read.ts";
 import { OUTPUT } from "../options/shared.ts";
 import { checked, file } from "../options/values.ts";
 
-/** The command. */
 export const REPORT = command({
   name: "report",
   about: "results of stress -o FILE.json: added up, judged, and shown again",
@@ -38,5 +37,4 @@ export const REPORT = command({
   },
 });
 
-/** Its options, as they were given. */
 export type ReportRead = ReadOf<typeof REPORT>;

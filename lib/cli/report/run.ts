@@ -23,7 +23,6 @@ const TOGETHER = 0.9;
 /** More lines in a chart look alike. */
 const MOST_BESIDE = 6;
 
-/** Reads, adds up, judges, reports; returns the exit code. */
 export async function run({ options, operands }: ReportRead): Promise<number> {
   if (operands.length === 0) {
     throw new UsageError("missing FILE: a result that stress -o FILE.json wrote");

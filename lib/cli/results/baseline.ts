@@ -7,7 +7,6 @@ import { UsageError } from "../exit.ts";
 import { readText } from "../input.ts";
 import { type Outcome, outcomeOf } from "./publish.ts";
 
-/** An earlier result, and the file that it is from. */
 export interface Baseline {
   readonly file: string;
   readonly result: StressResult;

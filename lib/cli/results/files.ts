@@ -48,7 +48,6 @@ function tryToWrite(path: string): void {
   if (!existing) unlinkSync(realpathSync(path)); // of a link without its file the link stays
 }
 
-/** Why something could not be written. */
 export const cannotWrite = (path: string, error: unknown): string =>
   `Cannot write the result to ${path}: ${reasonOf(error)}`;
 

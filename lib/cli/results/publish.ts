@@ -14,12 +14,10 @@ import type { Output, OutputFlags } from "../options/outputs.ts";
 
 /** What several runs have led to, or one. */
 export interface Outcome {
-  /** Of the page. */
   readonly title: string;
   readonly results: readonly NamedResult[];
   /** What the page shows beside each other, if that is more. */
   readonly beside?: readonly NamedResult[];
-  /** What `--json` writes. */
   readonly json: unknown;
   /** What is printed, so many columns wide; null for nothing. */
   readonly text: ((width: number) => string) | null;
@@ -63,7 +61,6 @@ export function deliver(
   return gravest(codes);
 }
 
-/** As `--json` prints it. */
 export const toJson = (value: unknown): string => JSON.stringify(value, null, 2) + "\n";
 
 async function filesOf(

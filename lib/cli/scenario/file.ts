@@ -20,7 +20,6 @@ import { EXCLUSIVE } from "../stress/exclusive.ts";
 import { KEYS, STAGE } from "./keys.ts";
 import { type StageEntry, stagesOf } from "./stages.ts";
 
-/** What a scenario asks for. */
 export interface Scenario {
   /** Options of the command line, by their names there ("messagesPerConnection"), in parsed form. */
   readonly options: Readonly<Record<string, unknown>>;

@@ -11,7 +11,6 @@ const orNone = (parse: (text: string) => number) => (text: string) =>
 
 const { duration, rate, connections } = STRESS.options;
 
-/** The keys of a stage. */
 export const STAGE: Table = {
   duration,
   rate: { ...rate, parse: orNone(parseRate) },
@@ -19,7 +18,6 @@ export const STAGE: Table = {
   ramp: STRESS.options.hold,
 };
 
-/** The keys of a scenario. */
 export const KEYS: Table = {
   target: value("HOST:PORT", "the target", text),
   ...Object.assign({}, ...Object.values(RUN)) as Table,

@@ -49,7 +49,6 @@ function changes(
 export const lengthOf = (stages: readonly Stage[]): number =>
   stages.reduce((total, { durationMs }) => total + durationMs, 0);
 
-/** The most connections that any stage has. */
 export const mostConnections = (stages: readonly Stage[]): number =>
   Math.max(
     0,

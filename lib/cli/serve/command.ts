@@ -41,7 +41,6 @@ function buffer(text: string): number {
   return bytes;
 }
 
-/** The command. */
 export const SERVE = command({
   name: "serve",
   about: "a TCP server: echo, upper, discard, chargen, daytime, or a handler of yours",
@@ -156,5 +155,4 @@ export const SERVE = command({
   },
 });
 
-/** Its options, as they were given. */
 export type ServeRead = ReadOf<typeof SERVE>;

@@ -10,7 +10,6 @@ import type { ServeRead } from "./command.ts";
 /** What has a meaning with it: datagrams know no connections. */
 const ALLOWED = ["udp", "port", "host", "service", "selector", "stats", "quiet", "logLevel"];
 
-/** Serves until a signal ends it; returns the exit code. */
 export async function serveDatagrams({ options, source, given }: ServeRead): Promise<number> {
   const wrong = [...given].find((key) => !ALLOWED.includes(key) && source(key as "port") === "cli");
   if (wrong !== undefined) {

@@ -11,7 +11,6 @@ const SETTINGS = ["faultRate", "seed"] as const;
 /** What takes connections out of the loop, where faults can't reach them. */
 const ELSEWHERE = ["handler", "exec"] as const;
 
-/** The part of ServeOptions that the options ask for. */
 export function faultsOf({ options, given, source }: ServeRead): { faults?: FaultOptions } {
   const asked = FAULTS.find((name) => given.has(name) && options[name] !== false);
   if (!asked) {

@@ -50,7 +50,6 @@ function chooseAnswer({ source }: ServeRead): (typeof ANSWERS)[number] {
   return "service";
 }
 
-/** The address of a handler module. */
 function moduleAt(file: string): string {
   const path = resolve(file);
   if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
@@ -59,7 +58,6 @@ function moduleAt(file: string): string {
   return pathToFileURL(path).href;
 }
 
-/** A command line as a program and its arguments. */
 function programFor(text: string): string[] {
   if (process.platform === "win32") {
     throw new UsageError("option '--exec' does not exist on Windows; use '--handler'");

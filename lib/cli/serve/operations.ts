@@ -6,7 +6,6 @@ import type { ServeRead } from "./command.ts";
 
 type Where = "host" | "port" | "path";
 
-/** What the options ask for. */
 export interface Operations {
   readonly options: Pick<ServeOptions, "allow" | "deny" | "maxPerAddress" | "listenFds">;
   /** Where to answer HTTP; undefined for nowhere. */

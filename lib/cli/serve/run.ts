@@ -54,7 +54,6 @@ function limits(selector: string): { openFiles: OpenFiles; connections: number }
   return { openFiles: { before, now }, connections: connectionsBelow(watchable) };
 }
 
-/** Serves as the options say; returns the exit code. */
 export async function run(read: ServeRead, spawn: SpawnThread): Promise<number> {
   const { options } = read;
   if (options.udp) {
@@ -91,7 +90,6 @@ export async function run(read: ServeRead, spawn: SpawnThread): Promise<number> 
   });
 }
 
-/** Serves until a signal ends it; returns the exit code. */
 async function serve(
   options: ServeOptions,
   spawn: SpawnThread,
@@ -179,7 +177,6 @@ async function checkBeforehand(
   else log.debug(`Open files: the limit is ${now}, which is all that the system grants`);
 }
 
-/** What happens in the server, in the log. */
 const eventsOf = (log: Logger, stderr: OutputStream, openFiles: number): ServerEvents => ({
   warned: (message) => log.warn(message),
   paused: (message) =>

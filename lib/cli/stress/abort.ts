@@ -67,7 +67,6 @@ export class AbortWatch {
     }
   }
 
-  /** Watches no more. */
   end(): void {
     clearInterval(this.#timer);
   }

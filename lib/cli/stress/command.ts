@@ -94,7 +94,6 @@ export const RUN = {
   },
 } as const;
 
-/** The command. */
 export const STRESS = command({
   name: "stress",
   about: "a load generator that checks every byte; without a target, of its own server",
@@ -165,5 +164,4 @@ export const STRESS = command({
   },
 });
 
-/** Its options, as they were given. */
 export type StressRead = ReadOf<typeof STRESS>;

@@ -105,10 +105,8 @@ function describeRounds(
   } in all`;
 }
 
-/** To whole seconds. */
 const roundUp = (ms: number) => Math.ceil(ms / 1000) * 1000;
 
-/** Runs the rounds, and reports what they have led to; returns the exit code. */
 export async function runCompare(
   job: StressJob,
   thresholds: readonly Threshold[],

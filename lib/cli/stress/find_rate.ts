@@ -40,7 +40,6 @@ const EXCLUDED: readonly [option: string, why: string][] = [
   ["ramp", "each probe has one rate throughout"],
 ];
 
-/** Searches, and reports what was found; returns the exit code. */
 export async function runFindRate(job: StressJob, spawn: Spawn & SpawnLoad): Promise<number> {
   const { settings, given, options } = job;
   for (const [option, why] of EXCLUDED) {

@@ -16,7 +16,6 @@ import { configOf, isOpen, jobOf } from "./settings.ts";
 import { beginAt, readStartAt } from "./start_at.ts";
 import { sayUnreachable } from "./unreachable.ts";
 
-/** Runs the load and reports; returns the exit code. */
 export async function run(read: StressRead, spawn: Spawn & SpawnLoad): Promise<number> {
   const job = await jobOf(read);
   const { settings, options } = job;

@@ -81,7 +81,6 @@ export interface RunOutcome {
 export const isEmbedded = ({ target, unix }: Pick<RunSettings, "target" | "unix">): boolean =>
   target === undefined && unix === undefined;
 
-/** Runs a load. */
 export async function runSession(
   settings: RunSettings,
   context: RunContext,
@@ -118,7 +117,6 @@ export async function runSession(
   }
 }
 
-/** The plan of a run, for its threads. */
 export function planOf(settings: RunSettings, target: Target): Plan {
   const { duration, ramp, tick, warmup, timeout, seed, tls, ...same } = settings;
   const { target: _target, unix: _unix, ...more } = same;
@@ -151,7 +149,6 @@ export async function targetOf(
   return { target: parseHostPort(server.name), name: server.name, server };
 }
 
-/** The server that a run without a target has. */
 function startEmbedded(settings: RunSettings, spawn: Spawn): Promise<Server> {
   const { service, selector, serverWorkers: workers, connections, messagesPerConnection } =
     settings;

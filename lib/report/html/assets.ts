@@ -2,7 +2,6 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
-/** Text to put into a page. */
 export interface Assets {
   readonly uplot: string;
   readonly uplotStyle: string;

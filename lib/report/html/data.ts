@@ -12,7 +12,6 @@ const PER_DECADE = 12;
 /** A column of numbers; null where there is none. */
 export type Column = readonly (number | null)[];
 
-/** One line of a chart. */
 export interface Line {
   readonly name: string;
   readonly values: Column;
@@ -39,14 +38,12 @@ export interface TimelineData {
   readonly corrected: Column | null;
 }
 
-/** Everything that is drawn. */
 export interface ChartData {
   readonly timelines: readonly TimelineData[];
   /** x is 1/(1-p) for the fraction p of the values that do not exceed y, a latency in microseconds. */
   readonly spectrum: { readonly x: Column; readonly lines: readonly Line[] };
 }
 
-/** The charts of results. */
 export function chartData(results: readonly NamedResult[]): ChartData {
   const recorded = results.flatMap(({ name, result }) => {
     if (expectsNothing(result)) return [];

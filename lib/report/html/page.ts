@@ -7,7 +7,6 @@ import { chartData } from "./data.ts";
 import { dataScript, inlineScript, inlineStyle, type Markup, markup, NOTHING } from "./parts.ts";
 import { figures, findings, machine, numbers, tables } from "./sections.ts";
 
-/** What a page reports. */
 export interface Page {
   readonly title: string;
   /** One, or several that are drawn over each other. */
@@ -24,7 +23,6 @@ export interface Page {
 const POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; " +
   "img-src data:";
 
-/** The page, in HTML. */
 export async function htmlReport(page: Page): Promise<string> {
   const assets = await loadAssets();
   const data = chartData(page.results);

@@ -29,7 +29,6 @@ export function markup(
   return { html: strings.map((part, i) => part + (text[i] ?? "")).join("") };
 }
 
-/** Nothing. */
 export const NOTHING: Markup = { html: "" };
 
 /** A table whose first column names its rows; numbers align in the others. */
@@ -66,7 +65,6 @@ export const inlineScript = (code: string): Markup => ({
   html: `<script>${code.replace(/<(?=\/script|!--)/gi, "\\x3c")}</script>`,
 });
 
-/** A style sheet of our own. */
 export const inlineStyle = (css: string): Markup => ({
   html: `<style>${css.replace(/<(?=\/style)/gi, "\\3c ")}</style>`,
 });

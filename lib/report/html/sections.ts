@@ -38,7 +38,6 @@ export function findings(results: Results): Markup {
   return section("What was done, and how far to trust it", ...blocks);
 }
 
-/** Tables from elsewhere. */
 export const tables = (all: readonly ReportTable[]): Markup =>
   markup`${
     all.map(({ title, note, head, rows }) =>

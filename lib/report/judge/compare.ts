@@ -3,7 +3,6 @@ import { CONFIDENCE, geometricMean, METHOD, pairedRatio } from "./interval.ts";
 import type { Interval } from "../../result/judgement.ts";
 import type { Round, StressResult } from "../../result/result.ts";
 
-/** What a difference amounts to. */
 export type Word = "faster" | "slower" | "no significant difference";
 
 /** One quantity of one of those compared. */
@@ -16,7 +15,6 @@ export interface Measure {
   readonly word: Word | null;
 }
 
-/** One of those compared. */
 export interface ComparisonRow {
   readonly name: string;
   readonly rate: Measure;
@@ -60,7 +58,6 @@ export function compare(names: readonly string[], rounds: readonly Round[]): Com
 export const latencyOf = (result: StressResult): StressResult["latency_us"] =>
   result.latency_corrected_us ?? result.latency_us;
 
-/** What an interval of ratios says. */
 export function wordOf(ratio: Interval | null, more: Word, less: Word): Word | null {
   if (ratio === null) return null;
   if (ratio.low > 1) return more;

@@ -19,7 +19,6 @@ export function judge(result: StressResult, thresholds: readonly Threshold[]): J
   });
 }
 
-/** Whether a value holds a threshold. */
 export const holds = ({ operator, limit }: Threshold, value: number): boolean =>
   COMPARE[operator](value, limit);
 

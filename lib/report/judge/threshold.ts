@@ -1,13 +1,11 @@
 /** The conditions of `--threshold`: `p99<5ms`, `rate>100k`, `errors==0`. */
 import { didYouMean } from "../../text/nearest.ts";
 
-/** How a value is compared with the limit. */
 export type Operator = "<" | "<=" | ">" | ">=" | "==" | "!=";
 
 /** Which latencies a quantile is of. */
 export type LatencyKind = "latency" | "corrected" | "connect" | "lag";
 
-/** What is compared. */
 export type Metric =
   /** A quantile of latencies: "min", "mean", "max", or a percentile from 0 to 100. */
   | { readonly kind: LatencyKind; readonly of: "min" | "mean" | "max" | number }
@@ -15,12 +13,10 @@ export type Metric =
   | { readonly kind: "rate" }
   | { readonly kind: "count"; readonly name: CountName };
 
-/** What is counted in a run. */
 export type CountName = (typeof COUNTS)[number];
 
 /** A condition. The limit is in microseconds for latencies, else a number (a second). */
 export interface Threshold {
-  /** As it was written. */
   readonly expression: string;
   readonly metric: Metric;
   readonly operator: Operator;

@@ -3,7 +3,6 @@ import { logBuckets } from "./distribution.ts";
 import type { Recorder } from "../../result/recorder.ts";
 import { formatCount, formatDuration } from "../../text/units.ts";
 
-/** What is drawn, and what stands above it. */
 export interface Drawn {
   readonly title: string;
   readonly recorder: Recorder;
@@ -15,7 +14,6 @@ const FULL = "█";
 const LONGEST = 40;
 const SHORTEST = 4;
 const BOUND_WIDTH = 10;
-/** Between columns. */
 const GAP = 2;
 /** What stands behind a bar besides the count: two spaces and the share. */
 const SHARE_WIDTH = 10;

@@ -10,18 +10,15 @@ export interface CpuUse {
   readonly machine: number | null;
   /** What its host took away from this machine's CPUs; null where that can't be known. */
   readonly steal: number | null;
-  /** How many CPUs the machine has. */
   readonly cpus: number;
 }
 
 /** A run that has ended. Distributions are in microseconds, CPU use in percent of one CPU. */
 export interface Evidence {
   readonly seconds: number;
-  /** Messages left on a schedule. */
   readonly open: boolean;
   /** One message on each connection, and nothing more. */
   readonly hold: boolean;
-  /** Replies were awaited. */
   readonly paced: boolean;
   /** Messages in flight at most, over all connections; null in an open loop without a limit. */
   readonly inFlight: number | null;
@@ -35,7 +32,6 @@ export interface Evidence {
   /** Of the generator: its busiest thread, and all of them. */
   readonly busiest: number;
   readonly generator: number;
-  /** The longest turn of a loop in milliseconds. */
   readonly longestStallMs: number;
   /** From 0 to 1: for how much of the time the worst-off thread was not let run. */
   readonly away: number;
@@ -55,14 +51,12 @@ export interface Evidence {
   readonly failed: number;
   readonly errors: Readonly<Record<string, number>>;
 
-  /** The target is on this machine. */
   readonly local: boolean;
   /** A server in this process: how many workers it has. */
   readonly embedded: { readonly workers: number } | null;
   readonly kernel: Readonly<Record<string, number>> | null;
   /** Null when messages never counted. */
   readonly cpu: CpuUse | null;
-  /** The limit of open files. */
   readonly openFiles: number;
 }
 

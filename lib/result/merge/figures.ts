@@ -21,7 +21,6 @@ export function mergeHistogram(
   return total;
 }
 
-/** Distributions and histograms of the sum. */
 export function mergeLatencies(
   results: readonly StressResult[],
 ): Pick<StressResult, "latency_us" | "latency_corrected_us" | "connect_us" | "histograms"> {
@@ -111,7 +110,6 @@ export function mergeMismatches(results: readonly StressResult[]): Mismatch | nu
   )[0] ?? null;
 }
 
-/** The slowest connections of all. */
 export const mergeSlowest = (results: readonly StressResult[]): StressResult["slowest"] =>
   results.flatMap(({ slowest }) => slowest).sort((a, b) =>
     b.latency_us - a.latency_us || a.connection - b.connection ||

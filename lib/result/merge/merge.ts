@@ -14,7 +14,6 @@ import {
 import { allParts, askedOf, checkDistinct, peakOf, ratesOf, timesOf } from "./parts.ts";
 import { mergeTimelines } from "./timeline.ts";
 
-/** How results are merged. */
 export interface MergeOptions {
   /** One or more are missing in this sum. */
   readonly missing?: boolean;
@@ -82,7 +81,6 @@ export function mergeResults(
 /** An address of this machine, as a result has it. */
 const isLocal = (target: string) => /^(127\.|localhost:|\[::1\]|unix:)/.test(target);
 
-/** The sums of all counts. */
 function addUp<T extends { [K in keyof T]: number }>(all: readonly T[]): T {
   return mergeCounts(all as readonly Record<string, number>[]) as T;
 }

@@ -11,7 +11,6 @@ const SECOND = 1000;
 /** A row's end that is in another second for less than this stays with the rest: alone it says nothing. */
 const SLIVER = 200;
 
-/** What a row counts. */
 const COUNTS = ["sent", "received", "bytes_sent", "bytes_received", "errors"] as const;
 /** What can't be added: of parts of a row the highest is an upper bound for the row. */
 const BOUNDS = ["p50", "p90", "p99", "max"] as const;

@@ -10,15 +10,11 @@ import { on } from "../system.ts";
 
 /** Where the fields of a struct kevent are, in bytes. */
 export interface KeventLayout {
-  /** Of the whole struct. */
   readonly size: number;
   /** uintptr_t: the descriptor. */
   readonly ident: number;
-  /** short */
   readonly filter: number;
-  /** unsigned short */
   readonly flags: number;
-  /** unsigned int */
   readonly fflags: number;
   /** macOS: intptr_t; FreeBSD: int64_t. With EV_ERROR: the error number, 0 for none. */
   readonly data: number;
@@ -67,7 +63,6 @@ export const EV_EOF = 0x8000;
 
 /** An array of struct kevent in native memory. */
 export class KeventList {
-  /** How many structs there is room for. */
   readonly capacity: number;
   readonly view: DataView<ArrayBuffer>;
   readonly pointer: Pointer;
@@ -111,7 +106,6 @@ export class KeventList {
     this.#int32[at + this.#udata] = generation;
   }
 
-  /** The descriptor. */
   fd(index: number): number {
     return this.#int32[index * this.#stride + this.#ident]!;
   }
@@ -136,7 +130,6 @@ export class KeventList {
     return this.#int32[index * this.#stride + this.#data]!;
   }
 
-  /** What `put` was given. */
   generation(index: number): number {
     return this.#int32[index * this.#stride + this.#udata]!;
   }

@@ -19,7 +19,6 @@ const TABLE = {
   kevent: { args: ["i32", "pointer", "i32", "pointer", "i32", "pointer"], result: "i32" },
 } as const satisfies Record<string, Signature>;
 
-/** The environment variable that names a library for tests. */
 const LIBRARY = "IOMUX_KQUEUE_LIBRARY";
 
 function libraries(): readonly string[] {
@@ -62,7 +61,6 @@ const time = new Timespec();
 
 /** What a selector needs of a queue. */
 export interface EventQueue {
-  /** Its descriptor; -1 once closed. */
   readonly fd: number;
   /** The struct kevent that it takes and fills. */
   readonly layout: KeventLayout;
@@ -83,7 +81,6 @@ export interface EventQueue {
   close(): void;
 }
 
-/** A kernel event queue. */
 export class Kqueue implements EventQueue {
   readonly layout: KeventLayout = KEVENT;
   #fd: number;
@@ -101,25 +98,21 @@ export class Kqueue implements EventQueue {
     setCloseOnExec(this.#fd);
   }
 
-  /** Its descriptor; -1 once closed. */
   get fd(): number {
     return this.#fd;
   }
 
-  /** kevent(2) for its changes. */
   apply(changes: KeventList, count: number, receipts: KeventList): number {
     const none = time.set(0);
     const result = this.#kevent(this.#fd, changes.pointer, count, receipts.pointer, count, none);
     return result === -1 && errno() === ERRNO.EINTR ? 0 : result;
   }
 
-  /** kevent(2) for its events. */
   wait(events: KeventList, timeoutMs: number): number {
     const timeout = time.set(timeoutMs === Infinity ? Infinity : Math.min(timeoutMs, MAX_WAIT_MS));
     return this.#kevent(this.#fd, NULL, 0, events.pointer, events.capacity, timeout);
   }
 
-  /** close(2) */
   close(): void {
     closeFd(this.#fd);
     this.#fd = -1;

@@ -14,14 +14,12 @@ const REGISTRATION_SIZE = 40;
 const ENTRY_WORDS = 4;
 /** The tail is a 16-bit counter that wraps, in what would be the first entry's fourth field. */
 const TAIL_HALFWORD = 7;
-/** Buffers of one slab. */
 const SLAB = 64;
 /** Buffers lie apart by more than their length, so that their first bytes fall into different cache sets. */
 const APART = 64;
 
 /** A group of buffers of one size. */
 export class BufferRing {
-  /** Bytes of one buffer. */
   readonly length: number;
   readonly #words: Int32Array;
   readonly #halves: Uint16Array;
@@ -61,7 +59,6 @@ export class BufferRing {
     this.grow();
   }
 
-  /** How many buffers there are. */
   get count(): number {
     return this.#slabs.length * SLAB;
   }

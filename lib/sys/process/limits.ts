@@ -29,7 +29,6 @@ function readLimit(): Native {
   return memory;
 }
 
-/** The limit on open descriptors, RLIMIT_NOFILE. */
 export function openFileLimit(): FileLimit {
   if (system === "windows") return NONE;
   const { view } = readLimit();

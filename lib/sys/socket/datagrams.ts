@@ -41,9 +41,7 @@ const senderLength = new Native(8);
 /** Where it is not told how long a datagram is: room for any, and one byte more. */
 const whole = TELLS_LENGTH ? undefined : new Uint8Array(new ArrayBuffer(65_536));
 
-/** What one call has received. */
 export interface Received {
-  /** How many bytes are in the buffer. */
   readonly bytes: number;
   /** Whether the datagram was longer than the buffer: its rest is lost. */
   readonly truncated: boolean;

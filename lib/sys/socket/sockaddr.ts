@@ -136,7 +136,6 @@ function formatIPv6(view: DataView, at: number): string {
 export interface SockaddrForm {
   /** BSDs: a byte with the length, and the family in one byte; elsewhere the family has two. */
   readonly lengthByte: boolean;
-  /** AF_INET6 */
   readonly inet6: number;
   /** The longest path: the size of sun_path without the terminating NUL. */
   readonly pathMax: number;

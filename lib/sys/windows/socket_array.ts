@@ -21,12 +21,10 @@ export class SocketArray {
     this.#memory = new Native(2 * 4 * this.#asked);
   }
 
-  /** How many sockets are asked about. */
   get size(): number {
     return this.#positions.size;
   }
 
-  /** Whether this socket is asked about. */
   has(fd: number): boolean {
     return this.#positions.has(fd);
   }
@@ -64,12 +62,10 @@ export class SocketArray {
     return this.#memory.pointer;
   }
 
-  /** How many are ready. */
   get ready(): number {
     return this.#memory.int32[0]!;
   }
 
-  /** The i-th of them. */
   at(index: number): number {
     return this.#memory.int32[2 + 2 * index]!;
   }

@@ -61,7 +61,6 @@ const TABLE: readonly Row[] = [
   ["ENOTINITIALISED", 10093, "WSAStartup has not been called"],
 ];
 
-/** Error numbers by their names. */
 export const WSA_ERRNO: Readonly<Record<string, number>> = Object.fromEntries(
   TABLE.map(([name, number]) => [name, number]),
 );
