@@ -71,9 +71,9 @@ export function readCompared(text: string): Compared {
 
 /** How a run is cut into rounds: the time of `--duration` is what each selector has in all. */
 export function roundsOf(settings: RunSettings): { rounds: number; each: RunSettings } {
-  const { duration, messages, warmup } = settings;
+  const { durationMs, messages, warmupMs } = settings;
   const most = Math.min(
-    duration === null ? Infinity : duration / ROUND_MS,
+    durationMs === null ? Infinity : durationMs / ROUND_MS,
     messages === null ? Infinity : messages / ROUND_MESSAGES,
     ROUNDS,
   );
@@ -82,9 +82,9 @@ export function roundsOf(settings: RunSettings): { rounds: number; each: RunSett
     rounds,
     each: {
       ...settings,
-      duration: duration === null ? null : duration / rounds,
+      durationMs: durationMs === null ? null : durationMs / rounds,
       messages: messages === null ? null : Math.ceil(messages / rounds),
-      warmup: warmup > 0 ? warmup : WARM_UP_MS,
+      warmupMs: warmupMs > 0 ? warmupMs : WARM_UP_MS,
     },
   };
 }
@@ -96,12 +96,12 @@ const START_MS = 600;
 function describeRounds(
   { names: { length: names }, targets }: Compared,
   rounds: number,
-  { duration, warmup }: RunSettings,
+  { durationMs, warmupMs }: RunSettings,
 ): string {
   const all = `${plural(rounds, "round")} of ${names} ${targets ? "targets" : "selectors"}`;
-  if (duration === null) return all;
+  if (durationMs === null) return all;
   return `${all}, about ${
-    briefDuration(roundUp(names * rounds * (duration + warmup + START_MS)))
+    briefDuration(roundUp(names * rounds * (durationMs + warmupMs + START_MS)))
   } in all`;
 }
 

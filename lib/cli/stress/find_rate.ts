@@ -54,8 +54,8 @@ export async function runFindRate(job: StressJob, spawn: Spawn & SpawnLoad): Pro
   }
   const thresholds = readThresholds(texts, { open: true, replies: true });
   checkWritable(options.output);
-  const duration = given.has("duration") ? settings.duration! : PROBE_MS;
-  const warmup = given.has("warmup") ? settings.warmup : WARM_UP_MS;
+  const duration = given.has("duration") ? settings.durationMs! : PROBE_MS;
+  const warmupMs = given.has("warmup") ? settings.warmupMs : WARM_UP_MS;
   return await interruptible(spawn, options.progress, async (context) => {
     let firstFailure: RunOutcome["firstFailure"] = null;
     // A target in a process of its own is one of the other programs: they are known while it is idle.
@@ -67,7 +67,7 @@ export async function runFindRate(job: StressJob, spawn: Spawn & SpawnLoad): Pro
       mostSeconds: Math.max(duration, LONGEST_MS) / 1000,
       messages: messagesFor(thresholds),
       runOnce: async (rate, seconds) => {
-        const probe = { ...settings, rate, duration: seconds * 1000, warmup };
+        const probe = { ...settings, rate, durationMs: seconds * 1000, warmupMs };
         const outcome = await runSession(probe, context);
         if (isEmbedded(settings)) cpu = outcome.cpu;
         firstFailure = outcome.firstFailure;

@@ -23,8 +23,8 @@ export async function runRounds(
   context: LiveContext,
 ): Promise<RunOutcome> {
   const rounds: StressResult[] = [];
-  const { warmup } = settings;
-  const each = { ...settings, warmup: warmup > 0 ? warmup : WARM_UP_MS };
+  const { warmupMs } = settings;
+  const each = { ...settings, warmupMs: warmupMs > 0 ? warmupMs : WARM_UP_MS };
   const seed = settings.seed ?? Math.floor(Math.random() * 2 ** 32);
   let last: RunOutcome | undefined;
   while (rounds.length < ROUNDS.most) {

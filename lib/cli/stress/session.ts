@@ -15,40 +15,11 @@ import type { ClientTls } from "../options/tls.ts";
 import { VERSION } from "../version.ts";
 import { resolveTarget } from "./resolve.ts";
 
-/** What a run is to do: the options in parsed form. Durations are in milliseconds, rates per second. */
-export interface RunSettings extends
-  Pick<
-    Plan,
-    | "connections"
-    | "messages"
-    | "size"
-    | "maxSize"
-    | "message"
-    | "script"
-    | "shuffle"
-    | "expect"
-    | "pipeline"
-    | "rate"
-    | "stages"
-    | "connectRate"
-    | "hold"
-    | "messagesPerConnection"
-    | "reconnect"
-    | "sources"
-    | "workers"
-    | "clientSelector"
-    | "clientEngine"
-    | "thinkMs"
-  > {
+/** What a run is to do: a plan whose target is not resolved yet, or is a server that has to be started. */
+export interface RunSettings extends Omit<Plan, "target" | "seed" | "tls"> {
   /** HOST:PORT; without it and without `unix` a server is started for the run. */
   readonly target?: string | undefined;
   readonly unix?: string | undefined;
-  /** Null for no limit of time. */
-  readonly duration: number | null;
-  readonly ramp: number;
-  readonly tick: number;
-  readonly warmup: number;
-  readonly timeout: number;
   /** Null for a random one. */
   readonly seed: number | null;
   readonly tls?: ClientTls | undefined;
@@ -118,17 +89,12 @@ export async function runSession(
 }
 
 export function planOf(settings: RunSettings, target: Target): Plan {
-  const { duration, ramp, tick, warmup, timeout, seed, tls, ...same } = settings;
-  const { target: _target, unix: _unix, ...more } = same;
-  const { selector: _selector, service: _service, serverWorkers: _workers, ...plan } = more;
+  const { unix: _unix, selector: _selector, service: _service, serverWorkers: _workers, ...plan } =
+    settings;
+  const { seed, tls, ...same } = plan;
   return {
-    ...plan,
+    ...same,
     target,
-    durationMs: duration,
-    rampMs: ramp,
-    tickMs: tick,
-    warmupMs: warmup,
-    timeoutMs: timeout,
     seed: seed ?? Math.floor(Math.random() * 2 ** 32),
     ...(tls ? { tls } : {}),
   };
@@ -140,10 +106,10 @@ export async function targetOf(
   spawn: Spawn,
   stop: AbortSignal,
 ): Promise<{ target: Target; name: string; server?: Server }> {
-  const { target, unix, tls, timeout } = settings;
+  const { target, unix, tls, timeoutMs } = settings;
   if (unix !== undefined) return { target: { path: unix }, name: `unix:${unix}` };
   if (target !== undefined) {
-    return { target: await resolveTarget(target, tls, timeout, stop), name: target };
+    return { target: await resolveTarget(target, tls, timeoutMs, stop), name: target };
   }
   const server = await startEmbedded(settings, spawn);
   return { target: parseHostPort(server.name), name: server.name, server };

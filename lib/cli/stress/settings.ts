@@ -100,8 +100,7 @@ export const isOpen = ({ rate, stages }: Pick<RunSettings, "rate" | "stages">): 
 
 /** Settings as a result has them. */
 export function configOf(settings: RunSettings): Record<string, unknown> {
-  const { ramp: rampMs, tick: tickMs, expect, ...same } = settings;
-  return { ...same, rampMs, tickMs, ...showExpectation(expect) };
+  return { ...settings, ...showExpectation(settings.expect) };
 }
 
 /** Checks what the options say together. `given` names those that were given. @throws UsageError */
@@ -120,7 +119,7 @@ export function readSettings(
   const settings: RunSettings = {
     ...{ target: options.target, unix: options.unix, tls: options.tls },
     connections: options.connections,
-    duration: untimed ? null : options.duration,
+    durationMs: untimed ? null : options.duration,
     messages: options.messages ?? null,
     size: options.size.from,
     maxSize: options.size.to > options.size.from ? options.size.to : null,
@@ -130,16 +129,16 @@ export function readSettings(
     expect: expectationOf(options),
     pipeline: options.pipeline ?? null,
     rate: options.rate ?? null,
-    tick: options.tick,
+    tickMs: options.tick,
     thinkMs: options.think,
     stages: [],
     connectRate: options.connectRate ?? null,
-    ramp: options.ramp,
+    rampMs: options.ramp,
     hold: options.hold,
     messagesPerConnection: options.messagesPerConnection ?? null,
     reconnect: options.reconnect,
-    warmup: options.warmup,
-    timeout: options.timeout,
+    warmupMs: options.warmup,
+    timeoutMs: options.timeout,
     sources: sourcesOf(options.source),
     seed: options.seed ?? null,
     workers: options.workers,

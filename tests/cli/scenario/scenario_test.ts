@@ -153,9 +153,14 @@ rate: 100
 thresholds: [p99<1s]
 `;
   it("wins over the scenario, option by option", () => {
-    expect(settled(text)).toMatchObject({ connections: 3, duration: 4000, size: 1024, rate: 100 });
+    expect(settled(text)).toMatchObject({
+      connections: 3,
+      durationMs: 4000,
+      size: 1024,
+      rate: 100,
+    });
     expect(settled(text, { size: { from: 5, to: 5 }, rate: 7 }))
-      .toMatchObject({ connections: 3, duration: 4000, size: 5, rate: 7 });
+      .toMatchObject({ connections: 3, durationMs: 4000, size: 5, rate: 7 });
   });
 
   it("does not contradict it: a message takes the place of a size", () => {
@@ -166,13 +171,13 @@ thresholds: [p99<1s]
   it("replaces the rates or the connections of all stages", () => {
     const staged = "stages: [{duration: 1s, rate: 5, connections: 7}, {duration: 1s, rate: 9}]";
     const plain = settled(staged);
-    expect(plain).toMatchObject({ duration: 2000, connections: 7, rate: null });
+    expect(plain).toMatchObject({ durationMs: 2000, connections: 7, rate: null });
     expect(plain.stages.length).toBe(2);
     const rated = settled(staged, { rate: 100 });
-    expect(rated).toMatchObject({ duration: 2000, connections: 7, rate: 100 });
+    expect(rated).toMatchObject({ durationMs: 2000, connections: 7, rate: 100 });
     expect(rated.stages.every(({ rate }) => rate === undefined)).toBe(true);
     const both = settled(staged, { rate: 100, connections: 3, duration: 500 });
-    expect(both).toMatchObject({ duration: 500, connections: 3, rate: 100, stages: [] });
+    expect(both).toMatchObject({ durationMs: 500, connections: 3, rate: 100, stages: [] });
   });
 
   it("has its own thresholds instead of the scenario's, and its own target", () => {

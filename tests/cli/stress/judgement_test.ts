@@ -171,13 +171,13 @@ describe("iomux stress --compare", () => {
   it("has ten rounds, fewer if they would be very short, but never less than three", () => {
     const of = (change: Partial<RunSettings>) => {
       const { rounds, each } = roundsOf({ ...settings, ...change });
-      return [rounds, each.duration, each.messages, each.warmup];
+      return [rounds, each.durationMs, each.messages, each.warmupMs];
     };
     expect(of({})).toEqual([10, 1000, null, 200]);
-    expect(of({ duration: 500, warmup: 50 })).toEqual([5, 100, null, 50]);
-    expect(of({ duration: 30 })).toEqual([3, 10, null, 200]);
-    expect(of({ duration: null, messages: 100_000 })).toEqual([10, null, 10_000, 200]);
-    expect(of({ duration: null, messages: 100 })).toEqual([3, null, 34, 200]);
+    expect(of({ durationMs: 500, warmupMs: 50 })).toEqual([5, 100, null, 50]);
+    expect(of({ durationMs: 30 })).toEqual([3, 10, null, 200]);
+    expect(of({ durationMs: null, messages: 100_000 })).toEqual([10, null, 10_000, 200]);
+    expect(of({ durationMs: null, messages: 100 })).toEqual([3, null, 34, 200]);
   });
 
   it("excludes the other ways to judge", async () => {
