@@ -2,7 +2,7 @@
 import { MSG_DONTWAIT } from "../sys/constants.ts";
 import { ERRNO, errno, OSError } from "../sys/errno.ts";
 import { bytesAhead, type Kind } from "../sys/stdio/file.ts";
-import { reopenNonBlocking } from "../sys/linux/description.ts";
+import { reopenNonBlocking } from "../sys/linux/files.ts";
 import { c } from "../sys/posix.ts";
 import { lineEndings } from "./line_endings.ts";
 import type { Relay } from "./relay.ts";

@@ -2,7 +2,7 @@
 import { MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_WR } from "../sys/constants.ts";
 import { ERRNO, errno, OSError } from "../sys/errno.ts";
 import { isWriteOnly, type Kind } from "../sys/stdio/file.ts";
-import { reopenNonBlocking } from "../sys/linux/description.ts";
+import { reopenNonBlocking } from "../sys/linux/files.ts";
 import { pollFor } from "../sys/poll.ts";
 import { c } from "../sys/posix.ts";
 import { peek } from "../sys/socket/sockets.ts";

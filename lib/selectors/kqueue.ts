@@ -58,9 +58,9 @@ export class Kqueue implements Backend {
   /** EV_CLEAR, EV_DISPATCH and, on macOS, EVFILT_EXCEPT. */
   readonly modes: number = EDGE | ONESHOT | (hasExcept ? PRIORITY : 0);
   readonly #queue: EventQueue = openQueue();
-  readonly #changes = new KeventList(FILTERS.length, this.#queue.layout);
-  readonly #receipts = new KeventList(FILTERS.length, this.#queue.layout);
-  #events = new KeventList(128, this.#queue.layout);
+  readonly #changes = new KeventList(FILTERS.length, this.#queue.structSize);
+  readonly #receipts = new KeventList(FILTERS.length, this.#queue.structSize);
+  #events = new KeventList(128, this.#queue.structSize);
   /** What is watched, and with which filters (EVENT_* bits), by descriptor. */
   readonly #watched: (Registration | undefined)[] = [];
   readonly #filters: number[] = [];
@@ -170,7 +170,7 @@ export class Kqueue implements Backend {
   wait(timeoutMs: number, ready: ReadyList): number {
     // Room for everything to be ready at once, so that one wait reports all.
     if (this.#count * 2 > this.#events.capacity) {
-      this.#events = new KeventList(this.#count * 4, this.#queue.layout);
+      this.#events = new KeventList(this.#count * 4, this.#queue.structSize);
     }
     const result = this.#queue.wait(this.#events, this.#broken.size > 0 ? 0 : timeoutMs);
     return result === -1 ? -errno() : this.#collect(result, ready);

@@ -18,8 +18,8 @@ import {
   EV_ONESHOT,
   EVFILT_READ,
   EVFILT_WRITE,
-  KEVENT_LAYOUTS,
-  type KeventLayout,
+  KEVENT_FIELDS,
+  KEVENT_SIZES,
   type KeventList,
 } from "../../lib/sys/bsd/kevent.ts";
 import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT } from "../../lib/sys/constants.ts";
@@ -60,7 +60,7 @@ interface Knote {
 export type Played = "darwin" | "freebsd";
 
 export class ModelKqueue implements EventQueue {
-  readonly layout: KeventLayout;
+  readonly structSize: number;
   /** The next change is interrupted by a signal, after it was applied. */
   interruptNext = false;
   /** An error with which the next filter of this kind is refused. */
@@ -71,7 +71,7 @@ export class ModelKqueue implements EventQueue {
 
   constructor(played: Played) {
     this.#played = played;
-    this.layout = KEVENT_LAYOUTS[played];
+    this.structSize = KEVENT_SIZES[played];
   }
 
   get fd(): number {
@@ -93,7 +93,7 @@ export class ModelKqueue implements EventQueue {
       const flags = changes.flags(i);
       const error = this.#register(changes, i, flags);
       receipts.put(i, changes.fd(i), changes.filter(i), flags | EV_ERROR, changes.generation(i));
-      receipts.view.setBigInt64(i * this.layout.size + this.layout.data, BigInt(error), true);
+      receipts.view.setBigInt64(i * this.structSize + KEVENT_FIELDS.data, BigInt(error), true);
     }
     const interrupted = this.interruptNext;
     this.interruptNext = false;

@@ -13,7 +13,8 @@ import {
   EVFILT_EXCEPT,
   EVFILT_READ,
   EVFILT_WRITE,
-  KEVENT_LAYOUTS,
+  KEVENT_FIELDS,
+  KEVENT_SIZES,
   KeventList,
   NOTE_OOB,
 } from "../../lib/sys/bsd/kevent.ts";
@@ -62,12 +63,12 @@ describe("struct kevent", () => {
         at += size;
       }
       const { ext: _, ...fields } = offsets;
-      expect({ size: at, ...fields }).toEqual({ ...KEVENT_LAYOUTS[system] });
+      expect({ size: at, ...fields }).toEqual({ size: KEVENT_SIZES[system], ...KEVENT_FIELDS });
     });
 
     it(`is written and read at every index of a list on ${system}`, () => {
-      const { size } = KEVENT_LAYOUTS[system];
-      const list = new KeventList(3, KEVENT_LAYOUTS[system]);
+      const size = KEVENT_SIZES[system];
+      const list = new KeventList(3, size);
       expect(list.view.byteLength).toBe(3 * size);
       new Uint8Array(list.view.buffer).fill(0xff);
       list.put(1, 70_000, EVFILT_WRITE, EV_ADD | EV_CLEAR | EV_RECEIPT, -5);
@@ -90,13 +91,13 @@ describe("struct kevent", () => {
   }
 
   it("put() takes filter flags", () => {
-    const list = new KeventList(1, KEVENT_LAYOUTS.darwin);
+    const list = new KeventList(1, KEVENT_SIZES.darwin);
     list.put(0, 3, EVFILT_EXCEPT, EV_ADD, 1, NOTE_OOB);
     expect([list.filter(0), list.fflags(0)]).toEqual([-15, 2]);
   });
 
   it("receiptError(): the error of a receipt, and none for one without EV_ERROR", () => {
-    const list = new KeventList(1, KEVENT_LAYOUTS.freebsd);
+    const list = new KeventList(1, KEVENT_SIZES.freebsd);
     const told = (flags: number, data: bigint) => {
       list.view.setUint16(10, flags, true);
       list.view.setBigInt64(16, data, true);

@@ -8,36 +8,33 @@
 import { Native, type Pointer } from "../ffi.ts";
 import { on } from "../system.ts";
 
-/** Where the fields of a struct kevent are, in bytes. */
-export interface KeventLayout {
-  readonly size: number;
-  /** uintptr_t: the descriptor. */
-  readonly ident: number;
-  readonly filter: number;
-  readonly flags: number;
-  readonly fflags: number;
-  /** macOS: intptr_t; FreeBSD: int64_t. With EV_ERROR: the error number, 0 for none. */
-  readonly data: number;
-  /** A pointer that the kernel hands back unread: the generation is put there. */
-  readonly udata: number;
-}
+/**
+ * Where the fields of a struct kevent are, in bytes: uintptr_t ident, short filter, unsigned short flags,
+ * unsigned int fflags; data, an error number with EV_ERROR; udata, a pointer that the kernel hands back unread.
+ */
+export const KEVENT_FIELDS = { ident: 0, filter: 8, flags: 10, fflags: 12, data: 16, udata: 24 };
 
-const FIELDS = { ident: 0, filter: 8, flags: 10, fflags: 12, data: 16, udata: 24 };
-
-/** The layouts by system; on each the same for x64 and arm64. */
-export const KEVENT_LAYOUTS: Readonly<Record<"darwin" | "freebsd" | "libkqueue", KeventLayout>> = {
-  darwin: { size: 32, ...FIELDS },
-  freebsd: { size: 64, ...FIELDS }, // and uint64_t ext[4] at the end
-  libkqueue: { size: 32, ...FIELDS }, // include/sys/event.h.in; for tests, see bsd.ts
+/** Bytes of a struct kevent, the same for x64 and arm64. */
+export const KEVENT_SIZES = {
+  darwin: 32,
+  freebsd: 64, // and uint64_t ext[4] at the end
+  libkqueue: 32, // include/sys/event.h.in; for tests, see kqueue.ts
 };
 
-/** The layout of this system; Linux has libkqueue's only. */
-export const KEVENT: KeventLayout = on(
-  KEVENT_LAYOUTS.libkqueue,
-  KEVENT_LAYOUTS.darwin,
-  KEVENT_LAYOUTS.freebsd,
-  KEVENT_LAYOUTS.libkqueue,
+/** On this system; Linux has libkqueue's only. */
+export const KEVENT_SIZE: number = on(
+  KEVENT_SIZES.libkqueue,
+  KEVENT_SIZES.darwin,
+  KEVENT_SIZES.freebsd,
+  KEVENT_SIZES.libkqueue,
 );
+
+// Positions within a struct, in units of 32 bits; filter and flags share one.
+const IDENT = KEVENT_FIELDS.ident / 4;
+const FILTER = KEVENT_FIELDS.filter / 4;
+const FFLAGS = KEVENT_FIELDS.fflags / 4;
+const DATA = KEVENT_FIELDS.data / 4;
+const UDATA = KEVENT_FIELDS.udata / 4;
 
 // Filters and flags have the same values everywhere, except where a comment says so.
 export const EVFILT_READ = -1;
@@ -68,25 +65,14 @@ export class KeventList {
   readonly pointer: Pointer;
   readonly #int32: Int32Array<ArrayBuffer>;
   readonly #stride: number;
-  // Positions within a struct, in units of 32 bits; filter and flags share one.
-  readonly #ident: number;
-  readonly #filter: number;
-  readonly #fflags: number;
-  readonly #data: number;
-  readonly #udata: number;
 
-  constructor(capacity: number, layout: KeventLayout = KEVENT) {
-    const memory = new Native(capacity * layout.size);
+  constructor(capacity: number, size: number = KEVENT_SIZE) {
+    const memory = new Native(capacity * size);
     this.capacity = capacity;
     this.view = memory.view;
     this.pointer = memory.pointer;
     this.#int32 = memory.int32;
-    this.#stride = layout.size / 4;
-    this.#ident = layout.ident / 4;
-    this.#filter = layout.filter / 4;
-    this.#fflags = layout.fflags / 4;
-    this.#data = layout.data / 4;
-    this.#udata = layout.udata / 4;
+    this.#stride = size / 4;
   }
 
   /** Fills the struct at `index`; what is not mentioned becomes 0. */
@@ -100,37 +86,37 @@ export class KeventList {
   ): void {
     const at = index * this.#stride;
     this.#int32.fill(0, at, at + this.#stride);
-    this.#int32[at + this.#ident] = fd;
-    this.#int32[at + this.#filter] = (filter & 0xffff) | (flags << 16);
-    this.#int32[at + this.#fflags] = fflags;
-    this.#int32[at + this.#udata] = generation;
+    this.#int32[at + IDENT] = fd;
+    this.#int32[at + FILTER] = (filter & 0xffff) | (flags << 16);
+    this.#int32[at + FFLAGS] = fflags;
+    this.#int32[at + UDATA] = generation;
   }
 
   fd(index: number): number {
-    return this.#int32[index * this.#stride + this.#ident]!;
+    return this.#int32[index * this.#stride + IDENT]!;
   }
 
   /** EVFILT_* */
   filter(index: number): number {
-    return (this.#int32[index * this.#stride + this.#filter]! << 16) >> 16;
+    return (this.#int32[index * this.#stride + FILTER]! << 16) >> 16;
   }
 
   /** EV_* */
   flags(index: number): number {
-    return this.#int32[index * this.#stride + this.#filter]! >>> 16;
+    return this.#int32[index * this.#stride + FILTER]! >>> 16;
   }
 
   /** NOTE_*, or with EV_EOF the socket's error. */
   fflags(index: number): number {
-    return this.#int32[index * this.#stride + this.#fflags]!;
+    return this.#int32[index * this.#stride + FFLAGS]!;
   }
 
   /** The low half of `data`: of a receipt, the error number. */
   data(index: number): number {
-    return this.#int32[index * this.#stride + this.#data]!;
+    return this.#int32[index * this.#stride + DATA]!;
   }
 
   generation(index: number): number {
-    return this.#int32[index * this.#stride + this.#udata]!;
+    return this.#int32[index * this.#stride + UDATA]!;
   }
 }

@@ -8,7 +8,7 @@
  */
 import { check, ERRNO, errno } from "../errno.ts";
 import { type Functions, NULL, open, type Signature } from "../ffi.ts";
-import { EV_CLEAR, EV_ERROR, KEVENT, type KeventLayout, type KeventList } from "./kevent.ts";
+import { EV_CLEAR, EV_ERROR, KEVENT_SIZE, type KeventList } from "./kevent.ts";
 import { closeFd, setCloseOnExec } from "../posix.ts";
 import { isBsd, LIBC, system } from "../system.ts";
 import { Timespec } from "../time.ts";
@@ -62,8 +62,8 @@ const time = new Timespec();
 /** What a selector needs of a queue. */
 export interface EventQueue {
   readonly fd: number;
-  /** The struct kevent that it takes and fills. */
-  readonly layout: KeventLayout;
+  /** Bytes of the struct kevent that it takes and fills. */
+  readonly structSize: number;
   /**
    * Applies `count` changes, each of which must have EV_RECEIPT, and returns how many receipts there
    * are: the i-th belongs to the i-th change, and `receiptError` reads it. -1 leaves errno behind.
@@ -82,7 +82,7 @@ export interface EventQueue {
 }
 
 export class Kqueue implements EventQueue {
-  readonly layout: KeventLayout = KEVENT;
+  readonly structSize: number = KEVENT_SIZE;
   #fd: number;
   readonly #kevent: Functions<typeof TABLE>["kevent"];
 

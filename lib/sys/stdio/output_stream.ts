@@ -8,7 +8,7 @@
 import { MSG_DONTWAIT, MSG_NOSIGNAL, POLLOUT } from "../constants.ts";
 import { ERRNO, errno } from "../errno.ts";
 import { kindOf } from "./file.ts";
-import { reopenNonBlocking } from "../linux/description.ts";
+import { reopenNonBlocking } from "../linux/files.ts";
 import { pollFor } from "../poll.ts";
 import { c, retry } from "../posix.ts";
 import { system } from "../system.ts";
