@@ -126,10 +126,11 @@ describe("the page", () => {
       .toEqual(JSON.parse(JSON.stringify(chartData(results))));
   });
 
-  it("has all figures, settings, the machine, the mismatch and the thresholds in tables", async () => {
+  it("has all figures, the machine, the mismatch and the thresholds without a script", async () => {
     const text = await pageOf(sampleResult({ open: true }, {
       verdict: "fail",
       thresholds: [{ expression: "p99<5ms", value: 6500, ok: false }],
+      messages: { ...sampleResult({ open: true }).messages, mismatched: 1 },
       first_mismatch: { connection: 9, offset: 4321, kind: "lost", expected: "aa01", actual: "" },
     }));
     const plain = text.replace(/<(script|style)[\s\S]*?<\/\1>/g, "").replace(/<[^>]*>/g, " ")
