@@ -61,7 +61,7 @@ export class ResolveError extends Error {
 
 /**
  * The IP addresses of a host, in the order in which to try them. An address is its own answer, and
- * "localhost" is the loopback without asking anybody (RFC 6761, 6.3); other names go to the runtime's
+ * "localhost" is the loopback without a query (RFC 6761, 6.3); other names go to the runtime's
  * resolver.
  *
  * @throws ResolveError when there is none

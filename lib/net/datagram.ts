@@ -156,7 +156,7 @@ export class DatagramSocket extends BaseSocket {
   }
 
   /**
-   * A socket that receives what is sent to its address, from anybody.
+   * A socket that receives what is sent to its address, whatever the sender.
    *
    * @throws OSError EADDRINUSE, EACCES, EADDRNOTAVAIL
    */
@@ -167,7 +167,7 @@ export class DatagramSocket extends BaseSocket {
 
   /**
    * A socket that sends to one address, and receives from it alone; `from` chooses its own address. An
-   * answer of ICMP that nobody listens there shows up as ECONNREFUSED in a later `send` or `recv`.
+   * answer of ICMP that no socket listens there shows up as ECONNREFUSED in a later `send` or `recv`.
    */
   static connect(to: DatagramAddress, from?: BindOptions): DatagramSocket {
     const peer = endpoint(to);

@@ -71,7 +71,7 @@ function endReasons({ timeoutMs }: Scene, clients: readonly Client[]): string[] 
   return reasons;
 }
 
-/** What somebody has sent who was not asked. */
+/** What the target has sent without a request. */
 export function unaskedReasons({ listens }: Scene, clients: readonly Client[]): string[] {
   const bytes = clients.reduce((total, { unasked }) => total + unasked, 0);
   return listens && bytes > 0

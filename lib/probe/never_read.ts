@@ -121,7 +121,7 @@ class Flood {
     return this.#clients.reduce((total, { bytesSent }) => total + bytesSent, 0);
   }
 
-  /** There is no more to see: too much was taken, or everybody was sent away. */
+  /** There is no more to see: too much was taken, or all clients were sent away. */
   get over(): boolean {
     return this.taken > this.#limit || this.#clients.every(({ over }) => over);
   }

@@ -58,7 +58,7 @@ export interface ProfileRow {
   readonly connections: number;
   readonly messages: { readonly sent: number; readonly answered: number };
   readonly bytes: { readonly sent: number; readonly received: number };
-  /** The first wrong bytes that anybody received, a witness included. */
+  /** The first wrong bytes that any client received, a witness included. */
   readonly first_mismatch: Mismatch | null;
   readonly witnesses: {
     readonly connections: number;

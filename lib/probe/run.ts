@@ -122,7 +122,7 @@ function performOne(scene: Scene, name: ProfileName): ProfileRow {
     : { did: "nothing, as the witnesses were not served", observed: "", reasons: [] };
   if (ready && !witnesses.failed) witnesses.more(ROUNDS_AFTER);
   scene.release(scene.cast);
-  const newcomer = recover(scene);
+  const fresh = recover(scene);
   if (!witnesses.failed) witnesses.more(1);
   witnesses.dismiss();
   const reasons = [
@@ -131,7 +131,7 @@ function performOne(scene: Scene, name: ProfileName): ProfileRow {
       ? ["sent wrong bytes, or cut a reply short"]
       : [],
     ...witnesses.reasons(),
-    ...newcomer.reason === null ? [] : [newcomer.reason],
+    ...fresh.reason === null ? [] : [fresh.reason],
   ];
   const sum = (of: (client: Client) => number) =>
     scene.cast.reduce((n, client) => n + of(client), 0);
@@ -148,9 +148,9 @@ function performOne(scene: Scene, name: ProfileName): ProfileRow {
     messages: { sent: sum((client) => client.sent), answered: sum((client) => client.answered) },
     bytes: { sent: sum((c) => c.bytesSent), received: sum((client) => client.bytesReceived) },
     first_mismatch: mismatches.find((mismatch) => mismatch !== null) ?? witnesses.mismatch ??
-      newcomer.client.mismatch,
+      fresh.client.mismatch,
     witnesses: witnesses.report(),
-    recovery_us: newcomer.reason === null ? newcomer.us : null,
+    recovery_us: fresh.reason === null ? fresh.us : null,
   };
 }
 

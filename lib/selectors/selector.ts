@@ -38,7 +38,7 @@ export const EVENT_READ = 1;
 export const EVENT_WRITE = 2;
 
 /**
- * Something urgent: out-of-band data of TCP. Told only of what was registered with `priority`, next to
+ * Something urgent: out-of-band data of TCP. Reported only for what was registered with `priority`, next to
  * the two portable events; it can't be asked for in `events`.
  *
  * @example

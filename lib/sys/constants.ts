@@ -19,7 +19,7 @@ export const SOCK_CLOEXEC: number = on(0o2000000, 0, 0x10000000, 0);
 export const SOL_SOCKET: number = on(1, 0xffff, 0xffff, 0xffff);
 /**
  * What a listener sets to have its port again at once after a restart, and to itself: SO_REUSEADDR. On
- * Windows that option lets anybody take a port in use, and SO_EXCLUSIVEADDRUSE (~4) is what keeps it
+ * Windows that option lets any program take a port in use, and SO_EXCLUSIVEADDRUSE (~4) is what keeps it
  * ("Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE").
  */
 export const SO_REBIND: number = on(2, 4, 4, ~4);

@@ -95,7 +95,7 @@ function onDarwin(): Names[] {
     .map((folder) => inFolder(folder, names));
 }
 
-/** What an installer has put on PATH, then Git for Windows, which nearly everybody has. */
+/** What an installer has put on PATH, then Git for Windows, which most machines of developers have. */
 function onWindows(): Names[] {
   const arm = process.arch === "arm64";
   const suffix = arm ? "arm64" : "x64";

@@ -141,7 +141,7 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
     if (this.#secured && !this.closed) this.#side.handler.writable(this);
   }
   /**
-   * FIN, which may come only after close_notify: else somebody could cut a stream short unnoticed. The
+   * FIN, which may come only after close_notify: else an attacker could cut a stream short unnoticed. The
    * handler never hears of an end, only of the failure; but what it has sent before still goes out, as
    * some programs (Ncat) half-close like that.
    */

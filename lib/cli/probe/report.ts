@@ -16,7 +16,7 @@ export interface Outcome {
   readonly refusal: Refusal | null;
 }
 
-/** What to do about a target that does not serve anybody. */
+/** What to do about a target that serves no client. */
 const ADVICE = {
   silent: "; --message and --expect say what it is asked and what it answers",
   gone: "; --message and --expect say what it is asked and what it answers",

@@ -19,7 +19,7 @@ export const MIN_SECONDS = 1;
 export const LATE_US = 10_000;
 /** A lag that makes up so much of the latency is what one measures then. */
 const MOST = 0.5;
-/** Without messages for so much of the time, a closed loop has measured somebody else's programs. */
+/** Without messages for so much of the time, a closed loop has measured other programs. */
 const AWAY = 0.2;
 /** So much of a schedule may remain unsent at the end of a run. */
 export const UNSENT = 0.01;

@@ -47,13 +47,13 @@ export const EV_ADD = 0x0001;
 export const EV_DELETE = 0x0002;
 export const EV_ENABLE = 0x0004;
 export const EV_DISABLE = 0x0008;
-/** Told once and gone. The kernel of FreeBSD sets it by itself, see selectors/kqueue.ts. */
+/** Reported once and removed. The kernel of FreeBSD sets it by itself, see selectors/kqueue.ts. */
 export const EV_ONESHOT = 0x0010;
 /** Edge-triggered. */
 export const EV_CLEAR = 0x0020;
 /** The change is answered by an event with EV_ERROR, whose data is the error number or 0. */
 export const EV_RECEIPT = 0x0040;
-/** Told once and then disabled, until EV_ENABLE. */
+/** Reported once and then disabled, until EV_ENABLE. */
 export const EV_DISPATCH = 0x0080;
 export const EV_ERROR = 0x4000;
 export const EV_EOF = 0x8000;

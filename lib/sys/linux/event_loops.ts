@@ -21,13 +21,13 @@ const unused = new Native(16);
  */
 export function eventLoopFds(): number[] {
   if (system !== "linux") return [];
-  const stranger = eventfd();
+  const unknown = eventfd();
   const found: number[] = [];
   for (let fd = 0; fd < HIGHEST; fd++) {
-    // An epoll instance does not know the stranger (ENOENT); anything else is none (EINVAL, EBADF).
-    const result = epoll_ctl(fd, EPOLL_CTL_DEL, stranger, unused.pointer);
+    // An epoll instance answers ENOENT for a descriptor that it does not watch; anything else is none (EINVAL, EBADF).
+    const result = epoll_ctl(fd, EPOLL_CTL_DEL, unknown, unused.pointer);
     if (result === -1 && errno() === ERRNO.ENOENT) found.push(fd);
   }
-  closeFd(stranger);
+  closeFd(unknown);
   return found;
 }

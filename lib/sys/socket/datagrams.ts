@@ -10,7 +10,7 @@ const FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
 /** Linux: recvfrom(2) returns the whole length of a datagram, however little of it fits. */
 const MSG_TRUNC = 0x20;
-const TELLS_LENGTH = system === "linux";
+const REPORTS_LENGTH = system === "linux";
 
 const calls = open(LIBC, {
   sendto: { args: ["i32", "buffer", "size", "i32", "pointer", "i32"], result: "size" },
@@ -38,8 +38,8 @@ export const sendDatagram = (
 
 const sender = new Native(SOCKADDR_SIZE);
 const senderLength = new Native(8);
-/** Where it is not told how long a datagram is: room for any, and one byte more. */
-const whole = TELLS_LENGTH ? undefined : new Uint8Array(new ArrayBuffer(65_536));
+/** Where the system does not say how long a datagram is: room for any, and one byte more. */
+const whole = REPORTS_LENGTH ? undefined : new Uint8Array(new ArrayBuffer(65_536));
 
 export interface Received {
   readonly bytes: number;
@@ -53,7 +53,7 @@ export interface Received {
 export function receiveDatagram(fd: number, buffer: Uint8Array): Received | -1 {
   senderLength.int32[0] = SOCKADDR_SIZE;
   const into = whole ?? buffer;
-  const flags = TELLS_LENGTH ? MSG_TRUNC : 0;
+  const flags = REPORTS_LENGTH ? MSG_TRUNC : 0;
   const { pointer } = sender;
   let length = calls.recvfrom(fd, into, into.length, flags, pointer, senderLength.pointer);
   if (length === -1) {

@@ -53,7 +53,7 @@ export function connectResult(fd: number): number | undefined {
   const failed = pendingError(fd);
   if (failed !== 0) return failed;
   if (pollFor(fd, POLLOUT, 0) <= 0) return undefined;
-  // It may have failed in between; and who reaches its own port has reached nobody.
+  // It may have failed in between; and a socket that reached its own port has reached no listener.
   return pendingError(fd) || (isConnectedToItself(fd) ? ERRNO.ECONNREFUSED! : 0);
 }
 

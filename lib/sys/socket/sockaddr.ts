@@ -206,7 +206,7 @@ export function packAddress(
 export function zoneIndex(zone: string | undefined): number {
   if (zone === undefined) return 0;
   if (/^\d+$/.test(zone)) return Number(zone);
-  // Only its link-local addresses tell an interface's number; a global one has scope 0.
+  // Only link-local addresses have the interface's number; a global one has scope 0.
   const found = process.getBuiltinModule("node:os").networkInterfaces()[zone]
     ?.find((address) => address.family === "IPv6" && address.scopeid > 0);
   if (found?.family !== "IPv6") {

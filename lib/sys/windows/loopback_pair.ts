@@ -11,7 +11,7 @@ const length = new Native(8);
 const one = new Native(8);
 one.int32[0] = 1;
 
-/** How many strangers may come in between before something is wrong. */
+/** How many connections of other programs may come in between before something is wrong. */
 const ATTEMPTS = 100;
 
 const newSocket = () => check(c.socket(AF_INET, SOCK_STREAM, 0), "socket", "create a socket pair");
@@ -58,7 +58,7 @@ export function loopbackPair(): [number, number] {
       }
       return [client, server];
     }
-    throw new Error(`Cannot ${action}: ${ATTEMPTS} strangers connected in between`);
+    throw new Error(`Cannot ${action}: ${ATTEMPTS} other connections came in between`);
   } catch (error) {
     for (const fd of opened) closeFd(fd);
     throw error;
