@@ -21,6 +21,10 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
+/** The names of errors of other folders that say what is wrong with an option. */
+const USAGE = new Set([
+  ...["UsageError", "UnitError", "ThresholdError", "TlsConfigError", "HandlerError"],
+]);
 const GONE = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED", "TLS_TRUNCATED"]);
 
 /** What fails where there is nobody to connect to, or no such place here to listen on. */
@@ -28,8 +32,7 @@ const NOWHERE = new Set(["connect", "bind", "listen", "if_nametoindex"]);
 
 export function exitCodeOf(error: unknown): number {
   const { name, code, syscall } = error as { name?: string; code?: string; syscall?: string };
-  if (name === "UsageError" || name === "UnitError" || name === "TlsConfigError") return EXIT.usage;
-  if (name === "HandlerError") return EXIT.usage;
+  if (USAGE.has(name!)) return EXIT.usage;
   if (name === "ResolveError") return EXIT.unreachable;
   if (name !== "OSError") return EXIT.failed;
   if (code === "ETIMEDOUT") return EXIT.timeout;

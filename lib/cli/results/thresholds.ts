@@ -3,22 +3,16 @@ import {
   parseThreshold,
   type RunKind,
   type Threshold,
-  ThresholdError,
   unfit,
 } from "../../report/judge/threshold.ts";
 import { UsageError } from "../exit.ts";
 
-/** The thresholds for a run. @throws UsageError for one that can't be read, or not be judged */
+/** The thresholds for a run. @throws UsageError, ThresholdError for one that can't be read, or not be judged */
 export function readThresholds(texts: readonly string[], run: RunKind): Threshold[] {
   return texts.map((text) => {
-    try {
-      const threshold = parseThreshold(text);
-      const why = unfit(threshold, run);
-      if (why !== undefined) throw new UsageError(why);
-      return threshold;
-    } catch (error) {
-      if (error instanceof ThresholdError) throw new UsageError(error.message);
-      throw error;
-    }
+    const threshold = parseThreshold(text);
+    const why = unfit(threshold, run);
+    if (why !== undefined) throw new UsageError(why);
+    return threshold;
   });
 }
