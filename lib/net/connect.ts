@@ -172,7 +172,7 @@ export function finishConnect(fd: number, name: string, timeoutMs: number): bool
  * A connect to a port of this machine that happens to get this very port as its own reaches itself, where
  * nothing listens (a simultaneous open, RFC 9293 3.5): no connection to a server.
  */
-export function refuseItself(fd: number, name: string): void {
+function refuseItself(fd: number, name: string): void {
   if (isConnectedToItself(fd)) throw toItself(name);
 }
 

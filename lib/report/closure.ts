@@ -26,7 +26,7 @@ export function closure(result: StressResult): string | null {
  * The standard deviation of the rates of whole seconds, in percent of their mean. Null with too few, where the rate
  * was to change, and of a sum, whose runs may not have been there all the time.
  */
-export function steadiness(result: StressResult): number | null {
+function steadiness(result: StressResult): number | null {
   const { stages = [], rampMs = 0 } = settingsOf(result);
   if (stages.length > 1 || rampMs > 0 || "parts" in result.config) return null;
   const nothing = expectsNothing(result);

@@ -84,7 +84,7 @@ export function spread(d: Distribution): string {
 }
 
 /** Why the rarest percentiles are left out; null when none is. */
-export function fewFor(d: Distribution): string | null {
+function fewFor(d: Distribution): string | null {
   const all = d.count + d.unanswered;
   const missing = RARE.find(([, percent]) => !isFounded(d, percent));
   if (all === 0 || missing === undefined) return null;

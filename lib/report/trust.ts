@@ -92,7 +92,7 @@ export function describeKernel(kernel: StressResult["kernel"]): string | null {
 }
 
 /** The slowest connections, if the kernel can say something about why. */
-export function describeSlowest({ slowest, latency_us: latency }: StressResult): string | null {
+function describeSlowest({ slowest, latency_us: latency }: StressResult): string | null {
   const telling = slowest.filter((slow) =>
     slow.retransmits > 0 || slow.lost_segments > 0 ||
     (slow.latency_us >= SLOW_US && slow.latency_us >= SLOW_FACTOR * latency.p99)
@@ -110,7 +110,7 @@ function describeSlow(slow: SlowConnection): string {
     sent;
 }
 
-export function describeGenerator(result: StressResult): string {
+function describeGenerator(result: StressResult): string {
   const { generator, selector } = result;
   const threads = plural(settingsOf(result).workers ?? 1, "thread");
   const { count: stalls, max_us: longest } = generator.loop_stalls;

@@ -11,7 +11,7 @@ const EXAMPLE = 48;
 const WIDEST = 80;
 
 /** "-p, --port N" */
-export function flagsOf(key: string, { short, value }: Option<unknown>): string {
+function flagsOf(key: string, { short, value }: Option<unknown>): string {
   return `${short === undefined ? "    " : `-${short}, `}--${longName(key)}` +
     (value === undefined ? "" : ` ${value}`);
 }

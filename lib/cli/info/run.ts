@@ -44,7 +44,7 @@ async function whyNoUring(): Promise<string | undefined> {
   }
 }
 
-export async function collectInfo(): Promise<Info> {
+async function collectInfo(): Promise<Info> {
   let selectors: Info["selectors"];
   let openFiles: Limits["open_files"] = null;
   try {
@@ -89,7 +89,7 @@ function numberIn(path: string): number | null {
 }
 
 /** The same for people; with what stands in the way of `connections`. */
-export function formatInfo(
+function formatInfo(
   info: Info,
   connections: number | undefined,
   width = 80,

@@ -7,8 +7,6 @@ export interface Address {
   readonly port: number;
 }
 
-export type Destination = Address | { readonly path: string };
-
 /** "HOST:PORT", or "[HOST]:PORT" for IPv6, with a port from 1 on. @throws UsageError */
 export function parseTarget(text: string): Address {
   const match = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):([^:]+)$/.exec(text);

@@ -37,7 +37,7 @@ const LIMIT = 256 * 2 ** 20;
 const NO_LOAD = initialValues(STRESS.options);
 
 /** What the command line names: a target, if the first word is one, and profiles. @throws UsageError */
-export function operandsOf(
+function operandsOf(
   words: readonly string[],
 ): { target: string | undefined; profiles: ProfileName[] } {
   const [first] = words;

@@ -48,7 +48,7 @@ function tryToWrite(path: string): void {
   if (!existing) unlinkSync(realpathSync(path)); // of a link without its file the link stays
 }
 
-export const cannotWrite = (path: string, error: unknown): string =>
+const cannotWrite = (path: string, error: unknown): string =>
   `Cannot write the result to ${path}: ${reasonOf(error)}`;
 
 /** Writes all files, those after one that fails as well, and returns what went wrong. */

@@ -46,7 +46,7 @@ export interface Compared {
 }
 
 /** Reads what to compare. @throws UsageError before anything starts */
-export function readCompared(text: string): Compared {
+function readCompared(text: string): Compared {
   const names = text.split(",").map((name) => name.trim());
   if (names.length < 2) {
     throw new UsageError("option '--compare' needs two selectors or targets, or more: A,B");

@@ -14,7 +14,7 @@ const ESCAPES: Record<string, string> = {
 };
 
 /** Text as it may stand between tags and in quoted attributes. */
-export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => ESCAPES[c]!);
+const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => ESCAPES[c]!);
 
 /** A template whose insertions are escaped, unless they are markup or lists of it. */
 export function markup(

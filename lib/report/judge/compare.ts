@@ -58,7 +58,7 @@ export function compare(names: readonly string[], rounds: readonly Round[]): Com
 export const latencyOf = (result: StressResult): StressResult["latency_us"] =>
   result.latency_corrected_us ?? result.latency_us;
 
-export function wordOf(ratio: Interval | null, more: Word, less: Word): Word | null {
+function wordOf(ratio: Interval | null, more: Word, less: Word): Word | null {
   if (ratio === null) return null;
   if (ratio.low > 1) return more;
   return ratio.high < 1 ? less : "no significant difference";

@@ -8,7 +8,7 @@ import { limitOf } from "./parts.ts";
 const SLOWEST = 5;
 
 /** The sum of a histogram over all results; undefined when one of them has none. */
-export function mergeHistogram(
+function mergeHistogram(
   results: readonly StressResult[],
   name: HistogramName,
 ): Recorder | undefined {

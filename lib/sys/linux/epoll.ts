@@ -11,7 +11,6 @@ import { absent, LIBC, system } from "../system.ts";
 import { Timespec } from "../time.ts";
 
 export const EPOLLIN = 0x001;
-export const EPOLLPRI = 0x002;
 export const EPOLLOUT = 0x004;
 export const EPOLLRDHUP = 0x2000;
 export const EPOLLEXCLUSIVE: number = 1 << 28;
