@@ -1,9 +1,14 @@
 /** A summary in Markdown, for a pull request or a build's page. */
+import { isOver } from "../result/recorder.ts";
 import type { NamedResult, StressResult } from "../result/result.ts";
+import { expectsNothing } from "../result/settings.ts";
+import { formatCount } from "../text/units.ts";
 import { baselineTable } from "./baseline.ts";
-import { besideTable } from "./beside.ts";
+import { closure } from "./closure.ts";
+import { describeErrors, formatUs } from "./figures.ts";
+import { describeLoad, describeVerified } from "./load.ts";
 import type { ReportTable } from "./tables.ts";
-import { describeValue, describeVerdict } from "./trust.ts";
+import { confidenceRows, describeValue, describeVerdict } from "./trust.ts";
 
 export interface Summary {
   readonly title: string;
@@ -16,16 +21,40 @@ export interface Summary {
 /** The summary: the verdict first, then the figures of all results beside each other, then what was judged. */
 export function markdownReport({ title, results, tables = [], verdict }: Summary): string {
   const only = results.length === 1 ? results[0]!.result : undefined;
-  const { head, rows } = besideTable(results);
   const word = verdict ?? (only ? describeVerdict(only) : "");
   const blocks = [
     `### ${escape(title)}: ${escape(word)}`,
-    table(head, rows),
+    table(["", ...results.map(({ name }) => name)], figuresOf(results)),
     ...results.flatMap(({ name, result }) => judgement(only ? "" : `${name}: `, result)),
     ...tables.filter(({ title }) => only === undefined || title !== "Against the baseline")
       .flatMap(tableBlocks),
   ];
   return blocks.join("\n\n") + "\n";
+}
+
+function figuresOf(results: readonly NamedResult[]): string[][] {
+  const all = results.map(({ result }) => result);
+  const row = (name: string, of: (result: StressResult) => string) => [name, ...all.map(of)];
+  const latency = (percent: number, key: "p50" | "p99" | "p99_9" | "max") => (r: StressResult) => {
+    const d = r.latency_corrected_us ?? r.latency_us;
+    if (expectsNothing(r) || d.count + d.unanswered === 0) return "-";
+    return (isOver(d, percent) ? "over " : "") + formatUs(d[key]);
+  };
+  return [
+    row("load", describeLoad),
+    row("verified", describeVerified),
+    row("messages/s", ({ rate }) => formatCount(rate.messages_per_s)),
+    row("p50", latency(50, "p50")),
+    row("p99", latency(99, "p99")),
+    row("p99.9", latency(99.9, "p99_9")),
+    row("max", latency(100, "max")),
+    row("errors", describeErrors),
+    row("closure", (result) => closure(result) ?? "-"),
+    row("limited by", ({ generator }) => generator.limited_by || "-"),
+    ...(all.some(({ confidence }) => confidence)
+      ? [row("confidence", (result) => confidenceRows(result)[0]?.[1] ?? "-")]
+      : []),
+  ];
 }
 
 function judgement(prefix: string, result: StressResult): string[] {

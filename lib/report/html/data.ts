@@ -6,8 +6,9 @@ import { expectsNothing, settingsOf } from "../../result/settings.ts";
 
 /** Points of a timeline at most: what a wide screen can show. */
 const MAX_POINTS = 600;
-/** Points of a spectrum for each factor of ten. */
+/** Points of a spectrum for each factor of ten, and of a cumulative distribution in all. */
 const PER_DECADE = 12;
+const CDF_POINTS = 240;
 
 /** A column of numbers; null where there is none. */
 export type Column = readonly (number | null)[];
@@ -42,6 +43,8 @@ export interface ChartData {
   readonly timelines: readonly TimelineData[];
   /** x is 1/(1-p) for the fraction p of the values that do not exceed y, a latency in microseconds. */
   readonly spectrum: { readonly x: Column; readonly lines: readonly Line[] };
+  /** x is a latency in microseconds, y the percentage of values that do not exceed it. */
+  readonly cdf: { readonly x: Column; readonly lines: readonly Line[] };
 }
 
 export function chartData(results: readonly NamedResult[]): ChartData {
@@ -52,14 +55,20 @@ export function chartData(results: readonly NamedResult[]): ChartData {
     if (corrected === null) return [real];
     return [real, { name, corrected: true, recorder: decodeHistogram(corrected) }];
   }).filter(({ recorder }) => recorder.count > 0);
-  const x = raritiesOf(Math.max(1, ...recorded.map(({ recorder }) => recorder.count)));
-  const lines = recorded.map(({ recorder, ...line }) => ({
-    ...line,
-    values: spectrumOf(recorder, x),
-  }));
+  const lines = (
+    x: readonly number[],
+    draw: (recorder: Recorder, x: readonly number[]) => Column,
+  ) =>
+    recorded.map(({ name, corrected, recorder }) => ({
+      ...{ name, corrected },
+      values: draw(recorder, x),
+    }));
+  const rarities = raritiesOf(Math.max(1, ...recorded.map(({ recorder }) => recorder.count)));
+  const latencies = latenciesOf(recorded.map(({ recorder }) => recorder));
   return {
     timelines: results.map(({ name, result }) => timelineData(name, result)),
-    spectrum: { x: x.map(brief), lines },
+    spectrum: { x: rarities.map(brief), lines: lines(rarities, spectrumOf) },
+    cdf: { x: latencies.map(brief), lines: lines(latencies, cdfOf) },
   };
 }
 
@@ -91,6 +100,27 @@ function spectrumOf(recorder: Recorder, rarities: readonly number[]): Column {
       seen += value[1];
     }
     return brief(us);
+  });
+}
+
+function latenciesOf(recorders: readonly Recorder[]): number[] {
+  let [low, high] = [Infinity, 0];
+  for (const recorder of recorders) {
+    for (const [us] of recorder.buckets()) [low, high] = [Math.min(low, us), Math.max(high, us)];
+  }
+  if (high === 0) return [];
+  const from = Math.max(low, 0.1) * 0.99;
+  const ratio = Math.max(high / from, 1.1);
+  return Array.from({ length: CDF_POINTS + 1 }, (_, i) => from * ratio ** (i / CDF_POINTS));
+}
+
+/** For ascending latencies the percentage of values that do not exceed them. */
+function cdfOf(recorder: Recorder, latencies: readonly number[]): Column {
+  const buckets = [...recorder.buckets()];
+  let [at, seen] = [0, 0];
+  return latencies.map((us) => {
+    while (at < buckets.length && buckets[at]![0] <= us * (1 + 1e-9)) seen += buckets[at++]![1];
+    return brief(seen / recorder.count * 100);
   });
 }
 

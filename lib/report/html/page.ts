@@ -5,7 +5,7 @@ import { describeVerdict } from "../trust.ts";
 import { loadAssets } from "./assets.ts";
 import { chartData } from "./data.ts";
 import { dataScript, inlineScript, inlineStyle, type Markup, markup, NOTHING } from "./parts.ts";
-import { figures, findings, machine, numbers, tables } from "./sections.ts";
+import { figures, findings, machine, numbers, settings, tables } from "./sections.ts";
 
 export interface Page {
   readonly title: string;
@@ -45,6 +45,7 @@ ${tables(page.tables ?? [])}
 ${findings(page.results)}
 ${figures(page.results, data)}
 ${numbers(page.results)}
+${settings(page.results)}
 ${machine(page.results)}
 </main>
 <noscript><p class="note">The charts need JavaScript. All figures are in the tables.</p></noscript>

@@ -14,7 +14,7 @@ const ESCAPES: Record<string, string> = {
 };
 
 /** Text as it may stand between tags and in quoted attributes. */
-const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => ESCAPES[c]!);
+export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => ESCAPES[c]!);
 
 /** A template whose insertions are escaped, unless they are markup or lists of it. */
 export function markup(
@@ -49,9 +49,12 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 }
 
 /** Names with what they stand for. */
-export function definitions(rows: readonly (readonly [name: string, text: string])[]): Markup {
+export function definitions(
+  rows: readonly (readonly [name: string, text: string])[],
+  kind = "rows",
+): Markup {
   const items = rows.map(([name, text]) => markup`<div><dt>${name}</dt><dd>${text}</dd></div>\n`);
-  return markup`<dl>${items}</dl>`;
+  return markup`<dl class="${kind}">${items}</dl>`;
 }
 
 /** Data for scripts. "<" is written as an escape of JSON, so that no text can end the element. */

@@ -57,7 +57,7 @@
   });
   /** Steps of a decade that are marked: fewer, the more decades there are. */
   const MARKS = [[1, 1.5, 2, 3, 5, 7], [1, 2, 5], [1]];
-  /** Marks of a logarithmic axis between two values, at most so many. */
+  /** Marks of a logarithmic axis between two values, at most one for each `space` pixels. */
   const marks = (low, high, most) => {
     for (const steps of MARKS) {
       const all = [];
@@ -72,12 +72,15 @@
       }
     }
   };
-  const LOG_TIME = {
-    size: 58,
+  const logAxis = (space) => ({
     filter: (_, splits) => splits,
-    splits: (chart, _, low, high) =>
-      marks(low, high, Math.max(2, Math.floor(chart.bbox.height / devicePixelRatio / 26))),
-  };
+    splits: (chart, i, low, high) => {
+      const { width, height } = chart.bbox;
+      const pixels = (chart.axes[i].side % 2 === 0 ? width : height) / devicePixelRatio;
+      return marks(low, high, Math.max(2, Math.floor(pixels / space)));
+    },
+  });
+  const LOG_TIME = { size: 58, ...logAxis(26) };
   const log = { distr: 3, log: 10 };
   /** The latencies that there are, with a little room. */
   const around = (_, low, high) =>
@@ -176,7 +179,7 @@
   }
 
   /** One line for each distribution; those from the scheduled send are dashed, in the colour of their run. */
-  const distributions = (lines) => {
+  const distributions = (lines, format) => {
     const names = [...new Set(lines.map(({ name }) => name))];
     const label = ({ name, corrected }) =>
       several
@@ -189,7 +192,7 @@
       // A run alone has its second line in another colour; of several each has one.
       const number = several ? i : entry.corrected ? 3 : 0;
       const dash = entry.corrected ? [7, 4] : several ? DASHES[i % 6] : [];
-      return line(label(entry), number, time, { dash });
+      return line(label(entry), number, format, { dash });
     });
   };
 
@@ -206,7 +209,7 @@
       data: [data.spectrum.x, ...data.spectrum.lines.map(({ values }) => values)],
       series: [
         { label: "percentile", value: shown(percentile) },
-        ...distributions(data.spectrum.lines),
+        ...distributions(data.spectrum.lines, time),
       ],
       scales: { x: { time: false, ...log, range: within }, y: { ...log, range: around } },
       axes: [
@@ -219,9 +222,27 @@
     };
   }
 
+  function cdf() {
+    return {
+      data: [data.cdf.x, ...data.cdf.lines.map(({ values }) => values)],
+      series: [
+        { label: "within", value: shown(time) },
+        ...distributions(data.cdf.lines, (share) => `${short(share)} %`),
+      ],
+      scales: {
+        x: { time: false, ...log, range: within },
+        y: { range: () => [0, 102] },
+      },
+      axes: [
+        axis("latency", time, { size: 34, ...logAxis(58) }),
+        axis("replies (%)", (share) => String(share), { size: 42 }),
+      ],
+    };
+  }
+
   const styleOf = (dash) => !dash?.length ? "solid" : dash[0] < 4 ? "dotted" : "dashed";
 
-  const CHARTS = { rate, latency, active, spectrum };
+  const CHARTS = { rate, latency, active, spectrum, cdf };
   let drawn = [];
 
   /** Draws everything anew, in the colours of the theme. */

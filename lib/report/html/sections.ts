@@ -3,9 +3,10 @@ import type { NamedResult } from "../../result/result.ts";
 import type { ReportTable } from "../tables.ts";
 import type { ChartData } from "./data.ts";
 import { definitions, type Markup, markup, NOTHING, table } from "./parts.ts";
+import { settingRows } from "./settings.ts";
 import { type Distribution, isOver } from "../../result/recorder.ts";
-import { besideTable } from "../beside.ts";
-import { BEYOND, figureRows, formatUs, isFounded } from "../figures.ts";
+import { BEYOND, describeErrors, figureRows, formatUs, isFounded } from "../figures.ts";
+import { closure } from "../closure.ts";
 import { describeVerdict, trustRows } from "../trust.ts";
 import { expectsNothing } from "../../result/settings.ts";
 import { formatCount, formatSize } from "../../text/units.ts";
@@ -16,10 +17,14 @@ const section = (title: string, ...content: readonly Markup[]): Markup =>
   markup`<section><h2>${title}</h2>${content}</section>`;
 
 /** A figure of a distribution; "over 5.00 s" where it falls among messages that were never answered. */
+const at = (d: Distribution, percent: number | null, key: keyof Distribution) =>
+  (percent !== null && isOver(d, percent) ? "over " : "") + formatUs(d[key]);
+
+/** The same in a table: percentiles beyond p99 only where enough values are beyond them. */
 const cell = (d: Distribution, percent: number | null, key: keyof Distribution) =>
   percent !== null && percent > 99 && percent < 100 && !isFounded(d, percent)
     ? "–"
-    : (percent !== null && isOver(d, percent) ? "over " : "") + formatUs(d[key]);
+    : at(d, percent, key);
 
 /** The rows of the text report, whose latencies have a table of their own here, and whose verdict is above. */
 export function findings(results: Results): Markup {
@@ -92,6 +97,11 @@ export function figures(results: Results, data: ChartData): Markup {
           ? " Dashed: from the scheduled send, which counts what a stall holds up."
           : ""),
     ));
+    all.push(figure(
+      "cdf",
+      "Share of replies within a latency",
+      several ? "The line farther to the left is faster." : "The cumulative distribution.",
+    ));
   }
   return all.length === 0 ? NOTHING : section("Charts", markup`<div class="charts">${all}</div>`);
 }
@@ -109,30 +119,62 @@ const ROWS: [name: string, percent: number | null, key: keyof Distribution][] = 
   ["max", 100, "max"],
 ];
 
-/** Every figure of every distribution; several results are beside each other. */
+const FEW = `A dash: fewer than ${BEYOND} values are beyond that percentile.`;
+
+/** Every figure of every distribution; of several results also what else one compares. */
 export function numbers(results: Results): Markup {
-  if (results.length !== 1) return tables([besideTable(results)]);
+  const spread = (columns: readonly Distribution[]) => [
+    ...ROWS.map(([name, percent, key]) => [name, ...columns.map((d) => cell(d, percent, key))]),
+    ["answered", ...columns.map((d) => formatCount(d.count))],
+    ...(columns.some((d) => d.unanswered > 0)
+      ? [["not answered", ...columns.map((d) => formatCount(d.unanswered))]]
+      : []),
+  ];
+  if (results.length !== 1) {
+    const all = results.map(({ result }) => result);
+    const rows = [
+      ["messages/s", ...all.map(({ rate }) => formatCount(rate.messages_per_s))],
+      ...spread(all.map((result) => result.latency_us)),
+      ...(all.every((result) => result.latency_corrected_us)
+        ? [["p99 corrected", ...all.map((r) => at(r.latency_corrected_us!, 99, "p99"))]]
+        : []),
+      ["closure", ...all.map((result) => closure(result) ?? "-")],
+      ["errors", ...all.map(describeErrors)],
+      ["verdict", ...all.map(describeVerdict)],
+    ];
+    const note = "Percentiles of all replies of a result together, whichever round they are of. " +
+      FEW;
+    return section(
+      "Numbers",
+      markup`<p class="note">${note}</p>`,
+      table(["", ...results.map(({ name }) => name)], rows),
+    );
+  }
   const { latency_us: latency, latency_corrected_us: corrected, connect_us: connect } =
     results[0]!.result;
   const columns = [
-    { name: corrected ? "from the real send" : "latency", d: latency },
-    ...(corrected ? [{ name: "from the scheduled send", d: corrected }] : []),
-    { name: "connect", d: connect },
+    { head: corrected ? "from the real send" : "latency", d: latency },
+    ...(corrected ? [{ head: "from the scheduled send", d: corrected }] : []),
+    { head: "connect", d: connect },
   ].filter(({ d }) => d.count + d.unanswered > 0);
   if (columns.length === 0) return NOTHING;
-  return tables([{
-    title: "Latencies",
-    note: `A dash: fewer than ${BEYOND} values are beyond that percentile.`,
-    head: ["", ...columns.map(({ name }) => name)],
-    rows: [
-      ...ROWS.map(([name, percent, key]) => [
-        name,
-        ...columns.map(({ d }) => cell(d, percent, key)),
-      ]),
-      ["answered", ...columns.map(({ d }) => formatCount(d.count))],
-      ["not answered", ...columns.map(({ d }) => formatCount(d.unanswered))],
-    ],
-  }]);
+  const head = ["", ...columns.map(({ head }) => head)];
+  const latencies = table(head, spread(columns.map(({ d }) => d)));
+  return section("Latencies", markup`<p class="note">${FEW}</p>`, latencies);
+}
+
+/** Settings of all results; those in which they differ first, in a column for each. */
+export function settings(results: Results): Markup {
+  const all = results.map(({ result }) => new Map(settingRows(result.config)));
+  const names = [...new Set(all.flatMap((rows) => [...rows.keys()]))];
+  const rows = names.map((name) => [name, ...all.map((rows) => rows.get(name) ?? "")]);
+  const same = ([, first, ...others]: string[]) => others.every((value) => value === first);
+  const different = rows.filter((row) => !same(row));
+  return section(
+    "Settings",
+    different.length > 0 ? table(["", ...results.map(({ name }) => name)], different) : NOTHING,
+    definitions(rows.filter(same).map(([name = "", value = ""]) => [name, value]), "settings"),
+  );
 }
 
 /** Where the first result was made. */

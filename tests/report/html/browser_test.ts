@@ -102,11 +102,11 @@ describe("the page of a report in Chromium", () => {
   }
 
   const FIGURES: Record<string, string[]> = {
-    open: ["rate", "latency", "spectrum"],
-    closed: ["rate", "latency", "spectrum"],
-    compare: ["rate", "latency", "spectrum"],
+    open: ["rate", "latency", "spectrum", "cdf"],
+    closed: ["rate", "latency", "spectrum", "cdf"],
+    compare: ["rate", "latency", "spectrum", "cdf"],
     empty: [],
-    evil: ["rate", "latency", "spectrum"],
+    evil: ["rate", "latency", "spectrum", "cdf"],
   };
   for (const [name, ids] of Object.entries(FIGURES)) {
     for (const [device, view] of Object.entries({ "a desk": DESK, "a phone": PHONE })) {

@@ -17,7 +17,7 @@ const dataOf = (html: string) =>
 
 describe("what the charts are drawn from", () => {
   const result = sampleResult({ open: true });
-  const { timelines, spectrum } = chartData([{ name: "x", result }]);
+  const { timelines, spectrum, cdf } = chartData([{ name: "x", result }]);
   const recorders = [result.histograms.latency, result.histograms.latency_corrected!]
     .map(decodeHistogram);
 
@@ -32,6 +32,21 @@ describe("what the charts are drawn from", () => {
     });
     expect(spectrum.x[0]).toBe(1);
     expect(spectrum.lines[1]!.values.at(-1)).toBeGreaterThan(900_000);
+  });
+
+  it("is at each latency the share of the replies that it exceeds", () => {
+    const count = (line: number, us: number) =>
+      [...recorders[line]!.buckets()].filter(([up]) => up <= us).reduce((n, [, c]) => n + c, 0);
+    cdf.lines.forEach(({ values }, line) => {
+      cdf.x.forEach((us, i) => {
+        const low = count(line, us! * 0.999) / recorders[line]!.count * 100;
+        const high = count(line, us! * 1.001) / recorders[line]!.count * 100;
+        expect(values[i]!).toBeGreaterThanOrEqual(low - 0.06);
+        expect(values[i]!).toBeLessThanOrEqual(high + 0.06);
+      });
+      expect(values[0]).toBe(0);
+      expect(values.at(-1)).toBe(100);
+    });
   });
 
   it("is a point for each second, with what was asked for", () => {
@@ -73,7 +88,7 @@ describe("what the charts are drawn from", () => {
     const [line] = chartData([{ name: "x", result: { ...sample, timeline } }]).timelines;
     expect([line!.p50[1], line!.max[1], line!.rate[1]]).toEqual([null, null, 0]);
     const empty = sampleResult({ seconds: 0 });
-    expect(chartData([{ name: "x", result: empty }]).spectrum.lines).toEqual([]);
+    expect(chartData([{ name: "x", result: empty }]).cdf).toEqual({ x: [], lines: [] });
   });
 
   it("has fewer points than a long run has seconds, and loses neither counts nor peaks", () => {
@@ -126,7 +141,7 @@ describe("the page", () => {
       .toEqual(JSON.parse(JSON.stringify(chartData(results))));
   });
 
-  it("has all figures, the machine, the mismatch and the thresholds without a script", async () => {
+  it("has all figures, settings, the machine, the mismatch and the thresholds in tables", async () => {
     const text = await pageOf(sampleResult({ open: true }, {
       verdict: "fail",
       thresholds: [{ expression: "p99<5ms", value: 6500, ok: false }],
@@ -138,18 +153,18 @@ describe("the page", () => {
     for (
       const words of [
         ...["fail", "FAILED p99&lt;5ms: 6.50 ms", "lost at byte 4,321 of connection 9"],
-        ...["expected aa01, got the end", "p99.99"],
+        ...["expected aa01, got the end", "p99.99", "timeout 5.00 s", "seed 42"],
         ...["linux 6.1.0, x64", "2 × A CPU at 2.0 GHz", "8.00 GiB", "from the scheduled send"],
         ...["limited by nothing: the asked rate", "ETIMEDOUT 3"],
       ]
     ) expect(plain).toContain(words);
   });
 
-  it("of several results has a column for each", async () => {
-    const results = ["epoll", "poll"].map((name, seed) => ({
-      name,
-      result: sampleResult({ seed }),
-    }));
+  it("of several results has a column for each, and tells in which settings they differ", async () => {
+    const results = ["epoll", "poll"].map((name, i) => {
+      const result = sampleResult({ seed: i });
+      return { name, result: { ...result, config: { ...result.config, workers: i + 1 } } };
+    });
     const text = await page({
       ...{ title: "two", results, verdict: "pass" },
       tables: [{
@@ -160,7 +175,16 @@ describe("the page", () => {
       }],
     });
     expect(text).toMatch(/<th scope="col">epoll<\/th><th scope="col">poll<\/th>/);
+    expect(text).toMatch(/<th scope="row">workers<\/th><td>1<\/td><td>2<\/td>/);
     expect(text).toMatch(/Ratios[\s\S]*of rates[\s\S]*>poll<[\s\S]*>0\.84</);
+  });
+
+  it("says nothing of the keys of TLS", async () => {
+    const sample = sampleResult();
+    const tls = { serverName: "a.example", ca: "-----BEGIN CERTIFICATE-----" };
+    const text = await pageOf({ ...sample, config: { ...sample.config, tls } });
+    expect(text).toContain("a.example");
+    expect(text).not.toContain("BEGIN CERTIFICATE");
   });
 
   it("takes no text for markup, wherever it comes from", async () => {
