@@ -13,6 +13,7 @@ const NEEDED: readonly [path: string, type: string][] = [
   ["partial", "boolean"],
   ["started_at", "string"],
   ["duration_s", "number"],
+  ["drain_s", "number"],
   ["connections.established", "number"],
   ["connections.peak", "number"],
   ["messages.sent", "number"],
@@ -20,6 +21,7 @@ const NEEDED: readonly [path: string, type: string][] = [
   ["bytes.sent", "number"],
   ["rate.messages_per_s", "number"],
   ["latency_us.count", "number"],
+  ["latency_us.unanswered", "number"],
   ["connect_us.count", "number"],
   ["errors", "object"],
   ["generator.cpu_s.user", "number"],
@@ -29,6 +31,8 @@ const NEEDED: readonly [path: string, type: string][] = [
   ["timeline", "object"],
   ["histograms.latency", "string"],
   ["histograms.connect", "string"],
+  ["histograms.sums", "object"],
+  ["histograms.maxima", "object"],
   ["machine", "object"],
 ];
 

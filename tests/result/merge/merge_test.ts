@@ -337,6 +337,11 @@ describe("parseResult", () => {
       JSON.stringify({ ...whole, histograms: {} }),
       /no histograms\.l/,
     ],
+    [
+      "one of a version that did not know what never came back",
+      JSON.stringify({ ...whole, latency_us: { ...whole.latency_us, unanswered: undefined } }),
+      /it has no latency_us\.unanswered/,
+    ],
     ["a comparison", JSON.stringify({ ...whole, compare: {} }), /a report of --compare/],
     ["a moment that is none", JSON.stringify({ ...whole, started_at: "x" }), /started_at is "x"/],
     [
