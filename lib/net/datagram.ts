@@ -11,17 +11,16 @@ import {
   SO_REUSEPORT,
   SOL_SOCKET,
 } from "../sys/constants.ts";
-import { newDatagramSocket, receiveDatagram, sendDatagram } from "../sys/socket/datagrams.ts";
+import {
+  type Datagram,
+  newDatagramSocket,
+  receiveDatagram,
+  sendDatagram,
+} from "../sys/socket/datagrams.ts";
 import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
 import { c, closeFd, retry } from "../sys/posix.ts";
-import {
-  type Address,
-  hostAndPort,
-  packAddress,
-  readAddress,
-  SOCKADDR_SIZE,
-} from "../sys/socket/sockaddr.ts";
+import { hostAndPort, packAddress, readAddress, SOCKADDR_SIZE } from "../sys/socket/sockaddr.ts";
 import { numericHosts } from "./arguments.ts";
 import { BaseSocket } from "./base.ts";
 import * as multicast from "./multicast.ts";
@@ -69,28 +68,6 @@ export interface BindOptions {
   readonly reusePort?: boolean;
   /** For "::": no IPv4. */
   readonly v6Only?: boolean;
-}
-
-/**
- * A datagram that was received.
- *
- * @example
- * ```ts
- * import { type Datagram, DatagramSocket } from "iomux";
- *
- * using socket = DatagramSocket.bind({ host: "127.0.0.1" });
- * socket.sendTo(new Uint8Array(0), { host: "127.0.0.1", port: socket.port });
- * const datagram: Datagram | null = socket.recvFrom(new Uint8Array(16));
- * console.log(datagram?.bytes, datagram?.truncated); // 0 false
- * ```
- */
-export interface Datagram {
-  /** How many bytes are in the buffer. */
-  readonly bytes: number;
-  /** Whether the datagram was longer than the buffer: its rest is lost. */
-  readonly truncated: boolean;
-  /** Who has sent it; undefined for a Unix socket without a name. */
-  readonly from: Address | undefined;
 }
 
 const target = new Native(SOCKADDR_SIZE);

@@ -5,12 +5,8 @@
  *
  * @module
  */
-export {
-  type BindOptions,
-  type Datagram,
-  type DatagramAddress,
-  DatagramSocket,
-} from "./datagram.ts";
+export { type BindOptions, type DatagramAddress, DatagramSocket } from "./datagram.ts";
+export type { Datagram } from "../sys/socket/datagrams.ts";
 export { parseHostPort, ResolveError, resolveHost } from "./address.ts";
 export type { BlockingHandler, HandlerContext } from "./handler.ts";
 export { getAvailablePort, type GetAvailablePortOptions, getNetworkAddress } from "./host.ts";

@@ -41,7 +41,21 @@ const senderLength = new Native(8);
 /** Where the system does not say how long a datagram is: room for any, and one byte more. */
 const whole = REPORTS_LENGTH ? undefined : new Uint8Array(new ArrayBuffer(65_536));
 
-export interface Received {
+/**
+ * A datagram that was received.
+ *
+ * @example
+ * ```ts
+ * import { type Datagram, DatagramSocket } from "iomux";
+ *
+ * using socket = DatagramSocket.bind({ host: "127.0.0.1" });
+ * socket.sendTo(new Uint8Array(0), { host: "127.0.0.1", port: socket.port });
+ * const datagram: Datagram | null = socket.recvFrom(new Uint8Array(16));
+ * console.log(datagram?.bytes, datagram?.truncated); // 0 false
+ * ```
+ */
+export interface Datagram {
+  /** How many bytes are in the buffer. */
   readonly bytes: number;
   /** Whether the datagram was longer than the buffer: its rest is lost. */
   readonly truncated: boolean;
@@ -50,7 +64,7 @@ export interface Received {
 }
 
 /** Receives one datagram; -1 leaves errno behind. */
-export function receiveDatagram(fd: number, buffer: Uint8Array): Received | -1 {
+export function receiveDatagram(fd: number, buffer: Uint8Array): Datagram | -1 {
   senderLength.int32[0] = SOCKADDR_SIZE;
   const into = whole ?? buffer;
   const flags = REPORTS_LENGTH ? MSG_TRUNC : 0;
