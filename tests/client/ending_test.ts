@@ -19,7 +19,7 @@ async function end(
   const start = performance.now();
   cli.kill(signal);
   const { code } = await cli.exit;
-  return { code, soon: performance.now() - start < 1500 };
+  return { code, soon: performance.now() - start < 9000 };
 }
 
 describe("iomux client cannot connect", () => {
@@ -120,7 +120,7 @@ describe("iomux client ends on a signal", () => {
 
   it("while nobody takes what it prints", async () => {
     await using brief = await peer((socket) => void socket.write(Buffer.alloc(1_000_000)));
-    const line = 'exec 3<&0; { "$@" <&3 & echo $! >&2; wait $!; echo "exit $?" >&2; } | sleep 5';
+    const line = 'exec 3<&0; { "$@" <&3 & echo $! >&2; wait $!; echo "exit $?" >&2; } | sleep 60';
     await using client = shellClient(line, [brief.name]);
     await brief.connection;
     await sleep(500);

@@ -5,8 +5,8 @@ import { getAvailablePort, Socket } from "../../lib/net/mod.ts";
 import { type Cli, spawnCli } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
 import { refusals } from "../support/usages.ts";
-import { sleep, until } from "../support/waiting.ts";
-import { echoPeer, everything, peer, shellClient } from "./peers.ts";
+import { until } from "../support/waiting.ts";
+import { echoPeer, everything, FullBacklog, peer, shellClient } from "./peers.ts";
 
 const client = (...args: string[]): Cli => spawnCli(["client", ...args]);
 const talking = (stdin: string, ...args: string[]): Cli => spawnCli(["client", ...args], { stdin });
@@ -63,13 +63,15 @@ describe("iomux client", () => {
   });
 
   it("-x shows both directions on stderr, with offsets that go on", async () => {
+    let printed = () => "";
     await using late = await peer(async (socket) => {
       const got = await everything(socket);
       socket.write("0123456789abcdef");
-      await sleep(200);
+      await until(() => printed() !== "", 15_000); // or both would be one piece
       socket.end(`${got}\n`);
     });
     await using cli = talking("hello", "-x", late.name);
+    printed = () => cli.stdout();
     expect((await cli.exit).code).toBe(0);
     expect(cli.stdout()).toBe("0123456789abcdefhello\n");
     const lines = cli.stderr().split("\n");
@@ -96,8 +98,10 @@ describe("iomux client", () => {
 
   it("--reconnect connects again until stdin has ended, and loses nothing of it", async () => {
     const words: string[] = [];
+    let closed = 0;
     await using brief = await peer((socket) => {
       socket.on("end", () => socket.end());
+      socket.on("close", () => closed++);
       socket.once("data", (chunk: Buffer) => {
         words.push(String(chunk));
         socket.end();
@@ -106,8 +110,7 @@ describe("iomux client", () => {
     await using cli = spawnCli(["client", "--reconnect", "100ms", brief.name], { stdin: "pipe" });
     for (const word of ["one", "two", "three"]) {
       cli.child.stdin!.write(word);
-      await until(() => words.includes(word), 15_000);
-      await sleep(300);
+      await until(() => closed === words.length && words.includes(word), 15_000);
     }
     cli.child.stdin!.end();
     expect((await cli.exit).code).toBe(0);
@@ -231,13 +234,10 @@ describe("iomux client --scan", () => {
   });
 
   it("tells a port that is silent from one that refuses: exit 4 and 3", async () => {
-    using full = Socket.listen({ host: "127.0.0.1", backlog: 0 });
-    const waiting = Array.from({ length: 4 }, () => Socket.connect(full.localAddress as never));
-    await sleep(50);
+    await using full = await new FullBacklog().fill();
     await using silent = client("-z", "-w", "300ms", `127.0.0.1:${full.port}`);
     expect((await silent.exit).code).toBe(4);
     expect(silent.stderr()).toContain("0 open, 0 refused, 1 filtered of 1");
-    for (const socket of waiting) socket.close();
     await using refused = client("-z", `127.0.0.1:${getAvailablePort()}`);
     expect((await refused.exit).code).toBe(3);
   });

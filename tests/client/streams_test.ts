@@ -54,11 +54,13 @@ describe("iomux client moves 20 MB unchanged, both ways at once", () => {
     using folder = new TempDir();
     const bytes = randomBytes(MUCH);
     await using brief = await peer((socket) => void socket.end(bytes));
-    const line = '"$@" | { sleep 0.5; dd bs=4000 count=10 2>/dev/null; sleep 0.3; cat; } >"$OUT"';
-    const files = { OUT: folder.file("out") };
+    const wait = 'until [ -s "$GO" ]; do sleep 0.05; done';
+    const line = `"$@" | { ${wait}; dd bs=4000 count=10 2>/dev/null; sleep 0.3; cat; } >"$OUT"`;
+    const files = { OUT: folder.file("out"), GO: folder.file("go") };
     await using client = shellClient(line, [brief.name], files);
     await sleep(400);
     expect(statSync(files.OUT).size).toBe(0);
+    writeFileSync(files.GO, "go");
     expect(await client.exit).toBe(0);
     expect(hash(readFileSync(files.OUT))).toBe(hash(bytes));
   });
