@@ -4,7 +4,7 @@ set -u
 
 passed=0
 failed=0
-# Seconds for everything together. Two cores take about 700; what reaches this hangs, and is ended.
+# Seconds for everything together. 720 are the aim on two cores; what reaches this hangs, and is ended.
 budget=3000
 log=$(mktemp)
 unrun=$(mktemp) # what could not be run, with the reason: all such lines of all steps
