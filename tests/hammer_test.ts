@@ -9,17 +9,15 @@ import { Socket } from "../lib/net/mod.ts";
 import {
   availableSelectors,
   createSelector,
-  KqueueSelector,
   type Selector,
   type SelectorKey,
 } from "../lib/selectors/mod.ts";
-import { useQueues } from "../lib/sys/bsd/kqueue.ts";
 import { c } from "../lib/sys/posix.ts";
 import { type Action, actions } from "./support/hammer/actions.ts";
 import { dispatchBatch } from "./support/hammer/batch.ts";
 import { World } from "./support/hammer/world.ts";
 import { tries } from "./support/runtime.ts";
-import { ModelKqueue } from "./support/model_kqueue.ts";
+import { ModelKqueue, ModelKqueueSelector } from "./support/model_kqueue.ts";
 
 const LIMIT_MS = Number(process.env.IOMUX_HAMMER_MS ?? tries(2500));
 const SEED = Number(process.env.IOMUX_SEED ?? Date.now() % 0x7fffffff);
@@ -140,14 +138,10 @@ describe("a hammer of random calls finds the selector in agreement with the mode
   // Its code for the BSDs, where there are none: see tests/selectors/kqueue_test.ts.
   for (const played of process.platform === "linux" ? ["darwin", "freebsd"] as const : []) {
     it(`kqueue over a model of ${played}`, () => {
-      useQueues(() => new ModelKqueue(played));
-      try {
-        const { steps } = hammer(() => new KqueueSelector(), LIMIT_MS / 4);
-        console.log(`hammer: kqueue over a model of ${played}, ${steps} steps`);
-        expect(steps).toBeGreaterThan(0);
-      } finally {
-        useQueues();
-      }
+      const create = <T>() => new ModelKqueueSelector<T>(new ModelKqueue(played));
+      const { steps } = hammer(create, LIMIT_MS / 4);
+      console.log(`hammer: kqueue over a model of ${played}, ${steps} steps`);
+      expect(steps).toBeGreaterThan(0);
     });
   }
 

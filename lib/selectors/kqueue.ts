@@ -11,7 +11,7 @@ import {
   type EventQueue,
   hasExcept,
   isPollableItself,
-  openQueue,
+  Kqueue as SystemQueue,
   receiptError,
 } from "../sys/bsd/kqueue.ts";
 import {
@@ -57,10 +57,10 @@ const bitOf = (filter: number): number =>
 export class Kqueue implements Backend {
   /** EV_CLEAR, EV_DISPATCH and, on macOS, EVFILT_EXCEPT. */
   readonly modes: number = EDGE | ONESHOT | (hasExcept ? PRIORITY : 0);
-  readonly #queue: EventQueue = openQueue();
-  readonly #changes = new KeventList(FILTERS.length, this.#queue.structSize);
-  readonly #receipts = new KeventList(FILTERS.length, this.#queue.structSize);
-  #events = new KeventList(128, this.#queue.structSize);
+  readonly #queue: EventQueue;
+  readonly #changes: KeventList;
+  readonly #receipts: KeventList;
+  #events: KeventList;
   /** What is watched, and with which filters (EVENT_* bits), by descriptor. */
   readonly #watched: (Registration | undefined)[] = [];
   readonly #filters: number[] = [];
@@ -75,6 +75,13 @@ export class Kqueue implements Backend {
    * after reporting it once. By registration the EVENT_* bits.
    */
   readonly #broken = new Map<Registration, number>();
+
+  constructor(queue: EventQueue) {
+    this.#queue = queue;
+    this.#changes = new KeventList(FILTERS.length, queue.structSize);
+    this.#receipts = new KeventList(FILTERS.length, queue.structSize);
+    this.#events = new KeventList(128, queue.structSize);
+  }
 
   /** The queue's own descriptor; -1 once closed. */
   get fd(): number {
@@ -283,7 +290,7 @@ export class KqueueSelector<T = unknown> extends BaseSelector<T> {
 
   /** @throws Error on systems without kqueue, OSError when no descriptor is left */
   constructor() {
-    const kqueue = new Kqueue();
+    const kqueue = new Kqueue(new SystemQueue());
     super("kqueue", kqueue);
     this.#kqueue = kqueue;
   }

@@ -1,7 +1,7 @@
 // KqueueSelector over a model of the kernels of macOS and FreeBSD (tests/support/model_kqueue.ts), so
 // that its code, and the struct layouts of both, run on every system where the tests do. What the real
 // kqueue, or the library in IOMUX_KQUEUE_LIBRARY, has to say is in selectors_test.ts.
-import { afterEach, beforeEach, describe, expect, it } from "bun:test";
+import { describe, expect, it } from "bun:test";
 import { socketPair } from "../../lib/net/mod.ts";
 import {
   availableSelectors,
@@ -11,7 +11,6 @@ import {
   UnsupportedModeError,
 } from "../../lib/selectors/mod.ts";
 import { KqueueSelector } from "../../lib/selectors/kqueue.ts";
-import { useQueues } from "../../lib/sys/bsd/kqueue.ts";
 import { ERRNO } from "../../lib/sys/errno.ts";
 import { EV_EOF, EVFILT_WRITE } from "../../lib/sys/bsd/kevent.ts";
 import { c } from "../../lib/sys/posix.ts";
@@ -22,7 +21,7 @@ import { modeCases } from "../contracts/selector_modes.ts";
 import { portedCases } from "../contracts/selector_ported.ts";
 import { staleCases } from "../contracts/selector_stale.ts";
 import { timeoutCases } from "../contracts/selector_timeouts.ts";
-import { ModelKqueue } from "../support/model_kqueue.ts";
+import { ModelKqueue, ModelKqueueSelector } from "../support/model_kqueue.ts";
 import {
   Descriptor,
   encode,
@@ -42,23 +41,18 @@ const played = process.platform === "linux" ? ["darwin", "freebsd"] as const : [
 
 for (const system of played) {
   const model: { queue?: ModelKqueue } = {};
-  const use = () => {
-    beforeEach(() => useQueues(() => model.queue = new ModelKqueue(system)));
-    afterEach(() => useQueues());
-  };
-  const create = <T>() => new KqueueSelector<T>();
+  const create = <T>() => new ModelKqueueSelector<T>(model.queue = new ModelKqueue(system));
   const over = `kqueue over a model of ${system}`;
 
-  describe(`${over}: CPython's test_selectors.py`, () => (use(), portedCases(create)));
-  describe(`${over}: arguments and errors`, () => (use(), argumentCases("kqueue", create)));
-  describe(`${over}: modify and close`, () => (use(), lifeCases(create)));
-  describe(`${over}: timeouts`, () => (use(), timeoutCases(create)));
-  describe(`${over}: dispatch and events`, () => (use(), dispatchCases(create)));
-  describe(`${over}: stale events and ghosts`, () => (use(), staleCases(create)));
-  describe(`${over}: modes and raw bits`, () => (use(), modeCases("kqueue", create)));
+  describe(`${over}: CPython's test_selectors.py`, () => portedCases(create));
+  describe(`${over}: arguments and errors`, () => argumentCases("kqueue", create));
+  describe(`${over}: modify and close`, () => lifeCases(create));
+  describe(`${over}: timeouts`, () => timeoutCases(create));
+  describe(`${over}: dispatch and events`, () => dispatchCases(create));
+  describe(`${over}: stale events and ghosts`, () => staleCases(create));
+  describe(`${over}: modes and raw bits`, () => modeCases("kqueue", create));
 
   describe(over, () => {
-    use();
     const own = ownership();
 
     it("a change that a signal interrupts was made all the same", () => {

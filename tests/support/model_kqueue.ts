@@ -26,6 +26,8 @@ import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT } from "../../lib/sys/const
 import { pollList } from "../../lib/sys/poll.ts";
 import { c, closeFd } from "../../lib/sys/posix.ts";
 import { LIBC } from "../../lib/sys/system.ts";
+import { BaseSelector } from "../../lib/selectors/base.ts";
+import { Kqueue } from "../../lib/selectors/kqueue.ts";
 
 const POLLRDHUP = 0x2000;
 const FIONREAD = 0x541b;
@@ -215,4 +217,19 @@ function stateOf({ fd, filter }: Knote): string {
   if (!(bits & POLLIN)) return "";
   c.ioctl(fd, FIONREAD, available.pointer);
   return `${available.int32[0]} bytes`;
+}
+
+/** KqueueSelector over a model. */
+export class ModelKqueueSelector<T = unknown> extends BaseSelector<T> {
+  readonly #queue: ModelKqueue;
+
+  constructor(queue: ModelKqueue) {
+    super("kqueue", new Kqueue(queue));
+    this.#queue = queue;
+  }
+
+  /** That of the model. */
+  fileno(): number {
+    return this.#queue.fd;
+  }
 }

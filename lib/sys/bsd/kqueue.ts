@@ -122,13 +122,3 @@ export class Kqueue implements EventQueue {
 /** The error number in a receipt: 0 for success. */
 export const receiptError = (receipts: KeventList, index: number): number =>
   receipts.flags(index) & EV_ERROR ? receipts.data(index) : 0;
-
-let make: () => EventQueue = () => new Kqueue();
-
-/** A new queue. @throws Error on systems without kqueue, OSError EMFILE, ENFILE, ENOMEM */
-export const openQueue = (): EventQueue => make();
-
-/** For tests: queues are made by `maker` from now on, or again by the system. */
-export function useQueues(maker: () => EventQueue = () => new Kqueue()): void {
-  make = maker;
-}
