@@ -7,6 +7,7 @@ import type { StressResult } from "../../lib/result/result.ts";
 import { spawnCli } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
 import { answering, pausing, SIZE, stress, type Target } from "../support/misbehaving.ts";
+import { checkRows } from "../support/rows.ts";
 
 /** Answers each message after so many milliseconds. */
 const delaying = (delay: (sequence: number) => number): Promise<Target> =>
@@ -136,25 +137,10 @@ const cases: Case[] = [
   },
 ];
 
-/** The rows of a run are its totals, cut at seconds: as JSON and as CSV. */
-function checkRows(result: StressResult, csv: string): void {
-  const { timeline, messages, bytes, connections, latency_us: us } = result;
-  const sum = (pick: (row: StressResult["timeline"][number]) => number) =>
-    timeline.reduce((total, row) => total + pick(row), 0);
-  expect(sum((row) => row.sent)).toBe(messages.sent);
-  expect(sum((row) => row.received)).toBe(messages.received);
-  expect(sum((row) => row.bytes_sent)).toBe(bytes.sent);
-  expect(sum((row) => row.bytes_received)).toBe(bytes.received);
-  const { failed, lost } = connections;
-  expect(sum((row) => row.errors)).toBe(failed + lost + messages.timed_out + messages.mismatched);
-  expect(Math.abs(sum((row) => row.seconds) - result.duration_s)).toBeLessThan(0.001);
-  expect(Math.abs(timeline.at(-1)!.t - result.duration_s)).toBeLessThan(0.001);
-  for (const row of timeline) {
-    const { p50, p90, p99, max } = row;
-    expect([p50, p90, p99, max]).toEqual([p50, p90, p99, max].toSorted((a, b) => a - b));
-    expect(max > 0).toBe(row.received > 0);
-    expect(max).toBeLessThanOrEqual(us.max);
-  }
+/** The rows of a run are its totals: as JSON and as CSV. */
+function checkBoth(result: StressResult, csv: string): void {
+  const { timeline } = result;
+  checkRows(result);
   const [head, ...lines] = csv.trimEnd().split("\r\n").map((line) => line.split(","));
   expect(lines.length).toBe(timeline.length);
   for (const [i, line] of lines.entries()) {
@@ -174,7 +160,7 @@ describe("a run against a server that does", () => {
       const outcome = await stress([target.name, ...args, "-o", csv, "-o", json], 50_000);
       expect(outcome.code).toBe(code);
       check(outcome.result);
-      checkRows(outcome.result, readFileSync(csv, "utf8"));
+      checkBoth(outcome.result, readFileSync(csv, "utf8"));
       await using report = spawnCli(["report", json]);
       await report.exit;
       const text = report.stdout();

@@ -22,12 +22,12 @@ export class Target implements AsyncDisposable {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
-  constructor(connected: (victim: Victim) => void) {
+  constructor(connected: (victim: Victim) => void, closes: boolean) {
     let number = 0;
     this.#server = createServer({ allowHalfOpen: true }, (socket) => {
       this.#sockets.add(socket);
       socket.on("error", () => {}); // the other side may reset
-      socket.on("end", () => socket.end());
+      if (closes) socket.on("end", () => socket.end());
       connected({ number: number++, socket });
     });
   }
@@ -48,9 +48,11 @@ export class Target implements AsyncDisposable {
   }
 }
 
-/** A target that treats whole connections. */
-export const target = (connected: (victim: Victim) => void): Promise<Target> =>
-  new Target(connected).listen();
+/** A target that treats whole connections; unless it `closes`, it keeps them open when the client has ended. */
+export const target = (
+  connected: (victim: Victim) => void,
+  closes: boolean = true,
+): Promise<Target> => new Target(connected, closes).listen();
 
 /** A target that answers message by message, however they arrive. */
 export const answering = (reply: Reply, size: number = SIZE): Promise<Target> =>

@@ -12,7 +12,7 @@ import { Recorder, RECORDER_BYTES } from "../../result/recorder.ts";
 export const FIGURE = {
   /** Which interval of the run it is, from 1: several threads have them at the same times. */
   number: 0,
-  /** Its end, in milliseconds since counting started. */
+  /** Its end, in milliseconds since the epoch. */
   ms: 1,
   sent: 2,
   received: 3,
@@ -20,8 +20,10 @@ export const FIGURE = {
   bytesIn: 5,
   errors: 6,
   open: 7,
+  /** When the thread started to count, in milliseconds since the epoch. */
+  start: 8,
 } as const;
-const FIGURES = 8;
+const FIGURES = 9;
 
 /** Slots of the engine's counters that show the progress of a run while it goes on. */
 export const PROGRESS = {

@@ -78,7 +78,7 @@ class Phases {
     load.endAll();
     this.#until(() => load.peers.size === 0, PATIENCE_MS);
     if (this.#counting) {
-      tally.endInterval(this.#intervals + 1, stop.at - this.#startedAt, true);
+      tally.endInterval(this.#intervals + 1, stop.at, true);
       this.#post({ type: "interval" });
     }
     engine.close();
@@ -127,7 +127,7 @@ class Phases {
     if (load.part.plan.warmupMs > 0) load.slots.count(load.peers);
     const { durationMs } = load.part.plan;
     load.pump.count(this.#startedAt, this.#startedAt + (durationMs ?? Infinity));
-    load.tally.begin();
+    load.tally.begin(this.#startedAt);
     this.#heartbeat.reset();
     this.#post({ type: "counting" });
     this.#nextInterval();
@@ -141,7 +141,7 @@ class Phases {
     engine.after(this.#startedAt + end - clock(), () => {
       if (this.#stop) return;
       this.#intervals = number;
-      const ended = tally.endInterval(number, clock() - this.#startedAt, false);
+      const ended = tally.endInterval(number, clock(), false);
       if (ended) this.#post({ type: "interval" });
       this.#nextInterval();
     });

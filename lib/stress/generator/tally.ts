@@ -31,6 +31,7 @@ export class Tally {
   readonly #halves: Halves;
   #half: Half;
   #bytesBefore: readonly [received: number, sent: number] = [0, 0];
+  #startedAt = 0;
 
   constructor(slots: Float64Array, { recorders, intervals }: LoadData) {
     this.#slots = slots;
@@ -49,21 +50,23 @@ export class Tally {
     return this.#half.corrected;
   }
 
-  /** The warm-up is over: what was sent and received until now does not count. */
-  begin(): void {
+  /** The warm-up is over, `now` by the clock: what was sent and received until now does not count. */
+  begin(now: number): void {
+    this.#startedAt = now;
     this.#bytesBefore = [this.#slots[COUNTER.bytesIn]!, this.#slots[COUNTER.bytesOut]!];
   }
 
   /**
-   * Ends interval `number` at `ms` milliseconds since counting started. True when that was possible: unless
-   * it is the last one, the one before must have been read.
+   * Ends interval `number`, `now` by the clock. True when that was possible: unless it is the last one, the
+   * one before must have been read.
    */
-  endInterval(number: number, ms: number, last: boolean): boolean {
+  endInterval(number: number, now: number, last: boolean): boolean {
     if (!last && !this.#halves.allRead) return false;
     const { figures } = this.#half;
     const { sent, received, bytesIn, bytesOut, mismatched } = this.counts();
     figures[FIGURE.number] = number;
-    figures[FIGURE.ms] = ms;
+    figures[FIGURE.start] = performance.timeOrigin + this.#startedAt;
+    figures[FIGURE.ms] = performance.timeOrigin + now;
     figures[FIGURE.sent] = sent;
     figures[FIGURE.received] = received;
     figures[FIGURE.bytesOut] = bytesOut;

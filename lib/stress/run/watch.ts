@@ -66,6 +66,7 @@ interface Source {
 
 const NO_FIGURES: Figures = {
   ...{ number: 0, ms: 0, sent: 0, received: 0, bytesOut: 0, bytesIn: 0, errors: 0, open: 0 },
+  start: Infinity,
 };
 
 /** Makes the rows of a run of the intervals of its threads, which add up to the totals exactly. */
@@ -122,12 +123,13 @@ export class Timeline {
     const before = this.#before;
     this.#before = now;
     const risen = (name: keyof Figures) => now[name] - before[name];
+    const from = Math.max(before.ms, now.start);
     const [p50, p90, p99, max] = [50, 90, 99, 100].map((p) => latency.percentile(p)) as [
       ...[number, number, number, number],
     ];
     this.rows.push({
-      t: seconds(now.ms),
-      seconds: seconds(risen("ms")),
+      t: seconds(now.ms - now.start),
+      seconds: seconds(now.ms - from),
       sent: risen("sent"),
       received: risen("received"),
       bytes_sent: risen("bytesOut"),
@@ -145,7 +147,13 @@ export class Timeline {
     for (const { ended } of this.#sources) {
       while (ended.length > 1 && ended[1]!.number <= number) ended.shift();
       for (const name of Object.keys(sum) as (keyof Figures)[]) {
-        sum[name] = name === "ms" ? Math.max(sum.ms, ended[0]!.ms) : sum[name] + ended[0]![name];
+        const value = ended[0]![name];
+        // Threads start and stop one after the other: the run is from the first start to the last stop.
+        sum[name] = name === "ms"
+          ? Math.max(sum.ms, value)
+          : name === "start"
+          ? Math.min(sum.start, value)
+          : sum[name] + value;
       }
     }
     return sum;

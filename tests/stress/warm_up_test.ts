@@ -1,0 +1,70 @@
+// What is due before --warmup is over is in no figure, however late it leaves or is answered; and a warm-up takes
+// nothing away from a ramp.
+import { describe, expect, it } from "bun:test";
+import { answering, stress, type Target } from "../support/misbehaving.ts";
+import { checkRows } from "../support/rows.ts";
+
+const STALL_MS = 2300;
+/** Messages due after a warm-up of 2 s wait for 300 ms at most; those before, for up to 2.3 s. */
+const args = ["-c", "4", "--rate", "500", "-d", "1s", "--warmup", "2s"];
+const LONG_US = 1_400_000;
+
+/** Answers nothing for `STALL_MS` milliseconds from its first message on, and then all at once. */
+function stalling(): Promise<Target> {
+  const held: (() => void)[] = [];
+  let [begun, over] = [false, false];
+  return answering((message, _, { socket }) => {
+    if (over) return message;
+    if (!begun) {
+      setTimeout(() => {
+        over = true;
+        for (const send of held.splice(0)) send();
+      }, STALL_MS);
+    }
+    begun = true;
+    const reply = Buffer.from(message);
+    held.push(() => socket.writable && socket.write(reply));
+    return null;
+  });
+}
+
+describe("the backlog of a warm-up", () => {
+  for (const pipeline of [[], ["--pipeline", "1"], ["--tick", "10ms"]]) {
+    it(`is in no latency and no lag of what counts: ${pipeline.join(" ") || "no limit"}`, async () => {
+      await using target = await stalling();
+      const { code, result } = await stress([target.name, ...args, ...pipeline]);
+      const { messages, generator, latency_us: us, latency_corrected_us: corrected } = result;
+      expect(code).toBe(0);
+      expect(messages.verified).toBe(messages.sent);
+      expect(us.count).toBe(messages.verified);
+      expect(messages.sent + generator.unsent).toBe(generator.scheduled!);
+      expect(generator.scheduled!).toBeLessThanOrEqual(510); // not those of three seconds
+      expect(us.max).toBeLessThan(LONG_US);
+      expect(corrected!.max).toBeLessThan(LONG_US);
+      expect(generator.schedule_lag_us.max).toBeLessThan(LONG_US);
+      checkRows(result);
+    });
+  }
+});
+
+describe("--ramp after --warmup", () => {
+  it("raises the rate from nothing while it counts", async () => {
+    const { code, result } = await stress([
+      ...["-c", "4", "--rate", "2k", "-d", "1s", "--ramp", "1s", "--warmup", "1s"],
+    ]);
+    expect(code).toBe(0);
+    // The area under the ramp; all 2000 were it hidden.
+    expect(Math.abs(result.generator.scheduled! - 1000)).toBeLessThanOrEqual(40);
+  });
+
+  it("opens connections while it counts", async () => {
+    const { code, result } = await stress([
+      ...["-c", "40", "-d", "4s", "--ramp", "4s", "--warmup", "1s", "--think", "5ms"],
+    ]);
+    expect(code).toBe(0);
+    const [first, ...later] = result.timeline.map(({ active }) => active);
+    expect(first).toBeGreaterThan(0);
+    expect(first).toBeLessThan(30);
+    expect(later.at(-1)).toBeGreaterThan(first!);
+  });
+});
