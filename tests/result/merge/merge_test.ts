@@ -234,14 +234,25 @@ describe("mergeResults", () => {
     const at = (lag: number, limited_by: string, bottleneck = false) => {
       const result = resultOf([1], 0, [1000]);
       const schedule_lag_us = { p50: 1, p99: lag, max: lag };
-      const generator = { ...result.generator, schedule_lag_us, limited_by, bottleneck };
+      const generator = {
+        ...{ ...result.generator, schedule_lag_us, limited_by, bottleneck },
+        reason: bottleneck ? limited_by : null,
+      };
       return { ...result, generator };
     };
     const some = [at(9000, "late by 9 ms"), at(12_000, "late by 12 ms"), at(10, "zero lag")];
     expect(mergeResults(some).generator.limited_by).toBe("in one part: late by 12 ms");
-    const guilty = at(1, "a bottleneck", true);
-    const sum = mergeResults([mergeResults([some[0]!, guilty]), some[1]!]);
-    expect(sum.generator.limited_by).toBe("in one part: a bottleneck");
+    const guilty = [at(9000, "held up for 9 ms", true), at(12_000, "held up for 12 ms", true)];
+    const [one, other] = guilty as [StressResult, StressResult];
+    const late = at(90_000, "late by 90 ms");
+    for (
+      const all of [[one, other, late], [late, other, one], [mergeResults([late, one]), other]]
+    ) {
+      expect(mergeResults(all).generator).toMatchObject({
+        ...{ bottleneck: true, reason: "held up for 12 ms" },
+        limited_by: "in one part: held up for 12 ms",
+      });
+    }
   });
 
   it("closes when its parts do: what was in flight is the time's average", () => {
