@@ -17,6 +17,9 @@ async function against(
   const { result } = await stress([running.name, ...args]);
   checkRows(result);
   expect(result.messages.verified).toBeGreaterThan(0);
+  if (result.verdict !== "fail") { // nothing has ended a connection before the run did
+    for (const { active } of result.timeline) expect(active).toBe(result.config.connections);
+  }
   return result;
 }
 

@@ -157,6 +157,7 @@ class Phases {
   #stopNow(at: number): Stop {
     const cpu = threadCpu();
     const { user, system } = this.#cpuBefore;
+    this.#load.tally.stop();
     this.#stop = {
       at: Math.max(at, this.#startedAt),
       counts: this.#load.tally.counts(),

@@ -32,6 +32,7 @@ export class Tally {
   #half: Half;
   #bytesBefore: readonly [received: number, sent: number] = [0, 0];
   #startedAt = 0;
+  #openAtStop = 0;
 
   constructor(slots: Float64Array, { recorders, intervals }: LoadData) {
     this.#slots = slots;
@@ -56,6 +57,11 @@ export class Tally {
     this.#bytesBefore = [this.#slots[COUNTER.bytesIn]!, this.#slots[COUNTER.bytesOut]!];
   }
 
+  /** The run has stopped: its connections are ended before its last interval is. */
+  stop(): void {
+    this.#openAtStop = this.#slots[PROGRESS.open]!;
+  }
+
   /**
    * Ends interval `number`, `now` by the clock. True when that was possible: unless it is the last one, the
    * one before must have been read.
@@ -72,7 +78,7 @@ export class Tally {
     figures[FIGURE.bytesOut] = bytesOut;
     figures[FIGURE.bytesIn] = bytesIn;
     figures[FIGURE.errors] = this.#slots[PROGRESS.failures]! + mismatched;
-    figures[FIGURE.open] = this.#slots[PROGRESS.open]!;
+    figures[FIGURE.open] = last ? this.#openAtStop : this.#slots[PROGRESS.open]!;
     this.#halves.turnOver();
     if (!last) this.#half = this.#halves.current;
     return true;
