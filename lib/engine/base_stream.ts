@@ -7,6 +7,9 @@ import type { Handler } from "./engine.ts";
 import type { OutputQueue } from "./queue.ts";
 import { CLOSED } from "./state.ts";
 
+/** Not a field of each connection: few listeners ask for it. */
+const sockaddrs = new WeakMap<object, Uint8Array>();
+
 /** The part that does not depend on how one waits. */
 export abstract class BaseStream<S> {
   state: S;
@@ -19,8 +22,6 @@ export abstract class BaseStream<S> {
   protected is: number;
   /** Only while something is queued, as most connections never queue anything. */
   protected queue: OutputQueue | undefined = undefined;
-  /** What accept(2) has said of the peer, as a sockaddr: a peer that has reset can't be asked any more. */
-  sockaddr: Uint8Array | undefined = undefined;
   /** Received before this engine took the connection in, or while paused: comes before all else. */
   protected ahead: Uint8Array | undefined = undefined;
 
@@ -29,6 +30,14 @@ export abstract class BaseStream<S> {
     this.handler = handler;
     this.state = state;
     this.is = fd < 0 ? is | CLOSED : is;
+  }
+
+  /** What accept(2) has said of the peer, as a sockaddr: a peer that has reset can't be asked any more. */
+  get sockaddr(): Uint8Array | undefined {
+    return sockaddrs.get(this);
+  }
+  set sockaddr(sockaddr: Uint8Array | undefined) {
+    if (sockaddr) sockaddrs.set(this, sockaddr);
   }
 
   get queued(): number {
@@ -48,7 +57,8 @@ export abstract class BaseStream<S> {
   }
 
   get peerName(): string {
-    if (this.sockaddr) return formatAddress(addressIn(this.sockaddr));
+    const { sockaddr } = this;
+    if (sockaddr) return formatAddress(addressIn(sockaddr));
     return this.asSocket((socket) => socket.peerName);
   }
 

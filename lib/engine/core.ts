@@ -24,7 +24,7 @@ export interface Accepting {
 }
 
 /** The part of an engine that does not depend on how it waits. */
-export class EngineCore {
+export abstract class EngineCore {
   readonly counters: Counters;
   /** The counters, by COUNTER. */
   readonly slots: Float64Array;
@@ -51,6 +51,9 @@ export class EngineCore {
     this.receiveBytes = options.receiveBytes ?? RECEIVE_BYTES;
     this.highWater = (options.maxQueued ?? Infinity) / 2;
   }
+
+  /** Waits, and lets what has happened act. Returns how many events there were. */
+  abstract wait(timeoutMs: number | undefined): number;
 
   get now(): number {
     return this.#now ||= performance.now();

@@ -106,6 +106,8 @@ export interface ListenerOptions<S> {
   readonly state: () => S;
   /** True refuses a new connection by its address, before anything else: closed, counted as denied. */
   readonly deny?: (peer: Address) => boolean;
+  /** The peer's name is asked for after it may have reset: its address is kept, which takes memory. */
+  readonly named?: boolean;
   /** False refuses: the connection is closed and counted as rejected. */
   readonly admit?: () => boolean;
   /** A new connection is closed as the selector can't watch it (FD_SETSIZE); reported once until one can be. */

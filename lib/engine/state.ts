@@ -16,3 +16,5 @@ export const HELD = 64;
 export const SHARED = 128;
 /** With both, nothing more can happen to it. */
 export const OVER: number = PEER_ENDED | ENDING;
+/** On the readiness engine, what the selector watches stands above all others. */
+export const WATCHED_SHIFT = 8;

@@ -5,31 +5,56 @@ import type { AddressKey } from "./address_counts.ts";
 import type { ServeOptions } from "./options.ts";
 import { type Service, SERVICES } from "./services.ts";
 
-/** What the server remembers of a connection. */
+/** What the server remembers of a connection; most of them never need more than this. */
 export class Session {
-  /** When bytes last moved, on the engine's clock. Kept only while `timer` looks at it. */
-  active = 0;
-  /** When the peer last sent something that was discarded because our side has ended. */
-  heard = 0;
-  /** How much the peer had acknowledged, on some scale, when that was last looked at. */
-  taken = 0;
   /** Our side ends once all is sent. */
   finishing = false;
-  /** Too much output is queued; the peer is not read until it has taken some. */
-  throttled = false;
-  /** Where a service with a source goes on. */
-  position = 0;
-  /** Set for idle connections and for those that must end soon. */
-  timer: Timer | undefined;
-  /** For the trace: asked once, as a closed connection can't be asked. */
+  /** Set for connections that are closed when they are quiet. */
+  quiet: Quiet | undefined = undefined;
+  /** What its address is counted by; see Admission. */
+  addressKey: AddressKey | undefined = undefined;
+  #details: Details | undefined = undefined;
+
+  /** Made when it is first asked for. */
+  get details(): Details {
+    return this.#details ??= new Details();
+  }
+}
+
+/** What the trace, a handoff, a slow peer or a service with a source needs. */
+class Details {
+  /** Asked once, as a closed connection can't be asked. */
   peer = "";
   /** With a handoff: which connection of the server it is, and how often it was handed over. */
   number = 0;
   handoffs = 0;
   /** The last time it was handed over, the peer had sent all that it will. */
   sawEnd = false;
-  /** What its address is counted by; see Admission. */
-  addressKey: AddressKey | undefined;
+  /** Closes it when it is idle. */
+  timer: Timer | undefined = undefined;
+  /** Too much output is queued; the peer is not read until it has taken some. */
+  throttled = false;
+  /** Where a service with a source goes on. */
+  position = 0;
+}
+
+/** A connection that is closed when no byte has moved for a while: times are on the engine's clock. */
+class Quiet {
+  readonly ms: number;
+  /** When bytes last moved. */
+  active: number;
+  /** When the peer last sent something that was discarded because our side has ended. */
+  heard: number;
+  /** How much the peer had acknowledged, on some scale, when that was last looked at. */
+  taken = 0;
+  /** It was over, and something had arrived that nobody had read. */
+  wasUnread = false;
+  timer: Timer | undefined = undefined;
+
+  constructor(ms: number, now: number) {
+    this.ms = ms;
+    this.active = this.heard = now;
+  }
 }
 
 type Peer = Connection<Session>;
@@ -50,6 +75,8 @@ export class ServiceHandler implements Handler<Session> {
   readonly #high: number;
   readonly #low: number;
   readonly #closed: (session: Session) => void;
+  /** How many connections are closed when they are quiet; while there is none, no session is looked at. */
+  #watched = 0;
 
   constructor(engine: Engine, options: ServeOptions, closed: (session: Session) => void) {
     this.#engine = engine;
@@ -72,26 +99,29 @@ export class ServiceHandler implements Handler<Session> {
   }
 
   data(peer: Peer, bytes: Uint8Array): void {
-    const session = peer.state;
-    if (session.finishing) {
-      // `active` stays: a peer that goes on sending must not keep the connection open for ever.
-      if (session.timer) session.heard = this.#engine.now;
-    } else if (this.#idleMs > 0) session.active = this.#engine.now;
+    if (this.#watched > 0) this.#moved(peer.state);
     const answer = this.#service.answer(bytes);
-    if (answer !== null && peer.send(answer) >= this.#high) {
-      session.throttled = true;
-      peer.pause();
-    }
+    if (answer === null || peer.send(answer) < this.#high) return;
+    peer.state.details.throttled = true; // the engine's own mark knows nothing of what faults hold back
+    peer.pause();
   }
 
   writable(peer: Peer): void {
-    const session = peer.state;
-    if (session.timer) session.active = this.#engine.now;
-    if (session.throttled && peer.queued <= this.#low) {
-      session.throttled = false;
+    const { details, quiet } = peer.state;
+    if (quiet) quiet.active = this.#engine.now;
+    if (details.throttled && peer.queued <= this.#low) {
+      details.throttled = false;
       peer.resume();
     }
     if (this.#service.source && peer.queued === 0) this.#pump(peer);
+  }
+
+  /** Something was received. */
+  #moved({ quiet, finishing }: Session): void {
+    if (!quiet) return;
+    // `active` stays: a peer that goes on sending must not keep the connection open for ever.
+    if (finishing) quiet.heard = this.#engine.now;
+    else quiet.active = this.#engine.now;
   }
 
   /** Every byte that came before the peer's FIN is answered before ours; then the connection closes. */
@@ -100,8 +130,7 @@ export class ServiceHandler implements Handler<Session> {
   }
 
   close(peer: Peer, _error: OSError | null): void {
-    peer.state.timer?.cancel();
-    peer.state.timer = undefined;
+    this.#forget(peer.state);
     this.#closed(peer.state);
   }
 
@@ -122,9 +151,10 @@ export class ServiceHandler implements Handler<Session> {
     const session = peer.state;
     for (let budget = SOURCE_BUDGET; budget > 0;) {
       if (peer.closed || session.finishing) return;
-      if (session.timer) session.active = this.#engine.now;
-      const { bytes, next } = this.#service.source!(session.position, this.#high);
-      session.position = next;
+      if (session.quiet) session.quiet.active = this.#engine.now;
+      const { details } = session;
+      const { bytes, next } = this.#service.source!(details.position, this.#high);
+      details.position = next;
       if (peer.send(bytes) > 0) return; // `writable` goes on
       budget -= bytes.length;
     }
@@ -137,46 +167,62 @@ export class ServiceHandler implements Handler<Session> {
    * long before that.
    */
   #closeWhenQuiet(peer: Peer, quietMs: number): void {
-    const session = peer.state;
-    session.timer?.cancel();
-    session.timer = undefined;
+    this.#forget(peer.state);
     if (quietMs === 0 || peer.closed) return;
-    session.active = session.heard = this.#engine.now;
-    const due = () => {
-      const quiet = session.active + quietMs;
-      const isTaken = peer.queued === 0 && peer.unacknowledged === 0;
-      // The peer has all, and has not ended: else the connection would be over.
-      if (!session.finishing || !isTaken) return quiet;
-      return Math.min(quiet, Math.max(session.active, session.heard) + LINGER_IDLE_MS);
-    };
-    // No event reports an acknowledgement: it is looked for.
-    const wait = () =>
-      Math.min(due() - this.#engine.now, session.finishing ? LINGER_IDLE_MS : Infinity);
-    let wasUnread = false;
-    const check = () => {
-      const { now } = this.#engine;
-      if (due() <= now) session.active = Math.max(session.active, this.#takenAt(peer, now));
-      const isOver = due() <= now;
-      // Once: a peer that goes on sending to a side that has ended must not keep it open for ever.
-      const isUnread = isOver && !wasUnread && peer.unread > 0;
-      wasUnread = isUnread;
-      if (isOver && !isUnread) peer.close();
-      else session.timer = this.#engine.after(isUnread ? 0 : wait(), check);
-    };
-    session.timer = this.#engine.after(wait(), check);
+    const quiet = peer.state.quiet = new Quiet(quietMs, this.#engine.now);
+    this.#watched++;
+    this.#lookIn(peer, quiet, this.#restOf(peer, quiet));
+  }
+
+  /** It is not watched any more. */
+  #forget(session: Session): void {
+    if (!session.quiet) return;
+    session.quiet.timer?.cancel();
+    session.quiet = undefined;
+    this.#watched--;
+  }
+
+  #lookIn(peer: Peer, quiet: Quiet, ms: number): void {
+    quiet.timer = this.#engine.after(ms, () => this.#look(peer, quiet));
+  }
+
+  /** When it is over if nothing moves. */
+  #due(peer: Peer, { active, heard, ms }: Quiet): number {
+    const isTaken = peer.queued === 0 && peer.unacknowledged === 0;
+    // The peer has all, and has not ended: else the connection would be over.
+    if (!peer.state.finishing || !isTaken) return active + ms;
+    return Math.min(active + ms, Math.max(active, heard) + LINGER_IDLE_MS);
+  }
+
+  /** No event reports an acknowledgement: it is looked for. */
+  #restOf(peer: Peer, quiet: Quiet): number {
+    const most = peer.state.finishing ? LINGER_IDLE_MS : Infinity;
+    return Math.min(this.#due(peer, quiet) - this.#engine.now, most);
+  }
+
+  #look(peer: Peer, quiet: Quiet): void {
+    const { now } = this.#engine;
+    if (this.#due(peer, quiet) <= now) {
+      quiet.active = Math.max(quiet.active, this.#takenAt(peer, quiet, now));
+    }
+    const isOver = this.#due(peer, quiet) <= now;
+    // Once: a peer that goes on sending to a side that has ended must not keep it open for ever.
+    const isUnread = isOver && !quiet.wasUnread && peer.unread > 0;
+    quiet.wasUnread = isUnread;
+    if (isOver && !isUnread) peer.close();
+    else this.#lookIn(peer, quiet, isUnread ? 0 : this.#restOf(peer, quiet));
   }
 
   /**
    * When the peer last acknowledged something, if it has since the last time this was asked, else 0. At
    * the latest: acknowledged may have been no more than a probe since.
    */
-  #takenAt(peer: Peer, now: number): number {
-    const session = peer.state;
+  #takenAt(peer: Peer, quiet: Quiet, now: number): number {
     const info = peer.transportInfo();
     const left = peer.queued + peer.unacknowledged;
     const taken = info ? info.acknowledgedBytes : -left;
-    const hasMoved = taken > session.taken && (info !== null || left > 0);
-    session.taken = taken;
+    const hasMoved = taken > quiet.taken && (info !== null || left > 0);
+    quiet.taken = taken;
     return hasMoved ? now - (info?.lastAckMs ?? 0) : 0;
   }
 }

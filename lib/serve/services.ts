@@ -5,39 +5,16 @@
  * upper case.
  */
 
+import { upperCase } from "./upper_case.ts";
+
 /** What a server does with a connection's bytes. */
 export interface Service {
-  /** The answer to `bytes`, which it may change in place; null for none. */
+  /** The answer to `bytes`, which it may change in place; null for none. Valid until the next one. */
   answer(bytes: Uint8Array): Uint8Array | null;
   /** Sent at once; the server then ends the connection. */
   greeting?(): Uint8Array;
   /** An endless stream for the peer: at most `limit` bytes from `position`, and where it goes on. */
   source?(position: number, limit: number): { bytes: Uint8Array; next: number };
-}
-
-/** The letters among four bytes of a word, as their highest bits: none carries into its neighbour. */
-function lettersOf(word: number): number {
-  const low = word & 0x7f7f7f7f;
-  // From "a" on, and beyond "z", the sum reaches the highest bit.
-  return ((low + 0x1f1f1f1f) & ~(low + 0x05050505) & ~word) & 0x80808080;
-}
-
-/** Fewer bytes than this are not worth a view of words. */
-const WORTH_WORDS = 256;
-
-/** Changes ASCII letters to upper case, in place. */
-function upperCase(bytes: Uint8Array): Uint8Array {
-  let from = 0;
-  if (bytes.length >= WORTH_WORDS && bytes.byteOffset % 4 === 0) {
-    const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
-    for (let i = 0; i < words.length; i++) words[i]! ^= lettersOf(words[i]!) >>> 2;
-    from = words.length * 4;
-  }
-  for (let i = from; i < bytes.length; i++) {
-    const byte = bytes[i]!;
-    if (byte >= 0x61 && byte <= 0x7a) bytes[i] = byte - 0x20;
-  }
-  return bytes;
 }
 
 const FIRST = 0x20; // space, the first of the 95 printable characters

@@ -93,6 +93,7 @@ export function runServeWorker(
       return session;
     },
     ...(admission.filters ? { deny: (peer) => admission.denies(peer) } : {}),
+    named: options.trace || handoff !== undefined,
     admit: () => admission.admits(),
     paused: (error) => post({ type: "paused", message: error.message }),
     refused: (error) => post({ type: "refused", message: error.message }),
@@ -101,7 +102,7 @@ export function runServeWorker(
     const socket = Socket.fromFd(fd);
     if (!tls) return engine.listen(socket, newcomers);
     // The trace needs a name before the handshake is done.
-    const accepted = (peer: Connection<Session>) => peer.state.peer = peer.peerName;
+    const accepted = (peer: Connection<Session>) => peer.state.details.peer = peer.peerName;
     return engine.listen(socket, tlsListener(engine, tls, newcomers, trace && accepted));
   });
   const wakeFd = duplicate(engine.wakeHandle.wakeFd);

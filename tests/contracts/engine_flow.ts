@@ -56,6 +56,27 @@ export function flowCases(create: CreateEngine): void {
     }
   });
 
+  it("output for a peer that has ended and does not read waits without keeping the loop busy", () => {
+    const engine = bench.engine();
+    const recorder = new Recorder();
+    const { peer, connection } = bench.connected(engine, recorder);
+    const sent = pattern(BIG);
+    connection.send(sent);
+    peer.shutdown("write");
+    turnUntil(engine, () => recorder.count("end") === 1);
+    turnFor(engine, 10);
+    const { slots } = engine.counters;
+    const before = slots[COUNTER.events]!;
+    turnFor(engine, 200);
+    expect(slots[COUNTER.events]! - before).toBeLessThan(20);
+    const { read, count, bytes } = reader(peer);
+    turnUntil(engine, () => {
+      read();
+      return count() === BIG;
+    }, 10_000);
+    expectSameBytes(bytes(), sent);
+  });
+
   it("send() queues only what the kernel does not take, and sends all of it", () => {
     const engine = bench.engine();
     const left: number[] = [];

@@ -105,7 +105,7 @@ const ENTRIES = ["main.ts", "lib/cli/program.ts", "lib/mod.ts"];
 const IMPORT_NOTHING: ReadonlySet<string> = new Set([
   "lib/engine/queue.ts",
   "lib/engine/timers.ts",
-  "lib/serve/services.ts",
+  "lib/serve/upper_case.ts",
   "lib/stress/traffic/oracle.ts",
 ]);
 

@@ -32,8 +32,7 @@ export class ReadinessCore extends EngineCore {
     this.edge = edge ? { edge } : undefined;
   }
 
-  /** Waits, and lets what is ready act. Returns how many descriptors were. */
-  wait(timeoutMs: number | undefined): number {
+  override wait(timeoutMs: number | undefined): number {
     const { observer } = this;
     if (!observer) return this.selector.dispatch(timeoutMs, this.#ready);
     const map = this.selector.getMap();

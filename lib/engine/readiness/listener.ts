@@ -2,14 +2,14 @@
 import type { Address, Socket } from "../../net/mod.ts";
 import { EVENT_READ } from "../../selectors/mod.ts";
 import { ERRNO, errno } from "../../sys/errno.ts";
-import { Native } from "../../sys/ffi.ts";
+import { Native, NULL } from "../../sys/ffi.ts";
 import { SOCKADDR_SIZE, unpackAddress } from "../../sys/socket/sockaddr.ts";
 import { acceptFd } from "../../sys/socket/sockets.ts";
 import { Acceptor, type Starting } from "../acceptor.ts";
 import { COUNTER } from "../counters.ts";
 import type { ListenerOptions } from "../engine.ts";
 import type { ReadinessCore, Source } from "./core.ts";
-import { Stream } from "./stream.ts";
+import { ReadinessStream } from "./stream.ts";
 
 /** Connections accepted per wake-up, so that a flood of new ones does not starve the others. */
 const ACCEPTS_PER_TURN = 64;
@@ -37,8 +37,8 @@ export class StreamListener<S> extends Acceptor<S> implements Source {
 
   protected override connectionOf(fd: number): Starting {
     const { handler, state } = this.options;
-    const stream = new Stream(this.#core, fd, handler, state(), false);
-    stream.sockaddr = peer.bytes.slice(0, peerLength.int32[0]!);
+    const stream = new ReadinessStream(this.#core, fd, handler, state(), false);
+    if (this.options.named) stream.sockaddr = peer.bytes.slice(0, peerLength.int32[0]!);
     return stream;
   }
 
@@ -64,6 +64,8 @@ export class StreamListener<S> extends Acceptor<S> implements Source {
   }
 
   #accept(): number {
+    const { deny, named } = this.options;
+    if (!deny && !named) return acceptFd(this.socket.fileno(), NULL, NULL);
     peerLength.int32[0] = SOCKADDR_SIZE;
     return acceptFd(this.socket.fileno(), peer.pointer, peerLength.pointer);
   }

@@ -7,8 +7,8 @@ import { c, closeFd, retry } from "../../sys/posix.ts";
 import { receive, transmit } from "../../sys/socket/transfer.ts";
 import { BaseStream } from "../base_stream.ts";
 import { COUNTER } from "../counters.ts";
-import type { Closable } from "../core.ts";
-import type { Connection, Handler, Released } from "../engine.ts";
+import type { Handler, Released } from "../engine.ts";
+import type { Stream } from "../loop.ts";
 import { OutputQueue } from "../queue.ts";
 import {
   CLOSED,
@@ -20,6 +20,7 @@ import {
   PAUSED,
   PEER_ENDED,
   SHARED,
+  WATCHED_SHIFT,
 } from "../state.ts";
 import type { ReadinessCore, Source } from "./core.ts";
 import { changeInterest } from "./interest.ts";
@@ -31,10 +32,8 @@ const NO_BYTES = new Uint8Array(new ArrayBuffer(0));
 const { EAGAIN, EINTR } = ERRNO as Record<"EAGAIN" | "EINTR", number>;
 
 /** A connection over a descriptor and a selector. */
-export class Stream<S> extends BaseStream<S> implements Connection<S>, Closable, Source {
+export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Source {
   readonly #core: ReadinessCore;
-  /** What the selector watches now; 0 when the descriptor is not registered. */
-  #interest = 0;
 
   constructor(
     core: ReadinessCore,
@@ -268,19 +267,24 @@ export class Stream<S> extends BaseStream<S> implements Connection<S>, Closable,
       this.is |= LEVEL;
       this.#unwatch(); // how it is watched is said when it is registered
     }
-    const before = this.#interest;
+    const before = this.is >> WATCHED_SHIFT;
     if (wanted === before) return;
-    this.#interest = wanted;
+    this.#watches(wanted);
     const options = this.is & LEVEL ? undefined : edge;
     const failure = changeInterest(selector, this.fd, before, wanted, this, options);
     if (!failure) return;
-    this.#interest = 0;
+    this.#watches(0);
     this.#fail(failure);
     return failure;
   }
 
   #unwatch(): void {
-    if (this.#interest !== 0) this.#core.selector.unregister(this.fd);
-    this.#interest = 0;
+    if (this.is >> WATCHED_SHIFT) this.#core.selector.unregister(this.fd);
+    this.#watches(0);
+  }
+
+  /** Notes what the selector watches now; 0 when the descriptor is not registered. */
+  #watches(events: number): void {
+    this.is = this.is & ((1 << WATCHED_SHIFT) - 1) | events << WATCHED_SHIFT;
   }
 }

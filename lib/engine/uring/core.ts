@@ -15,6 +15,7 @@ import type { EngineOptions } from "../engine.ts";
 import { Lending } from "./lending.ts";
 import { BUFFER_GROUP, isSend, KIND, KIND_MASK, Requests, sendNumber } from "./requests.ts";
 import { SendTable } from "./send_table.ts";
+import type { Target, Writers } from "./target.ts";
 
 /** Requests between two turns; when there are more, they are submitted in between. */
 const MOST_REQUESTS = 4096;
@@ -26,28 +27,31 @@ const BUFFER_BYTES = 2048;
 /** Buffers for each connection beyond which no flood makes the engine have more. */
 const BUFFERS_EACH = 2;
 
+/**
+ * A call makes no more completions than this when it waits for fewer (IO_LOCAL_TW_DEFAULT_MAX): whoever found
+ * as many asks for more, without waiting for them.
+ */
+const KERNEL_BATCH = 20;
+const BATCH = 256;
+
 /** Errors of io_uring_enter(2) that are over when completions were taken: the turn goes on. */
 const PASSING = new Set([ERRNO.EBUSY, ERRNO.EAGAIN]);
 
 /** A kernel without memory refuses requests for a while. */
 const MOST_TRIES = 1000;
 
-/** Awaits completions. */
-export interface Target {
-  /** A completion of any kind but `send`. */
-  complete(kind: number, result: number, flags: number): void;
-  /** A send fell short: `result` bytes of `bytes` went out, or it is -errno. `bytes` are lent. */
-  fellShort?(result: number, bytes: Uint8Array): void;
-}
-
 /** The shared state. It knows neither streams nor listeners. */
 export class UringCore extends EngineCore {
   readonly ring: Ring;
   readonly requests: Requests;
+  /** Set by the loop. */
+  writers!: Writers;
   readonly lending: Lending;
   /** Where connections receive to on which much arrives at once. */
   readonly bulk: Native;
   readonly bulkViews: Views;
+  /** One request receives again and again. */
+  readonly again: boolean;
   /** Counts submissions: what was written since the last one can still be changed. */
   epoch = 1;
   /** Something was left for the next turn, which does not wait. */
@@ -60,10 +64,13 @@ export class UringCore extends EngineCore {
   #starved: (() => void)[] = [];
   /** Completions beyond those that the ring had room for: four numbers each. */
   #staged: number[] = [];
+  /** How many completions the last turn found. */
+  #latest = 0;
 
-  constructor(options: EngineOptions) {
+  /** @param oldest as on Linux 5.19, for tests */
+  constructor(options: EngineOptions, oldest: boolean) {
     super(options);
-    this.ring = new Ring(MOST_REQUESTS, COMPLETIONS);
+    this.ring = new Ring(MOST_REQUESTS, COMPLETIONS, oldest);
     try {
       const length = Math.min(BUFFER_BYTES, this.receiveBytes);
       const buffers = new BufferRing(this.ring, BUFFER_GROUP, length, BUFFERS);
@@ -72,6 +79,7 @@ export class UringCore extends EngineCore {
       this.ring.close();
       throw error;
     }
+    this.again = !oldest && this.ring.receivesAgain;
     this.bulk = new Native(this.receiveBytes);
     this.bulkViews = new Views(this.bulk.bytes);
     this.requests = new Requests(this.ring.submissions, () => this.submit());
@@ -227,15 +235,18 @@ export class UringCore extends EngineCore {
     }
   }
 
-  /** Submits, waits, and dispatches what has completed. Returns how many completions there were. */
-  wait(timeoutMs: number | undefined): number {
+  /** Submits, waits, and dispatches what has completed. */
+  override wait(timeoutMs: number | undefined): number {
     const { completions } = this.ring;
     if (this.#beforeSubmit.length > 0) run(this.#beforeSubmit.splice(0));
     const more = this.urgent || this.#afterSubmit.length > 0 || this.#staged.length > 0 ||
       completions.ready > 0;
     this.urgent = false;
-    this.enter(more || (timeoutMs !== undefined && timeoutMs <= 0) ? 0 : 1, timeoutMs);
+    const passes = more || (timeoutMs !== undefined && timeoutMs <= 0);
+    if (this.#latest >= KERNEL_BATCH && !passes) this.enter(BATCH, 0);
+    else this.enter(passes ? 0 : 1, timeoutMs);
     if (this.#afterSubmit.length > 0) run(this.#afterSubmit.splice(0));
+    this.#latest = completions.ready;
     try {
       return this.#dispatchStaged() + this.#dispatch();
     } finally { // also after a handler has thrown

@@ -8,17 +8,29 @@ import { COUNTER } from "../counters.ts";
 import { CLOSED, CONNECTING, HELD, PAUSED, PEER_ENDED } from "../state.ts";
 import { KIND, MORE } from "./requests.ts";
 import { Output } from "./output.ts";
-import { BULK, CANCELLING, END_WAITS, MARKED, READABLE, RECEIVING, WRITABLE } from "./state.ts";
+import {
+  BULK,
+  CANCELLING,
+  END_SEEN,
+  END_WAITS,
+  MARKED,
+  READABLE,
+  RECEIVING,
+  SENDABLE,
+  WRITABLE,
+} from "./state.ts";
+import type { Writer } from "./target.ts";
 
 const { EAGAIN, EINTR, ENOBUFS, ECANCELED } = ERRNO as Record<string, number>;
 
 const byte = new Native(8);
 
 /** Receives, unless it is paused. */
-export abstract class Input<S> extends Output<S> {
+export abstract class Input<S> extends Output<S> implements Writer {
   /** With END_WAITS: 0 for the peer's end, or an error's number. */
   #failure = 0;
 
+  protected abstract goOnSending(): void;
   /** The descriptor is closed: the slot is free once no request is under way any more. */
   protected abstract dropSlot(): void;
   protected abstract closeIfOver(): void;
@@ -27,11 +39,7 @@ export abstract class Input<S> extends Output<S> {
   protected override watch(): void {
     const is = this.is;
     if (is & CLOSED) return;
-    const wantsWritable = is & CONNECTING || this.queue;
-    if (wantsWritable && !(is & WRITABLE)) {
-      this.is |= WRITABLE;
-      this.core.requests.poll(this.slot, this.fd, POLLOUT, KIND.writable);
-    }
+    if ((is & CONNECTING || this.queue) && !(is & (WRITABLE | SENDABLE))) this.#askToSend();
     if (is & (CONNECTING | PAUSED | HELD | PEER_ENDED | END_WAITS)) return;
     if (this.handler.ready || is & BULK) {
       if (is & (READABLE | RECEIVING) || (is & BULK && this.ahead)) return;
@@ -39,8 +47,24 @@ export abstract class Input<S> extends Output<S> {
       this.core.requests.poll(this.slot, this.fd, POLLIN, KIND.readable);
     } else if (!(is & (RECEIVING | READABLE)) && !this.ahead) {
       this.is |= RECEIVING;
-      this.core.requests.receive(this.slot, this.fd);
+      this.core.requests.receive(this.slot, this.fd, this.core.again);
     }
+  }
+
+  #askToSend(): void {
+    if (this.is & END_SEEN) {
+      this.is |= SENDABLE;
+      this.core.writers.add(this.fd, this);
+    } else {
+      this.is |= WRITABLE;
+      this.core.requests.poll(this.slot, this.fd, POLLOUT, KIND.writable);
+    }
+  }
+
+  /** Something can be sent, at last. */
+  sendable(): void {
+    this.is &= ~SENDABLE;
+    this.goOnSending();
   }
 
   /** Before the next submission: a pause that lasts until then ends the receive. */

@@ -4,7 +4,8 @@ import { ERRNO } from "../../sys/errno.ts";
 import { closeFd } from "../../sys/posix.ts";
 import { Acceptor, type Starting } from "../acceptor.ts";
 import type { ListenerOptions } from "../engine.ts";
-import type { Target, UringCore } from "./core.ts";
+import type { UringCore } from "./core.ts";
+import type { Target } from "./target.ts";
 import { KIND, MORE } from "./requests.ts";
 import { UringStream } from "./stream.ts";
 
@@ -22,6 +23,8 @@ export class UringListener<S> extends Acceptor<S> implements Target {
   #waiting: number[] = [];
   /** Begun in this turn. */
   #begun = 0;
+  /** Accepting has failed since. */
+  #hasFailed = false;
 
   constructor(core: UringCore, socket: Socket, options: ListenerOptions<S>) {
     super(core, socket, options);
@@ -76,14 +79,17 @@ export class UringListener<S> extends Acceptor<S> implements Target {
 
   complete(_kind: number, result: number, flags: number): void {
     if (!(flags & MORE)) this.#accepting = false;
+    if (result < 0) this.#hasFailed = true;
     if (result >= 0) this.#take(result);
     else if (result !== -ERRNO.ECANCELED! && !this.failed(-result)) return;
     if (!this.#accepting) this.rewatch();
   }
 
   #take(fd: number): void {
-    this.drained();
-    if (this.#begun === 0) this.#core.beforeSubmit(() => this.#nextTurn());
+    if (this.#begun === 0) {
+      this.#hasFailed = false;
+      this.#core.beforeSubmit(() => this.#nextTurn());
+    }
     if (this.#begun++ < BEGUN_PER_TURN) return this.accepted(fd);
     this.#waiting.push(fd);
     this.#core.urgent = true;
@@ -91,6 +97,7 @@ export class UringListener<S> extends Acceptor<S> implements Target {
 
   #nextTurn(): void {
     this.#begun = 0;
+    if (!this.#hasFailed) this.drained(); // the kernel accepts all that wait, or fails
     for (const fd of this.#waiting.splice(0)) {
       if (this.closed) closeFd(fd);
       else this.#take(fd);

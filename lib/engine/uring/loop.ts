@@ -1,139 +1,71 @@
 /** The io_uring engine: the interface of engine.ts over completions. Linux 5.19 and newer. */
-import { type ConnectOptions, type OSError, Socket } from "../../net/mod.ts";
+import type { Socket } from "../../net/mod.ts";
 import type { WakeHandle } from "../../selectors/mod.ts";
 import { Waker } from "../../selectors/waker.ts";
 import { POLLIN } from "../../sys/constants.ts";
-import type { Counters } from "../counters.ts";
-import type {
-  Connection,
-  Engine,
-  EngineOptions,
-  Handler,
-  Listener,
-  ListenerOptions,
-  Released,
-} from "../engine.ts";
-import type { Timer } from "../timers.ts";
+import type { EngineOptions, Handler, ListenerOptions } from "../engine.ts";
+import { Loop } from "../loop.ts";
 import { UringCore } from "./core.ts";
 import { UringListener } from "./listener.ts";
 import { UringStream } from "./stream.ts";
 import { Watch } from "./watch.ts";
+import { EpollWriters } from "./writers.ts";
 
 /** Turns until all requests are over, when the engine closes. */
 const LAST_TURNS = 100;
 const LAST_TURN_MS = 10;
 
 /** The loop over an io_uring. */
-export class UringEngine implements Engine {
+export class UringEngine extends Loop<UringCore> {
   readonly kind = "uring";
-  readonly #core: UringCore;
+  readonly selector = "uring";
   readonly #waker: Waker;
   readonly #wakes: { close(): void };
 
-  /** @throws OSError ENOSYS, EPERM; Error for a kernel that is too old: it names what is missing */
-  constructor(options: EngineOptions) {
+  /**
+   * @param oldest it does as on Linux 5.19, for tests
+   * @throws OSError ENOSYS, EPERM; Error for a kernel that is too old: it names what is missing
+   */
+  constructor(options: EngineOptions, oldest = false) {
     if (options.observer) {
       throw new Error("Cannot observe an io_uring: it has no readiness to show");
     }
-    this.#core = new UringCore(options);
+    super(new UringCore(options, oldest));
+    this.core.writers = new EpollWriters(this.core);
     this.#waker = new Waker();
     this.#wakes = this.watch(this.#waker.fileno(), () => this.#waker.drain());
-  }
-
-  get selector(): "uring" {
-    return "uring";
   }
 
   get wakeHandle(): WakeHandle {
     return this.#waker.handle;
   }
 
-  get counters(): Counters {
-    return this.#core.counters;
+  protected stream<S>(fd: number, handler: Handler<S>, state: S, connecting: boolean) {
+    return new UringStream(this.core, fd, handler, state, connecting);
   }
 
-  get now(): number {
-    return this.#core.now;
-  }
-
-  get active(): number {
-    return this.#core.connections.size;
-  }
-
-  listen<S>(socket: Socket, options: ListenerOptions<S>): Listener {
-    const listener = new UringListener(this.#core, socket, options);
-    listener.open();
-    return listener;
-  }
-
-  connect<S>(options: ConnectOptions, handler: Handler<S>, state: S): Connection<S> {
-    const core = this.#core;
-    if (core.closed) throw new Error("Cannot connect: the engine is closed");
-    let socket: Socket | undefined;
-    try {
-      socket = Socket.connect(options);
-      socket.setNoDelay(true);
-    } catch (thrown) {
-      socket?.close();
-      const error = thrown as OSError;
-      if (error.errno === undefined) throw error; // wrong arguments
-      core.count(error);
-      const failed = new UringStream(core, -1, handler, state, true);
-      core.defer(() => handler.close(failed, error));
-      return failed;
-    }
-    const stream = new UringStream(core, socket.detach(), handler, state, true);
-    core.add(stream);
-    stream.start();
-    return stream;
-  }
-
-  release(connection: Connection<any>): Released {
-    const stream = connection as UringStream<any>;
-    const released = stream.release();
-    this.#core.remove(stream);
-    return released;
-  }
-
-  adopt<S>(released: Released, handler: Handler<S>, state: S): Connection<S> {
-    const core = this.#core;
-    if (core.closed) throw new Error("Cannot adopt a connection: the engine is closed");
-    const stream = new UringStream(core, released.fd, handler, state, false);
-    core.add(stream);
-    stream.startWith(released);
-    return stream;
+  protected listener<S>(socket: Socket, options: ListenerOptions<S>) {
+    return new UringListener(this.core, socket, options);
   }
 
   retain(bytes: Uint8Array): Uint8Array {
-    return this.#core.lending.retain(bytes);
+    return this.core.lending.retain(bytes);
   }
 
   giveBack(bytes: Uint8Array): void {
-    this.#core.lending.drop(bytes);
+    this.core.lending.drop(bytes);
   }
 
   watch(fd: number, callback: () => void): { close(): void } {
-    return new Watch(this.#core, fd, POLLIN, callback);
-  }
-
-  after(ms: number, callback: () => void): Timer {
-    return this.#core.after(ms, callback);
-  }
-
-  defer(callback: () => void): void {
-    this.#core.defer(callback);
-  }
-
-  turn(): void {
-    const core = this.#core;
-    core.endTurn(core.wait(core.beginTurn()));
+    return new Watch(this.core, fd, POLLIN, callback);
   }
 
   close(): void {
-    const core = this.#core;
+    const { core } = this;
     if (core.closed) return;
     core.close();
     this.#wakes.close();
+    core.writers.close();
     for (let i = 0; i < LAST_TURNS && core.slotsTaken > 0; i++) core.wait(LAST_TURN_MS);
     core.ring.close();
     this.#waker.close();

@@ -58,9 +58,9 @@ export class Requests {
     return queue.push(first, fd, low, high, length, opFlags, slot, kind, BUFFER_GROUP);
   }
 
-  /** Receives again and again, until a completion without MORE. */
-  receive(slot: number, fd: number): void {
-    const first = OP_RECV | BUFFER_SELECT | RECV_MULTISHOT;
+  /** Receives once, or again and again until a completion without MORE. */
+  receive(slot: number, fd: number, again: boolean): void {
+    const first = OP_RECV | BUFFER_SELECT | (again ? RECV_MULTISHOT : 0);
     this.#push(first, fd, 0, 0, 0, slot, KIND.receive);
   }
 

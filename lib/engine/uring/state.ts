@@ -19,3 +19,7 @@ export const FINISHING: number = 1 << 15;
 export const DESCRIPTOR_CLOSED: number = 1 << 16;
 /** Much arrives at once: it is received when it is readable, by a system call into a large buffer. */
 export const BULK: number = 1 << 17;
+/** The peer's end has been reported to a poll for writing: such a wait goes another way, see writers.ts. */
+export const END_SEEN: number = 1 << 18;
+/** It waits that way. */
+export const SENDABLE: number = 1 << 19;

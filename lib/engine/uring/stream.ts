@@ -2,28 +2,33 @@
 import type { OSError } from "../../net/mod.ts";
 import { SHUT_RDWR } from "../../sys/constants.ts";
 import { c, retry } from "../../sys/posix.ts";
-import type { Starting } from "../acceptor.ts";
 import { COUNTER } from "../counters.ts";
 import type { Connection, Handler, Released } from "../engine.ts";
+import type { Stream } from "../loop.ts";
 import { CLOSED, CONNECTING, ENDING, OVER, PEER_ENDED, SHARED } from "../state.ts";
-import type { Target, UringCore } from "./core.ts";
+import type { UringCore } from "./core.ts";
+import type { Target } from "./target.ts";
 import { Input } from "./input.ts";
 import { KIND, MORE } from "./requests.ts";
 import {
   CANCELLING,
   DESCRIPTOR_CLOSED,
+  END_SEEN,
   FINISHING,
   READABLE,
   RECEIVING,
   REQUESTS,
   RESET,
+  SENDABLE,
   WRITABLE,
 } from "./state.ts";
 
+/** poll(2), Linux: the peer sends no more. */
+const POLLRDHUP = 0x2000;
 const NO_BYTES = new Uint8Array(new ArrayBuffer(0));
 
 /** A connection over a descriptor and a ring. */
-export class UringStream<S> extends Input<S> implements Connection<S>, Starting, Target {
+export class UringStream<S> extends Input<S> implements Stream<S>, Target {
   /** @param fd below 0: an attempt to connect that failed at once */
   constructor(core: UringCore, fd: number, handler: Handler<S>, state: S, connecting: boolean) {
     super(core, fd, handler, state, connecting ? CONNECTING : 0);
@@ -56,14 +61,21 @@ export class UringStream<S> extends Input<S> implements Connection<S>, Starting,
   complete(kind: number, result: number, flags: number): void {
     if (kind === KIND.receive) this.received(result, flags);
     else if (kind === KIND.readable) this.readable();
-    else this.writable();
+    else this.writable(result);
   }
 
-  protected writable(): void {
+  protected writable(events: number): void {
     this.is &= ~WRITABLE;
-    if (this.is & CLOSED) this.dropSlot();
-    else if (this.is & CONNECTING) this.finishConnect();
-    else if (this.queue && !this.inFlight) this.flush(); // it goes out behind what is in flight
+    if (this.is & CLOSED) return this.dropSlot();
+    if (this.is & CONNECTING) return this.finishConnect();
+    if (events === POLLRDHUP) {
+      this.is |= END_SEEN;
+      this.watch();
+    } else this.goOnSending();
+  }
+
+  protected override goOnSending(): void {
+    if (this.queue && !this.inFlight) this.flush(); // it goes out behind what is in flight
   }
 
   protected finishConnect(): void {
@@ -150,6 +162,7 @@ export class UringStream<S> extends Input<S> implements Connection<S>, Starting,
     this.cancelReceive();
     if (this.is & READABLE) core.requests.cancel(this.slot, KIND.readable);
     if (this.is & WRITABLE) core.requests.cancel(this.slot, KIND.writable);
+    if (this.is & SENDABLE) core.writers.remove(this.fd);
     if (this.is & SHARED) retry(() => c.shutdown(this.fd, SHUT_RDWR));
     core.requests.closeFd(this.fd);
     this.is |= DESCRIPTOR_CLOSED;

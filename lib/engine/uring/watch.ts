@@ -1,5 +1,6 @@
 /** A descriptor that stays the caller's, watched for as long as it is readable. */
-import type { Target, UringCore } from "./core.ts";
+import type { UringCore } from "./core.ts";
+import type { Target } from "./target.ts";
 import { KIND } from "./requests.ts";
 
 /** Calls back whenever the descriptor is ready: one request after the other. */

@@ -95,12 +95,6 @@ export class BufferRing {
     return this.#addresses[id >> 6]!;
   }
 
-  /** The buffer in which bytes lie, or -1 for bytes that lie elsewhere. */
-  find(bytes: Uint8Array): number {
-    const slab = this.#slabs.findIndex(({ bytes: { buffer } }) => buffer === bytes.buffer);
-    return slab === -1 ? -1 : slab * SLAB + Math.floor(bytes.byteOffset / (this.length + APART));
-  }
-
   /** Lets the kernel use a buffer again, once `publish` says so. */
   giveBack(id: number): void {
     const at = (this.#tail & this.#mask) * ENTRY_WORDS;

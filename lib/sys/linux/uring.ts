@@ -53,7 +53,7 @@ const SETUP_COOP_TASKRUN = 1 << 8;
 const SETUP_SINGLE_ISSUER = 1 << 12;
 const SETUP_DEFER_TASKRUN = 1 << 13;
 /** From the best to what 5.19 knows: completions are made only while this thread waits for them (6.1). */
-const SETUPS = [
+const SETUPS: readonly number[] = [
   SETUP_SUBMIT_ALL | SETUP_SINGLE_ISSUER | SETUP_DEFER_TASKRUN,
   SETUP_SUBMIT_ALL | SETUP_COOP_TASKRUN,
 ];
@@ -68,6 +68,11 @@ const PROT_READ_WRITE = 3;
 const MAP_SHARED_POPULATE = 0x8001;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
 const MADV_DONTFORK = 10;
+const REGISTER_PROBE = 8;
+/** The operation that came with 6.0. */
+const OP_SEND_ZC = 47;
+/** Operations that a probe has room for. */
+const PROBED = 256;
 const ENTER_GETEVENTS = 1;
 const ENTER_EXT_ARG = 8;
 const SQ_CQ_OVERFLOW = 1 << 1;
@@ -104,11 +109,12 @@ export class Ring {
   /**
    * @param requests how many can be written between two calls of `enter`
    * @param completions how many the ring has room for; the kernel keeps what is more
+   * @param oldest as Linux 5.19 has it
    * @throws OSError ENOSYS, EPERM (forbidden here), Error when the kernel is too old
    */
-  constructor(requests: number, completions: number) {
+  constructor(requests: number, completions: number, oldest = false) {
     const params = new Native(PARAMS_SIZE);
-    this.fd = setup(params, requests, completions);
+    this.fd = setup(params, requests, completions, oldest ? SETUPS.slice(-1) : SETUPS);
     const p = params.int32;
     try {
       if ((p[FEATURES]! & NEEDED) !== NEEDED) {
@@ -176,6 +182,13 @@ export class Ring {
     return result === -1 ? -errno() : result;
   }
 
+  /** One request can receive again and again (Linux 6.0): IORING_REGISTER_PROBE names the last operation. */
+  get receivesAgain(): boolean {
+    const probe = new Native(16 + 8 * PROBED);
+    return this.register(REGISTER_PROBE, probe.pointer, PROBED) >= 0 &&
+      probe.bytes[0]! >= OP_SEND_ZC;
+  }
+
   /** Memory that lives as long as the ring; a page costs nothing until it is written to. */
   allocate(size: number): Mapped {
     return this.#keep(c.mmap(NULL, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0), size);
@@ -205,8 +218,13 @@ export class Ring {
   }
 }
 
-function setup(params: Native, requests: number, completions: number): number {
-  for (const flags of SETUPS) {
+function setup(
+  params: Native,
+  requests: number,
+  completions: number,
+  setups: readonly number[],
+): number {
+  for (const flags of setups) {
     params.bytes.fill(0);
     params.int32[CQ_ENTRIES] = completions;
     params.int32[FLAGS] = SETUP_CQSIZE | SETUP_CLAMP | flags;
