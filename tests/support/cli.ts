@@ -41,12 +41,26 @@ export interface CliOptions {
  */
 const compiled = process.versions.bun ? process.env.IOMUX_TEST_PROGRAM : undefined;
 
+/** The option by which a command's engine is chosen. */
+const ENGINE_OPTIONS: Record<string, string> = { serve: "--engine", stress: "--client-engine" };
+/** Options that say by themselves what a command waits on. */
+const CHOOSERS = ["--engine", "--client-engine", "--selector", "--client-selector", "--trace"];
+
+/** With IOMUX_TEST_ENGINE=uring, `serve` and `stress` wait on that engine if a test says nothing else. */
+function onEngine(args: string[]): string[] {
+  const engine = process.env.IOMUX_TEST_ENGINE;
+  const option = ENGINE_OPTIONS[args[0] ?? ""];
+  const isSaid = args.some((arg) => CHOOSERS.some((name) => arg.split("=")[0] === name));
+  return engine && option && !isSaid ? [args[0]!, option, engine, ...args.slice(1)] : args;
+}
+
 /** The command line that runs iomux on this runtime, or another file in its place. */
 export function cliCommand(
   args: string[],
   denoFlags: string[] = ["-q", "-P"],
   file: string = main,
 ): [string, string[]] {
+  if (file === main) args = onEngine(args);
   if (compiled && file === main) return [compiled, args];
   const before = process.versions.bun
     ? []

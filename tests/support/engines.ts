@@ -1,18 +1,24 @@
 // A handler that writes down what an engine calls, and turning an engine until something holds.
 import { afterEach, expect } from "bun:test";
-import type {
-  Connection,
-  Engine,
-  EngineOptions,
-  Handler,
-  Listener,
-  ListenerOptions,
+import {
+  type Connection,
+  createEngine,
+  type Engine,
+  type EngineName,
+  type EngineOptions,
+  type Handler,
+  type Listener,
+  type ListenerOptions,
 } from "../../lib/engine/mod.ts";
 import { type OSError, Socket } from "../../lib/net/mod.ts";
 import { portOf } from "./sockets.ts";
 
 /** Makes an engine over the selector under test. */
 export type CreateEngine = (options?: EngineOptions) => Engine;
+
+/** As `createEngine`, of the kind that IOMUX_TEST_ENGINE names; see tests/support/cli.ts. */
+export const createTestEngine: CreateEngine = (options = {}) =>
+  createEngine({ engine: process.env.IOMUX_TEST_ENGINE as EngineName | undefined, ...options });
 
 type Name = "open" | "data" | "writable" | "end" | "close";
 type Hooks = {

@@ -1,12 +1,18 @@
 // TLS between an engine and a handler: what the handler may rely on before, in and after the handshake.
 import { afterAll, describe, expect } from "bun:test";
-import { createEngine, type Engine } from "../../lib/engine/mod.ts";
+import type { Engine } from "../../lib/engine/mod.ts";
 import { Socket } from "../../lib/net/mod.ts";
 import { tlsConnect, tlsListener } from "../../lib/tls/decorate.ts";
 import { TlsConnection } from "../../lib/tls/connection.ts";
 import { readAuthorities, readIdentity } from "../../lib/tls/credentials.ts";
 import { tlsClient, tlsServer } from "../../lib/tls/endpoint.ts";
-import { engineBench, expectSameBytes, pattern, Recorder } from "../support/engines.ts";
+import {
+  createTestEngine,
+  engineBench,
+  expectSameBytes,
+  pattern,
+  Recorder,
+} from "../support/engines.ts";
 import { turnFor, turnUntil } from "../support/engines.ts";
 import { portOf } from "../support/sockets.ts";
 import { itUnless } from "../support/systems.ts";
@@ -21,7 +27,7 @@ const it = (name: string, body: () => void) =>
   itUnless(NO_TLS, `a TLS connection of an engine ${name}`, body);
 
 describe("TLS over an engine", () => {
-  const bench = engineBench(createEngine);
+  const bench = engineBench(createTestEngine);
 
   /** An engine that listens with TLS; its connections are called "server". */
   function listening(handler: Recorder): { engine: Engine; port: number } {

@@ -1,13 +1,20 @@
 // A peer that asks for new keys again and again and never reads: its answers must not pile up (RFC 8446, 4.6.3).
 import { describe, expect } from "bun:test";
-import { COUNTER, createEngine, type EngineOptions } from "../../lib/engine/mod.ts";
+import { COUNTER, type EngineOptions } from "../../lib/engine/mod.ts";
 import { Socket } from "../../lib/net/mod.ts";
 import { Native, open } from "../../lib/sys/ffi.ts";
 import { type OpenSsl, openSsl } from "../../lib/sys/openssl.ts";
 import { readIdentity } from "../../lib/tls/credentials.ts";
 import { tlsListener } from "../../lib/tls/decorate.ts";
 import { tlsServer } from "../../lib/tls/endpoint.ts";
-import { type Bench, engineBench, Recorder, turnFor, turnUntil } from "../support/engines.ts";
+import {
+  type Bench,
+  createTestEngine,
+  engineBench,
+  Recorder,
+  turnFor,
+  turnUntil,
+} from "../support/engines.ts";
 import { portOf } from "../support/sockets.ts";
 import { itUnless } from "../support/systems.ts";
 import { Certificates, NO_TLS } from "./certificates.ts";
@@ -89,7 +96,7 @@ function connected(bench: Bench, certificates: Certificates, options: EngineOpti
 }
 
 describe("a flood of requests for new keys", () => {
-  const bench = engineBench(createEngine);
+  const bench = engineBench(createTestEngine);
 
   itUnless(NO_TLS, "is cut off before it keeps others waiting, or its answers pile up", () => {
     using certificates = new Certificates();

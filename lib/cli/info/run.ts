@@ -6,7 +6,7 @@ import { rows, wrap } from "../../text/layout.ts";
 import { formatCount } from "../../text/units.ts";
 import { columnsOf, print } from "../output.ts";
 import { VERSION } from "../version.ts";
-import { type Limits, stepsFor } from "./advice.ts";
+import { type Limits, memoryFor, stepsFor } from "./advice.ts";
 import type { InfoRead } from "./command.ts";
 
 /** What `iomux info --json` prints. */
@@ -141,10 +141,12 @@ function describeUring(
 function advise({ limits }: Info, connections: number, width: number): string {
   const head = `For ${formatCount(connections)} connections`;
   const steps = stepsFor(limits, connections);
-  if (steps.length === 0) return `${head}: nothing needs to change.\n`;
+  const need = memoryFor(connections);
+  const memory = need && wrap(need, width).join("\n") + "\n";
+  if (steps.length === 0) return `${head}: nothing needs to change.\n${memory}`;
   return wrap(`${head} in one process, as root and in this order:`, width).join("\n") + "\n" +
     steps.map(({ command, purpose }) => {
       const lines = wrap(purpose, Math.max(20, width - 6)).map((line) => `    # ${line}\n`);
       return `${lines.join("")}    ${command}\n`;
-    }).join("");
+    }).join("") + memory;
 }
