@@ -3,8 +3,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { engine } from "./sections/engine.ts";
+import { engine, engineServers } from "./sections/engine.ts";
 import { client } from "./sections/client.ts";
+import { growth } from "./sections/growth.ts";
 import { generator } from "./sections/generator.ts";
 import { memory } from "./sections/memory.ts";
 import { pingpong } from "./sections/pingpong.ts";
@@ -40,7 +41,10 @@ Sections (all when none is named):
               and 60,000 connects to one port: time, errors, memory of each
   schedule    CPU time of iomux stress --rate for one message, against tcpkali
   engine      CPU time of both engines for one message, of many shapes, against C on
-              epoll and on io_uring and others, in short interleaved slices
+              epoll and on io_uring and others, in short interleaved slices: 20
+              rounds of 0.5 s after 0.1 s, where nothing else is said
+  growth      the same for 10 busy connections among 10 to 10,000, for both engines
+              and C: what it grows by
 
 Options:
   --rounds N          rounds of the server and generator sections (5); of the
@@ -54,8 +58,10 @@ Options:
   --quiet PERCENT     repeat a measurement, twice at most, while other programs
                       take more than this of the two cores (10)
   --only A,B,...      only these servers, and the C server with them
+  --case A,B,...      only cases of the engine section whose name contains one of these
   --json FILE         write all figures there too
-  --plot FILE         write the plot of the selectors section there, as SVG
+  --plot FILE         write the plot of the selectors or the growth section there,
+                      as SVG
   --list              say what would be run, and what cannot
   --help              this text
 `;
@@ -73,6 +79,7 @@ const sections: Record<string, (context: Context) => Promise<Report>> = {
   scale,
   schedule,
   engine,
+  growth,
 };
 
 class UsageError extends Error {}
@@ -84,7 +91,7 @@ function parse() {
     options: {
       ...{ rounds: text, seconds: text, warmup: text, connections: text, size: text, idle: text },
       quiet: text,
-      ...{ only: text, json: text, plot: text, list: flag, help: flag },
+      ...{ only: text, case: text, json: text, plot: text, list: flag, help: flag },
     },
   });
   const number = (name: keyof Options, fallback: number, least: number, whole = true): number => {
@@ -92,33 +99,39 @@ function parse() {
     if (value >= least && (!whole || Number.isInteger(value))) return value;
     throw new UsageError(`--${name} must be ${whole ? "an integer" : "a number"} from ${least}`);
   };
-  const options: Options = {
-    rounds: number("rounds", 5, 1),
-    seconds: number("seconds", 2, 0.1, false),
-    warmup: number("warmup", 1, 0, false),
+  const isSliced = (section: string) => section === "engine" || section === "growth";
+  const optionsOf = (section: string): Options => ({
+    rounds: number("rounds", isSliced(section) ? 20 : 5, 1),
+    seconds: number("seconds", isSliced(section) ? 0.5 : 2, 0.1, false),
+    warmup: number("warmup", isSliced(section) ? 0.1 : 1, 0, false),
     connections: number("connections", 50, 1),
     size: number("size", 64, 1),
     idle: number("idle", 10_000, 1),
     quiet: number("quiet", 10, 0, false),
-  };
+  });
+  optionsOf("server"); // what is wrong is said before anything runs
   const chosen = positionals.length > 0 ? positionals : Object.keys(sections);
   const unknown = chosen.find((name) => !Object.hasOwn(sections, name));
   if (unknown) throw new UsageError(`no section ${unknown}: ${Object.keys(sections).join(", ")}`);
-  const only = values.only?.split(",").map((name) => name.trim()) ?? null;
-  const names = servers(null).map(({ name }) => name);
+  const list = (text: string | undefined) => text?.split(",").map((name) => name.trim()) ?? null;
+  const only = list(values.only), cases = list(values.case);
+  const names = [...new Set([...servers(null).map(({ name }) => name), ...engineServers])];
   const stranger = only?.find((name) => !names.includes(name));
   if (stranger !== undefined) throw new UsageError(`no server ${stranger}: ${names.join(", ")}`);
   const isChosen = ({ name }: { name: string }) =>
     only === null || only.includes(name) || name === baseline;
-  const { json, plot, list, help } = values;
-  if (plot !== undefined && !chosen.includes("selectors")) {
-    throw new UsageError("--plot is of the section selectors, which is not chosen");
+  const isCase = (name: string) => cases === null || cases.some((part) => name.includes(part));
+  const { json, plot, list: listed, help } = values;
+  if (plot !== undefined && !chosen.some((name) => name === "selectors" || name === "growth")) {
+    throw new UsageError(
+      "--plot is of the sections selectors and growth, neither of which is chosen",
+    );
   }
-  return { options, chosen, isChosen, json, plot, list, help };
+  return { optionsOf, chosen, isChosen, isCase, json, plot, list: listed, help };
 }
 
 async function main(): Promise<number> {
-  const { options, chosen, isChosen, json, plot, list, help: wanted } = parse();
+  const { optionsOf, chosen, isChosen, isCase, json, plot, list, help: wanted } = parse();
   if (wanted) return print(help);
   if (list) {
     const lines = servers(null).filter(isChosen).map(({ name, what, missing }) =>
@@ -132,21 +145,24 @@ async function main(): Promise<number> {
 
   const built = await build(makeTemporary());
   const progress = (line: string) => void process.stderr.write(`${line}\n`);
-  const context: Context = { options, built, entries: servers(built).filter(isChosen), progress };
+  const entries = servers(built).filter(isChosen);
   const machine = {
     cpu: cpus()[0]!.model,
     cores: cpus().length,
     kernel: release(),
     load: loadLine(),
   };
-  const figures: Record<string, unknown> = { machine, options };
+  const figures: Record<string, unknown> = { machine };
   print(
     `${machine.cpu}, ${machine.cores} cores, ${machine.kernel}, load average ${machine.load}\n`,
   );
   let failed = 0;
   for (const name of chosen) {
     try {
+      const options = optionsOf(name);
+      const context: Context = { options, built, entries, isChosen, isCase, progress };
       const report = await sections[name]!(context);
+      figures["options"] = options;
       figures[name] = report.data;
       print(`\n${report.text}\n`);
       if (plot !== undefined && report.plot !== undefined) writeFileSync(plot, report.plot);

@@ -7,6 +7,7 @@ import { Watch } from "./soak/watch.ts";
 import { iomux, whyMissing } from "./support/entries.ts";
 import { clientCpu, run, serverCpu, sleep, start } from "./support/process.ts";
 import { table } from "./support/report.ts";
+import type { EngineName } from "../lib/engine/mod.ts";
 
 const help = `usage: bun bench/soak.ts [SCENARIO...] [OPTIONS]
 
@@ -16,6 +17,7 @@ ${scenarios.map((s) => `  ${s.name.padEnd(12)}${s.connections} ${s.what}`).join(
 Options:
   --seconds S         how long each is held (60)
   --server NAME       ${Object.keys(iomux).join(", ")} (the compiled one if it is built)
+  --engine NAME       of the server and of the load: readiness (the default) or uring
   --seed N            of what is drawn at random (1)
   --json FILE         write everything that was seen there
   --help              this text
@@ -31,7 +33,7 @@ function parse() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      ...{ seconds: text, server: text, seed: text, json: text },
+      ...{ seconds: text, server: text, engine: text, seed: text, json: text },
       help: { type: "boolean" },
     },
   });
@@ -48,10 +50,14 @@ function parse() {
   const server = values.server ?? (built ? "iomux-compiled" : "iomux-bun");
   const command = iomux[server];
   if (!command) throw new UsageError(`no server ${server}: ${Object.keys(iomux).join(", ")}`);
+  const engine = (values.engine ?? "readiness") as EngineName;
+  if (!["readiness", "uring"].includes(engine)) {
+    throw new UsageError("--engine: readiness or uring");
+  }
   const chosen = scenarios.filter(({ name }) =>
     positionals.length === 0 || positionals.includes(name)
   );
-  return { seconds, seed, server, command, chosen, json, help };
+  return { seconds, seed, server, command, engine, chosen, json, help };
 }
 
 interface Row {
@@ -65,21 +71,28 @@ interface Row {
 async function soak(
   scenario: Scenario,
   command: string[],
+  engine: EngineName,
   seconds: number,
   seed: number,
 ): Promise<Row> {
-  const serve = ["serve", "-H", "127.0.0.1", "-p", "0", "--stats", ...scenario.serverArgs(seed)];
-  const server = start([...command, ...serve], { cpu: serverCpu, manyFiles: true });
+  const serve = ["serve", "-H", "127.0.0.1", "-p", "0", "--stats", "--engine", engine];
+  const server = start([...command, ...serve, ...scenario.serverArgs(seed)], {
+    cpu: serverCpu,
+    manyFiles: true,
+  });
   try {
     const [, port] = await server.match(/listening on \S+:(\d+)\n/, 20);
     const watch = new Watch(server);
     await sleep(0.3);
     const before = watch.fds;
     const numbers = [port!, seconds, scenario.connections, seed].map(String);
-    const load = start([process.execPath, "bench/soak/load.ts", scenario.name, ...numbers], {
-      cpu: clientCpu,
-      manyFiles: true,
-    });
+    const load = start(
+      [process.execPath, "bench/soak/load.ts", scenario.name, engine, ...numbers],
+      {
+        cpu: clientCpu,
+        manyFiles: true,
+      },
+    );
     try {
       await load.match(/begun/, 70);
       const began = performance.now();
@@ -163,7 +176,7 @@ async function whyImpossible(chosen: Scenario[]): Promise<string | null> {
 const mb = (bytes: number) => (bytes / 1e6).toFixed(0);
 
 async function main(): Promise<number> {
-  const { seconds, seed, server, command, chosen, json, help: wanted } = parse();
+  const { seconds, seed, server, command, engine, chosen, json, help: wanted } = parse();
   if (wanted) return process.stdout.write(help), 0;
   const missing = whyMissing(command) ?? await whyImpossible(chosen);
   if (missing !== null) {
@@ -175,7 +188,7 @@ async function main(): Promise<number> {
     const { name, connections, what } = scenario;
     process.stderr.write(`${name}: ${connections} ${what}, ${seconds} s\n`);
     try {
-      rows.push(await soak(scenario, command, seconds, seed));
+      rows.push(await soak(scenario, command, engine, seconds, seed));
     } catch (error) {
       const cells = [name, ...Array.from({ length: 10 }, () => "-"), "FAILED"];
       rows.push({ scenario: name, outcome: null, cells, problems: [(error as Error).message] });
@@ -184,7 +197,7 @@ async function main(): Promise<number> {
   }
   const head = ["scenario", "s", "opened", "at a time", "messages", "MB back", "lost"];
   const more = ["resets / cuts", "MB resident", "descriptors", "slowest ms", "verdict"];
-  process.stdout.write(`${server}, ${seconds} s each, --seed ${seed}\n`);
+  process.stdout.write(`${server} on ${engine}, ${seconds} s each, --seed ${seed}\n`);
   process.stdout.write(table([...head, ...more], rows.map(({ cells }) => cells)) + "\n");
   if (json !== undefined) writeFileSync(json, JSON.stringify(rows, null, 2) + "\n");
   const failed = rows.filter(({ problems }) => problems.length > 0);

@@ -40,7 +40,7 @@ interface Row {
 }
 
 /** The part of a result that is used. */
-interface Result {
+export interface Result {
   duration_s: number;
   connections: { established: number; failed: number; lost: number };
   messages: { verified: number; mismatched: number; timed_out: number; lost: number };
@@ -86,7 +86,7 @@ export async function scale({ progress }: Context): Promise<Report> {
  * Servers on one port. Each is given a listening socket of its own, as systemd(1) would; by SO_REUSEPORT
  * the kernel spreads connects over them evenly, which a socket that they share would not do.
  */
-async function startServers(command: string[], count: number): Promise<[Program[], string]> {
+export async function startServers(command: string[], count: number): Promise<[Program[], string]> {
   const servers: Program[] = [];
   let port = 0;
   using first = Socket.listen({ host: "127.0.0.1", port, reusePort: true });
@@ -191,7 +191,7 @@ async function churn(command: string[]): Promise<Row> {
 }
 
 /** Results of runs that went on at the same time. */
-function sumOf(results: Result[]): Result {
+export function sumOf(results: Result[]): Result {
   const sum = (pick: (result: Result) => number) => results.reduce((n, one) => n + pick(one), 0);
   return {
     duration_s: Math.max(...results.map(({ duration_s }) => duration_s)),
@@ -210,7 +210,7 @@ function sumOf(results: Result[]): Result {
   };
 }
 
-function summary({ connections, messages, errors }: Result) {
+export function summary({ connections, messages, errors }: Result) {
   const named = Object.values(errors).reduce((sum, count) => sum + count, 0);
   const { mismatched, timed_out, lost } = messages;
   return {
@@ -229,7 +229,7 @@ function read(path: string): string {
 }
 
 /** Resident memory of processes in bytes; 0 when one has ended. */
-function resident(pids: number[]): number {
+export function resident(pids: number[]): number {
   const each = pids.map((pid) =>
     Number(/^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`))?.[1])
   );

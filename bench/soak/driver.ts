@@ -4,6 +4,7 @@ import {
   COUNTER,
   createEngine,
   type Engine,
+  type EngineName,
   type Handler,
 } from "../../lib/engine/mod.ts";
 import type { OSError } from "../../lib/net/mod.ts";
@@ -80,7 +81,7 @@ export interface Seen {
 
 /** Dials, sends, verifies, counts. */
 export class Driver implements Handler<Client> {
-  readonly engine: Engine = createEngine();
+  readonly engine: Engine;
   readonly seed: number;
   readonly random: Random;
   readonly peers = new Set<Peer>();
@@ -101,7 +102,8 @@ export class Driver implements Handler<Client> {
   readonly #oracle: Oracle;
 
   /** At most so many connections, all told. */
-  constructor(port: number, seed: number, connections: number) {
+  constructor(engine: EngineName, port: number, seed: number, connections: number) {
+    this.engine = createEngine({ engine });
     this.#port = port;
     this.seed = seed;
     this.random = new Random(seed, -2);

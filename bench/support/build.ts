@@ -11,6 +11,9 @@ export interface Built {
   client: string;
   /** An echo on io_uring. */
   uringServer: string;
+  /** null when Go is not there. */
+  goServer: string | null;
+  goProblem: string;
   selectorCosts: string;
   /** null when libuv is not there; `uvProblem` says what the compiler said. */
   uvServer: string | null;
@@ -37,8 +40,25 @@ export async function build(dir: string): Promise<Built> {
   } catch (error) {
     uvProblem = `libuv (Debian: libuv1-dev) is needed: ${(error as Error).message}`;
   }
+  let goServer: string | null = join(dir, "go_net"), goProblem = "";
+  try {
+    await run(["go", "build", "-o", goServer, "bench/peers/go_net.go"], 120);
+  } catch (error) {
+    goServer = null;
+    goProblem = `Go (Debian: golang-go) is needed: ${(error as Error).message}`;
+  }
   const [server, client] = [await compile("echo_server"), await compile("load_client")];
   const uringServer = await compile("echo_server_uring");
   const selectorCosts = await compile("selector_costs", "-pthread");
-  return { dir, server, client, uringServer, selectorCosts, uvServer, uvProblem };
+  return {
+    dir,
+    server,
+    client,
+    uringServer,
+    selectorCosts,
+    goServer,
+    goProblem,
+    uvServer,
+    uvProblem,
+  };
 }

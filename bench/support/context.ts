@@ -20,6 +20,9 @@ export interface Context {
   built: Built;
   /** The chosen servers, in order; the C server is always among them. */
   entries: Entry[];
+  /** For the engine section, which has servers and cases of its own. */
+  isChosen(server: { name: string }): boolean;
+  isCase(name: string): boolean;
   /** A line for people watching, on stderr. */
   progress(line: string): void;
 }
