@@ -1,8 +1,9 @@
 /** The readiness engine: the interface of engine.ts over any selector. */
 import type { Socket } from "../../net/mod.ts";
 import { EVENT_READ, type SelectorName, type WakeHandle } from "../../selectors/mod.ts";
+import type { Acceptor } from "../acceptor.ts";
 import type { EngineOptions, Handler, ListenerOptions } from "../engine.ts";
-import { Loop } from "../loop.ts";
+import { Loop, type Stream } from "../loop.ts";
 import { ReadinessCore } from "./core.ts";
 import { StreamListener } from "./listener.ts";
 import { ReadinessStream } from "./stream.ts";
@@ -21,11 +22,11 @@ export class ReadinessEngine extends Loop<ReadinessCore> {
     return this.core.selector.name;
   }
 
-  protected stream<S>(fd: number, handler: Handler<S>, state: S, connecting: boolean) {
+  protected stream<S>(fd: number, handler: Handler<S>, state: S, connecting: boolean): Stream<S> {
     return new ReadinessStream(this.core, fd, handler, state, connecting);
   }
 
-  protected listener<S>(socket: Socket, options: ListenerOptions<S>) {
+  protected listener<S>(socket: Socket, options: ListenerOptions<S>): Acceptor<S> {
     return new StreamListener(this.core, socket, options);
   }
 

@@ -3,8 +3,9 @@ import type { Socket } from "../../net/mod.ts";
 import type { WakeHandle } from "../../selectors/mod.ts";
 import { Waker } from "../../selectors/waker.ts";
 import { POLLIN } from "../../sys/constants.ts";
+import type { Acceptor } from "../acceptor.ts";
 import type { EngineOptions, Handler, ListenerOptions } from "../engine.ts";
-import { Loop } from "../loop.ts";
+import { Loop, type Stream } from "../loop.ts";
 import { UringCore } from "./core.ts";
 import { UringListener } from "./listener.ts";
 import { UringStream } from "./stream.ts";
@@ -40,11 +41,11 @@ export class UringEngine extends Loop<UringCore> {
     return this.#waker.handle;
   }
 
-  protected stream<S>(fd: number, handler: Handler<S>, state: S, connecting: boolean) {
+  protected stream<S>(fd: number, handler: Handler<S>, state: S, connecting: boolean): Stream<S> {
     return new UringStream(this.core, fd, handler, state, connecting);
   }
 
-  protected listener<S>(socket: Socket, options: ListenerOptions<S>) {
+  protected listener<S>(socket: Socket, options: ListenerOptions<S>): Acceptor<S> {
     return new UringListener(this.core, socket, options);
   }
 
