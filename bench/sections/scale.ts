@@ -210,7 +210,9 @@ export function sumOf(results: Result[]): Result {
   };
 }
 
-export function summary({ connections, messages, errors }: Result) {
+export function summary(
+  { connections, messages, errors }: Result,
+): Pick<Row, "established" | "verified" | "errors"> {
   const named = Object.values(errors).reduce((sum, count) => sum + count, 0);
   const { mismatched, timed_out, lost } = messages;
   return {

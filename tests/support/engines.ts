@@ -17,7 +17,7 @@ import { portOf } from "./sockets.ts";
 export type CreateEngine = (options?: EngineOptions) => Engine;
 
 /** As `createEngine`, of the kind that IOMUX_TEST_ENGINE names; see tests/support/cli.ts. */
-export const createTestEngine: CreateEngine = (options = {}) =>
+export const createTestEngine: CreateEngine = (options: EngineOptions = {}): Engine =>
   createEngine({ engine: process.env.IOMUX_TEST_ENGINE as EngineName | undefined, ...options });
 
 type Name = "open" | "data" | "writable" | "end" | "close";
