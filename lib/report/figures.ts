@@ -42,6 +42,8 @@ export function figureRows(result: StressResult): Row[] {
     const few = fewFor(result.latency_us);
     if (few !== null) rows.push(["note", few]);
   }
+  const roundTrip = describeRoundTrip(result);
+  if (roundTrip !== null) rows.push(["kernel rtt", roundTrip]);
   if (histograms.overflow > 0) {
     rows.push([
       "overflow",
@@ -91,6 +93,16 @@ function fewFor(d: Distribution): string | null {
   const needed = Math.round(BEYOND / (1 - missing[1] / 100));
   return `${plural(all, "message")}: ${missing[0]} needs ${formatCount(needed)}, so that ` +
     `${BEYOND} are beyond it`;
+}
+
+/** What the kernel says beside the latencies; null where it says nothing. */
+export function describeRoundTrip({ kernel_rtt_us: kernel }: StressResult): string | null {
+  if (kernel === null) return null;
+  const { rtt, variation, connections } = kernel;
+  return `${formatUs(rtt)} ±${
+    formatUs(variation)
+  }: the kernel's own smoothed estimate, from a segment ` +
+    `to its ACK, as the run ended (${plural(connections, "connection")})`;
 }
 
 /** The address, and what is known of the server there. */

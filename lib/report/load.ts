@@ -22,8 +22,7 @@ const cut = (text: string) => text.length > LONGEST ? `${text.slice(0, LONGEST)}
 export function describeLoad(result: StressResult): string {
   const plan = settingsOf(result);
   const words = [plural(result.connections.requested, "connection")];
-  if (typeof plan.message === "string") words.push(`message ${quoted(plan.message)}`);
-  else words.push(`${formatSize(plan.size ?? 0)} messages`);
+  words.push(describeMessages(plan));
   if (plan.hold) words.push("one message each and then idle");
   else if (isOpenLoop(result)) words.push(...describeRate(plan));
   else words.push(`${plan.pipeline ?? 1} in flight each`, "closed loop");
@@ -37,6 +36,13 @@ export function describeLoad(result: StressResult): string {
   words.push(`${result.duration_s.toFixed(2)} s`);
   if (plan.warmupMs) words.push(`not counting ${formatDuration(plan.warmupMs)} of warm-up`);
   return words.join(", ");
+}
+
+function describeMessages({ message, script, shuffle, size = 0, maxSize }: Settings): string {
+  if (typeof message === "string") return `message ${quoted(message)}`;
+  if (script) return `${plural(script.length, "message")} ${shuffle ? "at random" : "in turn"}`;
+  const range = maxSize ? `${formatSize(size)} to ${formatSize(maxSize)}` : formatSize(size);
+  return `${range} messages`;
 }
 
 function describeRate(plan: Settings): string[] {
@@ -75,9 +81,11 @@ const expectedInstead = ({ kind }: Mismatch): string =>
 
 function describeCheck(plan: Settings, verified: number): string {
   const { expect = "echo" } = plan;
+  if (plan.script) return "replies are what their messages ask for";
   if (expect !== "echo" && expect !== "upper") return `replies are ${describeExpectation(expect)}`;
   if (typeof plan.message !== "string") {
-    return `messages, every byte of ${formatCount(verified * (plan.size ?? 0))}`;
+    const bytes = plan.maxSize ? "each" : formatCount(verified * (plan.size ?? 0));
+    return `messages, every byte of ${bytes}`;
   }
   return expect === "echo"
     ? "messages came back as sent, byte for byte"

@@ -25,12 +25,22 @@ export function describeSchedule(result: StressResult): string | null {
     const sent = unsent === 0
       ? "all sent, late by"
       : `${formatCount(unsent)} not sent, the others late by`;
-    return `${due}${sent} p50 ${us(lag.p50)}, p99 ${us(lag.p99)}, max ${us(lag.max)}`;
+    const late = `p50 ${us(lag.p50)}, p99 ${us(lag.p99)}, max ${us(lag.max)}`;
+    return `${due}${sent} ${late}${describeTimer(result)}`;
   }
   const { expect, hold } = settingsOf(result);
   if (expect === "none" || hold) return null;
   return "none: a slow reply delays the next message, which no latency here shows " +
     "(coordinated omission; --rate shows it)";
+}
+
+/** What it has added to the lateness that messages left together; "" where none did. */
+function describeTimer({ generator: { timer_us: timer } }: StressResult): string {
+  if (!timer || timer.added === 0) return "";
+  return `; ${us(timer.added)} of that on average as messages due within ${
+    us(timer.together)
+  } leave ` +
+    "together (a timer is that late here, p99)";
 }
 
 /** All rows on trust, the verdict last. */
@@ -67,11 +77,13 @@ export function confidenceRows({ confidence }: StressResult): Row[] {
     })`,
     ...(p99 ? [`p99 ${us(p99.low)} to ${us(p99.high)} (${within(p99.percent)})`] : []),
   ].join(", ");
-  const all = `${figures}, with ${confidence.confidence * 100} % confidence, by ` +
-    plural(rounds, "round");
+  const after = `after ${plural(rounds, "round")}`;
+  const certain = `${confidence.confidence * 100} % confidence`;
   return [[
     "confidence",
-    reached ? all : `NOT REACHED: ±${wanted} % was asked for, and ${all} is what there is`,
+    reached
+      ? `${certain} ${after}: ${figures}`
+      : `NOT within ±${wanted} % ${after}; with ${certain}: ${figures}`,
   ]];
 }
 

@@ -57,6 +57,14 @@ export interface SlowConnection {
   readonly unacknowledged: number;
 }
 
+/** The kernel's own estimate of the round trip, as the run ended: means over some of its connections, in microseconds. */
+export interface SmoothedRoundTrip {
+  rtt: number;
+  variation: number;
+  /** How many were asked. */
+  connections: number;
+}
+
 /** Encoded histograms, which merge without loss. */
 export interface Histograms {
   /** What one unit of a recorded value is, in nanoseconds. */
@@ -90,6 +98,11 @@ export interface GeneratorReport {
   cpu_percent: number;
   /** How late messages left, against the schedule; zeros in a closed loop, which has none. */
   schedule_lag_us: { p50: number; p99: number; max: number };
+  /**
+   * How late this generator's timers are, as measured at its start: messages that are due within `together` leave
+   * together, which has made each `added` later on average. Null without a schedule, and with `--tick`.
+   */
+  timer_us: { p50: number; p99: number; together: number; added: number } | null;
   /** The target was not what limited the run. */
   bottleneck: boolean;
   /** Why, if it was the generator. */
@@ -155,6 +168,8 @@ export interface StressResult {
   /** From the scheduled send; null in a closed loop, which has no schedule. */
   latency_corrected_us: Distribution | null;
   connect_us: Distribution;
+  /** Null where the system has no TCP_INFO, and where no connection was left to ask. */
+  kernel_rtt_us: SmoothedRoundTrip | null;
   /** Null without a closed loop that awaits replies: nothing is asked to be in flight then. */
   in_flight: InFlight | null;
   errors: Record<string, number>;

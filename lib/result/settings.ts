@@ -17,7 +17,12 @@ export interface StageSettings {
 export interface Settings {
   readonly connections?: number;
   readonly size?: number;
+  /** Sizes go from `size` to this, at random. */
+  readonly maxSize?: number | null;
   readonly message?: string | null;
+  /** Several messages, in turn or at random. */
+  readonly script?: readonly unknown[] | null;
+  readonly shuffle?: boolean;
   /** As `--expect` has it. */
   readonly expect?: string;
   readonly pipeline?: number | null;

@@ -1,5 +1,6 @@
 // The summary in Markdown: the verdict, figures beside each other, thresholds; and no text is markup.
 import { describe, expect, it } from "bun:test";
+import { formatUs } from "../../lib/report/figures.ts";
 import { markdownReport } from "../../lib/report/markdown.ts";
 import { sampleResult } from "../support/sample_results.ts";
 
@@ -35,6 +36,20 @@ describe("a Markdown summary", () => {
     for (const row of text.split("\n").filter((line) => line.startsWith("| p"))) {
       expect(row.split(" | ").length).toBe(3);
     }
+  });
+
+  it("has both latencies of a schedule, each by its name, and none that rests on few messages", () => {
+    const result = sampleResult({ open: true });
+    const text = markdownReport({ title: "t", results: [{ name: "now", result }] });
+    const { latency_us: real, latency_corrected_us: corrected } = result;
+    expect(text).toContain(`| p99 | ${formatUs(real.p99)} |`);
+    expect(text).toContain(`| p99 corrected | ${formatUs(corrected!.p99)} |`);
+    expect(formatUs(real.p99)).not.toBe(formatUs(corrected!.p99));
+    const few = sampleResult({ seconds: 1 });
+    expect(few.latency_us.count).toBeLessThan(10_000);
+    const short = markdownReport({ title: "t", results: [{ name: "now", result: few }] });
+    expect(short).toContain("| p99.9 | - |");
+    expect(short).not.toContain("corrected");
   });
 
   it("takes no text for markup, nor for another row", () => {

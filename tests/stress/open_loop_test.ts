@@ -111,6 +111,32 @@ describe("stress --rate", () => {
     expect(result.latency_corrected_us!.p99 > result.latency_us.p50).toBe(true);
   });
 
+  it("lets messages leave together that are due within a timer's own error, and says what it adds", async () => {
+    const { code, result } = await stress([...few, "--rate", "20k", "-d", "1s"]);
+    expect(code).toBe(0);
+    const { timer_us: timer, schedule_lag_us: lag } = result.generator;
+    // A sleep of 100 us never ends early, and nobody waits for longer than 300 us.
+    expect(timer!.p50).toBeGreaterThan(0);
+    expect(timer!.p99).toBeGreaterThanOrEqual(timer!.p50);
+    expect(timer!.together).toBe(Math.min(timer!.p99, 300));
+    expect(timer!.added).toBeGreaterThan(0);
+    expect(timer!.added).toBeLessThan(timer!.together);
+    // What it adds is part of the lateness, and that of the latency from the schedule.
+    expect(lag.max).toBeGreaterThanOrEqual(timer!.added);
+    expect(result.latency_corrected_us!.mean - result.latency_us.mean).toBeGreaterThan(
+      timer!.added,
+    );
+  });
+
+  it("lets no message wait that is due alone, and has no timer in a closed loop or with ticks", async () => {
+    const rare = await stress(["-c", "1", "--rate", "100", "-d", "400ms"]);
+    expect(rare.result.generator.timer_us).toMatchObject({ added: 0 });
+    for (const args of [["-n", "20"], ["--rate", "1k", "--tick", "10ms", "-d", "200ms"]]) {
+      const { result } = await stress(["-c", "1", ...args]);
+      expect(result.generator.timer_us).toBe(null);
+    }
+  });
+
   it("does not count what is due during --warmup", async () => {
     const { code, result } = await stress([...few, "-r", "1k", "-d", "500ms", "--warmup", "700ms"]);
     expect(code).toBe(0);

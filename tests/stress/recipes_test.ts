@@ -76,7 +76,7 @@ describe("the recipe for", () => {
     const set = "SET k{conn} {seq}\\r\\n";
     await good(redis.name, "-m", set, "--expect", "+OK\\r\\n", "--pipeline", "8");
     writeFileSync(folder.file("m"), "SET a b\\r\\n\t+OK\\r\\n\nGET a\\r\\n\t$1\\r\\nb\\r\\n\n");
-    await good(redis.name, "--messages-from", folder.file("m"), "--pipeline", "4");
+    await good(redis.name, "--messages-from", folder.file("m"), "--escapes", "--pipeline", "4");
     await good(
       redis.name,
       "-m",
@@ -194,6 +194,6 @@ describe("the recipe for", () => {
       "RSET\\r\\n\tline",
     ];
     writeFileSync(folder.file("m"), lines.join("\n"));
-    await good(smtp.name, "--messages-from", folder.file("m"));
+    await good(smtp.name, "--messages-from", folder.file("m"), "--escapes");
   });
 });

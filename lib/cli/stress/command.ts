@@ -74,9 +74,12 @@ export const RUN = {
       "FILE",
       "a message a line, in turn; after a tab what its reply must be",
       file,
-      { file: true, joined: true, brief: "MESSAGE[<tab>EXPECT] a line" },
+      { file: true, brief: "MESSAGE[<tab>EXPECT] a line, in turn" },
     ),
-    shuffle: flag("the messages of --messages-from at random, by --seed"),
+    shuffle: flag("the messages of --messages-from at random, by --seed", {
+      ...{ joined: true, brief: "in random order; with escapes, as -m" },
+    }),
+    escapes: flag("files of messages have the escapes of --message, too"),
     ...SEED,
   },
   "The run": {

@@ -9,7 +9,7 @@ import {
 import { messageOfBytes, parseMessage } from "../../stress/plan/message.ts";
 import { parseScript } from "../../stress/plan/script.ts";
 import { UsageError } from "../exit.ts";
-import { readBytes, readText } from "../input.ts";
+import { readBytes } from "../input.ts";
 import { parseSources } from "../options/sources.ts";
 import { longName, type Values } from "../options/option.ts";
 import { chooseTarget, parseTarget } from "../options/target.ts";
@@ -111,6 +111,9 @@ export function readSettings(
   for (const [one, other, why] of EXCLUSIVE) {
     if (given.has(one) && given.has(other)) throw new UsageError(why);
   }
+  if (given.has("escapes") && !given.has("messageFile") && !given.has("messagesFrom")) {
+    throw new UsageError("'--escapes' is for '--message-file' and '--messages-from'");
+  }
   if (given.has("tick") && !["rate", "findRate", "scenario"].some((name) => given.has(name))) {
     throw new UsageError("'--tick' is for a schedule, as '--rate' makes one");
   }
@@ -177,10 +180,12 @@ function checkTogether({ size, maxSize, pipeline, message }: RunSettings): void 
   }
 }
 
-function scriptOf({ messagesFrom }: Pick<RunOptions, "messagesFrom">): RunSettings["script"] {
+function scriptOf(
+  { messagesFrom, escapes }: Pick<RunOptions, "messagesFrom" | "escapes">,
+): RunSettings["script"] {
   if (messagesFrom === undefined) return null;
   try {
-    return parseScript(readText(messagesFrom, "messages"));
+    return parseScript(readBytes(messagesFrom, "messages"), escapes);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new UsageError(`${messagesFrom}: ${error.message}`);
@@ -188,11 +193,18 @@ function scriptOf({ messagesFrom }: Pick<RunOptions, "messagesFrom">): RunSettin
 }
 
 function messageOf(
-  { message, messageFile }: { readonly message?: string; readonly messageFile?: string },
+  { message, messageFile, escapes }: Pick<RunOptions, "message" | "messageFile" | "escapes">,
 ): string | null {
   if (message !== undefined) return message;
   if (messageFile === undefined) return null;
   const bytes = readBytes(messageFile, "message file");
   if (bytes.length === 0) throw new UsageError(`${messageFile}: a message has a byte or more`);
-  return messageOfBytes(bytes);
+  if (!escapes) return messageOfBytes(bytes);
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  try {
+    parseMessage(text);
+    return text;
+  } catch (error) {
+    throw new UsageError(`${messageFile}: ${(error as Error).message}`);
+  }
 }

@@ -57,6 +57,7 @@ export function mergeGenerators(results: readonly StressResult[]): GeneratorRepo
       p99: lag?.p99 ?? most((one) => one.schedule_lag_us.p99),
       max: most((one) => one.schedule_lag_us.max),
     },
+    timer_us: mergeTimers(results),
     bottleneck: all.some((one) => one.bottleneck),
     ...limitOf(results),
     loop_stalls: {
@@ -69,6 +70,24 @@ export function mergeGenerators(results: readonly StressResult[]): GeneratorRepo
     },
     scheduled: all.every((one) => one.scheduled === null) ? null : sum((one) => one.scheduled ?? 0),
     unsent: sum((one) => one.unsent),
+  };
+}
+
+/** The least precise timer of all, and what was added to a message on average. */
+function mergeTimers(results: readonly StressResult[]): GeneratorReport["timer_us"] {
+  const known = results.filter(({ generator }) => generator.timer_us);
+  if (known.length === 0) return null;
+  const most = (key: "p50" | "p99" | "together") =>
+    Math.max(...known.map(({ generator }) => generator.timer_us![key]));
+  const sent = known.reduce((total, { messages }) => total + messages.sent, 0);
+  const added = known.reduce(
+    (total, { generator, messages }) =>
+      total + Math.round(generator.timer_us!.added * 10 * messages.sent),
+    0,
+  );
+  return {
+    ...{ p50: most("p50"), p99: most("p99"), together: most("together") },
+    added: Math.round(added / Math.max(1, sent)) / 10,
   };
 }
 

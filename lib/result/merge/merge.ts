@@ -12,6 +12,7 @@ import {
   mergeSlowest,
 } from "./figures.ts";
 import { allParts, askedOf, checkDistinct, peakOf, ratesOf, timesOf } from "./parts.ts";
+import { meanRoundTrip } from "../round_trip.ts";
 import { mergeTimelines } from "./timeline.ts";
 
 export interface MergeOptions {
@@ -63,6 +64,7 @@ export function mergeResults(
       bytes_per_s: Math.round(rate.bytes),
     },
     ...latencies,
+    kernel_rtt_us: meanRoundTrip(results.map(({ kernel_rtt_us: rtt }) => rtt)),
     in_flight: asked === null ? null : inFlightOf(asked, rate.messages, latencies.latency_us),
     errors: mergeCounts(results.map(({ errors }) => errors)),
     first_mismatch: mergeMismatches(results),

@@ -50,8 +50,8 @@ export class Load implements Handler<Flow> {
   /** The run is over, and connections are only ended. */
   #over = false;
 
-  /** Counts in the engine's counters. */
-  constructor(data: LoadData, engine: Engine, tls?: TlsEndpoint) {
+  /** Counts in the engine's counters. Messages that are due within `togetherMs` leave together. */
+  constructor(data: LoadData, engine: Engine, togetherMs: number, tls?: TlsEndpoint) {
     const { plan, count, workers } = data;
     this.part = data;
     this.engine = engine;
@@ -63,7 +63,7 @@ export class Load implements Handler<Flow> {
     this.#retries = new Retries(plan, sources);
     this.paced = plan.expect.kind !== "none";
     this.#open = rateProfile(plan).length > 0;
-    this.pump = createPump(this, data, this.tally);
+    this.pump = createPump(this, data, this.tally, togetherMs);
     this.slots = new Slots(data, this.#open);
     this.received = new Receiver({
       ...{ engine, tally: this.tally, slow: this.slow, pump: this.pump },

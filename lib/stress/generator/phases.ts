@@ -4,6 +4,7 @@ import { collectGarbage } from "../../sys/ffi.ts";
 import { threadCpu } from "../../sys/process/limits.ts";
 import { duplicate } from "../../sys/posix.ts";
 import type { Load } from "./load.ts";
+import { smoothedRoundTrip } from "./connections/round_trip.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { LOAD_COMMAND, type LoadMessage, type LoadResult } from "../plan/plan.ts";
 import { PATIENCE_MS } from "./patience.ts";
@@ -18,7 +19,11 @@ const SHORTEST_MS = 200;
 type Post = (message: LoadMessage) => void;
 
 /** Runs a load to its end, and returns what happened. `between` is called after each turn of the engine. */
-export function runPhases(load: Load, post: Post, between: () => void = () => {}): LoadResult {
+export function runPhases(
+  load: Load,
+  post: Post,
+  between: () => void = () => {},
+): Omit<LoadResult, "timer"> {
   return new Phases(load, post, between).run();
 }
 
@@ -42,7 +47,7 @@ class Phases {
     this.#heartbeat = new Heartbeat(load.engine);
   }
 
-  run(): LoadResult {
+  run(): Omit<LoadResult, "timer"> {
     const load = this.#load;
     const { engine, tally, fleet, pump, part: { plan } } = load;
     sweep(load);
@@ -74,6 +79,7 @@ class Phases {
       : 0;
     const unsent = pump.unsent(stop.at);
     const slowest = load.slow.list(); // while they are open
+    const roundTrip = smoothedRoundTrip(load.peers.inOrder);
     fleet.stop();
     load.endAll();
     this.#until(() => load.peers.size === 0, PATIENCE_MS);
@@ -88,7 +94,7 @@ class Phases {
       stoppedAt: performance.timeOrigin + stop.at,
       drainMs: Math.max(0, load.received.lastReply - stop.at),
       ...{ atStop: stop.counts, cpu: stop.cpu, stalls: this.#heartbeat.stalls },
-      ...{ scheduled, unsent, slowest },
+      ...{ scheduled, unsent, slowest, roundTrip },
       selector: engine.selector,
     };
   }

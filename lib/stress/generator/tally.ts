@@ -24,6 +24,7 @@ export class Tally {
   peak = 0;
   timedOut = 0;
   unanswered = 0;
+  held = 0;
   firstMismatch: Mismatch | null = null;
   firstFailure: LoadResult["firstFailure"] = null;
   readonly #statuses: Record<string, number> = {};
@@ -157,9 +158,9 @@ export class Tally {
 
   /** The counts of the thread's result. */
   summary(): Pick<LoadResult, Counted> {
-    const { established, failed, lost, reconnected, peak, timedOut, unanswered } = this;
+    const { established, failed, lost, reconnected, peak, timedOut, unanswered, held } = this;
     return {
-      ...{ established, failed, lost, reconnected, peak, timedOut, unanswered },
+      ...{ established, failed, lost, reconnected, peak, timedOut, unanswered, heldMs: held },
       ...this.counts(),
       firstMismatch: this.firstMismatch,
       firstFailure: this.firstFailure,
@@ -176,6 +177,7 @@ type Counted =
   | "peak"
   | "timedOut"
   | "unanswered"
+  | "heldMs"
   | "sent"
   | "received"
   | "mismatched"

@@ -4,7 +4,7 @@ import type { SelectorName } from "../../selectors/mod.ts";
 import type { TlsClientOptions } from "../../tls/mod.ts";
 import type { Expectation } from "./expectation.ts";
 import type { ScriptLine } from "./script.ts";
-import type { Mismatch, SlowConnection } from "../../result/result.ts";
+import type { Mismatch, SlowConnection, SmoothedRoundTrip } from "../../result/result.ts";
 
 /** Where the target is; addresses are numeric by now. */
 export type Target =
@@ -92,6 +92,14 @@ export interface LoadData {
 /** Commands to the threads: `go` when all are connected, `stop` at an interrupt. */
 export const LOAD_COMMAND = { connect: 0, go: 1, stop: 2 } as const;
 
+/** How late the timers of a thread are, in milliseconds. */
+export interface TimerError {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** Messages that are due within this time leave together. */
+  readonly togetherMs: number;
+}
+
 /** What a thread has done; what it counts while it runs is in shared memory. */
 export interface LoadResult {
   readonly established: number;
@@ -122,7 +130,12 @@ export interface LoadResult {
   readonly stalls: { readonly count: number; readonly maxMs: number; readonly awayMs: number };
   readonly scheduled: number;
   readonly unsent: number;
+  /** Null without a schedule, and with one that has ticks. */
+  readonly timer: TimerError | null;
+  /** How long messages have waited to leave together with others, all in all. */
+  readonly heldMs: number;
   readonly slowest: readonly SlowConnection[];
+  readonly roundTrip: SmoothedRoundTrip | null;
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly selector: string;

@@ -1,10 +1,10 @@
 /** Messages that are sent in turn: the lines of `--messages-from`. */
 import { type Expectation, parseExpectation } from "./expectation.ts";
-import { parseMessage } from "./message.ts";
+import { messageOfBytes, parseMessage } from "./message.ts";
 
 /** One of them. */
 export interface ScriptLine {
-  /** With the escapes and placeholders of `--message`. */
+  /** As the text of `--message`. */
   readonly message: string;
   /** What its reply must be; null for what `--expect` says. */
   readonly expect: Expectation | null;
@@ -12,17 +12,19 @@ export interface ScriptLine {
 
 /**
  * Reads a file with a message on each line, and after a tab, where there is one, what its reply must be. Empty
- * lines are left out.
+ * lines are left out. A message is its bytes as they are; with `escapes` it is read as `--message` is.
  *
  * @throws RangeError that names the line
  */
-export function parseScript(text: string): ScriptLine[] {
-  const lines = text.split("\n").flatMap((line, i): ScriptLine[] => {
-    const [message = "", expect] = line.replace(/\r$/, "").split("\t");
-    if (message === "") return [];
+export function parseScript(file: Uint8Array, escapes: boolean): ScriptLine[] {
+  const lines = linesOf(file).flatMap((line, i): ScriptLine[] => {
+    const tab = line.indexOf(TAB);
+    const bytes = tab === -1 ? line : line.subarray(0, tab);
+    if (bytes.length === 0) return [];
+    const message = escapes ? decode(bytes) : messageOfBytes(bytes);
     try {
       parseMessage(message);
-      const expectation = expect === undefined ? null : parseExpectation(expect);
+      const expectation = tab === -1 ? null : parseExpectation(decode(line.subarray(tab + 1)));
       if (expectation?.kind === "none") {
         throw new RangeError("a single message can't be without a reply; give --expect none");
       }
@@ -32,5 +34,20 @@ export function parseScript(text: string): ScriptLine[] {
     }
   });
   if (lines.length === 0) throw new RangeError("there is no message in it");
+  return lines;
+}
+
+const TAB = 9, LF = 10, CR = 13;
+
+const decode = (bytes: Uint8Array) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+
+/** Without what ends them, a line feed or CRLF. */
+function linesOf(file: Uint8Array): Uint8Array[] {
+  const lines: Uint8Array[] = [];
+  for (let from = 0, end: number; from <= file.length; from = end + 1) {
+    const next = file.indexOf(LF, from);
+    end = next === -1 ? file.length : next;
+    lines.push(file.subarray(from, file[end - 1] === CR && end > from ? end - 1 : end));
+  }
   return lines;
 }

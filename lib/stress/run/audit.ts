@@ -3,7 +3,7 @@ import { ownFault } from "../../result/audit/bottleneck.ts";
 import type { CpuUse, Evidence } from "../../result/audit/evidence.ts";
 import { describeLimit } from "../../result/audit/limit.ts";
 import { notes } from "../../result/audit/notes.ts";
-import type { LoadResult } from "../plan/plan.ts";
+import type { LoadResult, TimerError } from "../plan/plan.ts";
 import type { GeneratorReport, InFlight } from "../../result/result.ts";
 import { rateProfile } from "../plan/schedule.ts";
 import type { Run } from "./run.ts";
@@ -23,7 +23,10 @@ export interface AuditSurroundings {
   readonly openFiles: number;
 }
 
-type ThreadReport = Pick<LoadResult, "cpu" | "stalls" | "scheduled" | "unsent">;
+type ThreadReport = Pick<
+  LoadResult,
+  "cpu" | "stalls" | "scheduled" | "unsent" | "timer" | "heldMs" | "sent"
+>;
 
 /** The verdict on a run, and the figures that it rests on. */
 export function audit(
@@ -38,6 +41,7 @@ export function audit(
   return {
     cpu_percent: Math.round(evidence.busiest * 10) / 10,
     schedule_lag_us: { p50: lag.p50, p99: lag.p99, max: lag.max },
+    timer_us: timerOf(threads),
     bottleneck: reason !== null,
     reason,
     limited_by: [reason === null ? limit : `the generator: ${limit}`, ...notes(evidence, reason)]
@@ -52,6 +56,22 @@ export function audit(
     },
     scheduled: open ? evidence.scheduled : null,
     unsent: evidence.unsent,
+  };
+}
+
+/** The least precise timer of all threads, and what its error has added to the messages of all. */
+function timerOf(threads: readonly ThreadReport[]): GeneratorReport["timer_us"] {
+  const timers = threads.flatMap(({ timer }) => timer ?? []);
+  if (timers.length === 0) return null;
+  const us = (ms: number) => Math.round(ms * 10_000) / 10;
+  const most = (pick: (timer: TimerError) => number) => us(Math.max(...timers.map(pick)));
+  const total = (pick: (thread: ThreadReport) => number) =>
+    threads.reduce((sum, thread) => sum + pick(thread), 0);
+  return {
+    p50: most(({ p50Ms }) => p50Ms),
+    p99: most(({ p99Ms }) => p99Ms),
+    together: most(({ togetherMs }) => togetherMs),
+    added: us(total(({ heldMs }) => heldMs) / Math.max(1, total(({ sent }) => sent))),
   };
 }
 

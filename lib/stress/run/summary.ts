@@ -3,6 +3,7 @@ import { audit, type AuditSurroundings, evidenceOf } from "./audit.ts";
 import { showExpectation } from "../plan/expectation.ts";
 import { inFlightOf, unansweredOf } from "../../result/figures.ts";
 import { encodeHistograms } from "../../result/histograms.ts";
+import { meanRoundTrip } from "../../result/round_trip.ts";
 import type { LoadResult } from "../plan/plan.ts";
 import type { Machine, StressResult } from "../../result/result.ts";
 import { rateProfile } from "../plan/schedule.ts";
@@ -86,6 +87,7 @@ export function summarize(
     latency_us: latencies,
     latency_corrected_us: open ? corrected.summary(unanswered) : null,
     connect_us: connect.summary(),
+    kernel_rtt_us: meanRoundTrip(results.map(({ roundTrip }) => roundTrip)),
     in_flight: closure,
     errors: errorsOf(run, results),
     first_mismatch: results.find((r) => r.firstMismatch)?.firstMismatch ?? null,

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import type { StressResult } from "../../../lib/result/result.ts";
 import { spawnCli, startServe } from "../../support/cli.ts";
 import { TempDir } from "../../support/files.ts";
-import { answering, stress } from "../../support/misbehaving.ts";
+import { answering, stress, target } from "../../support/misbehaving.ts";
 
 describe("--confidence", () => {
   it("repeats the run, and gives an interval of rate and p99", async () => {
@@ -119,11 +119,36 @@ describe("the messages of stress", () => {
     using folder = new TempDir();
     writeFileSync(folder.file("m"), "PING {seq}\\n\nhello {conn}\\n\tupper\n");
     await using server = await startServe(["--service", "upper"]);
-    const args = [server.name, "-c", "3", "-n", "300", "--messages-from", folder.file("m")];
+    const file = ["--messages-from", folder.file("m"), "--escapes"];
+    const args = [server.name, "-c", "3", "-n", "300", ...file];
     for (const more of [[], ["--shuffle"], ["--pipeline", "4"]]) {
       const { code, result } = await stress([...args, ...more]);
       expect([code, result.messages.verified]).toEqual([0, 300]);
     }
+  });
+
+  it("are the bytes of a file, unless its escapes are asked for", async () => {
+    using folder = new TempDir();
+    // As they stand in a file of JSON lines; a byte that is no UTF-8; and one of them ends with CRLF.
+    const lines = [`{"a":"x\\"y\\n{seq}"}`, "\xff\\", "last"];
+    writeFileSync(folder.file("m"), Buffer.from(lines.join("\r\n"), "latin1"));
+    writeFileSync(folder.file("one"), "a{seq}\\x41");
+    const received: Buffer[] = [];
+    await using sink = await target(({ socket }) => {
+      socket.on("data", (chunk: Buffer) => {
+        received.push(chunk);
+        socket.write(chunk);
+      });
+    });
+    const sent = async (...args: string[]) => {
+      received.length = 0;
+      const { code } = await stress([sink.name, "-c", "1", "-n", "3", ...args]);
+      expect(code).toBe(0);
+      return Buffer.concat(received).toString("latin1");
+    };
+    expect(await sent("--messages-from", folder.file("m"))).toBe(lines.join(""));
+    expect(await sent("--message-file", folder.file("one"))).toBe("a{seq}\\x41".repeat(3));
+    expect(await sent("--message-file", folder.file("one"), "--escapes")).toBe("a0Aa1Aa2A");
   });
 
   it("have sizes at random", async () => {

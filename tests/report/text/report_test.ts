@@ -46,6 +46,31 @@ describe("the rows of a report", () => {
     );
   });
 
+  it("say what leaving together has added to the lateness, and why", () => {
+    const sample = sampleResult({ open: true });
+    const timer_us = { p50: 55, p99: 152, together: 152, added: 61.2 };
+    expect(row({ ...sample, generator: { ...sample.generator, timer_us } }, "schedule")).toMatch(
+      /max 910 us; 61.2 us of that on average as messages due within 152 us leave together \(.*p99\)$/,
+    );
+  });
+
+  it("have the kernel's own round trip where it is known", () => {
+    expect(row(sampleResult({ open: true }), "kernel rtt")).toMatch(
+      /^31.0 us ±12.0 us: .* to its ACK, as the run ended \(50 connections\)$/,
+    );
+    expect(row(sampleResult(), "kernel rtt")).toBe(undefined);
+  });
+
+  it("name sizes at random and messages in turn as what they are", () => {
+    const sizes = withConfig({ size: 64, maxSize: 4096 });
+    expect(row(sizes, "load")).toContain(", 64 B to 4.00 KiB messages, ");
+    expect(row(sizes, "verified")).toContain(" messages, every byte of each");
+    const script = withConfig({ script: [{ message: "a" }, { message: "b" }] });
+    expect(row(script, "load")).toContain(", 2 messages in turn, ");
+    expect(row(script, "verified")).toContain(" replies are what their messages ask for");
+    expect(row(withConfig({ script: [{}, {}], shuffle: true }), "load")).toContain("at random");
+  });
+
   it("say that a closed loop hides what it holds up", () => {
     expect(row(sampleResult(), "schedule")).toMatch(/^none: .*coordinated omission/);
   });
@@ -189,9 +214,10 @@ describe("the rows of a report", () => {
     });
     const of = (wanted: number) =>
       row({ ...rounds[0]!, confidence: confidenceOf(rounds, wanted)! }, "confidence");
-    expect(of(50)).toMatch(/^rate [\d,]+ to [\d,]+ messages\/s \(±\d+\.\d %\), p99 .* with 95 % /);
+    const figures = String.raw`rate [\d,]+ to [\d,]+ messages/s \(±\d+\.\d %\), p99 .*$`;
+    expect(of(50)).toMatch(new RegExp(`^95 % confidence after 3 rounds: ${figures}`));
     expect(of(5)).toMatch(
-      /^NOT REACHED: ±5 % was asked for, and rate .* by 3 rounds is what there/,
+      new RegExp(`^NOT within ±5 % after 3 rounds; with 95 % confidence: ${figures}`),
     );
   });
 

@@ -305,10 +305,13 @@ describe("the report of the generator", () => {
     const thread = (ms: number, count: number) => ({
       cpu: { user: ms, system: 2 * ms },
       stalls: { count, maxMs: 12, awayMs: 3 },
-      ...{ scheduled: 5, unsent: 0 },
+      ...{ scheduled: 5, unsent: 0, sent: 5, heldMs: 0.5 },
+      timer: { p50Ms: 0.05, p99Ms: ms / 1000, togetherMs: ms / 1000 },
     });
     const report = audit({ ...open, longestStallMs: 12.3 }, [thread(100, 2), thread(50, 1)]);
     expect(report.cpu_s).toEqual({ user: 0.15, system: 0.3 });
+    // The least precise timer; one message of ten was 100 us later, on average.
+    expect(report.timer_us).toEqual({ p50: 50, p99: 100, together: 100, added: 100 });
     expect(report.loop_stalls).toEqual({ count: 3, max_us: 12_300 });
     expect(report.schedule_lag_us).toEqual({ p50: 80, p99: 80, max: 80 });
     expect([report.scheduled, report.unsent]).toEqual([100_000, 0]);

@@ -5,8 +5,16 @@ import { type LoadData, shareOf } from "../../plan/plan.ts";
 import type { Outlet, Pump } from "./pump.ts";
 import { rateProfile, Schedule } from "../../plan/schedule.ts";
 
-/** The pump of one thread. In `lags` an open loop records how late its messages leave. */
-export function createPump(outlet: Outlet, data: LoadData, lags: Lags): Pump {
+/**
+ * The pump of one thread. In `lags` an open loop records how late its messages leave; those that are due
+ * within `togetherMs` leave together.
+ */
+export function createPump(
+  outlet: Outlet,
+  data: LoadData,
+  lags: Lags,
+  togetherMs: number,
+): Pump {
   const { plan, first, count, worker, workers } = data;
   const { messages, connections, pipeline, thinkMs } = plan;
   const profile = rateProfile(plan);
@@ -19,5 +27,7 @@ export function createPump(outlet: Outlet, data: LoadData, lags: Lags): Pump {
   }
   const most = messages === null ? Infinity : shareOf(messages, connections, first, first + count);
   const schedule = new Schedule(profile, count / connections, worker / workers, plan.tickMs);
-  return new OpenLoop(outlet, schedule, lags, pipeline ?? Infinity, most);
+  return new OpenLoop(outlet, schedule, lags, {
+    ...{ pipeline: pipeline ?? Infinity, messages: most, togetherMs },
+  });
 }

@@ -19,6 +19,8 @@ export interface Lags {
   readonly lag: Recorder;
   /** What only the generator is to blame for. */
   readonly ownLag: Recorder;
+  /** How long messages have waited to leave together with others, all in all, in milliseconds. */
+  held: number;
 }
 
 /** Sends on schedule, on the connections in turn. */
@@ -28,6 +30,7 @@ export class OpenLoop implements Pump {
   readonly #lags: Lags;
   readonly #pipeline: number;
   readonly #messages: number;
+  readonly #togetherMs: number;
   /** Messages of the schedule that are sent; those of the plan begin after the warm-up. */
   #most = Infinity;
   /** Connections that have room for a message. */
@@ -39,6 +42,8 @@ export class OpenLoop implements Pump {
   /** What was due earlier belongs to the warm-up. */
   #countFrom = Infinity;
   #next = 0;
+  /** What is due before this waits for it. */
+  #heldUntil = -Infinity;
   /** With ticks: the first message of a later one, and how many of this one's each connection takes. */
   #batchEnd = 0;
   #each = 1;
@@ -47,9 +52,20 @@ export class OpenLoop implements Pump {
 
   /**
    * `lags` record how late each message leaves. Messages in flight per connection are limited by
-   * `pipeline`, those of the thread that count by `messages`.
+   * `pipeline`, those of the thread that count by `messages`. One that has others due up to
+   * `togetherMs` after it waits for them.
    */
-  constructor(outlet: Outlet, schedule: Schedule, lags: Lags, pipeline: number, messages: number) {
+  constructor(
+    outlet: Outlet,
+    schedule: Schedule,
+    lags: Lags,
+    { pipeline, messages, togetherMs }: {
+      pipeline: number;
+      messages: number;
+      togetherMs: number;
+    },
+  ) {
+    this.#togetherMs = togetherMs;
     this.#outlet = outlet;
     this.#schedule = schedule;
     this.#lags = lags;
@@ -126,18 +142,30 @@ export class OpenLoop implements Pump {
       if (length === 0 || this.#startedAt === Infinity) return; // `ready` goes on
       const due = this.#startedAt + this.#schedule.timeOf(this.#next);
       const now = clock();
-      if (due > now) return this.#wait(due - now);
+      if (due > now) {
+        this.#heldUntil = this.#lastWith(due);
+        return this.#wait(this.#heldUntil - now);
+      }
       const peer = this.#open[this.#turn++ % length]!;
       const count = this.#batch(due, peer);
       this.#next += count;
       for (let i = 0; i < count && due >= this.#countFrom; i++) {
         this.#lags.lag.record(now - due);
         this.#lags.ownLag.record(now - Math.max(due, this.#roomSince));
+        if (due < this.#heldUntil) this.#lags.held += Math.min(now, this.#heldUntil) - due;
       }
       this.#outlet.send(peer, count, now, due);
       this.#keep(peer);
     }
     this.#wait(0);
+  }
+
+  /** When the last of the messages is due that leave together with the next one. */
+  #lastWith(due: number): number {
+    if (this.#togetherMs === 0) return due;
+    // A message of its own, too, when rounding says that there is none.
+    const last = Math.max(this.dueBefore(due + this.#togetherMs) - 1, this.#next);
+    return this.#startedAt + this.#schedule.timeOf(last);
   }
 
   /** How many of the messages that are due at the same time a connection takes, in one write. */
