@@ -5,7 +5,7 @@ import type { SmoothedRoundTrip } from "./result.ts";
 export function meanRoundTrip(
   all: readonly (SmoothedRoundTrip | null | undefined)[],
 ): SmoothedRoundTrip | null {
-  const known = all.filter((one) => one != null);
+  const known = all.filter((one) => one !== null && one !== undefined);
   const connections = known.reduce((sum, one) => sum + one.connections, 0);
   if (connections === 0) return null;
   const mean = (key: "rtt" | "variation") =>

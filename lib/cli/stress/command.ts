@@ -74,12 +74,12 @@ export const RUN = {
       "FILE",
       "a message a line, in turn; after a tab what its reply must be",
       file,
-      { file: true, brief: "MESSAGE[<tab>EXPECT] a line, in turn" },
+      { file: true, joined: true, brief: "MESSAGE[<tab>EXPECT] a line" },
     ),
-    shuffle: flag("the messages of --messages-from at random, by --seed", {
-      ...{ joined: true, brief: "in random order; with escapes, as -m" },
+    shuffle: flag("the messages of --messages-from at random, by --seed"),
+    escapes: flag("files of messages have the escapes of --message, too", {
+      ...{ joined: true, brief: "in files as in -m; the same bytes again" },
     }),
-    escapes: flag("files of messages have the escapes of --message, too"),
     ...SEED,
   },
   "The run": {
