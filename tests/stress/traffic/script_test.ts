@@ -14,7 +14,8 @@ const planOf = (change: Partial<Plan>): Plan =>
   }) as Plan;
 const textOf = (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1");
 
-const SCRIPT = parseScript(
+const scriptOf = (text: string, escapes = true) => parseScript(Buffer.from(text), escapes);
+const SCRIPT = scriptOf(
   "PING\\r\\n\t+PONG\\r\\n\n\nget k{seq}\\r\\n\tuntil:END\\r\\n\necho {conn}.{seq};\nHELLO\tupper\n",
 );
 const replyTo = (message: string) =>
@@ -34,11 +35,20 @@ describe("a script", () => {
     ]);
   });
 
+  it("has the bytes of its lines as they are, without escapes", () => {
+    const file = 'a\\b{seq}\r\n\r\n"\\q\tOK\n{}';
+    const script = scriptOf(file, false);
+    const { messages } = createTraffic(planOf({ script }));
+    const sent = [0, 1, 2].map((n) => textOf(messages(0, n, 1).slice())).join(" ");
+    expect(sent).toBe('a\\b{seq} "\\q {}');
+    expect(script.map(({ expect }) => expect?.kind)).toEqual([undefined, "literal", undefined]);
+  });
+
   for (
     const [text, why] of [["\n\n", /no message/], ["a\nb\\q\n", /^line 2: .*no escape/]] as const
   ) {
     it(`is refused with a reason: ${JSON.stringify(text)}`, () => {
-      expect(() => parseScript(text)).toThrow(why);
+      expect(() => scriptOf(text)).toThrow(why);
     });
   }
 
