@@ -97,7 +97,7 @@ function fewFor(d: Distribution): string | null {
 
 /** What the kernel says beside the latencies; null where it says nothing. */
 export function describeRoundTrip({ kernel_rtt_us: kernel }: StressResult): string | null {
-  if (kernel === null) return null;
+  if (!kernel) return null;
   const { rtt, variation, connections } = kernel;
   return `${formatUs(rtt)} ±${
     formatUs(variation)

@@ -1,6 +1,12 @@
 /** Percentile distributions in files that the HdrHistogram tools plot. */
-import { decodeHistogram, percentileDistribution } from "../result/hdr.ts";
+import { build } from "hdr-histogram-js";
+import { decodeHistogram } from "../result/hdr.ts";
+import { HIGHEST, type Recorder } from "../result/recorder.ts";
 import type { StressResult } from "../result/result.ts";
+
+/** Reporting points for each halving of the distance to 100 %, as the other tools print them. */
+const TICKS = 5;
+const UNITS_PER_US = 10;
 
 export interface HgrmFile {
   readonly path: string;
@@ -20,6 +26,18 @@ export function hgrmFiles(result: StressResult, path: string): HgrmFile[] {
     files.push({ path: insertBeforeExtension(path, "-corrected"), text });
   }
   return files;
+}
+
+function percentileDistribution(recorder: Recorder): string {
+  const histogram = build({
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: HIGHEST,
+    numberOfSignificantValueDigits: 3,
+    autoResize: true,
+    bitBucketSize: 64, // doubles, which count up to 2^53
+  });
+  for (const [units, count] of recorder.units()) histogram.recordValueWithCount(units, count);
+  return histogram.outputPercentileDistribution(TICKS, UNITS_PER_US);
 }
 
 /** "a/b.hgrm" and "-x" are "a/b-x.hgrm"; without an extension it comes at the end. */

@@ -48,7 +48,8 @@ const EXACT = 2048;
 export const HIGHEST = 2 ** 32 - 1;
 /** Slots before the buckets, see the getters. */
 const HEADER = 5;
-const BUCKETS = 21 * 1024 + EXACT;
+/** As many buckets as HdrHistogram has counts, in the same order. */
+export const BUCKETS: number = 21 * 1024 + EXACT;
 
 /** Bytes of a recorder's memory. */
 export const RECORDER_BYTES = (HEADER + BUCKETS) * 8;
@@ -181,11 +182,18 @@ export class Recorder {
 
   /** The same in units. */
   *units(): Generator<[units: number, count: number]> {
+    for (const [bucket, count] of this.filled()) {
+      yield [Math.min(highestOf(bucket), this.#max), count];
+    }
+  }
+
+  /** The filled buckets by their numbers. */
+  *filled(): Generator<[bucket: number, count: number]> {
     if (this.count === 0) return;
     const [low, high] = this.#range();
     for (let bucket = low; bucket <= high; bucket++) {
       const count = this.#slots[HEADER + bucket]!;
-      if (count > 0) yield [Math.min(highestOf(bucket), this.#max), count];
+      if (count > 0) yield [bucket, count];
     }
   }
 

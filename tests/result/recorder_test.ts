@@ -1,6 +1,8 @@
 // The recorder against sorted values, and through the encoding of the HdrHistogram tools.
 import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
+import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64 } from "hdr-histogram-js";
+import { deflateSync, inflateSync } from "node:zlib";
 import { decodeHistogram, encodeHistogram } from "../../lib/result/hdr.ts";
 import {
   bucketOf,
@@ -115,5 +117,54 @@ describe("Recorder", () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  it("is what HdrHistogram's own package makes, count by count, and reads", () => {
+    fc.assert(
+      fc.property(durations, (values) => {
+        const recorder = recorded(values);
+        const theirs = build({
+          ...{ lowestDiscernibleValue: 1, highestTrackableValue: HIGHEST, bitBucketSize: 64 },
+          ...{ numberOfSignificantValueDigits: 3, autoResize: true },
+        });
+        for (const [units, count] of recorder.units()) {
+          theirs.recordValueWithCount(Math.min(units, HIGHEST), count);
+        }
+        const ours = encodeHistogram(recorder);
+        // Behind the header, of which the package fills fields that it does not use with other values.
+        const counts = (text: string) =>
+          inflateSync(Buffer.from(text, "base64").subarray(8)).subarray(40).toString("hex");
+        expect(counts(ours)).toBe(counts(encodeIntoCompressedBase64(theirs)));
+        const read = decodeFromCompressedBase64(ours, 64, false);
+        expect(read.totalCount).toBe(recorder.count);
+        expect([...decodeHistogram(encodeIntoCompressedBase64(theirs)).filled()]).toEqual([
+          ...recorder.filled(),
+        ]);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it("refuses what is no such encoding, is cut off, or goes beyond the range", () => {
+    const whole = encodeHistogram(recorded([1, 2, 3]));
+    const bytes = Buffer.from(whole, "base64");
+    const changed = (change: (plain: Buffer) => void) => {
+      const plain = inflateSync(bytes.subarray(8));
+      change(plain);
+      return Buffer.concat([bytes.subarray(0, 8), deflateSync(plain)]).toString("base64");
+    };
+    const lengthOf = (text: string) => {
+      const all = Buffer.from(text, "base64");
+      all.writeInt32BE(all.length - 8, 4);
+      return all.toString("base64");
+    };
+    for (
+      const text of [
+        ...["", "nonsense", whole.slice(0, -12)],
+        lengthOf(changed((plain) => plain.writeInt32BE(2, 12))),
+        lengthOf(changed((plain) => plain.writeInt32BE(1 << 30, 4))),
+        lengthOf(changed((plain) => plain.fill(0xff, 40))),
+      ]
+    ) expect(() => decodeHistogram(text)).toThrow();
   });
 });

@@ -1,6 +1,5 @@
 /** Where the result of a load goes: text, JSON and files. */
 import { csvReport, csvReports } from "../../report/csv.ts";
-import { hgrmFiles, insertBeforeExtension } from "../../report/hgrm.ts";
 import { junitReport } from "../../report/junit.ts";
 import { markdownReport } from "../../report/markdown.ts";
 import type { ReportTable } from "../../report/tables.ts";
@@ -74,10 +73,12 @@ async function filesOf(
       return [{ path, text: toJson(outcome.json) }];
     case "csv":
       return [{ path, text: only ? csvReport(only) : csvReports(results) }];
-    case "hgrm":
+    case "hgrm": {
+      const { hgrmFiles, insertBeforeExtension } = await import("../../report/hgrm.ts");
       return results.flatMap(({ name, result }) =>
         hgrmFiles(result, only ? path : insertBeforeExtension(path, `-${fileNamed(name)}`))
       );
+    }
     case "html": {
       const { htmlReport } = await import("../../report/html/page.ts");
       const page = { command: commandLine(), ...outcome, results: outcome.beside ?? results };
