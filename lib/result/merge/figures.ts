@@ -73,21 +73,21 @@ export function mergeGenerators(results: readonly StressResult[]): GeneratorRepo
   };
 }
 
-/** The least precise timer of all, and what was added to a message on average. */
+/** The least precise timer of all, and what was added to a message on average; null where one has none. */
 function mergeTimers(results: readonly StressResult[]): GeneratorReport["timer_us"] {
-  const known = results.filter(({ generator }) => generator.timer_us);
-  if (known.length === 0) return null;
-  const most = (key: "p50" | "p99" | "together") =>
-    Math.max(...known.map(({ generator }) => generator.timer_us![key]));
-  const sent = known.reduce((total, { messages }) => total + messages.sent, 0);
-  const added = known.reduce(
-    (total, { generator, messages }) =>
-      total + Math.round(generator.timer_us!.added * 10 * messages.sent),
-    0,
-  );
+  const all = results.map(({ generator, messages }) => ({
+    timer: generator.timer_us,
+    sent: messages.sent,
+  }));
+  const timers = all.flatMap(({ timer }) => timer ?? []);
+  if (timers.length < all.length) return null;
+  const most = (key: "p50" | "p99" | "together") => Math.max(...timers.map((timer) => timer[key]));
+  const sum = (pick: (one: typeof all[number]) => number) =>
+    all.reduce((total, one) => total + pick(one), 0);
+  const added = sum(({ timer, sent }) => Math.round(timer!.added * sent));
   return {
     ...{ p50: most("p50"), p99: most("p99"), together: most("together") },
-    added: Math.round(added / Math.max(1, sent)) / 10,
+    added: tidy(microseconds(added / Math.max(1, sum(({ sent }) => sent)))),
   };
 }
 

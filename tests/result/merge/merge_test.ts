@@ -75,6 +75,8 @@ const anyResult = fc.record({
   bottleneck: fc.boolean(),
   threshold: fc.constantFrom("p99<5ms", "errors==0", "rate>1", null),
   workers: fc.integer({ min: 1, max: 4 }),
+  rtt: fc.option(fc.record({ us: fc.nat(999), connections: fc.integer({ min: 1, max: 100 }) })),
+  timer: fc.option(fc.record({ us: fc.nat(999), added: fc.nat(3000) })),
 }).map((r) => {
   const made = resultOf(r.latencies, r.startMs, r.lengths, {
     ...{ interrupted: r.interrupted, partial: r.partial, target: r.target, errors: r.errors },
@@ -89,7 +91,18 @@ const anyResult = fc.record({
     generator: {
       ...made.generator,
       bottleneck: r.bottleneck,
+      timer_us: r.timer && {
+        ...{
+          p50: r.timer.us,
+          p99: 2 * r.timer.us,
+          together: r.timer.us,
+          added: r.timer.added / 10,
+        },
+      },
       cpu_s: { user: 0.1 * r.workers, system: 0.3 },
+    },
+    kernel_rtt_us: r.rtt && {
+      ...{ rtt: r.rtt.us, variation: 2 * r.rtt.us, connections: r.rtt.connections },
     },
     thresholds: r.threshold ? [{ expression: r.threshold, value: 0, ok: true }] : [],
     verdict: r.mismatched > 0
@@ -133,6 +146,20 @@ describe("mergeResults", () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  it("has the kernel's round trip over all connections, and the least precise timer", () => {
+    const part = (rtt: number, connections: number, p99: number, added: number) => {
+      const made = resultOf([1, 2, 3], 0, [1000]);
+      return {
+        ...made,
+        kernel_rtt_us: { rtt, variation: 2 * rtt, connections },
+        generator: { ...made.generator, timer_us: { p50: 50, p99, together: p99, added } },
+      };
+    };
+    const sum = mergeResults([part(10, 3, 200, 8), { ...part(50, 1, 100, 4), target: "other:1" }]);
+    expect(sum.kernel_rtt_us).toEqual({ rtt: 20, variation: 40, connections: 4 });
+    expect(sum.generator.timer_us).toEqual({ p50: 50, p99: 200, together: 200, added: 6 });
   });
 
   it("has the percentiles of all latencies together, to the digit", () => {
