@@ -16,6 +16,9 @@ const ROUNDS = 5;
 const ROUND_MS = 60;
 /** Messages a second in the rounds of an open loop: more than can be sent, and fewer. */
 const RATES = [100_000, 20_000];
+/** Messages a second from which on a schedule has whole rounds: a slower one has shorter ones, down to the least. */
+const BUSY = 20_000;
+const LEAST_MS = 15;
 /** A short run has a shorter one: in all this share of its time. */
 const SHARE = 0.6;
 /** Where no time is given, as with `-n`. */
@@ -97,8 +100,11 @@ type RunLoad = (
  */
 export function warmUp(plan: Plan, run: RunLoad): void {
   if ((plan.messages !== null && plan.messages < WORTH_IT) || plan.size > MAX_SIZE) return;
-  const open = rateProfile(plan).length > 0;
-  const ms = Math.min(ROUND_MS, (plan.durationMs ?? UNTIMED_MS) * SHARE / ROUNDS);
+  const profile = rateProfile(plan);
+  const open = profile.length > 0;
+  const fastest = Math.max(0, ...profile.map(({ from, to }) => Math.max(from, to)));
+  const whole = open ? Math.max(LEAST_MS, Math.min(1, fastest / BUSY) * ROUND_MS) : ROUND_MS;
+  const ms = Math.min(whole, (plan.durationMs ?? UNTIMED_MS) * SHARE / ROUNDS);
   for (let round = 0; round < ROUNDS; round++) {
     warmUpFor(ms, { ...plan, rate: open ? RATES[round % RATES.length]! : null }, run);
   }
