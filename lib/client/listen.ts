@@ -1,8 +1,7 @@
 /** Waiting for somebody to connect. */
 import { type ListenOptions, Socket } from "../net/mod.ts";
 import { EVENT_READ } from "../selectors/mod.ts";
-import { identityOf } from "../sys/stdio/file.ts";
-import { rmSync } from "node:fs";
+import { identityOf, removeSocketFile } from "../sys/stdio/file.ts";
 import type { Loop } from "./loop.ts";
 
 /** No more than the one who is talked to, and the next one: others are told at once that it is busy. */
@@ -41,7 +40,8 @@ export class Listener implements Disposable {
 
   [Symbol.dispose](): void {
     this.#socket.close();
-    if (this.#file && identityOf(this.#file.path) === this.#file.id) rmSync(this.#file.path);
+    const file = this.#file;
     this.#file = undefined;
+    if (file) removeSocketFile(file.path, file.id);
   }
 }

@@ -9,9 +9,10 @@ import {
   SO_REUSEPORT,
   SOL_SOCKET,
 } from "../sys/constants.ts";
-import { check, ERRNO, OSError } from "../sys/errno.ts";
+import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
 import { c, closeFd } from "../sys/posix.ts";
+import { identityOf, removeSocketFile } from "../sys/stdio/file.ts";
 import { hostAndPort, packAddress, SOCKADDR_SIZE } from "../sys/socket/sockaddr.ts";
 import { newSocket } from "../sys/socket/sockets.ts";
 import { checkInteger, checkOptions, checkText, numericHosts, portOf } from "./arguments.ts";
@@ -92,10 +93,23 @@ function listenOn(
     if (options.reusePort) setInt(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (host?.includes(":")) setInt(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.v6Only ? 1 : 0);
     check(c.bind(fd, sockaddr.pointer, length), "bind", `bind ${name}`);
-    check(c.listen(fd, backlog), "listen", `listen on ${name}`);
+    if (c.listen(fd, backlog) === -1) {
+      const failure = new OSError(errno(), "listen", `listen on ${name}`);
+      if (host === undefined) removeBound(options.path!);
+      throw failure;
+    }
     return fd;
   } catch (error) {
     closeFd(fd);
     throw error;
+  }
+}
+
+/** Removes the file that bind(2) has just made, where it made one. */
+function removeBound(path: string): void {
+  try {
+    if (!path.startsWith("@")) removeSocketFile(path, identityOf(path));
+  } catch {
+    // What is thrown is why it can't listen.
   }
 }

@@ -1,10 +1,10 @@
 /** Opening the sockets that a server listens on, one for each worker. */
-import { lstatSync, unlinkSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { type Address, OSError, resolveHost, Socket } from "../net/mod.ts";
 import { SO_REUSEPORT } from "../sys/constants.ts";
 import { ERRNO } from "../sys/errno.ts";
 import { duplicate } from "../sys/posix.ts";
-import { identityOf } from "../sys/stdio/file.ts";
+import { identityOf, removeSocketFile } from "../sys/stdio/file.ts";
 import type { ServeOptions } from "./options.ts";
 
 /** Listening sockets. */
@@ -24,7 +24,8 @@ const PICKS = 20;
 /**
  * Opens a socket per worker and address: with SO_REUSEPORT, so that the kernel spreads connections over
  * them, or duplicates of one socket where the address is a Unix path or the system is Windows. `warn` is
- * given a sentence for each address of a name that can't be had while another can.
+ * given a sentence for each address of a name that can't be had while another can, and for a socket's file
+ * that can't be removed.
  *
  * @throws OSError EADDRINUSE, EACCES; ResolveError
  */
@@ -43,9 +44,18 @@ export async function openListeners(
   const first = Socket.listen({ path, backlog });
   const file = identityOf(path);
   const cleanUp = () => {
-    if (file !== undefined && identityOf(path) === file) remove(path);
+    try {
+      removeSocketFile(path, file);
+    } catch (error) {
+      warn((error as OSError).message);
+    }
   };
-  return { ...listening([shared(first, workers)]), cleanUp };
+  try {
+    return { ...listening([shared(first, workers)]), cleanUp };
+  } catch (error) {
+    cleanUp();
+    throw error;
+  }
 }
 
 /** From the sockets of each address, one for each worker, to those of each worker. */
@@ -128,17 +138,17 @@ function removeStale(path: string): void {
   } catch (error) {
     if ((error as OSError).code === "ECONNREFUSED") {
       // Another server may have replaced it in between; then its bind fails, or ours.
-      if (identityOf(path) === file) remove(path);
-      return;
+      return remove(path, file);
     }
   }
   throw new OSError(ERRNO.EADDRINUSE!, "bind", `bind unix:${path}, where a server is listening`);
 }
 
-function remove(path: string): void {
+function remove(path: string, file: string): void {
   try {
-    unlinkSync(path);
-  } catch {
-    // Another process removed it first.
+    removeSocketFile(path, file);
+  } catch (error) {
+    const { errno } = error as OSError;
+    throw new OSError(errno, "bind", `bind unix:${path}, whose old file can't be removed`);
   }
 }

@@ -1,11 +1,14 @@
 // Every C function whose result matters to a server fails once: it ends at the start and says so, or one
 // connection ends and all others are served; nothing stays open, and the statistics add up.
 import { describe, expect, it } from "bun:test";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { type RunningServer, spawnCli, startServe } from "../support/cli.ts";
 import { failing, type FailingCall, NO_FAILING, titleOf } from "../support/failing.ts";
+import { TempDir } from "../support/files.ts";
 import { handlerAt } from "../support/handoff.ts";
+import { inNamespace, NO_NAMESPACE } from "../support/namespaces.ts";
 import { Peer } from "../support/peers.ts";
+import { itUnless } from "../support/systems.ts";
 
 type Row = FailingCall;
 
@@ -35,6 +38,19 @@ const ENDS: readonly Row[] = [
   ["bind", "EADDRINUSE", 1, "main", METRICS],
   ["syscall 425", "ENOMEM", 1, "serve", URING], // io_uring_setup
   ["syscall 427", "ENOMEM", 1, "serve", URING], // io_uring_register
+  ["mmap", "ENOMEM", 1, "serve", URING], // its queues
+  ["mmap", "ENOMEM", 2, "serve", URING],
+  ["mmap", "ENOMEM", 3, "serve", URING], // its buffers
+];
+
+/** The same after its file was made, which must not stay. */
+const ENDS_ON_A_PATH: readonly Row[] = [
+  ["bind", "EACCES", 1, "main"],
+  ["listen", "ENOBUFS", 1, "main"],
+  ["getsockname", "ENOBUFS", 1, "main"],
+  ["fcntl", "EMFILE", 1, "main", TWO],
+  ["epoll_ctl", "ENOMEM", 1, "serve"],
+  ["eventfd", "EMFILE", 1, "serve", TWO],
 ];
 
 /** It costs the connection that it concerns at most, and is said in the log or counted. */
@@ -68,6 +84,8 @@ const COSTS_NONE: readonly Row[] = [
   ["syscall 232", "EINTR", 2, "serve"],
   ["ppoll", "EINTR", 4, "serve", POLL],
   ["syscall 426", "EINTR", 3, "serve", URING], // io_uring_enter
+  ["madvise", "EINVAL", 1, "serve", URING],
+  ["munmap", "EINVAL", 1, "serve", URING],
   ["shutdown", "ENOTCONN", 1, "serve"],
   ["close", "EINTR", 2, "serve"],
   ["syscall 434", "ENOSYS", 1, "serve", EXEC], // pidfd_open
@@ -75,7 +93,7 @@ const COSTS_NONE: readonly Row[] = [
   ["ioctl", "ENOTTY", 1, "serve", EXEC],
   ["getsockopt", "ENOBUFS", 1, "serve", EXEC],
   ["getsockname", "ENOBUFS", 1, "serve", EXEC],
-  ["getpeername", "ENOBUFS", 1, "serve", EXEC],
+  ["getpeername", "ENOBUFS", 1, "serve", [...EXEC, ...URING]],
   ["waitid", "ECHILD", 1, "serve", EXEC],
   ["waitpid", "ECHILD", 1, "serve", EXEC],
   ["kill", "EPERM", 1, "serve", EXEC],
@@ -136,6 +154,17 @@ if (NO_FAILING) console.log(`not run: failing calls of serve: ${NO_FAILING}`);
     });
   }
 
+  for (const row of ENDS_ON_A_PATH) {
+    it(`leaves no socket's file behind: ${titleOf(row)}`, async () => {
+      using folder = new TempDir();
+      const args = ["serve", "--unix", folder.file("s"), ...row[4] ?? []];
+      await using cli = spawnCli(args, failing(row));
+      expect([1, 3]).toContain((await cli.exit).code!);
+      expect(cli.stderr()).toMatch(new RegExp(`^iomux: Cannot .*: ${row[1]} \\([a-z ]+\\)`, "m"));
+      expect(existsSync(folder.file("s"))).toBe(false);
+    });
+  }
+
   for (const row of COSTS_ONE) {
     it(`costs one connection at most, and is said or counted: ${titleOf(row)}`, async () => {
       const { good, code, stats, log, leaked } = await served(row);
@@ -164,4 +193,35 @@ if (NO_FAILING) console.log(`not run: failing calls of serve: ${NO_FAILING}`);
       expect(server.lastStats().worker_restarts).toBe(1);
     });
   }
+});
+
+describe("the file of a socket that can't be removed", () => {
+  /** Whatever is in the folder by then stays there. */
+  const frozen = (folder: string) =>
+    `mount --bind ${folder} ${folder}; mount -o remount,bind,ro ${folder};`;
+
+  itUnless(NO_NAMESPACE, "and is in the way: says so, exit code 3", async () => {
+    using folder = new TempDir();
+    const path = folder.file("s");
+    const script = `"$@" serve --unix ${path} >&2 & until [ -S ${path} ]; do sleep .05; done; ` +
+      `kill -KILL $!; wait $!; ${frozen(folder.path)} exec "$@" serve --unix ${path}`;
+    await using cli = spawnCli([], { through: inNamespace(script) });
+    expect([(await cli.exit).code, cli.stdout()]).toEqual([3, ""]);
+    expect(cli.stderr().split("\n").filter((line) => line.startsWith("iomux: "))).toEqual([
+      `iomux: Cannot bind unix:${path}, whose old file can't be removed: EROFS (read-only file system)`,
+    ]);
+  });
+
+  itUnless(NO_NAMESPACE, "when the server ends: warns, and ends all the same", async () => {
+    using folder = new TempDir();
+    const path = folder.file("s");
+    const script = `"$@" serve --unix ${path} & server=$!; until [ -S ${path} ]; do sleep .05; ` +
+      `done; ${frozen(folder.path)} echo frozen; read -r line; kill -TERM $server; wait $server`;
+    await using cli = spawnCli([], { through: inNamespace(script), stdin: "pipe" });
+    await cli.says(/^listening/m, "stdout");
+    await cli.says(/^frozen$/m, "stdout");
+    cli.child.stdin!.end("\n");
+    expect((await cli.exit).code).toBe(0);
+    expect(cli.stderr()).toContain(`Cannot remove unix:${path}: EROFS (read-only file system)`);
+  });
 });

@@ -1,6 +1,7 @@
 /** What a descriptor that was inherited stands for, as far as it matters to reading and writing it. */
-import { fstatSync, lstatSync } from "node:fs";
+import { fstatSync, lstatSync, unlinkSync } from "node:fs";
 import { isatty } from "node:tty";
+import { ERRNO, OSError } from "../errno.ts";
 import { type Functions, open, type Signature } from "../ffi.ts";
 import { c as posix } from "../posix.ts";
 import { absent, LIBC, system } from "../system.ts";
@@ -59,4 +60,20 @@ export const isWriteOnly = (fd: number): boolean =>
 export function identityOf(path: string): string | undefined {
   const file = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return file && `${file.dev} ${file.ino} ${file.birthtimeNs}`;
+}
+
+/**
+ * Removes the file of a Unix socket if it is still the one that was `identityOf` its path. One that is gone, or
+ * another by now, is no failure.
+ *
+ * @throws OSError EACCES, EPERM, EROFS: see unlink(2)
+ */
+export function removeSocketFile(path: string, identity: string | undefined): void {
+  if (identity === undefined || identityOf(path) !== identity) return;
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    const { code } = error as { code: string };
+    if (code !== "ENOENT") throw new OSError(ERRNO[code] ?? 0, "unlink", `remove unix:${path}`);
+  }
 }
