@@ -76,22 +76,41 @@ if (NO_FAILING) console.log(`not run: failing calls of stress: ${NO_FAILING}`);
 });
 
 describe("a disk that gets full while results are written", () => {
-  itUnless(
-    NO_NAMESPACE,
-    "costs the file that did not fit, and that is said: exit code 1",
-    async () => {
-      using folder = new TempDir();
-      const [full, json] = [folder.file("full"), folder.file("run.json")];
-      mkdirSync(full);
-      const script =
-        `ip link set lo up; mount -t tmpfs -o size=8k none ${full} && exec "$@" stress ` +
-        `-c 2 -n 50 -o ${full}/run.html -o ${json}`;
-      await using cli = spawnCli([], { through: inNamespace(script) });
-      expect((await cli.exit).code).toBe(1);
-      expect(cli.stderr()).toBe(
-        `iomux: Cannot write the result to ${full}/run.html: ENOSPC (no space left on device)\n`,
-      );
-      expect(JSON.parse(readFileSync(json, "utf8")).messages.verified).toBe(50);
-    },
-  );
+  for (const command of ["stress -c 2 -n 50", "report run.json"]) {
+    itUnless(
+      NO_NAMESPACE,
+      `costs the file that did not fit, of which nothing stays, and is said, exit code 1: ${command}`,
+      async () => {
+        using folder = new TempDir();
+        const [full, json] = [folder.file("full"), folder.file("more.json")];
+        mkdirSync(full);
+        const script = `ip link set lo up; cd ${folder.path}; "$@" stress -c 2 -n 50 -o run.json ` +
+          `>&2; mount -t tmpfs -o size=8k none ${full}; "$@" ${command} -o ${full}/run.html ` +
+          `-o ${json}; code=$?; ls ${full} | sed 's/^/left: /'; exit $code`;
+        await using cli = spawnCli([], { through: inNamespace(script) });
+        expect((await cli.exit).code).toBe(1);
+        expect(
+          cli.stderr().endsWith(
+            `iomux: Cannot write the result to ${full}/run.html: ENOSPC (no space left on device)\n`,
+          ),
+        ).toBe(true);
+        expect(cli.stdout()).toMatch(/^verdict/m);
+        expect(cli.stdout()).not.toContain("left: ");
+        expect(JSON.parse(readFileSync(json, "utf8")).messages.verified).toBe(50);
+      },
+    );
+  }
+
+  itUnless(NO_NAMESPACE, "is known before the run when nothing can be written there", async () => {
+    using folder = new TempDir();
+    const path = folder.path;
+    const script = `mount --bind ${path} ${path}; mount -o remount,bind,ro ${path}; ` +
+      `exec "$@" stress -d 60s -o ${path}/run.json`;
+    await using cli = spawnCli([], { through: inNamespace(script) });
+    expect([(await cli.exit).code, cli.stdout(), cli.stderr()]).toEqual([
+      1,
+      "",
+      `iomux: Cannot write the result to ${path}/run.json: EROFS (read-only file system)\n`,
+    ]);
+  });
 });

@@ -7,7 +7,7 @@ export type FailingCall = readonly [
   call: string,
   error: string,
   nth: number,
-  role: "main" | "serve" | "handler" | "metrics" | "load",
+  role: "main" | "serve" | "handler" | "metrics" | "load" | "probe",
   args?: string[],
 ];
 

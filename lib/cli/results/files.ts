@@ -2,6 +2,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   openSync,
   realpathSync,
   statSync,
@@ -51,16 +52,29 @@ function tryToWrite(path: string): void {
 const cannotWrite = (path: string, error: unknown): string =>
   `Cannot write the result to ${path}: ${reasonOf(error)}`;
 
-/** Writes all files, those after one that fails as well, and returns what went wrong. */
+/**
+ * Writes all files, those after one that fails as well, and returns what went wrong. Of a new file that did not
+ * fit nothing stays.
+ */
 export function writeFiles(files: readonly { path: string; text: string }[]): string[] {
   return files.flatMap(({ path, text }) => {
     try {
       const fd = held.get(path);
-      if (fd === undefined) writeFileSync(path, text);
+      if (fd === undefined) writeWhole(path, text);
       else if (!writeAll(fd, text, PATIENCE_MS)) throw new Error("its reader has gone");
       return [];
     } catch (error) {
       return [cannotWrite(path, error)];
     }
   });
+}
+
+function writeWhole(path: string, text: string): void {
+  const isNew = !existsSync(path);
+  try {
+    writeFileSync(path, text);
+  } catch (error) {
+    if (isNew && existsSync(path)) unlinkSync(realpathSync(path)); // half a result looks like a whole one
+    throw error;
+  }
 }
