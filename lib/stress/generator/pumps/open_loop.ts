@@ -147,6 +147,10 @@ export class OpenLoop implements Pump {
         return this.#wait(this.#heldUntil - now);
       }
       const peer = this.#open[this.#turn++ % length]!;
+      if (peer.closed) { // its handler comes to know at the end of the turn
+        this.#drop(peer);
+        continue;
+      }
       const count = this.#batch(due, peer);
       this.#next += count;
       for (let i = 0; i < count && due >= this.#countFrom; i++) {
