@@ -22,6 +22,7 @@ export async function main(args: readonly string[], spawn: SpawnThread): Promise
 async function run([name, ...args]: readonly string[], spawn: SpawnThread): Promise<number> {
   if (name === undefined) throw new UsageError("missing command (see iomux --help)");
   if (name === "-V" || name === "--version") {
+    if (args[0] !== undefined) throw tooMany(args[0]);
     return print(`${VERSION}\n`);
   }
   if (name === "-h" || name === "--help" || name === "help") return await help(args[0], args[1]);
@@ -31,7 +32,8 @@ async function run([name, ...args]: readonly string[], spawn: SpawnThread): Prom
     throw unknown("command", name, [...Object.keys(COMMANDS), "help", "--version"]);
   }
   const description = await command.describe();
-  if (asksForHelp(args)) return await help(name);
+  if (asksFor(["--help", "-h"], args)) return await help(name);
+  if (asksFor(["--version"], args)) return print(`${VERSION}\n`);
   const { read } = await import("./options/read.ts"); // commander, which --help needs not
   const values = read(description, args, process.env);
   for (const warning of values.warnings) say(warning);
@@ -39,16 +41,14 @@ async function run([name, ...args]: readonly string[], spawn: SpawnThread): Prom
   return await command.run(values, spawn);
 }
 
-/** Whether `--help` is among the arguments, in front of "--". */
-function asksForHelp(args: readonly string[]): boolean {
+/** Whether one of the words is among the arguments, in front of "--". */
+function asksFor(words: readonly string[], args: readonly string[]): boolean {
   const end = args.indexOf("--");
-  return (end < 0 ? args : args.slice(0, end)).some((arg) => arg === "--help" || arg === "-h");
+  return (end < 0 ? args : args.slice(0, end)).some((arg) => words.includes(arg));
 }
 
 async function help(name?: string, extra?: string): Promise<number> {
-  if (extra !== undefined) {
-    throw new UsageError(`too many arguments: "${extra}" (see iomux --help)`);
-  }
+  if (extra !== undefined) throw tooMany(extra);
   const page = await import("./help/page.ts");
   const columns = columnsOf("stdout");
   if (name === undefined || name === "help") {
@@ -58,6 +58,9 @@ async function help(name?: string, extra?: string): Promise<number> {
   if (command === undefined) throw unknown("command", name, Object.keys(COMMANDS));
   return print(page.commandPage(await command.describe(), columns));
 }
+
+const tooMany = (extra: string): UsageError =>
+  new UsageError(`too many arguments: "${extra}" (see iomux --help)`);
 
 const unknown = (what: string, name: string, names: readonly string[]): UsageError =>
   new UsageError(`unknown ${what} '${name}'${didYouMean(name, names) || " (see iomux --help)"}`);

@@ -21,7 +21,15 @@ import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
 import { c, closeFd, retry } from "../sys/posix.ts";
 import { hostAndPort, packAddress, readAddress, SOCKADDR_SIZE } from "../sys/socket/sockaddr.ts";
-import { numericHosts } from "./arguments.ts";
+import {
+  type Bytes,
+  bytesOf,
+  checkInteger,
+  checkOptions,
+  checkText,
+  numericHosts,
+  portOf,
+} from "./arguments.ts";
 import { BaseSocket } from "./base.ts";
 import * as multicast from "./multicast.ts";
 import { setInt, takeError } from "./options.ts";
@@ -81,14 +89,17 @@ type Endpoint = { host: string; port: number } | string;
 const domainOf = (to: Endpoint) =>
   typeof to === "string" ? AF_UNIX : to.host.includes(":") ? AF_INET6 : AF_INET;
 
-const endpoint = (to: DatagramAddress): Endpoint =>
-  "path" in to ? to.path : { host: numeric(to.host ?? "127.0.0.1"), port: to.port };
-
 const show = (to: Endpoint) =>
   typeof to === "string" ? `unix:${to}` : hostAndPort(to.host, to.port);
 
-const endpointOf = ({ path, host = "0.0.0.0", port = 0 }: BindOptions): Endpoint =>
-  path ?? { host: numeric(host), port };
+/** The endpoint that options name; `any` is the host where they name none. @throws TypeError, RangeError */
+function endpointOf(options: BindOptions, any: string, defaultPort?: number): Endpoint {
+  checkOptions(options, "{ host, port } or { path }");
+  const { path, host = any, port = defaultPort } = options;
+  return path === undefined ? { host: numeric(host), port: portOf(port) } : checkText(path, "path");
+}
+
+const endpoint = (to: DatagramAddress): Endpoint => endpointOf(to, "127.0.0.1");
 
 function bindTo(fd: number, local: Endpoint, options: BindOptions): void {
   if (options.reuseAddress) setInt(fd, SOL_SOCKET, SO_REBIND, 1);
@@ -98,12 +109,6 @@ function bindTo(fd: number, local: Endpoint, options: BindOptions): void {
   }
   const length = packAddress(target.view, local);
   check(c.bind(fd, target.pointer, length), "bind", `bind ${show(local)}`);
-}
-
-function checkBytes(bytes: unknown): asserts bytes is Uint8Array {
-  if (!(bytes instanceof Uint8Array)) {
-    throw new TypeError("The bytes of a datagram must be a Uint8Array");
-  }
 }
 
 /**
@@ -138,7 +143,7 @@ export class DatagramSocket extends BaseSocket {
    * @throws OSError EADDRINUSE, EACCES, EADDRNOTAVAIL
    */
   static override bind(options: BindOptions = {}): DatagramSocket {
-    const local = endpointOf(options);
+    const local = endpointOf(options, "0.0.0.0", 0);
     return DatagramSocket.#make(domainOf(local), undefined, (fd) => bindTo(fd, local, options));
   }
 
@@ -149,9 +154,10 @@ export class DatagramSocket extends BaseSocket {
   static connect(to: DatagramAddress, from?: BindOptions): DatagramSocket {
     const peer = endpoint(to);
     const family = domainOf(peer);
+    const any = family === AF_INET6 ? "::" : "0.0.0.0";
+    const local = from === undefined ? undefined : endpointOf(from, any, 0);
     return DatagramSocket.#make(family, show(peer), (fd) => {
-      const any = family === AF_INET6 ? "::" : "0.0.0.0";
-      if (from) bindTo(fd, endpointOf({ host: any, ...from }), from);
+      if (local !== undefined) bindTo(fd, local, from!);
       const length = packAddress(target.view, peer);
       check(c.connect(fd, target.pointer, length), "connect", `connect to ${show(peer)}`);
     });
@@ -159,7 +165,7 @@ export class DatagramSocket extends BaseSocket {
 
   /** Takes over a descriptor, in the blocking mode it is in. The socket closes it from now on. */
   static fromFd(fd: number): DatagramSocket {
-    const address = readAddress("getsockname", fd);
+    const address = readAddress("getsockname", checkInteger(fd, "descriptor", -1, 0x7fffffff));
     const family = address?.family ?? check(-1, "getsockname", `use descriptor ${fd}`);
     return new DatagramSocket(
       fd,
@@ -183,8 +189,8 @@ export class DatagramSocket extends BaseSocket {
   }
 
   /** Sends one datagram to an address: how many bytes it has, or WOULD_BLOCK (-1). */
-  sendTo(bytes: Uint8Array, to: DatagramAddress): number {
-    checkBytes(bytes);
+  sendTo(buffer: Bytes, to: DatagramAddress): number {
+    const bytes = bytesOf(buffer);
     const peer = endpoint(to);
     const length = packAddress(target.view, peer);
     const send = () => sendDatagram(this.fileno(), bytes, MSG_NOSIGNAL, target.pointer, length);
@@ -192,8 +198,8 @@ export class DatagramSocket extends BaseSocket {
   }
 
   /** Sends one datagram to the address that the socket is connected to. */
-  send(bytes: Uint8Array): number {
-    checkBytes(bytes);
+  send(buffer: Bytes): number {
+    const bytes = bytesOf(buffer);
     return this.#sent(
       retry(() => sendDatagram(this.fileno(), bytes, MSG_NOSIGNAL)),
       this.peerName,
@@ -206,11 +212,11 @@ export class DatagramSocket extends BaseSocket {
   }
 
   /** Receives one datagram into `buffer`; null when none is waiting. */
-  recvFrom(buffer: Uint8Array): Datagram | null {
-    checkBytes(buffer);
-    if (buffer.length === 0) throw new RangeError("Cannot receive into an empty buffer");
+  recvFrom(buffer: Bytes): Datagram | null {
+    const bytes = bytesOf(buffer);
+    if (bytes.length === 0) throw new RangeError("Cannot receive into an empty buffer");
     for (;;) {
-      const received = receiveDatagram(this.fileno(), buffer);
+      const received = receiveDatagram(this.fileno(), bytes);
       if (received !== -1) return received;
       const error = errno();
       if (error === ERRNO.EAGAIN) return null;
@@ -219,7 +225,7 @@ export class DatagramSocket extends BaseSocket {
   }
 
   /** As `recvFrom`, for one peer: the number of bytes (0 is an empty datagram), or WOULD_BLOCK (-1). */
-  recv(buffer: Uint8Array): number {
+  recv(buffer: Bytes): number {
     return this.recvFrom(buffer)?.bytes ?? -1;
   }
 

@@ -1,22 +1,25 @@
 /** Which of the right words a wrong one was probably meant to be. */
 
 /**
- * The word that was probably meant: the nearest of `words`, if at most a third of its letters differ, or two;
- * else one that begins with what was written, or that what was written begins with.
+ * The word that was probably meant: one that begins with what was written, the shortest of them; else the
+ * nearest of `words`, if at most a third of its letters differ, or two; else one that the written begins with.
  */
 export function nearest(word: string, words: Iterable<string>): string | undefined {
   let best: string | undefined;
   let least = Infinity;
   let begun: string | undefined;
+  let beginning: string | undefined;
   for (const candidate of words) {
     const distance = editDistance(fold(word), fold(candidate));
     if (distance < least) [least, best] = [distance, candidate];
     if (word === "") continue;
-    if (begins(candidate, word) || begins(word, candidate)) begun ??= candidate;
+    if (begins(candidate, word) && !(begun && begun.length <= candidate.length)) begun = candidate;
+    if (begins(word, candidate)) beginning ??= candidate;
   }
+  if (begun !== undefined) return begun;
   return best !== undefined && least <= Math.max(2, best.length / 3) && least < best.length
     ? best
-    : begun;
+    : beginning;
 }
 
 /** " (did you mean p99?)", or nothing. */

@@ -88,6 +88,10 @@ iomux --verson
 iomux help srve
 iomux help serve client
 iomux version
+iomux --version extra
+iomux serve --serv upper
+iomux serve -port 9999
+iomux client 127.0.0.1:1 --tls-alpn h2
 iomux -x
 iomux stress --conections 5
 iomux stress --work 2

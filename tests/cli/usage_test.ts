@@ -38,6 +38,13 @@ describe("iomux refuses", () => {
     }
   });
 
+  it("no question for the version, whichever command it stands behind", async () => {
+    const alone = await run("--version");
+    expect(alone).toEqual({ code: 0, stdout: expect.stringMatching(/^\d\S*\n$/), stderr: "" });
+    expect(await run("serve --version")).toEqual(alone);
+    expect((await run("client --listen -port")).stderr).not.toContain("two dashes");
+  });
+
   it("options that would have no effect", async () => {
     for (
       const [line, says] of [

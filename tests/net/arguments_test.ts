@@ -3,6 +3,7 @@
 import { describe, expect, it } from "bun:test";
 import {
   type ConnectOptions,
+  DatagramSocket,
   dial,
   type ListenOptions,
   Socket,
@@ -114,5 +115,62 @@ describe("options", () => {
     expect(a.send(Uint8Array.of(1))).toBe(1);
     a.close();
     b.close();
+  });
+});
+
+describe("datagrams", () => {
+  const own = ownership();
+  const pair = () => {
+    const [a] = own(DatagramSocket.bind({ host: "127.0.0.1" }));
+    return [a, ...own(DatagramSocket.connect({ host: "127.0.0.1", port: a!.port }))] as const;
+  };
+
+  it("are sent from, and received into, views of any element", () => {
+    const [a, b] = pair();
+    const to = { host: "127.0.0.1", port: a.port };
+    const memory = Uint8Array.from({ length: 8 }, (_, i) => i).buffer;
+    expect(b.send(new Uint16Array(memory, 2, 2))).toBe(4);
+    expect(b.sendTo(new DataView(memory, 5, 3), to)).toBe(3);
+    a.setBlocking(true);
+    a.setTimeouts({ recvMs: 5000 });
+    const into = new ArrayBuffer(8);
+    expect(a.recv(into)).toBe(4);
+    expect([...new Uint8Array(into, 0, 4)]).toEqual([2, 3, 4, 5]);
+    expect(a.recvFrom(new Uint16Array(into))!.bytes).toBe(3);
+    expect([...new Uint8Array(into, 0, 3)]).toEqual([5, 6, 7]);
+  });
+
+  it("no buffer is a TypeError, and nothing is sent", () => {
+    const [a, b] = pair();
+    const to = { host: "127.0.0.1", port: a.port };
+    for (const buffer of NO_BUFFERS as Uint8Array[]) {
+      expect(() => b.send(buffer)).toThrow(/^Invalid buffer: /);
+      expect(() => b.sendTo(buffer, to)).toThrow(TypeError);
+      expect(() => a.recv(buffer)).toThrow(TypeError);
+      expect(() => a.recvFrom(buffer)).toThrow(TypeError);
+    }
+    expect(a.recv(new Uint8Array(8))).toBe(-1);
+  });
+
+  it("no options are a TypeError in our words, and no socket stays", () => {
+    const [, b] = pair();
+    const before = openDescriptors();
+    for (const value of NO_OPTIONS as { port: number }[]) {
+      // undefined means the defaults of `bind`, and no address of its own for `connect`.
+      if (value !== undefined) {
+        expect(() => DatagramSocket.bind(value)).toThrow(
+          /^Invalid options: .*use \{ host, port \}/,
+        );
+        expect(() => DatagramSocket.connect({ port: 9 }, value)).toThrow(TypeError);
+      }
+      expect(() => DatagramSocket.connect(value)).toThrow(/^Invalid options: /);
+      expect(() => b.sendTo(new Uint8Array(1), value)).toThrow(/^Invalid options: /);
+    }
+    for (const options of [{ port: "80" }, { host: 5, port: 80 }, { path: 5 }] as never[]) {
+      expect(() => DatagramSocket.bind(options)).toThrow(TypeError);
+      expect(() => DatagramSocket.connect(options)).toThrow(/^Invalid (port|host|path): a /);
+    }
+    expect(() => DatagramSocket.connect({} as never)).toThrow(/^Invalid port: a undefined/);
+    expect(openDescriptors()).toBe(before);
   });
 });

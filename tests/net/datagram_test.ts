@@ -97,7 +97,7 @@ for (const host of HOSTS) {
 }
 
 describe("DatagramSocket", () => {
-  it("refuses what is no Uint8Array, an empty buffer, a bad port, a name", () => {
+  it("refuses what is no buffer, an empty buffer, a bad port, a name", () => {
     using a = DatagramSocket.bind({ host: "127.0.0.1" });
     const send = (bytes: unknown) => () =>
       a.sendTo(bytes as Uint8Array, { host: "127.0.0.1", port: a.port });
@@ -170,6 +170,21 @@ describe("DatagramSocket", () => {
     );
     expect(thrownBy(() => b.setMulticast({ hops: 256 })) instanceof RangeError).toBe(true);
   });
+
+  itUnless(
+    EMULATED ?? (system === "linux" ? undefined : "its loopback has another name"),
+    "knows the loopback by its name for IPv6, though no address of it is link-local",
+    () => {
+      using a = DatagramSocket.bind({ host: "::1" });
+      for (const name of ["lo", "1"]) {
+        a.joinMulticast("ff02::7", name);
+        a.leaveMulticast("ff02::7", name); // fails unless it was joined
+        a.setMulticast({ iface: name });
+      }
+      const { message } = thrownBy(() => a.joinMulticast("ff02::7", "none77"));
+      expect(message).toContain("Cannot find the interface none77: ENODEV");
+    },
+  );
 
   itUnless(
     system === "windows" ? "it has no Unix datagrams" : undefined,

@@ -154,6 +154,10 @@ describe("client with TLS", () => {
       expect(await failure(spawnCli(args), 2)).toMatch(message);
     await usage(["client", "127.0.0.1:1", "--tls-insecure"], /'--tls-insecure' needs '--tls'/);
     await usage(["client", "127.0.0.1:1", "--tls-ca", "a.pem"], /'--tls-ca' needs '--tls'/);
+    await usage(["client", "127.0.0.1:1", "--tls-alpn", "h2"], /'--tls-alpn' needs '--tls'/);
+    for (const names of ["", "h2,", "x".repeat(256)]) {
+      await usage(["client", "127.0.0.1:1", "--tls", "--tls-alpn", names], /no list of protocols/);
+    }
     await usage(
       ["client", "127.0.0.1:1", "--tls", "--tls-ca", "/nonexistent.pem"],
       /^iomux: Cannot read the authorities \/nonexistent\.pem: ENOENT \(no such file or directory\)$/,

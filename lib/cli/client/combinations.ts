@@ -36,6 +36,9 @@ export function checkCombinations(read: ClientRead): void {
       `options '--${longName(first)}' and '--${longName(other)}' exclude each other`,
     );
   }
+  if (typed("tlsAlpn") && !read.options.tls) {
+    throw new UsageError("option '--tls-alpn' needs '--tls'");
+  }
   if (read.options.keepListening && read.options.listen === undefined) {
     throw new UsageError("option '--keep-listening' needs '--listen'");
   }

@@ -4,7 +4,7 @@ import { command } from "../options/command.ts";
 import { flag, value, valued } from "../options/option.ts";
 import type { ReadOf } from "../options/read.ts";
 import { CLIENT_TLS } from "../options/shared.ts";
-import { file, socketPath, someTime, text } from "../options/values.ts";
+import { file, protocols, socketPath, someTime, text } from "../options/values.ts";
 
 /** The command. */
 export const CLIENT = command({
@@ -53,7 +53,7 @@ export const CLIENT = command({
     },
     "TLS": {
       ...CLIENT_TLS,
-      tlsAlpn: value("NAMES", "protocols to offer by ALPN: h2,http/1.1", text),
+      tlsAlpn: value("NAMES", "protocols to offer by ALPN: h2,http/1.1", protocols),
     },
     "What it says": {
       verbose: flag("addresses tried, the connection, TLS", { short: "v" }),

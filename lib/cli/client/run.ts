@@ -85,8 +85,7 @@ async function connect({ read, conversation, loop, stop }: Run): Promise<number>
   const to = destinationOf(read);
   const tls = clientTlsOf(read, "host" in to ? to.host : undefined);
   if (tls) await checkClientTls(tls);
-  const { connectTimeout: timeoutMs, reconnect, tlsAlpn } = read.options;
-  const alpn = tlsAlpn?.split(",");
+  const { connectTimeout: timeoutMs, reconnect, tlsAlpn: alpn } = read.options;
   const options = {
     ...{ to, trace: traceOf(read) },
     ...(tls ? { tls: { ...tls, ...(alpn ? { alpn } : {}) } } : {}),

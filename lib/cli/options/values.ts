@@ -15,6 +15,14 @@ export function file(value: string): string {
   return value;
 }
 
+/** Names of protocols as ALPN has them: each of 1 to 255 bytes (RFC 7301, 3.1). */
+export function protocols(text: string): string[] {
+  const names = text.split(",");
+  const fits = (name: string) => name !== "" && new TextEncoder().encode(name).length <= 255;
+  if (names.every(fits)) return names;
+  throw new Error(`"${text}" is no list of protocols such as h2,http/1.1`);
+}
+
 /** Keeps the text, once `check` has found nothing wrong with it. */
 export function checked(check: (text: string) => unknown): (text: string) => string {
   return (text) => {

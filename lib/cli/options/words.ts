@@ -28,6 +28,7 @@ export function wordsOf(command: Command, args: readonly string[]): Word[] {
       return words.push({ key, text });
     });
   }
+  refuseOneDash(command, args);
   try {
     parser.parse(args, { from: "user" });
   } catch (error) {
@@ -35,6 +36,24 @@ export function wordsOf(command: Command, args: readonly string[]): Word[] {
   }
   return [...words, ...parser.args.map((operand) => ({ operand }))];
 }
+
+/** `-port 80` would be `-p ort`. @throws UsageError */
+function refuseOneDash(command: Command, args: readonly string[]): void {
+  const end = args.indexOf("--");
+  const names = longNames(command);
+  const wrong = args.slice(0, end < 0 ? args.length : end).find((arg, i) =>
+    names.includes(`-${arg.split("=")[0]}`) && !takesValue(command, args[i - 1])
+  );
+  if (wrong === undefined) return;
+  const name = wrong.split("=")[0];
+  throw new UsageError(`unknown option '${name}': long options have two dashes, -${name}`);
+}
+
+/** Whether a word is an option whose value is the next one. */
+const takesValue = (command: Command, word: string | undefined): boolean =>
+  Object.entries(command.options).some(([key, { short, value }]) =>
+    value !== undefined && (word === `--${longName(key)}` || word === `-${short}`)
+  );
 
 /** An option's name as it stands on the command line, the last time. */
 const asWritten = (args: readonly string[], name: string, short: string | undefined) =>

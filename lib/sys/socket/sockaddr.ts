@@ -4,9 +4,9 @@
  */
 import { AF_INET, AF_INET6, AF_UNIX } from "../constants.ts";
 import { ERRNO, OSError } from "../errno.ts";
-import { Native } from "../ffi.ts";
+import { Native, open } from "../ffi.ts";
 import { c } from "../posix.ts";
-import { isBsd, system } from "../system.ts";
+import { isBsd, LIBC, system } from "../system.ts";
 
 const { isIPv4, isIPv6 } = process.getBuiltinModule("node:net");
 
@@ -202,21 +202,28 @@ export function packAddress(
   return begin(view, form.inet6, 28, form);
 }
 
+/**
+ * An interface's number, 0 for none: if_nametoindex(3). Windows, which has it elsewhere under other names,
+ * tells the number beside a link-local address.
+ */
+function interfaceIndex(name: string): number {
+  if (system !== "windows") {
+    return open(LIBC, { if_nametoindex: { args: ["buffer"], result: "i32" } })
+      .if_nametoindex(new TextEncoder().encode(`${name}\0`));
+  }
+  const found = process.getBuiltinModule("node:os").networkInterfaces()[name]
+    ?.find((address) => address.family === "IPv6" && address.scopeid > 0);
+  return found?.family === "IPv6" ? found.scopeid : 0;
+}
+
 /** The scope of a link-local address: "%2" names it by number, "%eth0" by interface. @throws OSError ENODEV */
 export function zoneIndex(zone: string | undefined): number {
   if (zone === undefined) return 0;
   if (/^\d+$/.test(zone)) return Number(zone);
-  // Only link-local addresses have the interface's number; a global one has scope 0.
-  const found = process.getBuiltinModule("node:os").networkInterfaces()[zone]
-    ?.find((address) => address.family === "IPv6" && address.scopeid > 0);
-  if (found?.family !== "IPv6") {
-    throw new OSError(
-      ERRNO.ENODEV ?? ERRNO.EADDRNOTAVAIL!,
-      "if_nametoindex",
-      `find the interface ${zone}`,
-    );
-  }
-  return found.scopeid;
+  const index = interfaceIndex(zone);
+  if (index !== 0) return index;
+  const code = ERRNO.ENODEV ?? ERRNO.EADDRNOTAVAIL!;
+  throw new OSError(code, "if_nametoindex", `find the interface ${zone}`);
 }
 
 /** Reads the sockaddr that a call such as getsockname(2) left, `length` bytes of it. */
