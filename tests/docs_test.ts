@@ -1,5 +1,6 @@
 // Every command line of README.md and docs/ does what it is shown for.
 import { beforeAll, describe, expect, it } from "bun:test";
+import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./support/cli.ts";
@@ -61,6 +62,20 @@ describe("the documentation", () => {
   it("README.md has the two command lines that CI runs", () => {
     const all = blocks("README.md").map((script) => script.trim());
     for (const line of SET_UP) expect(all).toContain(line);
+  });
+
+  it("README.md leaves no server behind where jobs have numbers, pasted in one go", async () => {
+    const started = blocks("README.md").filter((script) => script.includes(" &\n"));
+    expect(started.length).toBeGreaterThan(2);
+    const script = `set -m
+iomux() { if [ "$1" = serve ]; then exec sleep 20; fi; }
+sleep() { command sleep 0.1; }
+${started.join("")}
+for try in $(seq 100); do [ -z "$(jobs -r)" ] && break; sleep; done
+echo "left: $(jobs -r)"
+kill $(jobs -p) 2>/dev/null`;
+    const { stdout } = spawnSync("bash", ["-c", script], { encoding: "utf8", timeout: 50_000 });
+    expect(stdout).toBe("left: \n");
   });
 
   it("README.md makes iomux a command of the shell from source", async () => {

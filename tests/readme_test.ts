@@ -4,12 +4,13 @@ import { afterAll, beforeAll, describe, expect, it } from "bun:test";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { root } from "./support/cli.ts";
 import { TempDir } from "./support/files.ts";
 import { executable } from "./support/runtime.ts";
+import { itUnless } from "./support/systems.ts";
 
 const before = process.versions.bun
   ? []
@@ -22,6 +23,14 @@ describe("README's echo server", () => {
   const temp = new TempDir();
   let server: ChildProcess;
   let port = 0;
+  let program = "";
+
+  /** Starts the server, and waits for its port. */
+  async function start(command: string, args: string[]): Promise<[ChildProcess, number]> {
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const [first] = await once(child.stdout!, "data");
+    return [child, Number(String(first))];
+  }
 
   beforeAll(async () => {
     const document = readFileSync(join(root, "README.md"), "utf8");
@@ -33,9 +42,8 @@ describe("README's echo server", () => {
     expect(code).toContain("console.log(server.port)");
     const path = temp.file("readme.ts");
     writeFileSync(path, code);
-    server = spawn(executable, [...before, path], { stdio: ["ignore", "pipe", "inherit"] });
-    const [first] = await once(server.stdout!, "data");
-    port = Number(String(first));
+    program = path;
+    [server, port] = await start(executable, [...before, path]);
   });
   afterAll(() => {
     server.kill("SIGKILL");
@@ -43,8 +51,8 @@ describe("README's echo server", () => {
   });
 
   /** Sends bytes, half-closes, and returns what has come back, read as slowly as `pauseMs` says. */
-  async function echoed(bytes: Uint8Array, pauseMs = 0): Promise<Uint8Array> {
-    const client = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  async function echoed(bytes: Uint8Array, pauseMs = 0, at = port): Promise<Uint8Array> {
+    const client = connect({ port: at, host: "127.0.0.1", allowHalfOpen: true });
     client.on("error", () => {});
     client.end(bytes);
     const chunks: Uint8Array[] = [];
@@ -84,4 +92,32 @@ describe("README's echo server", () => {
     }
     expect(server.exitCode).toBe(null);
   });
+
+  itUnless(
+    process.platform === "win32" ? "it has no limit of open files" : undefined,
+    "with too many open files it serves those it has, and the others when there is room",
+    async () => {
+      const command = [executable, ...before, program].map((word) => `'${word}'`).join(" ");
+      const [limited, at] = await start("sh", ["-c", `ulimit -n 40; exec ${command}`]);
+      const clients: Socket[] = [];
+      try {
+        for (let i = 0; i < 60; i++) {
+          const client = connect({ port: at, host: "127.0.0.1" });
+          client.on("error", () => {});
+          await once(client, "connect");
+          clients.push(client);
+        }
+        const reply = once(clients[0]!, "data");
+        clients[0]!.write("still here");
+        expect(String((await reply)[0])).toBe("still here");
+        for (const client of clients) client.destroy();
+        const late = await echoed(Buffer.from("room again"), 0, at);
+        expect(new TextDecoder().decode(late)).toBe("room again");
+        expect(limited.exitCode).toBe(null);
+      } finally {
+        limited.kill("SIGKILL");
+        for (const client of clients) client.destroy();
+      }
+    },
+  );
 });
