@@ -64,7 +64,7 @@ describe("the documentation", () => {
     for (const line of SET_UP) expect(all).toContain(line);
   });
 
-  it("README.md leaves no server behind where jobs have numbers, pasted in one go", async () => {
+  it("README.md leaves no server behind where jobs have numbers, pasted in one go", () => {
     const started = blocks("README.md").filter((script) => script.includes(" &\n"));
     expect(started.length).toBeGreaterThan(2);
     const script = `set -m
