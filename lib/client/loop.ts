@@ -19,11 +19,17 @@ const YIELD_MS = 50;
 /** Deno's listeners of signals run some turns of its event loop after the signal. */
 const TURNS = runtime === "deno" ? 10 : 1;
 
-/** Lets the runtime's event loop turn, and so the listeners of signals run. */
+/**
+ * Lets the runtime's event loop turn, and so the listeners of signals run.
+ *
+ * A turn takes what has arrived from the kernel, and calls listeners in its next one. So the last step is
+ * an immediate, before which they are called: what comes later makes the event loop readable again.
+ */
 async function yieldToSignals(): Promise<void> {
   for (let turns = 0; turns < TURNS; turns++) {
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
+  await new Promise((resolve) => setImmediate(resolve));
 }
 
 function bestSelector(): Selector<Callback> {
