@@ -44,9 +44,15 @@ export const CLIENT = command({
     "The end": {
       noHalfClose: flag("keep the sending side open after stdin's end"),
       quitAfter: value("DUR", "end this long after stdin's end", parseDuration, { short: "q" }),
-      grace: valued("DUR", "of stdin once the peer has ended", parseDuration, 500, {
-        shown: "500ms",
-      }),
+      grace: valued(
+        "DUR",
+        "how long stdin may give nothing once the peer has ended",
+        parseDuration,
+        500,
+        {
+          ...{ shown: "500ms", brief: "of stdin once the peer has ended" },
+        },
+      ),
       idleTimeout: value("DUR", "end when nothing came or went for so long", someTime, {
         short: "i",
       }),

@@ -59,7 +59,7 @@ export const EMBEDDED = {
 export const MESSAGES = {
   size: valued(
     "SIZE",
-    "of a message of the seeded stream, or A..B at random",
+    "how long a message of the seeded stream is, or A..B at random",
     sizes,
     { from: 64, to: 64 },
     { ...{ short: "s", shown: "64B", brief: "of a message, or A..B at random" } },

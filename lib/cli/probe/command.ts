@@ -32,7 +32,9 @@ export const PROBE = command({
       }),
       ...MESSAGES,
       pipeline: value("N", "messages in flight on a witness's connection", atLeastOne),
-      timeout: valued("DUR", "for a connect and for a reply", someTime, 5000, { shown: "5s" }),
+      timeout: valued("DUR", "how long a connect and a reply may take each", someTime, 5000, {
+        ...{ shown: "5s", brief: "for a connect and for a reply" },
+      }),
       ...SOURCE,
       ...SEED,
       clientSelector: valued("NAME", "what they wait on", oneOf(SELECTORS), "auto", {

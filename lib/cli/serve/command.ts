@@ -87,7 +87,14 @@ export const SERVE = command({
     },
     "Whom it serves": {
       maxConnections: value("N", "more are closed (default: from ulimit -n)", atLeastOne),
-      maxPerAddress: value("N", "of one address; an IPv6 one counts as its /64", atLeastOne),
+      maxPerAddress: value(
+        "N",
+        "more of one address are closed; of IPv6 its /64 counts",
+        atLeastOne,
+        {
+          brief: "of one address; an IPv6 one counts as its /64",
+        },
+      ),
       allow: list("CIDR", "serve these networks only; repeatable; --deny wins", networks, {
         joined: true,
         brief: "only these, never those; repeatable",
@@ -99,12 +106,24 @@ export const SERVE = command({
       idleTimeout: valued("DUR", "close what is idle for longer", parseDuration, 0, {
         shown: "off",
       }),
-      finTimeout: valued("DUR", "for a half-closed peer to end", parseDuration, DEFAULTS.finMs, {
-        shown: "30s",
-      }),
-      drainTimeout: valued("DUR", "after SIGTERM or SIGINT", parseDuration, DEFAULTS.drainMs, {
-        shown: "10s",
-      }),
+      finTimeout: valued(
+        "DUR",
+        "how long a half-closed peer may take to end",
+        parseDuration,
+        DEFAULTS.finMs,
+        {
+          ...{ shown: "30s", brief: "for a half-closed peer to end" },
+        },
+      ),
+      drainTimeout: valued(
+        "DUR",
+        "how long connections may take after SIGTERM or SIGINT",
+        parseDuration,
+        DEFAULTS.drainMs,
+        {
+          ...{ shown: "10s", brief: "after SIGTERM or SIGINT" },
+        },
+      ),
     },
     "Faults on purpose": {
       delay: value("DUR[±DUR]", "hold every answer back", parseVaryingDuration),
@@ -135,9 +154,15 @@ export const SERVE = command({
           ...{ words: LOG_LEVELS, joined: true, brief: "[info, text]" },
         },
       ),
-      logFormat: valued("FORMAT", "of log lines: text or json", oneOf(["text", "json"]), "text", {
-        words: ["text", "json"],
-      }),
+      logFormat: valued(
+        "FORMAT",
+        "what a log line is: text or json",
+        oneOf(["text", "json"]),
+        "text",
+        {
+          ...{ words: ["text", "json"], brief: "of log lines: text or json" },
+        },
+      ),
       quiet: flag("the ready line and errors only"),
     },
   },

@@ -56,7 +56,9 @@ export const RUN = {
     warmup: valued("DUR", "run for this time before anything counts", parseDuration, 0, {
       ...{ shown: "0s", brief: "run so long before anything counts" },
     }),
-    timeout: valued("DUR", "for a connect and for a reply", someTime, 5000, { shown: "5s" }),
+    timeout: valued("DUR", "how long a connect and a reply may take each", someTime, 5000, {
+      ...{ shown: "5s", brief: "for a connect and for a reply" },
+    }),
     ...SOURCE,
   },
   "The messages": {
