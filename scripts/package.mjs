@@ -13,10 +13,12 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const out = join(root, "dist", "package");
 const aside = join(root, "dist", "checkout");
 const SWAPPED = ["package.json", "README.md"];
+/** npm packs every README; the links of this one lead into the checkout. */
+const ABSENT = "README.zh-CN.md";
 
 /** Gives the checkout its own files back, in one step each. */
 function restore() {
-  for (const name of SWAPPED.filter((name) => existsSync(join(aside, name)))) {
+  for (const name of [...SWAPPED, ABSENT].filter((name) => existsSync(join(aside, name)))) {
     renameSync(join(aside, name), join(root, name));
   }
 }
@@ -82,6 +84,7 @@ const about = readFileSync(join(root, "scripts/npm/README.md"), "utf8");
 
 mkdirSync(aside, { recursive: true });
 for (const name of SWAPPED) copyFileSync(join(root, name), join(aside, name));
+renameSync(join(root, ABSENT), join(aside, ABSENT));
 const swap = (name, text) => {
   writeFileSync(join(aside, `${name}.new`), text);
   renameSync(join(aside, `${name}.new`), join(root, name));

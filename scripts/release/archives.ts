@@ -2,7 +2,8 @@
 import { chmodSync, copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { archiveOf, binaryOf, NAME, type Release, run } from "./facts.ts";
+import { wrap } from "../../lib/text/layout.ts";
+import { archiveOf, binaryOf, DESCRIPTION, NAME, type Release, run } from "./facts.ts";
 import { zip } from "./zip.ts";
 
 const COMPLETIONS: Record<string, string> = {
@@ -11,6 +12,16 @@ const COMPLETIONS: Record<string, string> = {
   fish: `${NAME}.fish`,
   powershell: `${NAME}.ps1`,
 };
+
+/** The checkout's is about what is not in an archive. */
+const README = `# ${NAME}
+
+${wrap(DESCRIPTION, 80).join("\n")}
+
+\`${NAME} --help\` lists the commands. Their manual pages are in [man](man),
+completions for shells in [completions](completions); what has changed is in the
+[change log](CHANGELOG.md). [MIT licence](LICENSE).
+`;
 
 /** Makes the manual pages and completions that all packages share: stage/dist/share. */
 export function makeShared({ stage }: Release): void {
@@ -31,9 +42,10 @@ export function makeArchive(release: Release, target: string): void {
   const program = target.startsWith("windows") ? `${NAME}.exe` : NAME;
   copyFileSync(binaryOf(release, target), join(root, program));
   chmodSync(join(root, program), 0o755);
-  for (const paper of ["LICENSE", "README.md", "CHANGELOG.md"]) {
+  for (const paper of ["LICENSE", "CHANGELOG.md"]) {
     copyFileSync(join(stage, paper), join(root, paper));
   }
+  writeFileSync(join(root, "README.md"), README);
   cpSync(join(stage, "dist", "share"), root, { recursive: true });
   const archive = join(out, archiveOf(release, target));
   if (archive.endsWith(".zip")) {

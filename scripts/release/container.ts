@@ -19,7 +19,7 @@ ENTRYPOINT ["/usr/bin/${NAME}"]
 CMD ["serve"]
 `;
 
-/** Makes out/container for linux-x64; the libraries are this machine's. */
+/** Makes out/container for linux-x64, and an archive of it; the libraries are this machine's. */
 export function makeContainer(release: Release): void {
   const context = join(release.out, "container");
   const root = join(context, "rootfs");
@@ -34,4 +34,6 @@ export function makeContainer(release: Release): void {
   }
   writeFileSync(join(root, "etc/passwd"), `${NAME}:x:${USER}:${USER}::/tmp:/usr/bin/${NAME}\n`);
   writeFileSync(join(context, "Containerfile"), CONTAINERFILE);
+  const archive = join(release.out, `${NAME}-container.tar.gz`);
+  run("tar", ["-C", release.out, "-czf", archive, "container"], release.stage);
 }

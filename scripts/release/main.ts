@@ -18,15 +18,23 @@ function fail(status: number, message: string): never {
   process.exit(status);
 }
 
-function parse(): Release {
+const USAGE =
+  "usage: release.mjs VERSION [--url BASE] [--targets A,B], where VERSION is like 1.2.3";
+
+function words() {
   const text = { type: "string" } as const;
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { url: text, targets: text },
-  });
+  try {
+    return parseArgs({ allowPositionals: true, options: { url: text, targets: text } });
+  } catch (error) {
+    return fail(2, `${(error as Error).message} (${USAGE})`);
+  }
+}
+
+function parse(): Release {
+  const { values, positionals } = words();
   const [version, ...more] = positionals;
   if (more.length > 0 || !/^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$/.test(version ?? "")) {
-    fail(2, "usage: release.mjs VERSION [--url BASE] [--targets A,B], where VERSION is like 1.2.3");
+    fail(2, USAGE);
   }
   const targets = values.targets?.split(",") ?? TARGETS;
   const unknown = targets.find((target) => !TARGETS.includes(target));

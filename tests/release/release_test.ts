@@ -41,21 +41,26 @@ function expectComplete(unpacked: string): void {
   for (const name of ["LICENSE", "README.md", ...manuals.map((page) => join("man", page))]) {
     expect(names).toContain(name);
   }
+  const readme = readFileSync(join(unpacked, "README.md"), "utf8");
+  for (const [, target] of readme.matchAll(/\]\(([^)]+)\)/g)) expect(names).toContain(target!);
   for (const name of completions) expect(names).toContain(join("completions", name));
 }
 
 describe("a release", () => {
   it("refuses what is no version, or no target", () => {
-    for (const args of [[], ["1.2"], ["v1.2.3"], ["1.2.3", "--targets", "amiga"]]) {
+    for (
+      const args of [[], ["1.2"], ["v1.2.3"], ["1.2.3", "--targets", "amiga"], ["1.2.3", "--bogus"]]
+    ) {
       const { status } = spawnSync("node", ["scripts/release.mjs", ...args], { cwd: root });
       expect(`${args} ${status}`).toBe(`${args} 2`);
     }
   });
 
-  it("leaves package.json and README.md of the checkout as they were", () => {
+  it("leaves the files of the checkout as they were", () => {
     const { scripts, version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
     expect(scripts.test).toBeDefined();
     expect(version).not.toBe(VERSION);
+    expect(existsSync(join(root, "README.zh-CN.md"))).toBe(true);
   });
 
   it("has the sums of all its files", () => {
@@ -63,6 +68,10 @@ describe("a release", () => {
     const files = readdirSync(release, { withFileTypes: true }).filter((entry) => entry.isFile());
     expect(sums.trimEnd().split("\n").length).toBe(files.length - 1);
     expect(run("sha256sum", ["-c", "SHA256SUMS"], release)).not.toContain("FAILED");
+    expect(sums).toContain("  iomux-container.tar.gz\n");
+    // What is published is what has sums: the workflow adds no file of its own.
+    const workflow = readFileSync(join(root, ".github/workflows/release.yml"), "utf8");
+    expect(workflow).not.toContain("-czf");
   });
 
   it("has an archive whose program says the version, and verifies a load", () => {

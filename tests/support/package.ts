@@ -13,7 +13,8 @@ export const TARBALL = `${name}-${version}.tgz`;
 
 /** All that the package is made from; a file that is missing here must not be needed. */
 const SOURCES = [
-  ...["package.json", "README.md", "LICENSE", "CHANGELOG.md", "main.ts", "lib"],
+  ...["package.json", "README.md", "README.zh-CN.md", "LICENSE", "CHANGELOG.md"],
+  ...["main.ts", "lib"],
   ...["scripts/package.mjs", "scripts/npm"],
 ];
 
