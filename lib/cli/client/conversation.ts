@@ -3,9 +3,10 @@ import { DatagramSession } from "../../client/datagrams.ts";
 import { type Direction, Hexdump } from "../../client/hexdump.ts";
 import { Input } from "../../client/input.ts";
 import type { Loop } from "../../client/loop.ts";
-import { Output, ReaderGone } from "../../client/output.ts";
+import type { Output } from "../../client/output.ts";
 import type { Peer } from "../../client/peer.ts";
-import { Relay, type SpawnRelay } from "../../client/relay.ts";
+import { Printer } from "../../client/printer.ts";
+import type { SpawnRelay } from "../../client/relay.ts";
 import { parseScript, ScriptError, type Step } from "../../client/script/parse.ts";
 import { ScriptRun, StepError } from "../../client/script/run.ts";
 import { Session, type SessionOptions } from "../../client/session.ts";
@@ -13,9 +14,10 @@ import type { DatagramSocket } from "../../net/mod.ts";
 import { kindOf } from "../../sys/stdio/file.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import { readText } from "../input.ts";
-import { err, out, say } from "../output.ts";
+import { err, say } from "../output.ts";
 import type { ClientRead } from "./command.ts";
 import { report } from "./ending.ts";
+import { relayOf, standardOutput } from "./streams.ts";
 
 /** How a conversation ended. */
 export interface Outcome {
@@ -36,12 +38,9 @@ export class Conversation {
   constructor({ options }: ClientRead, spawn: SpawnRelay) {
     const { script: path } = options;
     this.#script = path === undefined ? undefined : { path, steps: readScript(path) };
-    // A script reads and writes by itself.
-    const relays = process.platform === "win32" && !this.#script;
-    const relay = (way: "in" | "out") =>
-      relays ? (fd: number) => new Relay(spawn, way, fd) : undefined;
-    this.#input = new Input(0, kindOf(0), options.crlf, options.recvOnly ? undefined : relay("in"));
-    this.#output = new Output(1, kindOf(1), relay("out"));
+    const reads = !options.recvOnly && !this.#script;
+    this.#input = new Input(0, kindOf(0), options.crlf, reads ? relayOf(spawn, "in") : undefined);
+    this.#output = standardOutput(spawn);
     this.#hex = options.hex;
     const { quitAfter: quitAfterMs, idleTimeout: idleTimeoutMs } = options;
     this.#options = {
@@ -67,15 +66,10 @@ export class Conversation {
     return { code, goesOn: !exhausted && end.reason !== "reader-gone" };
   }
 
-  /** After the last: all that came is written. The exit code, if that went well. @throws OSError */
+  /** After the last: all that came is written. The exit code, if that went well. @throws ReaderGone; OSError */
   async finish(code: number, loop: Loop, stop: AbortSignal): Promise<number> {
-    try {
-      await this.#output.finish(loop, stop);
-      return code;
-    } catch (error) {
-      if (error instanceof ReaderGone) return EXIT.brokenPipe;
-      throw error;
-    }
+    await this.#output.finish(loop, stop);
+    return code;
   }
 
   /** The same with datagrams. */
@@ -91,15 +85,18 @@ export class Conversation {
     stop: AbortSignal,
     observe: Observe | undefined,
   ): Promise<number> {
+    using printer = new Printer(this.#output, loop);
     const show: Observe = (direction, bytes) => {
       observe?.(direction, bytes);
-      if (direction === "received") out(bytes);
+      if (direction === "received") printer.print(bytes);
     };
     try {
       await new ScriptRun(peer, loop, stop, show).run(this.#script!.steps);
+      await printer.finish(stop);
       return EXIT.ok;
     } catch (error) {
       if (!(error instanceof StepError)) throw error;
+      await printer.finish(stop);
       say(`${this.#script!.path}, ${error.message}`);
       return error.reason === "timeout" ? EXIT.timeout : EXIT.peerGone;
     }

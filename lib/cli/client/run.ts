@@ -2,6 +2,7 @@
 import { dial, welcome } from "../../client/dial.ts";
 import { Listener } from "../../client/listen.ts";
 import { Loop } from "../../client/loop.ts";
+import { ReaderGone } from "../../client/output.ts";
 import type { SpawnRelay } from "../../client/relay.ts";
 import { DatagramSocket, formatAddress, resolveHost } from "../../net/mod.ts";
 import { EXIT } from "../exit.ts";
@@ -13,6 +14,7 @@ import { checkCombinations } from "./combinations.ts";
 import type { ClientRead } from "./command.ts";
 import { Conversation } from "./conversation.ts";
 import { runScan } from "./scan.ts";
+import { standardOutput } from "./streams.ts";
 import { destinationOf, listenOf } from "./target.ts";
 
 /** The reason of the abort signal: a signal came, and this is the exit code. */
@@ -37,8 +39,9 @@ export async function run(read: ClientRead, spawn: SpawnRelay): Promise<number> 
   });
   try {
     if (read.options.scan) {
+      const output = standardOutput(spawn);
       using loop = new Loop();
-      return await runScan(read, loop, stop.signal);
+      return await runScan(read, output, loop, stop.signal);
     }
     const conversation = new Conversation(read, spawn);
     using loop = new Loop();
@@ -52,6 +55,7 @@ export async function run(read: ClientRead, spawn: SpawnRelay): Promise<number> 
     return await conversation.finish(code, loop, stop.signal);
   } catch (error) {
     if (error instanceof Interrupted) return error.code;
+    if (error instanceof ReaderGone) return EXIT.brokenPipe;
     const { code, message } = error as { code?: string; message: string };
     (error as Error).message = withAdvice(code ?? "", message);
     throw error;

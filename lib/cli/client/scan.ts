@@ -1,12 +1,14 @@
 /** `iomux client --scan`: which ports of a host are open. */
 import type { Loop } from "../../client/loop.ts";
+import type { Output } from "../../client/output.ts";
+import { Printer } from "../../client/printer.ts";
 import { type PortState, scan } from "../../client/scan.ts";
 import { serviceOfPort } from "./services.ts";
 import { formatAddress, resolveHost } from "../../net/mod.ts";
 import { openFileLimit } from "../../sys/process/limits.ts";
 import { formatCount } from "../../text/units.ts";
 import { EXIT } from "../exit.ts";
-import { out, say } from "../output.ts";
+import { say } from "../output.ts";
 import type { ClientRead } from "./command.ts";
 import { scanOf } from "./target.ts";
 
@@ -17,10 +19,20 @@ const IN_FLIGHT = 512;
 /** Descriptors that other things need. */
 const RESERVE = 32;
 
-/** Prints the open ports, and with `--verbose` all others to stderr. */
-export async function runScan(read: ClientRead, loop: Loop, stop: AbortSignal): Promise<number> {
+/**
+ * Prints the open ports, and with `--verbose` all others to stderr.
+ *
+ * @throws ReaderGone; OSError; ResolveError; the signal's reason
+ */
+export async function runScan(
+  read: ClientRead,
+  output: Output,
+  loop: Loop,
+  stop: AbortSignal,
+): Promise<number> {
   const { host, ports, family, source } = scanOf(read);
   const [address] = await resolveHost(host, family);
+  using printer = new Printer(output, loop);
   const counts: Record<PortState, number> = { open: 0, refused: 0, filtered: 0 };
   const found = (port: number, state: PortState) => {
     counts[state]++;
@@ -28,7 +40,7 @@ export async function runScan(read: ClientRead, loop: Loop, stop: AbortSignal): 
     const service = name === undefined ? "" : ` (${name})`;
     const family = address!.includes(":") ? "ipv6" : "ipv4";
     const line = `${formatAddress({ family, host: address!, port })} ${state}${service}`;
-    if (state === "open") out(`${line}\n`);
+    if (state === "open") printer.print(new TextEncoder().encode(`${line}\n`));
     else if (read.options.verbose) say(line);
   };
   await scan(
@@ -40,6 +52,7 @@ export async function runScan(read: ClientRead, loop: Loop, stop: AbortSignal): 
     loop,
     stop,
   );
+  await printer.finish(stop);
   const summary = Object.entries(counts).map(([state, count]) => `${formatCount(count)} ${state}`);
   say(`${summary.join(", ")} of ${formatCount(ports.length)} on ${host}`);
   if (counts.open > 0) return EXIT.ok;
