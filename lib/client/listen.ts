@@ -1,5 +1,6 @@
 /** Waiting for somebody to connect. */
-import { type ListenOptions, Socket } from "../net/mod.ts";
+import { listenOnHost } from "../net/listen_host.ts";
+import { type Address, Socket } from "../net/mod.ts";
 import { EVENT_READ } from "../selectors/mod.ts";
 import { identityOf, removeSocketFile } from "../sys/stdio/file.ts";
 import type { Loop } from "./loop.ts";
@@ -7,39 +8,57 @@ import type { Loop } from "./loop.ts";
 /** No more than the one who is talked to, and the next one: others are told at once that it is busy. */
 const BACKLOG = 1;
 
-/** A listening socket that gives one connection after the other. */
+/** Where to listen. */
+export type Place =
+  | { readonly host: string; readonly port: number; readonly family?: 4 | 6 }
+  | { readonly path: string };
+
+/** Listening sockets that give one connection after the other. */
 export class Listener implements Disposable {
-  readonly #socket: Socket;
+  readonly #sockets: Socket[];
   readonly #loop: Loop;
   /** The file of a Unix socket, and how to know it again. */
   #file: { readonly path: string; readonly id: string | undefined } | undefined;
 
-  /** @throws OSError EADDRINUSE and others */
-  constructor(where: ListenOptions, loop: Loop) {
-    this.#socket = Socket.listen({ ...where, backlog: BACKLOG });
+  private constructor(sockets: Socket[], path: string | undefined, loop: Loop) {
+    this.#sockets = sockets;
     this.#loop = loop;
-    const { path } = where;
     if (path !== undefined && !path.startsWith("@")) this.#file = { path, id: identityOf(path) };
   }
 
-  get address(): Socket["localAddress"] {
-    return this.#socket.localAddress;
+  /**
+   * Listens on a path, or on every address of a host; `warn` is given a sentence for each that can't be had.
+   *
+   * @throws OSError EADDRINUSE and others; ResolveError
+   */
+  static async open(where: Place, warn: (message: string) => void, loop: Loop): Promise<Listener> {
+    if ("path" in where) {
+      return new Listener([Socket.listen({ ...where, backlog: BACKLOG })], where.path, loop);
+    }
+    const open = (host: string, port: number) => [Socket.listen({ host, port, backlog: BACKLOG })];
+    return new Listener((await listenOnHost({ ...where, open, warn })).flat(), undefined, loop);
+  }
+
+  get addresses(): Address[] {
+    return this.#sockets.map((socket) => socket.localAddress);
   }
 
   /** The next connection. @throws OSError; the signal's reason */
   async accept(stop: AbortSignal): Promise<Socket> {
     for (;;) {
       stop.throwIfAborted();
-      const accepted = this.#socket.accept();
-      if (accepted) return accepted;
-      this.#loop.watch(this.#socket.fileno(), EVENT_READ, () => {});
+      for (const socket of this.#sockets) {
+        const accepted = socket.accept();
+        if (accepted) return accepted;
+      }
+      for (const socket of this.#sockets) this.#loop.watch(socket.fileno(), EVENT_READ, () => {});
       await this.#loop.turn();
-      this.#loop.forget(this.#socket.fileno());
+      for (const socket of this.#sockets) this.#loop.forget(socket.fileno());
     }
   }
 
   [Symbol.dispose](): void {
-    this.#socket.close();
+    for (const socket of this.#sockets) socket.close();
     const file = this.#file;
     this.#file = undefined;
     if (file) removeSocketFile(file.path, file.id);

@@ -1,6 +1,7 @@
 /** Opening the sockets that a server listens on, one for each worker. */
 import { lstatSync } from "node:fs";
-import { type Address, OSError, resolveHost, Socket } from "../net/mod.ts";
+import { listenOnHost } from "../net/listen_host.ts";
+import { type Address, OSError, Socket } from "../net/mod.ts";
 import { SO_REUSEPORT } from "../sys/constants.ts";
 import { ERRNO } from "../sys/errno.ts";
 import { duplicate } from "../sys/posix.ts";
@@ -15,11 +16,6 @@ export interface Listeners {
   /** Removes what listening has left behind. */
   cleanUp(): void;
 }
-
-/** An address of a name that this machine does not have, or a family that it does not speak. */
-const NOT_HERE = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
-/** How often a port is picked for several addresses until it is free on all of them. */
-const PICKS = 20;
 
 /**
  * Opens a socket per worker and address: with SO_REUSEPORT, so that the kernel spreads connections over
@@ -38,7 +34,10 @@ export async function openListeners(
     // A service manager has opened them, and goes on to own them: a Unix socket's file stays.
     return listening(listenFds.map((fd) => shared(Socket.fromFd(fd), workers)));
   }
-  if (path === undefined) return await openHost(options, warn);
+  if (path === undefined) {
+    const open = (host: string, port: number) => openAddress(host, port, options);
+    return listening(await listenOnHost({ host: options.host, port: options.port, open, warn }));
+  }
   if (path.startsWith("@")) return listening([shared(Socket.listen({ path, backlog }), workers)]);
   removeStale(path);
   const first = Socket.listen({ path, backlog });
@@ -65,39 +64,6 @@ function listening(byAddress: Socket[][]): Listeners {
     addresses: byAddress.map(([first]) => first!.localAddress),
     cleanUp: () => {},
   };
-}
-
-/** Every address of a host, on one port. */
-async function openHost(
-  options: ServeOptions,
-  warn: (message: string) => void,
-): Promise<Listeners> {
-  const hosts = [...new Set(await resolveHost(options.host))];
-  for (let pick = 1;; pick++) {
-    const open: Socket[][] = [];
-    let { port } = options;
-    const missing: OSError[] = [];
-    try {
-      for (const host of hosts) {
-        try {
-          open.push(openAddress(host, port, options));
-          port = (open[0]![0]!.localAddress as { port: number }).port; // the others join the first
-        } catch (error) {
-          if (!NOT_HERE.has((error as OSError).code)) throw error;
-          missing.push(error as OSError);
-        }
-      }
-      if (open.length === 0) throw missing[0];
-      for (const { message } of missing) {
-        warn(`${message}, one of the addresses of ${options.host}`);
-      }
-      return listening(open);
-    } catch (error) {
-      for (const socket of open.flat()) socket.close();
-      const isTaken = (error as OSError).code === "EADDRINUSE" && options.port === 0;
-      if (!isTaken || pick === PICKS) throw error;
-    }
-  }
 }
 
 /** A socket for each worker on one address. */

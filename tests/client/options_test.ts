@@ -179,6 +179,27 @@ describe("iomux client -l", () => {
     expect((await late.exit).code).toBe(3);
   });
 
+  it("listens on every address of a name, on one port", async () => {
+    const listener = spawnCli(["client", "-kl", "localhost:0"], { stdin: "pipe" });
+    await using _ = listener;
+    const [, four] = await listener.says(/listening on 127\.0\.0\.1:(\d+)/);
+    const [, six] = await listener.says(/listening on \[::1\]:(\d+)/);
+    expect(six).toBe(four);
+    for (const host of ["127.0.0.1", "::1"]) {
+      await using other = talking(`by ${host}`, host, four!);
+      expect((await other.exit).code).toBe(0);
+      await listener.says(new RegExp(`by ${host}`), "stdout");
+    }
+  });
+
+  it("with -4 or -6 listens on addresses of one family only", async () => {
+    await using listener = spawnCli(["client", "-6", "-l", "localhost:0"], { stdin: "pipe" });
+    const [, port] = await listener.says(/listening on \[::1\]:(\d+)/);
+    await using other = client("127.0.0.1", port!);
+    expect((await other.exit).code).toBe(3);
+    expect(listener.stderr()).not.toContain("127.0.0.1");
+  });
+
   it("with -k takes one after the other, until a signal", async () => {
     await using listener = await listening("-k");
     for (const word of ["one ", "two ", "three "]) {

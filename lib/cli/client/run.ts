@@ -121,15 +121,13 @@ async function pause(ms: number, loop: Loop, stop: AbortSignal): Promise<void> {
 
 /** Waits for a peer, and with `-k` for the next one. */
 async function accept({ read, conversation, loop, stop }: Run, listen: string): Promise<number> {
-  const asked = listenOf(read, listen);
-  const where = asked.host === undefined
-    ? asked
-    : { ...asked, host: (await resolveHost(asked.host))[0]! };
+  const where = listenOf(read, listen);
   const trace = traceOf(read);
   const { tls } = read.options.tls ? serverTlsOf(read.options) : {};
-  using listener = new Listener(where, loop);
+  using listener = await Listener.open(where, say, loop);
   // Where the system has chosen the port nobody could connect without being told.
-  (where.port === 0 ? say : trace)(`listening on ${formatAddress(listener.address)}`);
+  const tell = "port" in where && where.port === 0 ? say : trace;
+  for (const address of listener.addresses) tell(`listening on ${formatAddress(address)}`);
   for (;;) {
     const accepted = await listener.accept(stop);
     const once = !read.options.keepListening;

@@ -2,7 +2,7 @@
 import { isIP } from "node:net";
 import { portOfService } from "./services.ts";
 import type { Target } from "../../client/connect.ts";
-import type { ListenOptions } from "../../net/mod.ts";
+import type { Place } from "../../client/listen.ts";
 import { UsageError } from "../exit.ts";
 import { chooseTarget, invalidTarget, targetPort } from "../options/target.ts";
 import type { ClientRead } from "./command.ts";
@@ -47,7 +47,7 @@ export function scanOf(read: ClientRead): Omit<Target, "port"> & { ports: number
 }
 
 /** Where to listen: PORT, HOST:PORT, HOST PORT, or the path of a Unix socket. @throws UsageError */
-export function listenOf(read: ClientRead, where: string): ListenOptions {
+export function listenOf(read: ClientRead, where: string): Place {
   const { operands } = read;
   if (where.includes("/") || where.startsWith("@")) return { path: where };
   if (/^[a-zA-Z]$/.test(where)) {
@@ -62,8 +62,9 @@ export function listenOf(read: ClientRead, where: string): ListenOptions {
   if (operands.length > (alone || operands[0] === undefined ? 0 : 1)) {
     throw new UsageError(other);
   }
-  if (port === "0") return { host, port: 0 };
-  return { host, port: portNumber(port) };
+  const family = familyOf(read);
+  const place = { host, ...(family ? { family } : {}) };
+  return { ...place, port: port === "0" ? 0 : portNumber(port) };
 }
 
 /** "ADDR", "ADDR:PORT", "[ADDR]:PORT", or an IPv6 address as it is. @throws UsageError */
