@@ -88,7 +88,7 @@ test_suites() {
 try_serve() {
   local tries
   port=""
-  timeout "$limit" "${emulator[@]}" serve --host 127.0.0.1 --port 0 --workers 2 \
+  timeout $((5 * limit)) "${emulator[@]}" serve --host 127.0.0.1 --port 0 --workers 2 \
     >serve.out 2>serve.err </dev/null &
   server=$!
   for ((tries = 0; tries < 300; tries++)); do

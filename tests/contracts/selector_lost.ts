@@ -257,10 +257,10 @@ export function lostCases(name: SelectorName, create: Create): void {
         process.kill(program.pid, "SIGSTOP");
         await sleep(50);
         program.write("x");
-        await sleep(900);
+        await sleep(1500);
         process.kill(program.pid, "SIGCONT");
         const { ready, ms } = JSON.parse(await program.line());
-        expect(ms).toBeGreaterThan(600); // it was stopped for longer than it was to wait
+        expect(ms).toBeGreaterThan(1300); // it was stopped for longer than it was to wait
         expect(ready).toEqual([EVENT_READ]);
       },
     );

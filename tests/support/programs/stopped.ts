@@ -1,4 +1,4 @@
-// Waits on its standard input for 300 ms, on the main thread or in a Worker: [selector's name, where]. The
+// Waits on its standard input for a second, on the main thread or in a Worker: [selector's name, where]. The
 // test stops the whole process meanwhile, for longer than that.
 import { writeSync } from "node:fs";
 import { isMainThread, Worker, workerData } from "node:worker_threads";
@@ -11,7 +11,7 @@ function wait(name: SelectorName) {
   selector.register(0, EVENT_READ);
   print("waiting");
   const start = performance.now();
-  const ready = selector.select(300).map(([, events]) => events);
+  const ready = selector.select(1000).map(([, events]) => events);
   print(JSON.stringify({ ready, ms: performance.now() - start }));
 }
 
