@@ -263,6 +263,25 @@ describe("iomux client --scan", () => {
     expect((await refused.exit).code).toBe(3);
   });
 
+  it("names a source that can't be had, as a connection does", async () => {
+    await using echo = await echoPeer();
+    for (const options of [["-z"], []]) {
+      await using cli = client(...options, "-s", "192.0.2.1:7", echo.name);
+      expect((await cli.exit).code).toBe(3);
+      expect(cli.stderr()).toMatch(/^iomux: Cannot bind 192\.0\.2\.1:7: EADDRNOTAVAIL \(/);
+    }
+  });
+
+  it("from one port of a source: one after the other, exit 0 if any is open", async () => {
+    await using echo = await echoPeer();
+    const [closed, other, from] = Array.from({ length: 3 }, () => getAvailablePort());
+    const ports = `${closed},${echo.port},${other}`;
+    await using cli = client("-z", "-s", `127.0.0.7:${from}`, "127.0.0.1", ports);
+    expect((await cli.exit).code).toBe(0);
+    expect(cli.stdout()).toContain(`127.0.0.1:${echo.port} open`);
+    expect(cli.stderr()).toContain("1 open, ");
+  });
+
   it("tries all ports of this machine, with few descriptors", async () => {
     await using echo = await echoPeer();
     const cli = spawnCli(["client", "-z", "127.0.0.1", "1-65535"], { openFiles: 100 });

@@ -4,7 +4,7 @@ import type { Output } from "../../client/output.ts";
 import { Printer } from "../../client/printer.ts";
 import { type PortState, scan } from "../../client/scan.ts";
 import { serviceOfPort } from "./services.ts";
-import { formatAddress, resolveHost } from "../../net/mod.ts";
+import { formatAddress, type OSError, resolveHost } from "../../net/mod.ts";
 import { openFileLimit } from "../../sys/process/limits.ts";
 import { formatCount } from "../../text/units.ts";
 import { EXIT } from "../exit.ts";
@@ -43,15 +43,21 @@ export async function runScan(
     if (state === "open") printer.print(new TextEncoder().encode(`${line}\n`));
     else if (read.options.verbose) say(line);
   };
-  await scan(
+  const scanned = scan(
     {
       ...{ host: address!, ports, found, timeoutMs: read.options.connectTimeout ?? TIMEOUT_MS },
-      inFlight: Math.max(1, Math.min(IN_FLIGHT, openFileLimit().soft - RESERVE)),
+      // A port of the source has one connection at a time.
+      inFlight: source?.port ? 1 : Math.max(1, Math.min(IN_FLIGHT, openFileLimit().soft - RESERVE)),
       ...(source ? { source } : {}),
     },
     loop,
     stop,
   );
+  await scanned.catch((error) => {
+    // The source's port may be taken by the connection to the port that was found.
+    if (counts.open === 0 || (error as OSError).syscall !== "bind") throw error;
+    say((error as OSError).message);
+  });
   await printer.finish(stop);
   const summary = Object.entries(counts).map(([state, count]) => `${formatCount(count)} ${state}`);
   say(`${summary.join(", ")} of ${formatCount(ports.length)} on ${host}`);

@@ -4,7 +4,7 @@ import { check, ERRNO, errno } from "../errno.ts";
 import { Native } from "../ffi.ts";
 import { pollFor } from "../poll.ts";
 import { c } from "../posix.ts";
-import { isConnectedToItself, packAddress, SOCKADDR_SIZE } from "./sockaddr.ts";
+import { hostAndPort, isConnectedToItself, packAddress, SOCKADDR_SIZE } from "./sockaddr.ts";
 import { newSocket } from "./sockets.ts";
 
 /** What sockaddr_in and sockaddr_in6 have in common: the port, in network byte order. */
@@ -19,12 +19,16 @@ export class PortProbe {
   readonly #toLength: number;
   readonly #from = new Native(SOCKADDR_SIZE);
   readonly #fromLength: number = 0;
+  /** The local address, for messages. */
+  readonly #source: string = "";
 
   /** For an IP address, from a local one. @throws RangeError when it is none */
   constructor(host: string, source?: { readonly host: string; readonly port?: number }) {
     this.#domain = host.includes(":") ? AF_INET6 : AF_INET;
     this.#toLength = packAddress(this.#to.view, { host, port: 1 });
-    if (source) this.#fromLength = packAddress(this.#from.view, { port: 0, ...source });
+    if (!source) return;
+    this.#fromLength = packAddress(this.#from.view, { port: 0, ...source });
+    this.#source = hostAndPort(source.host, source.port ?? 0);
   }
 
   /** A connecting descriptor, which the caller closes. @throws OSError EMFILE, EADDRNOTAVAIL, … */
@@ -32,7 +36,7 @@ export class PortProbe {
     const fd = newSocket(this.#domain);
     try {
       if (this.#fromLength > 0) {
-        check(c.bind(fd, this.#from.pointer, this.#fromLength), "bind", "bind the source address");
+        check(c.bind(fd, this.#from.pointer, this.#fromLength), "bind", `bind ${this.#source}`);
       }
       this.#to.view.setUint16(PORT, port);
       const result = c.connect(fd, this.#to.pointer, this.#toLength);
