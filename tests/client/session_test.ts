@@ -2,8 +2,28 @@
 import { describe, expect, it } from "bun:test";
 import { spawnCli } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
-import { sleep } from "../support/waiting.ts";
+import { Socket } from "../../lib/net/mod.ts";
+import { POLLIN } from "../../lib/sys/constants.ts";
+import { pollFor } from "../../lib/sys/poll.ts";
+import { sleep, until } from "../support/waiting.ts";
 import { echoPeer, everything, peer } from "./peers.ts";
+
+describe("iomux client: a Unix socket", () => {
+  it("is reset by a peer that closes with unread input: exit 5", async () => {
+    using folder = new TempDir();
+    const path = folder.file("s");
+    using listener = Socket.listen({ path });
+    await using cli = spawnCli(["client", "-U", path], { stdin: "pipe" });
+    cli.child.stdin!.write("never read");
+    let accepted: Socket | null = null;
+    await until(() => (accepted = listener.accept()) !== null, 15_000);
+    const unread = () => pollFor(accepted!.fileno(), POLLIN, 0) > 0;
+    expect(await until(unread, 15_000)).toBe(true);
+    accepted!.close();
+    expect((await cli.exit).code).toBe(5);
+    expect(cli.stderr()).toContain("ECONNRESET");
+  });
+});
 
 describe("iomux client: the end of stdin", () => {
   it("is a FIN for the peer, which may still answer", async () => {
