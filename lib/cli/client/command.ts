@@ -82,6 +82,7 @@ export const CLIENT = command({
   },
   gone: {
     "-N": "it means the opposite in OpenBSD's nc; write --no-half-close",
+    "-p": "to listen use -l PORT, to connect from a port -s ADDR:PORT",
     "-u": "it is --udp here",
     "-e": "programs are run by iomux serve --exec",
   },

@@ -50,6 +50,9 @@ export function scanOf(read: ClientRead): Omit<Target, "port"> & { ports: number
 export function listenOf(read: ClientRead, where: string): Place {
   const { operands } = read;
   if (where.includes("/") || where.startsWith("@")) return { path: where };
+  if (where === "p" || where.startsWith("-p")) {
+    throw new UsageError("option '--listen' takes the port itself: use -l PORT");
+  }
   if (/^[a-zA-Z]$/.test(where)) {
     const advice = "other switches stand before it, as in -kl PORT";
     throw new UsageError(`option '--listen': "${where}" is no port; ${advice}`);
@@ -105,6 +108,9 @@ function hostAndPort(target: string, port: string | undefined): HostAndPort {
 /** A port by its number, or by the name of its service. @throws UsageError */
 function portNumber(text: string, target: string = text): number {
   const port = /^\d+$/.test(text) ? undefined : portOfService(text);
+  if (port === undefined && /^[a-z][\w.+-]*$/i.test(text)) {
+    throw new UsageError(`Invalid address "${target}": no service has the name "${text}"`);
+  }
   return port ?? targetPort(text, target);
 }
 
