@@ -32,7 +32,7 @@ export const kindOf = (value: unknown): string =>
 
 /** The options of a call. @throws TypeError when they are no object */
 export function checkOptions(options: unknown, example: string): void {
-  if (typeof options !== "object" || options === null) {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new TypeError(`Invalid options: ${kindOf(options)}; use ${example}`);
   }
 }

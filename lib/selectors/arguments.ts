@@ -58,7 +58,7 @@ export function descriptorOf(fileobj: FileObject): number {
   if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fffffff) {
     throw new RangeError(`Invalid descriptor: ${fd}; is it closed?`);
   }
-  return fd;
+  return fd + 0; // no -0, which Deno and Node do not take for an integer of C
 }
 
 const MODES: readonly [keyof WatchOptions, number, where: string][] = [

@@ -31,9 +31,14 @@ const PENDING = 1 << 29;
  * wake(handle);
  * console.log(selector.select().length); // 0
  * ```
+ *
+ * @throws TypeError for anything but a handle
  */
 export function wake(handle: WakeHandle): void {
-  const { wakeFd, state } = handle;
+  const { wakeFd, state } = handle ?? {};
+  if (!Number.isInteger(wakeFd) || !(state === undefined || state instanceof SharedArrayBuffer)) {
+    throw new TypeError("Cannot wake: use what wakeHandle() returns");
+  }
   if (state === undefined) return write(wakeFd);
   const cell = new Int32Array(state);
   const isOpen = (Atomics.add(cell, 0, 1) & CLOSED) === 0;

@@ -9,6 +9,7 @@ import {
   NotRegisteredError,
   OSError,
   type SelectorName,
+  wake,
 } from "../../lib/selectors/mod.ts";
 import { socketPair } from "../../lib/net/mod.ts";
 import { openFileLimit, raiseOpenFileLimit } from "../../lib/sys/process/limits.ts";
@@ -59,6 +60,22 @@ export function argumentCases(name: SelectorName, create: Create): void {
     }
     expect(() => selector.register({ fileno: () => -1 }, EVENT_READ)).toThrow(RangeError);
     expect(selector.getMap().size).toBe(0);
+  });
+
+  it("-0 is descriptor 0, which is watched or refused by the system", () => {
+    using selector = create();
+    try {
+      selector.register(-0, EVENT_READ);
+    } catch (error) {
+      expect(error).toBeInstanceOf(OSError);
+    }
+    expect(selector.getMap().size).toBeLessThan(2);
+  });
+
+  it("wake() of what is no handle is a TypeError", () => {
+    for (const handle of [undefined, null, {}, 5, "x", { wakeFd: 1.5 }, { wakeFd: 1, state: {} }]) {
+      expect(() => wake(handle as never)).toThrow(TypeError);
+    }
   });
 
   it("neither a number nor an object with a fileno() is a TypeError in every call", () => {

@@ -13,7 +13,7 @@ import { openDescriptors, ownership, receive } from "../support/sockets.ts";
 import { NO_UNIX_SOCKETS } from "../support/systems.ts";
 
 const NO_BUFFERS: unknown[] = ["héllo", 16, null, undefined, {}, [1, 2], true, 3n, Symbol("b")];
-const NO_OPTIONS: unknown[] = [8080, "127.0.0.1", null, undefined, true];
+const NO_OPTIONS: unknown[] = [8080, "127.0.0.1", [8080], null, undefined, true];
 
 describe("buffers", () => {
   const own = ownership();

@@ -172,6 +172,19 @@ describe("serve --unix", () => {
     expect(existsSync(path)).toBe(false);
   });
 
+  it("a signal that comes before the ready line drains it too, and the file is removed", async () => {
+    if (NO_SIGNALS) return;
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+      using folder = new TempDir();
+      const path = folder.file("socket");
+      await using server = spawnCli(["serve", "--unix", path, "--workers", "2"]);
+      await until(() => existsSync(path));
+      server.kill(signal);
+      expect(await server.exit).toEqual({ code: 0, signal: null });
+      expect(existsSync(path)).toBe(false);
+    }
+  });
+
   it("@NAME is an abstract name, said as it was given", async () => {
     if (process.platform !== "linux") return;
     const path = `@iomux-test-${process.pid}`;

@@ -103,8 +103,28 @@ async function serve(
   const log = createLogger(settings.level, settings.format, (line) => stderr.write(line));
   const reaper = process.pid === 1 ? setInterval(reapOrphans, REAP_MS) : undefined;
   let metrics: Metrics | undefined;
-  let code: number;
-  let allEnded = true;
+  let server: Server | undefined;
+  let [wasTold, code, allEnded] = [false, EXIT.ok as number, true];
+  let secondCode: number | undefined;
+  const drain = () => {
+    wasTold = true;
+    if (!server) return; // not yet: it does so once it has started
+    const { active } = server.stats();
+    log.info(`Draining: ${connections(active)} open, at most ${briefDuration(options.drainMs)}`);
+    void server.drain();
+  };
+  const printStats = () => {
+    if (server) stdout.write(JSON.stringify(server.stats()) + "\n");
+  };
+  // Before anything is bound: a signal that ends the process would leave a socket's file behind.
+  const restore = onSignals({
+    first: drain,
+    second(code) {
+      secondCode = code;
+      void server?.stop();
+    },
+    usr1: printStats,
+  });
   try {
     await checkBeforehand(options, log, settings.openFiles);
     const stats = ServerStats.create(options.workers);
@@ -112,23 +132,7 @@ async function serve(
     metrics = settings.metrics &&
       await startMetrics(settings.metrics, shared, spawn, (message) => log.error(message));
     const events = eventsOf(log, stderr, settings.openFiles.now);
-    const server = await Server.start(options, spawn, events, spawn, stats);
-    const printStats = () => stdout.write(JSON.stringify(server.stats()) + "\n");
-    let secondCode: number | undefined;
-    const restore = onSignals({
-      first() {
-        const { active } = server.stats();
-        log.info(
-          `Draining: ${connections(active)} open, at most ${briefDuration(options.drainMs)}`,
-        );
-        void server.drain();
-      },
-      second(code) {
-        secondCode = code;
-        void server.stop();
-      },
-      usr1: printStats,
-    });
+    server = await Server.start(options, spawn, events, spawn, stats);
     if (metrics) log.info(`Metrics on http://${metrics.name}/metrics`);
     if (options.faults) log.info(describeFaults(options.faults));
     log.debug(
@@ -136,8 +140,9 @@ async function serve(
         `at most ${options.maxConnections} connections`,
     );
     for (const name of server.names) stdout.write(`listening on ${escapeControls(name)}\n`);
+    if (secondCode !== undefined) void server.stop();
+    else if (wasTold) drain();
     const forced = await server.done;
-    restore();
     if (settings.stats) printStats();
     if (forced > 0 && secondCode === undefined) log.warn(`Cut ${connections(forced)} still open`);
     code = secondCode ?? (forced > 0 ? EXIT.failed : EXIT.ok);
@@ -148,6 +153,7 @@ async function serve(
     stderr.write(`iomux: ${escapeControls(message)}\n`);
     code = exitCodeOf(error);
   } finally {
+    restore();
     clearInterval(reaper);
     await metrics?.close();
     await Promise.all([stdout.flush(FLUSH_MS), stderr.flush(FLUSH_MS)]);
