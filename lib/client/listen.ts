@@ -1,5 +1,5 @@
 /** Waiting for somebody to connect. */
-import { listenOnHost } from "../net/listen_host.ts";
+import { listenOnHost } from "../engine/listen_host.ts";
 import { type Address, Socket } from "../net/mod.ts";
 import { EVENT_READ } from "../selectors/mod.ts";
 import { identityOf, removeSocketFile } from "../sys/stdio/file.ts";

@@ -1,6 +1,6 @@
 /** Opening the sockets that a server listens on, one for each worker. */
 import { lstatSync } from "node:fs";
-import { listenOnHost } from "../net/listen_host.ts";
+import { listenOnHost } from "../engine/listen_host.ts";
 import { type Address, OSError, Socket } from "../net/mod.ts";
 import { SO_REUSEPORT } from "../sys/constants.ts";
 import { ERRNO } from "../sys/errno.ts";

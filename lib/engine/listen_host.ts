@@ -1,7 +1,5 @@
-/** Listening on every address that a host has. */
-import type { OSError } from "../sys/errno.ts";
-import { resolveHost } from "./address.ts";
-import type { Socket } from "./socket.ts";
+/** Listening on every address that a host has: for the server, and for the client's -l. */
+import { type OSError, resolveHost, type Socket } from "../net/mod.ts";
 
 /** An address of a name that this machine does not have, or a family that it does not speak. */
 const NOT_HERE = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
