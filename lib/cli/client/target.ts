@@ -108,9 +108,6 @@ function hostAndPort(target: string, port: string | undefined): HostAndPort {
 /** A port by its number, or by the name of its service. @throws UsageError */
 function portNumber(text: string, target: string = text): number {
   const port = /^\d+$/.test(text) ? undefined : portOfService(text);
-  if (port === undefined && /^[a-z][\w.+-]*$/i.test(text)) {
-    throw new UsageError(`Invalid address "${target}": no service has the name "${text}"`);
-  }
   return port ?? targetPort(text, target);
 }
 
