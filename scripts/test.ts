@@ -19,6 +19,9 @@ function fail(message: string): never {
   process.exit(2);
 }
 
+/** More failures than this are no matter of a busy machine. */
+const MOST_REPEATED = 10;
+
 const patterns = process.argv.slice(2);
 let on: string[] | undefined;
 const at = patterns.indexOf("--on");
@@ -56,8 +59,29 @@ const display = progress(jobs.length);
 endAllOnSignals(() => conclude(display.outcomes));
 await runJobs(jobs, { root, inFlight, display });
 display.close();
-process.exitCode = conclude(display.outcomes);
+const repeated = patterns.length === 0 ? await repeatAlone(display.outcomes) : [];
+process.exitCode = conclude(display.outcomes, [], repeated);
 keepTimes(display.outcomes);
+
+/**
+ * A few files that failed beside others run once more by themselves. One that passes then was short of
+ * the machine, and is said to be; one that fails again has failed. Returns the names of the former.
+ */
+async function repeatAlone(outcomes: Outcome[]): Promise<string[]> {
+  const failed = new Set(outcomes.filter(({ failed }) => failed > 0).map(nameOf));
+  if (failed.size === 0 || failed.size > MOST_REPEATED) return [];
+  console.log(`\n${failed.size} that failed, once more and alone`);
+  const again = progress(failed.size);
+  const jobsAgain = jobs.filter((job) => failed.has(nameOf(job)));
+  await runJobs(jobsAgain, { root, inFlight: 1, display: again });
+  again.close();
+  return again.outcomes.filter((second) => second.failed === 0).map((second) => {
+    const place = outcomes.findIndex((first) => nameOf(first) === nameOf(second));
+    const names = outcomes[place]!.failures.map(({ name }) => name).join("; ");
+    outcomes[place] = second;
+    return `${nameOf(second)}: ${names}`;
+  });
+}
 
 function readTimes(): Record<string, number> {
   try {

@@ -100,11 +100,14 @@ export function table(outcomes: Outcome[], seconds: number): string[] {
 }
 
 /** The end of a run on stdout; returns its exit status. */
-export function conclude(outcomes: Outcome[], left: Job[] = []): number {
+export function conclude(outcomes: Outcome[], left: Job[] = [], repeated: string[] = []): number {
   const notRun = [...new Set(outcomes.flatMap((outcome) => outcome.notRun))].sort();
   const text = [""];
   if (notRun.length > 0) text.push(...notRun.map((what) => `not run: ${what}`), "");
   if (left.length > 0) text.push(...left.map((job) => `not started: ${title(job)}`), "");
+  if (repeated.length > 0) {
+    text.push(...repeated.map((what) => `failed beside others, passed alone: ${what}`), "");
+  }
   text.push(...table(outcomes, performance.now() / 1000));
   const failed = outcomes.filter((outcome) => outcome.failed > 0);
   for (const outcome of failed) text.push("", failuresOf(outcome));
