@@ -30,12 +30,12 @@ export class Relay {
   /** A non-blocking socket, to be read or written in the stream's place. It ends when the stream does. */
   readonly fd: number;
   readonly #code = new Uint8Array(new SharedArrayBuffer(CODE_LENGTH));
-  readonly #action: string;
+  readonly #way: RelayData["way"];
 
   constructor(spawn: SpawnRelay, way: RelayData["way"], stream: number) {
     const [near, far] = newPair();
     this.fd = near;
-    this.#action = way === "in" ? "read standard input" : "write to stdout";
+    this.#way = way;
     spawn("relay", { way, stream, socket: far, code: this.#code.buffer });
   }
 
@@ -43,18 +43,20 @@ export class Relay {
   get failure(): OSError | undefined {
     const code = String.fromCharCode(...this.#code.filter((byte) => byte !== 0));
     if (code === "") return undefined;
-    return new OSError(ERRNO[code] ?? ERRNO.EIO!, this.#action.split(" ")[0]!, this.#action);
+    const errno = ERRNO[code] ?? ERRNO.EIO!;
+    return this.#way === "in"
+      ? new OSError(errno, "read", "read standard input")
+      : new OSError(errno, "write", "write to stdout");
   }
 }
 
 /** The body of the thread. */
 export function runRelay({ way, stream, socket, code }: RelayData): void {
   setNonBlocking(socket, false);
+  const receive = (into: Uint8Array) => c.recvBytes(socket, into, into.length, 0);
   try {
-    if (way === "in") copy((bytes) => readStream(stream, bytes), (bytes) => sendTo(socket, bytes));
-    else {copy((bytes) =>
-        c.recvBytes(socket, bytes, bytes.length, 0), (bytes) =>
-        writeTo(stream, bytes));}
+    if (way === "in") copy((into) => readStream(stream, into), (bytes) => sendTo(socket, bytes));
+    else copy(receive, (bytes) => writeTo(stream, bytes));
   } catch (error) {
     const text = (error as { code?: string }).code ?? "EIO";
     new Uint8Array(code).set(new TextEncoder().encode(text).subarray(0, CODE_LENGTH));

@@ -104,7 +104,9 @@ async function serve(
   const reaper = process.pid === 1 ? setInterval(reapOrphans, REAP_MS) : undefined;
   let metrics: Metrics | undefined;
   let server: Server | undefined;
-  let [wasTold, code, allEnded] = [false, EXIT.ok as number, true];
+  let code: number;
+  let allEnded = true;
+  let wasTold = false;
   let secondCode: number | undefined;
   const drain = () => {
     wasTold = true;

@@ -21,6 +21,8 @@ export class StepError extends Error {
 export type Observe = (direction: "sent" | "received", bytes: Uint8Array) => void;
 
 const CHUNK = 64 * 1024;
+/** How long the last step's bytes may take to go out, in milliseconds. */
+const LAST_BYTES_MS = 65_536;
 /** What messages show of what came: its last part. */
 const SHOWN = 256;
 
@@ -51,7 +53,7 @@ export class ScriptRun {
       else if (step.kind === "sleep") await this.#until(performance.now() + step.ms, () => false);
       else this.#peer.socket.shutdown("write");
     }
-    await this.#until(performance.now() + CHUNK, () => !this.#peer.socket.hasOutgoing);
+    await this.#until(performance.now() + LAST_BYTES_MS, () => !this.#peer.socket.hasOutgoing);
   }
 
   async #send(step: Step, bytes: Uint8Array): Promise<void> {

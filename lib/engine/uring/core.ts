@@ -28,8 +28,8 @@ const BUFFER_BYTES = 2048;
 const BUFFERS_EACH = 2;
 
 /**
- * A call makes no more completions than this when it waits for fewer (IO_LOCAL_TW_DEFAULT_MAX): whoever found
- * as many asks for more, without waiting for them.
+ * A call makes no more completions than this when it waits for fewer (IO_LOCAL_TW_DEFAULT_MAX). A turn that
+ * found as many asks for more, without waiting for them.
  */
 const KERNEL_BATCH = 20;
 const BATCH = 256;
