@@ -37,8 +37,6 @@ export function exitCodeOf(error: unknown): number {
   if (name !== "OSError") return EXIT.failed;
   if (code === "ETIMEDOUT") return EXIT.timeout;
   if (code === "ECONNREFUSED") return EXIT.unreachable; // of datagrams, a later call says so
-  // A connection that was reset before it was looked at: connect(2) itself never reports that.
-  if (syscall === "connect" && code === "ECONNRESET") return EXIT.peerGone;
   if (NOWHERE.has(syscall!)) return EXIT.unreachable;
   return GONE.has(code!) ? EXIT.peerGone : EXIT.failed;
 }

@@ -2,6 +2,7 @@
 import { formatAddress, type OSError, Socket } from "../net/mod.ts";
 import { dial, dialBy } from "../net/dial.ts";
 import { EVENT_WRITE } from "../selectors/mod.ts";
+import { formatDuration } from "../text/units.ts";
 import type { Loop } from "./loop.ts";
 
 /** Where to connect to, and from where. */
@@ -59,7 +60,7 @@ class Attempt {
     }
   }
   #took(): string {
-    return `${(performance.now() - this.#startedAt).toFixed(1)} ms`;
+    return formatDuration(performance.now() - this.#startedAt);
   }
 }
 

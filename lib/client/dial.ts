@@ -1,6 +1,7 @@
 /** From a destination to a peer: its addresses, TLS where that is wanted, all within one time. */
 import { formatAddress, type Socket } from "../net/mod.ts";
 import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
+import { formatDuration } from "../text/units.ts";
 import { lateHandshake } from "../tls/errors.ts";
 import type { TlsClientOptions, TlsEndpoint, TlsIdentity, TlsInfo, TlsSocket } from "../tls/mod.ts";
 import { connect, type Target } from "./connect.ts";
@@ -108,7 +109,7 @@ export async function shakeHands(
       loop.watch(transport.fileno(), events, () => tls.take());
       await loop.turn(left);
     }
-    trace(`${describe(tls.info)}, after ${(performance.now() - startedAt).toFixed(1)} ms`);
+    trace(`${describe(tls.info)}, after ${formatDuration(performance.now() - startedAt)}`);
     loop.forget(transport.fileno());
     return tls;
   } catch (error) {

@@ -74,7 +74,7 @@ export class ResolveError extends Error {
  * ```
  */
 export async function resolveHost(host: string, family?: 4 | 6): Promise<string[]> {
-  const wanted = (address: string) => family === undefined || isIP(address) === family;
+  const wanted = (address: string) => family === undefined || familyOf(address) === family;
   const literal = literalAddresses(host)?.filter(wanted);
   if (literal?.length) return literal;
   if (literal) throw new ResolveError(host, "EADDRFAMILY");
@@ -90,8 +90,12 @@ export async function resolveHost(host: string, family?: 4 | 6): Promise<string[
   throw new ResolveError(host, "ENOTFOUND");
 }
 
+/** The family of an IP address; undefined for a name. */
+export const familyOf = (host: string): 4 | 6 | undefined =>
+  (isIP(host.replace(/%.*/, "")) || undefined) as 4 | 6 | undefined;
+
 /** The addresses of what needs no resolver; undefined for a name. */
 export function literalAddresses(host: string): string[] | undefined {
-  if (isIP(host.replace(/%.*/, ""))) return [host];
+  if (familyOf(host)) return [host];
   return host === "localhost" ? ["127.0.0.1", "::1"] : undefined;
 }

@@ -1,6 +1,6 @@
 /** The checks of what callers pass in: what TypeScript refuses must not become a silent 0 at run time. */
 import { checkPort } from "../sys/socket/sockaddr.ts";
-import { literalAddresses } from "./address.ts";
+import { familyOf, literalAddresses } from "./address.ts";
 
 /**
  * What bytes can be read from or written to. Lengths and offsets count bytes, whatever the elements are.
@@ -64,10 +64,24 @@ export function portOf(port: unknown): number {
   return checkPort(port);
 }
 
-/** The addresses of a host for a synchronous call, which can't ask a resolver. */
-export function numericHosts(host: string): string[] {
+/** The family that a local address leaves; undefined where there is none, or a name. */
+export function familyOfBind(bind: { host: string; port?: number } | undefined): 4 | 6 | undefined {
+  if (bind === undefined) return undefined;
+  checkOptions(bind, "{ host, port }");
+  portOf(bind.port ?? 0);
+  return familyOf(checkText(bind.host, "host"));
+}
+
+/**
+ * The addresses of a host for a synchronous call, which can't ask a resolver: those of a family if it has any,
+ * as both ends of a connection are of one.
+ */
+export function numericHosts(host: string, family?: 4 | 6): string[] {
   const addresses = literalAddresses(checkText(host, "host"));
-  if (addresses !== undefined) return addresses;
+  const fitting = addresses?.filter((address) =>
+    family === undefined || familyOf(address) === family
+  );
+  if (addresses !== undefined) return fitting!.length > 0 ? fitting! : addresses;
   throw new RangeError(
     `Cannot use the host name "${host}" here: resolve it with resolveHost, or use dial`,
   );

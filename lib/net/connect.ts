@@ -11,7 +11,16 @@ import {
   SOCKADDR_SIZE,
 } from "../sys/socket/sockaddr.ts";
 import { newSocket } from "../sys/socket/sockets.ts";
-import { checkDuration, checkOptions, checkText, numericHosts, portOf } from "./arguments.ts";
+import { briefDuration } from "../text/words.ts";
+import { familyOf } from "./address.ts";
+import {
+  checkDuration,
+  checkOptions,
+  checkText,
+  familyOfBind,
+  numericHosts,
+  portOf,
+} from "./arguments.ts";
 import { domainOf } from "./listen.ts";
 import { setInt, setTimeouts, takeError } from "./options.ts";
 
@@ -61,16 +70,13 @@ export function addressesToTry(options: ConnectOptions): string[] | undefined {
   checkOptions(options, "{ host, port } or { path }");
   const { path, host = "127.0.0.1", port = 0, bind, timeoutMs } = options;
   if (timeoutMs !== undefined) checkDuration(timeoutMs);
-  if (bind !== undefined) {
-    checkOptions(bind, "{ host, port }");
-    portOf(bind.port ?? 0);
-  }
+  const family = familyOfBind(bind);
   if (path !== undefined) {
     checkText(path, "path");
     return undefined;
   }
   portOf(port);
-  return numericHosts(host);
+  return numericHosts(host, family);
 }
 
 /**
@@ -82,7 +88,7 @@ export function openConnection(host: string | undefined, options: ConnectOptions
   const name = host === undefined ? targetName(options) : targetName({ host, port });
   const fd = newSocket(domainOf(host));
   try {
-    if (bind) bindTo(fd, numericHosts(bind.host)[0]!, bind.port ?? 0);
+    if (bind) bindTo(fd, numericHosts(bind.host, familyOf(host ?? ""))[0]!, bind.port ?? 0);
     const length = packAddress(sockaddr.view, host === undefined ? path! : { host, port });
     if (c.connect(fd, sockaddr.pointer, length) === -1) {
       const error = errno();
@@ -106,7 +112,7 @@ export function openConnection(host: string | undefined, options: ConnectOptions
 
 /** The error of a connect that took too long. */
 export const lateFor = (name: string, timeoutMs: number): OSError =>
-  new OSError(ERRNO.ETIMEDOUT!, "connect", `connect to ${name} within ${timeoutMs} ms`);
+  new OSError(ERRNO.ETIMEDOUT!, "connect", `connect to ${name} within ${briefDuration(timeoutMs)}`);
 
 function bindTo(fd: number, host: string, port: number): void {
   if (port === 0) leavePortToConnect(fd);
@@ -147,6 +153,16 @@ function connectWhenRoom(fd: number, length: number, name: string, timeoutMs: nu
 }
 
 /**
+ * How a connect has failed; null when it has not. What is reset had been connected: a port that nobody
+ * listens on refuses.
+ */
+export function connectError(fd: number, name: string): OSError | null {
+  const error = takeError(fd, "connect", `connect to ${name}`);
+  if (error?.code !== "ECONNRESET") return error;
+  return new OSError(error.errno, "recv", `receive from ${name}`);
+}
+
+/**
  * Waits for an attempt to connect to end: true when connected, false when it still goes on.
  *
  * @throws OSError when it failed
@@ -157,7 +173,7 @@ export function finishConnect(fd: number, name: string, timeoutMs: number): bool
   for (let left = timeoutMs;; left = Math.max(0, deadline - performance.now())) {
     const ready = pollFor(fd, POLLOUT, left);
     if (ready > 0) {
-      const error = takeError(fd, "connect", `connect to ${name}`);
+      const error = connectError(fd, name);
       if (error) throw error;
       refuseItself(fd, name);
       return true;

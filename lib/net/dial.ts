@@ -1,6 +1,6 @@
 /** Connecting to a name, with the thread left free. */
 import { resolveHost } from "./address.ts";
-import { checkDuration, checkOptions, checkText, portOf } from "./arguments.ts";
+import { checkDuration, checkOptions, checkText, familyOfBind, portOf } from "./arguments.ts";
 import { type ConnectOptions, lateFor, targetName } from "./connect.ts";
 import { type Attempt, Race } from "./race.ts";
 import { Socket } from "./socket.ts";
@@ -82,7 +82,8 @@ export async function dialBy<A extends Attempt>(
   begin: (address: string) => A,
   wait: (attempts: readonly A[], ms: number) => Promise<void>,
 ): Promise<A> {
-  const { timeoutMs = Infinity, host = "127.0.0.1", port = 0, family, signal } = options;
+  const { timeoutMs = Infinity, host = "127.0.0.1", port = 0, bind, signal } = options;
+  const family = options.family ?? familyOfBind(bind);
   const deadline = deadlineOf(options);
   portOf(port);
   const late = () => lateFor(targetName(options), timeoutMs);

@@ -14,6 +14,7 @@ import { type Bytes, bytesOf, checkInteger } from "./arguments.ts";
 import { BaseSocket } from "./base.ts";
 import {
   addressesToTry,
+  connectError,
   type ConnectOptions,
   finishConnect,
   openConnection,
@@ -272,7 +273,7 @@ export class Socket extends BaseSocket {
       return options.takeError(this.fileno(), "getsockopt", `go on with ${this.peerName}`);
     }
     const name = this.peerName;
-    const error = options.takeError(this.fileno(), "connect", `connect to ${name}`);
+    const error = connectError(this.fileno(), name);
     this.#connecting = false;
     if (error) return error;
     return isConnectedToItself(this.fileno()) ? toItself(name) : null;

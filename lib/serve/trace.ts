@@ -1,19 +1,14 @@
 /** `--trace`: the loop narrated, one event a line. */
 import { type Connection, forwarding, type Handler, type Observer } from "../engine/mod.ts";
+import { latin1, quote } from "../text/bytes.ts";
 import { escapeControls } from "../text/escape.ts";
 import type { Session } from "./connection.ts";
 
 const SHOWN = 64;
 
 /** Payload for people: escaped, and cut at 64 characters. */
-export function showPayload(bytes: Uint8Array): string {
-  const text = new TextDecoder("latin1").decode(bytes.subarray(0, SHOWN + 1));
-  const shown = text.slice(0, SHOWN).replace(/["\\]|[^\x20-\x7e]/g, (character) => {
-    const named = { '"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0" };
-    return named[character as keyof typeof named] ??
-      `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
-  });
-  return `"${shown}"${bytes.length > SHOWN ? "…" : ""}`;
+function showPayload(bytes: Uint8Array): string {
+  return quote(latin1(bytes.subarray(0, SHOWN))) + (bytes.length > SHOWN ? "…" : "");
 }
 
 /** A line for every step of the loop, given to `write` once a turn: it waits for nothing. */

@@ -1,5 +1,6 @@
 /** What can go wrong with TLS, as errors with a code of their own. */
 import { ERRNO, OSError, TLS_ERRNO } from "../sys/errno.ts";
+import { briefDuration } from "../text/words.ts";
 
 /** The codes: of a connection's end, and of the statistics. */
 export type TlsCode = keyof typeof TLS_ERRNO;
@@ -35,7 +36,11 @@ export const truncated = (handshaking: boolean): TlsError =>
 
 /** A handshake that was not done in time. */
 export const lateHandshake = (name: string, timeoutMs: number): OSError =>
-  new OSError(ERRNO.ETIMEDOUT!, "tls", `agree on TLS with ${name} within ${timeoutMs} ms`);
+  new OSError(
+    ERRNO.ETIMEDOUT!,
+    "tls",
+    `agree on TLS with ${name} within ${briefDuration(timeoutMs)}`,
+  );
 
 /** OpenSSL's reasons that mean: the bytes are not TLS. */
 const NOT_TLS = new Set([

@@ -76,6 +76,14 @@ describe("a target that can't be reached", () => {
     expect(stderr).toMatch(/^iomux: Cannot (bind|connect) .*192\.0\.2\.7.*: EADDRNOTAVAIL \(/);
   });
 
+  it("at an address of the source's family only", async () => {
+    using listener = Socket.listen({ host: "::1" });
+    const name = `localhost:${listener.port}`;
+    const { code, stderr } = await run("stress", name, "-c", "1", "--source", "127.0.0.7");
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/^iomux: Cannot connect to 127\.0\.0\.1:\d+: ECONNREFUSED/);
+  });
+
   it("is said without its line feeds and escapes", async () => {
     const { code, stderr } = await run("stress", "a\x1b[2J\nb");
     expect(code).toBe(2);

@@ -60,7 +60,7 @@ describe("iomux client cannot connect", () => {
     await using cli = spawnCli(["client", "-v", `localhost:${second.port}`, "-w", "1500ms"]);
     expect((await cli.exit).code).toBe(4);
     expect(cli.stderr()).toMatch(
-      /^iomux: trying 127\.0\.0\.1:\d+\niomux: trying \[::1\]:\d+\niomux: Cannot connect to localhost:\d+ within 1500 ms: ETIMEDOUT .*\n$/,
+      /^iomux: trying 127\.0\.0\.1:\d+\niomux: trying \[::1\]:\d+\niomux: Cannot connect to localhost:\d+ within 1\.5 s: ETIMEDOUT .*\n$/,
     );
   });
 

@@ -1,6 +1,5 @@
 // What the options of iomux client do, seen from its peer and on its streams.
 import { describe, expect, it } from "bun:test";
-import { writeFileSync } from "node:fs";
 import { getAvailablePort, Socket } from "../../lib/net/mod.ts";
 import { type Cli, spawnCli } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
@@ -30,6 +29,17 @@ describe("iomux client", () => {
     await using b = client("-s", `127.0.0.6:${port}`, whose.name);
     await b.exit;
     expect(b.stdout()).toBe(`127.0.0.6:${port}`);
+  });
+
+  it("-s leaves only the addresses of its family", async () => {
+    await using six = await echoPeer("::1");
+    await using a = client("-v", "-s", "127.0.0.5", `localhost:${six.port}`);
+    expect((await a.exit).code).toBe(3);
+    expect(a.stderr()).not.toContain("[::1]");
+    expect(a.stderr()).toMatch(/\n(iomux: Cannot connect to 127\.0\.0\.1:\d+: ECONNREFUSED .*)\n$/);
+    await using b = talking("six", "-v", "-s", "::1", `localhost:${six.port}`);
+    expect([(await b.exit).code, b.stdout()]).toEqual([0, "six"]);
+    expect(b.stderr()).not.toContain("127.0.0.1");
   });
 
   it("-4 and -6 take addresses of one family only", async () => {
@@ -92,7 +102,7 @@ describe("iomux client", () => {
     await using cli = talking("", "-v", `localhost:${six.port}`);
     expect((await cli.exit).code).toBe(0);
     expect(cli.stderr()).toMatch(
-      /trying 127\.0\.0\.1:\d+\n.*ECONNREFUSED.*, after [\d.]+ ms\n.*trying \[::1\]:\d+\n.*connected to \[::1\]:\d+ after [\d.]+ ms\n$/,
+      /trying 127\.0\.0\.1:\d+\n.*ECONNREFUSED.*, after [\d.]+ [mu]s\n.*trying \[::1\]:\d+\n.*connected to \[::1\]:\d+ after [\d.]+ [mu]s\n$/,
     );
   });
 
@@ -125,6 +135,7 @@ describe("iomux client", () => {
     accepted!.setLinger(0);
     accepted!.close();
     expect((await cli.exit).code).toBe(5);
+    expect(cli.stderr()).toMatch(/^iomux: Cannot receive from .*: ECONNRESET \(/);
   });
 
   it("cannot reach an interface that there is not: exit 3", async () => {
@@ -152,6 +163,8 @@ describe("iomux client", () => {
       ["-p 9000 -l 9000", /use -l PORT/],
       ["-l 9000 -z 127.0.0.1:1", /exclude each other/],
       ["-s nonsense 127.0.0.1:1", /source.*nonsense/],
+      ["-6 -s 127.0.0.1 localhost:1", /'--source' and '--ipv6' exclude each other: .* is IPv4/],
+      ["-4 -z -s ::1 localhost 1", /'--source' and '--ipv4' exclude each other: ::1 is IPv6/],
       ["-z 127.0.0.1:9-1", /ends before it begins/],
       ["-w 5 127.0.0.1:1", /unit/],
     ];
@@ -292,58 +305,5 @@ describe("iomux client --scan", () => {
     expect((await cli.exit).code).toBe(0);
     expect(cli.stdout()).toContain(`127.0.0.1:${echo.port} open`);
     expect(cli.stderr()).toMatch(/of 65,535 on 127\.0\.0\.1/);
-  });
-});
-
-describe("iomux client --script", () => {
-  async function script(text: string, target: string): Promise<Cli> {
-    using folder = new TempDir();
-    writeFileSync(folder.file("steps"), text);
-    const cli = client("--script", folder.file("steps"), target);
-    await cli.exit;
-    return cli;
-  }
-
-  it("sends, expects, half-closes and sleeps", async () => {
-    await using echo = await echoPeer();
-    await using cli = await script(
-      '# a dialogue\nsend "h\\x65llo\\r\\n"\nexpect "hello\\r\\n" 5s\n\nsleep 10ms\n' +
-        'send "answer 42"\nexpect /ANSWER \\d+/i\nclose\nexpect end\n',
-      echo.name,
-    );
-    expect([(await cli.exit).code, cli.stderr()]).toEqual([0, ""]);
-    expect(cli.stdout()).toBe("hello\r\nanswer 42");
-  });
-
-  it("says which line failed, what was expected and what came: exit 4", async () => {
-    await using echo = await echoPeer();
-    await using cli = await script('send "one"\nexpect "two" 200ms\n', echo.name);
-    expect((await cli.exit).code).toBe(4);
-    expect(cli.stderr()).toMatch(/^iomux: \S*steps, line 2: .*expected "two" 200ms, came "one"\n$/);
-  });
-
-  it("says that the peer has ended before: exit 5", async () => {
-    await using brief = await peer((socket) => void socket.end("bye"));
-    await using cli = await script('expect "hello"\n', brief.name);
-    expect((await cli.exit).code).toBe(5);
-    expect(cli.stderr()).toMatch(/line 1: the peer has ended; expected "hello", came "bye"\n$/);
-  });
-
-  it("refuses what it does not understand, with the line: exit 2", async () => {
-    const cases: [text: string, message: RegExp][] = [
-      ['send "a"\nwait 1s\n', /line 2: unknown step "wait"/],
-      ["send hello\n", /line 1: use send "TEXT"/],
-      ['send "\\q"\n', /line 1: .*no escape/],
-      ['expect "x" soon\n', /line 1: .*soon/],
-      ["expect /(/\n", /line 1: /],
-    ];
-    using folder = new TempDir();
-    const said = await refusals(cases.map(([text], i) => {
-      writeFileSync(folder.file(`${i}`), text);
-      return { args: ["client", "--script", folder.file(`${i}`), "127.0.0.1:1"] };
-    }));
-    for (const [i, [text, message]] of cases.entries()) {
-      expect(`${text}: ${said[i]}`).toMatch(message);
-    }
   });
 });

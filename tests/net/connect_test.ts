@@ -1,7 +1,7 @@
 // Connecting: options, and the errors with their exact words.
 import { describe, expect, it } from "bun:test";
 import { networkInterfaces } from "node:os";
-import { OSError, Socket, WOULD_BLOCK } from "../../lib/net/mod.ts";
+import { dial, OSError, Socket, WOULD_BLOCK } from "../../lib/net/mod.ts";
 import { packAddress, SOCKADDR_SIZE } from "../../lib/sys/socket/sockaddr.ts";
 import { Native } from "../../lib/sys/ffi.ts";
 import { AF_INET } from "../../lib/sys/constants.ts";
@@ -12,7 +12,7 @@ import { HelperThread } from "../support/helper_thread.ts";
 import { Program } from "../support/programs.ts";
 import { acceptSoon, decode, encode, ownership, portOf, receive } from "../support/sockets.ts";
 import { thrownBy } from "../support/sockets.ts";
-import { itUnless, NO_SIGNALS, NO_UNIX_SOCKETS } from "../support/systems.ts";
+import { itUnless, NO_RESETS, NO_SIGNALS, NO_UNIX_SOCKETS } from "../support/systems.ts";
 import { settles, timed } from "../support/waiting.ts";
 
 const loopback6 = Object.values(networkInterfaces()).flat().some((a) => a?.address === "::1");
@@ -105,6 +105,24 @@ describe("Socket.connect()", () => {
     );
   });
 
+  itUnless(NO_RESETS, "a connection that was reset at once had been made", () => {
+    const [listener] = own(Socket.listen({ host: "127.0.0.1" }));
+    const port = portOf(listener);
+    for (const ask of ["waitConnected", "takeError"] as const) {
+      const [client] = own(Socket.connect({ port }));
+      const [server] = own(acceptSoon(listener));
+      server.setLinger(0);
+      server.close();
+      const error = ask === "takeError"
+        ? client.takeError()!
+        : thrownBy(() => client.waitConnected(0));
+      expect([error.syscall, error.message]).toEqual([
+        "recv",
+        `Cannot receive from 127.0.0.1:${port}: ECONNRESET (connection reset by peer)`,
+      ]);
+    }
+  });
+
   itUnless(NO_UNIX_SOCKETS, "timeoutMs waits for a Unix socket's full backlog, too", async () => {
     const [folder] = own(new TempDir());
     const path = folder.file("socket");
@@ -131,6 +149,19 @@ describe("Socket.connect()", () => {
     const [listener] = own(Socket.listen({ host: "127.0.0.1" }));
     for (const timeoutMs of [NaN, -1]) {
       expect(() => Socket.connect({ port: portOf(listener), timeoutMs })).toThrow(RangeError);
+    }
+  });
+
+  it("bind leaves only the addresses of its family", async () => {
+    for (const bind of [{ host: "::1" }, { host: "127.0.0.1" }]) {
+      const [listener] = own(Socket.listen(bind));
+      const options = { host: "localhost", port: portOf(listener), bind, timeoutMs: 2000 };
+      for (const socket of own(Socket.connect(options), await dial(options))) {
+        expect((socket.localAddress as { host: string }).host).toBe(bind.host);
+      }
+      listener.close();
+      // Nothing is tried that could only fail for a reason of this machine.
+      expect(thrownBy(() => Socket.connect(options)).code).toBe("ECONNREFUSED");
     }
   });
 

@@ -73,15 +73,15 @@ describe("serve --trace", () => {
   it("shows the payload escaped, and cut at 64 characters", async () => {
     await using server = await startServe(["--trace"]);
     using peer = Peer.dial(server);
-    const payload = '"\\\r\n\t\0\x1b[31mé' + "y".repeat(100);
+    const payload = '"\\\r\n\t\0\x1b[31mé€' + "y".repeat(100);
     await peer.send(payload);
-    await peer.text(111);
+    await peer.text(112);
     await server.says(/is empty/);
-    const shown = '"\\"\\\\\\r\\n\\t\\0\\x1b[31m\\xc3\\xa9' + "y".repeat(51) + '"…';
+    const shown = '"\\"\\\\\\r\\n\\t\\0\\x1b[31m\\xc3\\xa9\\xe2\\x82\\xac' + "y".repeat(48) + '"…';
     expect(events(lines(server)).slice(1, 4)).toEqual([
-      `received 113 bytes from A: ${shown}`,
-      "queued 113 bytes for A",
-      `sent 113 bytes to A: ${shown}`,
+      `received 116 bytes from A: ${shown}`,
+      "queued 116 bytes for A",
+      `sent 116 bytes to A: ${shown}`,
     ]);
   });
 

@@ -1,6 +1,6 @@
 /** What the end of a session means: a line for people, a code for programs. */
 import type { SessionEnd } from "../../client/session.ts";
-import { formatCount, formatDuration } from "../../text/units.ts";
+import { briefDuration, plural } from "../../text/words.ts";
 import { EXIT, exitCodeOf } from "../exit.ts";
 import { say } from "../output.ts";
 
@@ -8,11 +8,11 @@ import { say } from "../output.ts";
 export function report(end: SessionEnd, idleTimeoutMs: number | undefined): number {
   const { reason, error, notTaken } = end;
   if (reason === "reader-gone") return EXIT.brokenPipe;
-  const bytes = notTaken === 1 ? "1 byte" : `${formatCount(notTaken)} bytes`;
+  const bytes = plural(notTaken, "byte");
   const was = notTaken === 1 ? "was" : "were";
   const rest = notTaken > 0 ? [`${bytes} of standard input ${was} not taken by the peer`] : [];
   const idle = reason === "idle"
-    ? [`nothing came or went for ${formatDuration(idleTimeoutMs!)}`]
+    ? [`nothing came or went for ${briefDuration(idleTimeoutMs!)}`]
     : [];
   const what = [...(error ? [error.message] : []), ...idle, ...rest].join("; ");
   if (what !== "") say(what);

@@ -1,8 +1,8 @@
 /** Whom the client talks to, or waits for: from what was typed to addresses and ports. */
-import { isIP } from "node:net";
 import { portOfService } from "./services.ts";
 import type { Target } from "../../client/connect.ts";
 import type { Place } from "../../client/listen.ts";
+import { familyOf } from "../../net/address.ts";
 import { UsageError } from "../exit.ts";
 import { chooseTarget, invalidTarget, targetPort } from "../options/target.ts";
 import type { ClientRead } from "./command.ts";
@@ -19,13 +19,10 @@ export function destinationOf(read: ClientRead): Target | { path: string } {
   if (unix !== undefined) return { path: unix };
   if (target === undefined) throw new UsageError("missing target: HOST:PORT or --unix PATH");
   const { host, port } = hostAndPort(target, read.operands[1]);
-  const source = sourceOf(read.options.source);
-  const family = familyOf(read);
   return {
     host,
     port: portNumber(port, shown(read)),
-    ...(family ? { family } : {}),
-    ...(source ? { source } : {}),
+    ...localEnd(read),
   };
 }
 
@@ -36,13 +33,10 @@ export function scanOf(read: ClientRead): Omit<Target, "port"> & { ports: number
     throw new UsageError("missing target: HOST PORT-PORT, or HOST:PORT-PORT");
   }
   const { host, port } = hostAndPort(target, list);
-  const source = sourceOf(read.options.source);
-  const family = familyOf(read);
   return {
     host,
     ports: portList(port),
-    ...(family ? { family } : {}),
-    ...(source ? { source } : {}),
+    ...localEnd(read),
   };
 }
 
@@ -65,7 +59,7 @@ export function listenOf(read: ClientRead, where: string): Place {
   if (operands.length > (alone || operands[0] === undefined ? 0 : 1)) {
     throw new UsageError(other);
   }
-  const family = familyOf(read);
+  const family = askedFamily(read);
   const place = { host, ...(family ? { family } : {}) };
   return { ...place, port: port === "0" ? 0 : portNumber(port) };
 }
@@ -75,13 +69,27 @@ export function sourceOf(text: string | undefined): { host: string; port?: numbe
   if (text === undefined) return undefined;
   const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+))(?::([^:]+))?$/.exec(text) ?? [];
   const host = bracketed ?? plain ?? text;
-  if (isIP(host.replace(/%.*/, "")) === 0) {
+  if (familyOf(host) === undefined) {
     throw new UsageError(`option '--source': "${text}" is no IP address, nor one with a port`);
   }
   return { host, ...(port === undefined ? {} : { port: portNumber(port) }) };
 }
 
-function familyOf({ options }: ClientRead): 4 | 6 | undefined {
+/** The local address, and the family that it leaves, or that was asked for. @throws UsageError */
+function localEnd(read: ClientRead): Pick<Target, "source" | "family"> {
+  const source = sourceOf(read.options.source);
+  const asked = askedFamily(read);
+  if (source === undefined) return asked ? { family: asked } : {};
+  const family = familyOf(source.host)!;
+  if (asked !== undefined && asked !== family) {
+    throw new UsageError(
+      `options '--source' and '--ipv${asked}' exclude each other: ${source.host} is IPv${family}`,
+    );
+  }
+  return { source, family };
+}
+
+function askedFamily({ options }: ClientRead): 4 | 6 | undefined {
   if (options.ipv4 && options.ipv6) {
     throw new UsageError("options '-4' and '-6' exclude each other");
   }

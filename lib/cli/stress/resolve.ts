@@ -1,12 +1,13 @@
 /** Which address of its name a target is, for all connections of a run. */
-import { connect } from "../../client/connect.ts";
+import { connect, type Target as Whom } from "../../client/connect.ts";
 import { shakeHands } from "../../client/dial.ts";
 import { Loop } from "../../client/loop.ts";
 import { type InetAddress, resolveHost, type Socket } from "../../net/mod.ts";
+import { familyOf } from "../../net/address.ts";
 import { EVENT_READ } from "../../selectors/mod.ts";
 import type { Target } from "../../stress/plan/plan.ts";
 import { tlsClient, type TlsSocket } from "../../tls/mod.ts";
-import { type Address, parseTarget } from "../options/target.ts";
+import { parseTarget } from "../options/target.ts";
 import type { ClientTls } from "../options/tls.ts";
 
 /** How long a server may take to end. */
@@ -22,19 +23,26 @@ export async function resolveTarget(
   target: string,
   tls: ClientTls | undefined,
   timeoutMs: number,
+  sources: readonly string[],
   stop: AbortSignal,
 ): Promise<Target> {
   const { host: name, port } = parseTarget(target);
-  const [first, ...others] = await resolveHost(name);
-  const host = others.length === 0
-    ? undefined
-    : await firstThatAnswers({ host: name, port }, tls, timeoutMs, stop);
+  // Connections are of the family of the addresses that they are made from.
+  const families = [...new Set(sources.map((source) => familyOf(source)!))];
+  const family = families.length === 1 ? families[0] : undefined;
+  const [first, ...others] = await resolveHost(name, family);
+  const host = others.length === 0 ? undefined : await firstThatAnswers(
+    { host: name, port, ...(family ? { family } : {}) },
+    tls,
+    timeoutMs,
+    stop,
+  );
   return { host: host ?? first!, port };
 }
 
 /** Undefined when none does: what is wrong with the first is for the run to say. */
 async function firstThatAnswers(
-  to: Address,
+  to: Whom,
   tls: ClientTls | undefined,
   timeoutMs: number,
   stop: AbortSignal,

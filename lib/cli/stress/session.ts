@@ -106,10 +106,10 @@ export async function targetOf(
   spawn: Spawn,
   stop: AbortSignal,
 ): Promise<{ target: Target; name: string; server?: Server }> {
-  const { target, unix, tls, timeoutMs } = settings;
+  const { target, unix, tls, timeoutMs, sources } = settings;
   if (unix !== undefined) return { target: { path: unix }, name: `unix:${unix}` };
   if (target !== undefined) {
-    return { target: await resolveTarget(target, tls, timeoutMs, stop), name: target };
+    return { target: await resolveTarget(target, tls, timeoutMs, sources, stop), name: target };
   }
   const server = await startEmbedded(settings, spawn);
   return { target: parseHostPort(server.name), name: server.name, server };

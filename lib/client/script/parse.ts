@@ -1,4 +1,5 @@
 /** The steps of a script, one a line. */
+import { latin1 } from "../../text/bytes.ts";
 import { parseDuration } from "../../text/units.ts";
 
 /** What a step expects: a text, an expression, or the peer's end. */
@@ -39,11 +40,17 @@ const WITHIN_MS = 5000;
  * @throws ScriptError
  */
 export function parseScript(source: string): Step[] {
+  let closed = 0;
   return source.split(/\r?\n/).flatMap((raw, index) => {
     const text = raw.trim();
     if (text === "" || text.startsWith("#")) return [];
     try {
-      return [{ line: index + 1, text, ...parseStep(text) } as Step];
+      const step = parseStep(text);
+      if (closed > 0 && (step.kind === "send" || step.kind === "close")) {
+        throw new Error(`nothing can be sent any more: line ${closed} is "close"`);
+      }
+      if (step.kind === "close") closed = index + 1;
+      return [{ line: index + 1, text, ...step } as Step];
     } catch (error) {
       throw new ScriptError(index + 1, (error as Error).message);
     }
@@ -94,32 +101,23 @@ function parseExpect(rest: string): Parsed {
   return { kind: "expect", expected, withinMs: after === "" ? WITHIN_MS : parseDuration(after) };
 }
 
-const ESCAPES: Readonly<Record<string, string>> = {
-  r: "\r",
-  n: "\n",
-  t: "\t",
-  0: "\0",
-  "\\": "\\",
-  '"': '"',
-};
+const ESCAPES: Readonly<Record<string, number>> = { r: 13, n: 10, t: 9, 0: 0, "\\": 92, '"': 34 };
 
 /** The bytes of a text in quotes, and what follows it. */
 function quoted(text: string, usage: string): [bytes: Uint8Array, after: string] {
-  const match = /^"((?:[^"\\]|\\.)*)"\s*(.*)$/.exec(text);
-  if (!match) throw new Error(`use ${usage}`);
-  const bytes: number[] = [];
-  for (const [, hex, letter, plain] of match[1]!.matchAll(/\\x([0-9a-fA-F]{2})|\\(.)|([^\\]+)/gs)) {
-    if (hex !== undefined) bytes.push(parseInt(hex, 16));
-    else if (letter !== undefined) {
-      const escaped = ESCAPES[letter];
-      if (escaped === undefined) {
-        throw new Error(`"\\${letter}" is no escape; there are \\r \\n \\t \\0 \\xHH \\" and \\\\`);
-      }
-      bytes.push(escaped.charCodeAt(0));
-    } else bytes.push(...new TextEncoder().encode(plain));
+  if (!text.startsWith('"')) throw new Error(`use ${usage}`);
+  const parts: Uint8Array[] = [];
+  for (const part of text.slice(1).matchAll(/(")|\\x([0-9a-fA-F]{2})|\\(.?)|([^"\\]+)/gs)) {
+    const [, end, hex, letter, plain] = part;
+    if (end) return [Uint8Array.from(Buffer.concat(parts)), text.slice(part.index + 2).trim()];
+    if (plain !== undefined) parts.push(new TextEncoder().encode(plain));
+    else parts.push(Uint8Array.of(hex !== undefined ? parseInt(hex, 16) : escaped(letter!)));
   }
-  return [Uint8Array.from(bytes), match[2]!];
+  throw new Error(`use ${usage}`);
 }
 
-/** Bytes as text of one character each. */
-export const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
+function escaped(letter: string): number {
+  const byte = ESCAPES[letter];
+  if (byte !== undefined) return byte;
+  throw new Error(`"\\${letter}" is no escape; there are \\r \\n \\t \\0 \\xHH \\" and \\\\`);
+}

@@ -1,9 +1,11 @@
 /** Following a script: what to send, and what has to come. */
 import { WOULD_BLOCK } from "../../net/mod.ts";
 import { EVENT_READ, EVENT_WRITE } from "../../selectors/mod.ts";
+import { latin1, quote } from "../../text/bytes.ts";
+import { briefDuration } from "../../text/words.ts";
 import type { Loop } from "../loop.ts";
 import type { Peer } from "../peer.ts";
-import { type Expected, latin1, type Step } from "./parse.ts";
+import type { Expected, Step } from "./parse.ts";
 
 /** A step failed: which line, what came, and what was expected. */
 export class StepError extends Error {
@@ -23,7 +25,7 @@ export type Observe = (direction: "sent" | "received", bytes: Uint8Array) => voi
 const CHUNK = 64 * 1024;
 /** How long the last step's bytes may take to go out, in milliseconds. */
 const LAST_BYTES_MS = 65_536;
-/** What messages show of what came: its last part. */
+/** What messages show of what came, its last part, and of what was expected, its first. */
 const SHOWN = 256;
 
 /** One run of a script over a connected peer. */
@@ -51,26 +53,32 @@ export class ScriptRun {
       if (step.kind === "send") await this.#send(step, step.bytes);
       else if (step.kind === "expect") await this.#expect(step, step.expected, step.withinMs);
       else if (step.kind === "sleep") await this.#until(performance.now() + step.ms, () => false);
-      else this.#peer.socket.shutdown("write");
+      else this.#gone(step, () => this.#peer.socket.shutdown("write"));
     }
     await this.#until(performance.now() + LAST_BYTES_MS, () => !this.#peer.socket.hasOutgoing);
   }
 
   async #send(step: Step, bytes: Uint8Array): Promise<void> {
     let at = 0;
-    await this.#until(Infinity, () => {
-      try {
+    await this.#until(Infinity, () =>
+      this.#gone(step, () => {
         while (at < bytes.length) {
           const count = this.#peer.socket.send(bytes, at, bytes.length - at);
           if (count === WOULD_BLOCK) return false;
           at += count;
         }
         return true;
-      } catch (error) {
-        throw new StepError(step, "gone", (error as Error).message);
-      }
-    }, EVENT_WRITE);
+      }), EVENT_WRITE);
     this.#observe("sent", bytes);
+  }
+
+  /** What fails at a peer that has reset fails because of that. @throws StepError */
+  #gone<R>(step: Step, action: () => R): R {
+    try {
+      return action();
+    } catch (error) {
+      throw new StepError(step, "gone", (this.#error ?? error as Error).message);
+    }
   }
 
   async #expect(step: Step, expected: Expected, withinMs: number): Promise<void> {
@@ -81,7 +89,7 @@ export class ScriptRun {
       throw new StepError(step, "gone", `${end}; ${this.#difference(step)}`);
     });
     if (came) return;
-    const late = `nothing of the kind within ${withinMs} ms`;
+    const late = `nothing of the kind within ${briefDuration(withinMs)}`;
     throw new StepError(step, "timeout", `${late}; ${this.#difference(step)}`);
   }
 
@@ -95,9 +103,11 @@ export class ScriptRun {
   }
 
   #difference(step: Step): string {
-    const came = this.#pending.length > SHOWN ? `…${this.#pending.slice(-SHOWN)}` : this.#pending;
-    const shown = came === "" ? "nothing" : JSON.stringify(came);
-    return `expected ${step.text.replace(/^expect\s+/, "")}, came ${shown}`;
+    const cut = this.#pending.length > SHOWN ? "…" : "";
+    const came = this.#pending === "" ? "nothing" : cut + quote(this.#pending.slice(-SHOWN));
+    const expected = step.text.replace(/^expect\s+/, "");
+    const most = expected.length > SHOWN ? `${expected.slice(0, SHOWN)}…` : expected;
+    return `expected ${most}, came ${came}`;
   }
 
   /** Receives until `done`, or until the time has passed: then false. */

@@ -12,6 +12,7 @@ import { SHUT_RDWR } from "../../sys/constants.ts";
 import { codeName, ERRNO } from "../../sys/errno.ts";
 import { c, closeFd, setNonBlocking } from "../../sys/posix.ts";
 import { peek, unreadBytes } from "../../sys/socket/sockets.ts";
+import { briefDuration } from "../../text/words.ts";
 import { ServiceHandler, type Session } from "../connection.ts";
 import type { ServeOptions } from "../options.ts";
 import { SERVE_COUNTER } from "../stats.ts";
@@ -242,7 +243,8 @@ export class Handoff implements Handler<Session> {
     if (!this.#held.has(held.lease)) return;
     const { leaseMs } = this.#options.handoff!;
     this.#callbacks.failed(
-      `The handler of ${held.session.details.peer} took longer than the lease of ${leaseMs} ms`,
+      `The handler of ${held.session.details.peer} took longer than the lease of ` +
+        briefDuration(leaseMs),
       0,
     );
     this.#cut(held);

@@ -1,4 +1,5 @@
 /** What one reply must be: where it ends, and which expression it must match. */
+import { latin1 } from "../../text/bytes.ts";
 import type { Expression, Frame } from "../plan/expectation.ts";
 import { endOf, KnownScanner, scannerOf } from "./frame.ts";
 import type { Scanner } from "./scanner.ts";
@@ -77,13 +78,12 @@ export const known = (expected: Uint8Array): Shape =>
 
 const NOTHING = new Uint8Array(0);
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const LATIN1 = new TextDecoder("latin1");
 
 /** UTF-8; in bytes that are none, each is a character. */
 function textOf(bytes: Uint8Array): string {
   try {
     return UTF8.decode(bytes);
   } catch {
-    return LATIN1.decode(bytes);
+    return latin1(bytes);
   }
 }

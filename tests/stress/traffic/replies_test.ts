@@ -78,6 +78,7 @@ const right: [
   ["x", "/^(?:PONG|OK .*)$/", (_, i) => i % 3 === 0 ? "PONG\r\n" : `OK ${"z".repeat(i % 5)}\n`],
   ["x", "/grüß[^]*\n/", () => Buffer.from("grüß dich\r\n").toString("latin1")],
   ["x", "/^\\xff\\xfe/", () => "\xff\xfe\n"],
+  ["x", "/^\\x80[^x]\\x9f$/", () => "\x80\x85\x9f\n"],
   ["x", "http", (_, i) => responses[i % responses.length]!],
   ["HEAD / HTTP/1.1\\r\\n\\r\\n", "http", () => head("200 OK", "Content-Length: 12345")],
 ];

@@ -1,0 +1,98 @@
+// Scripts of iomux client: what they send and expect, and how they fail.
+import { describe, expect, it } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { type Cli, spawnCli } from "../support/cli.ts";
+import { TempDir } from "../support/files.ts";
+import { refusals } from "../support/usages.ts";
+import { echoPeer, peer } from "./peers.ts";
+
+describe("iomux client --script", () => {
+  async function script(text: string, target: string): Promise<Cli> {
+    using folder = new TempDir();
+    writeFileSync(folder.file("steps"), text);
+    const cli = spawnCli(["client", "--script", folder.file("steps"), target]);
+    await cli.exit;
+    return cli;
+  }
+
+  it("takes a line of any length", async () => {
+    const long = "0123456789".repeat(90_000);
+    await using echo = await echoPeer();
+    await using cli = await script(`send "${long}"\nexpect "${long}" 20s\n`, echo.name);
+    expect([(await cli.exit).code, cli.stderr()]).toEqual([0, ""]);
+    expect(cli.stdout()).toBe(long);
+    await using late = await script(`expect "${long}" 10ms\n`, echo.name);
+    expect((await late.exit).code).toBe(4);
+    expect(late.stderr().length).toBeLessThan(1000);
+  });
+
+  it("shows what came as a script writes it, and times with their units", async () => {
+    await using silent = await peer((socket) =>
+      void socket.write(Buffer.from('\0\x01"\\\r\n\x80é', "latin1"))
+    );
+    await using cli = await script('expect "two" 1000ms\n', silent.name);
+    expect((await cli.exit).code).toBe(4);
+    const came = '"\\0\\x01\\"\\\\\\r\\n\\x80\\xe9"';
+    expect(cli.stderr()).toContain(
+      `nothing of the kind within 1 s; expected "two" 1000ms, came ${came}\n`,
+    );
+  });
+
+  it("does not blame a peer that has reset for anything else, and names the line", async () => {
+    await using resetting = await peer((socket) =>
+      void socket.once("data", () => socket.resetAndDestroy())
+    );
+    for (const step of ["close", 'send "x"', "expect end"]) {
+      await using cli = await script(`send "x"\nsleep 300ms\n${step}\n`, resetting.name);
+      expect((await cli.exit).code).toBe(5);
+      expect(cli.stderr()).toMatch(/steps, line 3: Cannot receive from .*: ECONNRESET/);
+    }
+  });
+
+  it("sends, expects, half-closes and sleeps", async () => {
+    await using echo = await echoPeer();
+    await using cli = await script(
+      '# a dialogue\nsend "h\\x65llo\\r\\n"\nexpect "hello\\r\\n" 5s\n\nsleep 10ms\n' +
+        'send "answer 42"\nexpect /ANSWER \\d+/i\nclose\nexpect end\n',
+      echo.name,
+    );
+    expect([(await cli.exit).code, cli.stderr()]).toEqual([0, ""]);
+    expect(cli.stdout()).toBe("hello\r\nanswer 42");
+  });
+
+  it("says which line failed, what was expected and what came: exit 4", async () => {
+    await using echo = await echoPeer();
+    await using cli = await script('send "one"\nexpect "two" 200ms\n', echo.name);
+    expect((await cli.exit).code).toBe(4);
+    expect(cli.stderr()).toMatch(/^iomux: \S*steps, line 2: .*expected "two" 200ms, came "one"\n$/);
+  });
+
+  it("says that the peer has ended before: exit 5", async () => {
+    await using brief = await peer((socket) => void socket.end("bye"));
+    await using cli = await script('expect "hello"\n', brief.name);
+    expect((await cli.exit).code).toBe(5);
+    expect(cli.stderr()).toMatch(/line 1: the peer has ended; expected "hello", came "bye"\n$/);
+  });
+
+  it("refuses what it does not understand, with the line: exit 2", async () => {
+    const cases: [text: string, message: RegExp][] = [
+      ['send "a"\nwait 1s\n', /line 2: unknown step "wait"/],
+      ["send hello\n", /line 1: use send "TEXT"/],
+      ['send "\\q"\n', /line 1: .*no escape/],
+      ['expect "x" soon\n', /line 1: .*soon/],
+      ["expect /(/\n", /line 1: /],
+      ['close\n\nsend "x"\n', /line 3: nothing can be sent any more: line 1 is "close"/],
+      ["close\nclose\n", /line 2: nothing can be sent any more: line 1 is "close"/],
+      ['send "x\n', /line 1: use send "TEXT"/],
+      ['send "x" y\n', /line 1: nothing may follow the text to send: y/],
+    ];
+    using folder = new TempDir();
+    const said = await refusals(cases.map(([text], i) => {
+      writeFileSync(folder.file(`${i}`), text);
+      return { args: ["client", "--script", folder.file(`${i}`), "127.0.0.1:1"] };
+    }));
+    for (const [i, [text, message]] of cases.entries()) {
+      expect(`${text}: ${said[i]}`).toMatch(message);
+    }
+  });
+});
