@@ -1,8 +1,8 @@
 /** Waiting for somebody to connect. */
 import { listenOnHost } from "../engine/listen_host.ts";
+import { listenOnPath } from "../engine/listen_path.ts";
 import { type Address, Socket } from "../net/mod.ts";
 import { EVENT_READ } from "../selectors/mod.ts";
-import { identityOf, removeSocketFile } from "../sys/stdio/file.ts";
 import type { Loop } from "./loop.ts";
 
 /** No more than the one who is talked to, and the next one: others are told at once that it is busy. */
@@ -17,13 +17,12 @@ export type Place =
 export class Listener implements Disposable {
   readonly #sockets: Socket[];
   readonly #loop: Loop;
-  /** The file of a Unix socket, and how to know it again. */
-  #file: { readonly path: string; readonly id: string | undefined } | undefined;
+  readonly #removeFile: () => void;
 
-  private constructor(sockets: Socket[], path: string | undefined, loop: Loop) {
+  private constructor(sockets: Socket[], loop: Loop, removeFile = () => {}) {
     this.#sockets = sockets;
     this.#loop = loop;
-    if (path !== undefined && !path.startsWith("@")) this.#file = { path, id: identityOf(path) };
+    this.#removeFile = removeFile;
   }
 
   /**
@@ -33,10 +32,11 @@ export class Listener implements Disposable {
    */
   static async open(where: Place, warn: (message: string) => void, loop: Loop): Promise<Listener> {
     if ("path" in where) {
-      return new Listener([Socket.listen({ ...where, backlog: BACKLOG })], where.path, loop);
+      const { socket, removeFile } = listenOnPath(where.path, BACKLOG, warn);
+      return new Listener([socket], loop, removeFile);
     }
     const open = (host: string, port: number) => [Socket.listen({ host, port, backlog: BACKLOG })];
-    return new Listener((await listenOnHost({ ...where, open, warn })).flat(), undefined, loop);
+    return new Listener((await listenOnHost({ ...where, open, warn })).flat(), loop);
   }
 
   get addresses(): Address[] {
@@ -59,8 +59,6 @@ export class Listener implements Disposable {
 
   [Symbol.dispose](): void {
     for (const socket of this.#sockets) socket.close();
-    const file = this.#file;
-    this.#file = undefined;
-    if (file) removeSocketFile(file.path, file.id);
+    this.#removeFile(); // once more does nothing
   }
 }

@@ -1,11 +1,9 @@
 /** Opening the sockets that a server listens on, one for each worker. */
-import { lstatSync } from "node:fs";
 import { listenOnHost } from "../engine/listen_host.ts";
-import { type Address, OSError, Socket } from "../net/mod.ts";
+import { listenOnPath } from "../engine/listen_path.ts";
+import { type Address, Socket } from "../net/mod.ts";
 import { SO_REUSEPORT } from "../sys/constants.ts";
-import { ERRNO } from "../sys/errno.ts";
 import { duplicate } from "../sys/posix.ts";
-import { identityOf, removeSocketFile } from "../sys/stdio/file.ts";
 import type { ServeOptions } from "./options.ts";
 
 /** Listening sockets. */
@@ -38,21 +36,11 @@ export async function openListeners(
     const open = (host: string, port: number) => openAddress(host, port, options);
     return listening(await listenOnHost({ host: options.host, port: options.port, open, warn }));
   }
-  if (path.startsWith("@")) return listening([shared(Socket.listen({ path, backlog }), workers)]);
-  removeStale(path);
-  const first = Socket.listen({ path, backlog });
-  const file = identityOf(path);
-  const cleanUp = () => {
-    try {
-      removeSocketFile(path, file);
-    } catch (error) {
-      warn((error as OSError).message);
-    }
-  };
+  const { socket, removeFile } = listenOnPath(path, backlog, warn);
   try {
-    return { ...listening([shared(first, workers)]), cleanUp };
+    return { ...listening([shared(socket, workers)]), cleanUp: removeFile };
   } catch (error) {
-    cleanUp();
+    removeFile();
     throw error;
   }
 }
@@ -90,31 +78,4 @@ function openAddress(host: string, port: number, { backlog, workers }: ServeOpti
 function shared(first: Socket, workers: number): Socket[] {
   const copy = () => Socket.fromFd(duplicate(first.fileno()));
   return [first, ...Array.from({ length: workers - 1 }, copy)];
-}
-
-/** Removes the file of a Unix socket that has no listener any more; leaves anything else alone. */
-function removeStale(path: string): void {
-  const file = identityOf(path);
-  if (file === undefined) return;
-  if (!lstatSync(path).isSocket()) {
-    throw new OSError(ERRNO.EADDRINUSE!, "bind", `bind unix:${path}, which is no socket`);
-  }
-  try {
-    Socket.connect({ path }).close();
-  } catch (error) {
-    if ((error as OSError).code === "ECONNREFUSED") {
-      // Another server may have replaced it in between; then its bind fails, or ours.
-      return remove(path, file);
-    }
-  }
-  throw new OSError(ERRNO.EADDRINUSE!, "bind", `bind unix:${path}, where a server is listening`);
-}
-
-function remove(path: string, file: string): void {
-  try {
-    removeSocketFile(path, file);
-  } catch (error) {
-    const { errno } = error as OSError;
-    throw new OSError(errno, "bind", `bind unix:${path}, whose old file can't be removed`);
-  }
 }

@@ -1,5 +1,6 @@
 // What the options of iomux client do, seen from its peer and on its streams.
 import { describe, expect, it } from "bun:test";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { getAvailablePort, Socket } from "../../lib/net/mod.ts";
 import { type Cli, spawnCli } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
@@ -157,9 +158,16 @@ describe("iomux client", () => {
       [`--unix ${"a".repeat(108)}`, /1 to 107 bytes/],
       ["-4 -6 127.0.0.1:1", /'--ipv4' and '--ipv6' exclude each other/],
       ["-k 127.0.0.1:1", /'--keep-listening' needs '--listen'/],
-      ["-lk 9000", /-kl PORT/],
+      ["-l", /option '--listen' needs a port: -l \[HOST:\]PORT/],
+      ["-lk", /needs a port/],
       ["-l -p 9000", /use -l PORT/],
-      ["-lp 9000", /-l PORT/],
+      ["-lp 9000", /use -l PORT/],
+      ["-l 9000 -U s", /there is no other target/],
+      ["-lU ./s 9000", /there is no other target/],
+      ["-l ./s 9000", /there is no other target/],
+      ["-l 127.0.0.1", /Invalid address "127.0.0.1"/],
+      ["-l s.sock", /"s.sock" is no port; a Unix socket is -l -U s.sock/],
+      [`-l ./${"a".repeat(108)}`, /1 to 107 bytes/],
       ["-p 9000 -l 9000", /use -l PORT/],
       ["-l 9000 -z 127.0.0.1:1", /exclude each other/],
       ["-s nonsense 127.0.0.1:1", /source.*nonsense/],
@@ -237,18 +245,49 @@ describe("iomux client -l", () => {
     expect(await until(() => listener.stderr.includes("exit 141\n"), 15_000)).toBe(true);
   });
 
-  it("listens on a Unix socket, whose file it removes", async () => {
+  it("listens on a Unix socket, whose file it removes, however it is written", async () => {
     using folder = new TempDir();
     const path = folder.file("s");
-    await using listener = spawnCli(["client", "-l", path, "-v"], { stdin: "pipe" });
+    for (const words of [["-vl", path], ["-v", "-l", "-U", path], ["-vlU", path], ["-Us", "-lv"]]) {
+      const cwd = folder.file("");
+      await using listener = spawnCli(["client", ...words], { stdin: "pipe", cwd });
+      await listener.says(/listening on unix:/);
+      await using other = talking("local", "-U", path);
+      expect((await other.exit).code).toBe(0);
+      expect((await listener.exit).code).toBe(0);
+      expect(listener.stdout()).toBe("local");
+      expect(existsSync(path)).toBe(false);
+    }
+  });
+
+  it("replaces the file of a socket that nobody listens on, and nothing else", async () => {
+    using folder = new TempDir();
+    const path = folder.file("s");
+    Socket.listen({ path }).close();
+    await using listener = spawnCli(["client", "-kvl", path], { stdin: "pipe" });
     await listener.says(/listening on unix:/);
-    await using other = talking("local", "-U", path);
+    await using second = client("-l", path);
+    expect((await second.exit).code).toBe(3);
+    expect(second.stderr()).toMatch(/Cannot bind unix:.*, where a server is listening: EADDRINUSE/);
+    await using other = talking("still there", "-U", path);
     expect((await other.exit).code).toBe(0);
-    expect((await listener.exit).code).toBe(0);
-    expect(listener.stdout()).toBe("local");
-    await using late = client("-U", path);
-    expect((await late.exit).code).toBe(3);
-    expect(late.stderr()).toContain("ENOENT");
+    await listener.says(/still there/, "stdout");
+    writeFileSync(folder.file("text"), "kept");
+    await using third = client("-l", folder.file("text"));
+    expect((await third.exit).code).toBe(3);
+    expect(readFileSync(folder.file("text"), "utf8")).toBe("kept");
+  });
+
+  it("takes other switches before and behind, and the port as a word of its own", async () => {
+    for (const words of [["-lkv"], ["-kvl"], ["-l", "-k", "-v"], ["-vk", "--listen"]]) {
+      await using listener = spawnCli(["client", ...words, "127.0.0.1", "0"], { stdin: "pipe" });
+      await listener.says(/listening on 127\.0\.0\.1:/);
+    }
+    const port = getAvailablePort();
+    await using joined = spawnCli(["client", `-kvl${port}`], { stdin: "pipe" });
+    await joined.says(new RegExp(`listening on 0\\.0\\.0\\.0:${port}\n`));
+    await using six = spawnCli(["client", "-vl6", "0"], { stdin: "pipe" });
+    await six.says(/listening on \[::\]:/);
   });
 
   it("cannot have a port that is taken: exit 3", async () => {

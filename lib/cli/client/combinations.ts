@@ -8,7 +8,7 @@ type Key = keyof ClientRead["options"] & string;
 const EXCLUDE: readonly (readonly [Key, ...Key[]])[] = [
   ["ipv4", "ipv6"],
   ["sendOnly", "recvOnly"],
-  ["listen", "scan", "source", "connectTimeout", "unix"],
+  ["listen", "scan", "source", "connectTimeout"],
   ["listen", "reconnect"],
   ["udp", "unix", "listen", "reconnect", "scan", "tls", "script", "noHalfClose", "connectTimeout"],
   ["listen", "tlsCa", "tlsInsecure", "tlsServerName", "tlsAlpn"],

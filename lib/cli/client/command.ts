@@ -28,7 +28,7 @@ export const CLIENT = command({
         short: "w",
       }),
       listen: value("[HOST:]PORT", "accept one connection instead of connecting", text, {
-        short: "l",
+        ...{ short: "l", mayStandAlone: true }, // as in -l -U PATH, or -lk PORT
       }),
       keepListening: flag("with -l: one connection after the other", { short: "k" }),
       reconnect: value("DUR", "connect again this long after a connection ended", someTime),

@@ -5,6 +5,7 @@ import type { Place } from "../../client/listen.ts";
 import { familyOf } from "../../net/address.ts";
 import { UsageError } from "../exit.ts";
 import { chooseTarget, invalidTarget, targetPort } from "../options/target.ts";
+import { socketPath } from "../options/values.ts";
 import type { ClientRead } from "./command.ts";
 
 /** A host, and what was typed for its port. */
@@ -40,28 +41,54 @@ export function scanOf(read: ClientRead): Omit<Target, "port"> & { ports: number
   };
 }
 
-/** Where to listen: PORT, HOST:PORT, HOST PORT, or the path of a Unix socket. @throws UsageError */
-export function listenOf(read: ClientRead, where: string): Place {
-  const { operands } = read;
-  if (where.includes("/") || where.startsWith("@")) return { path: where };
-  if (where === "p" || where.startsWith("-p")) {
-    throw new UsageError("option '--listen' takes the port itself: use -l PORT");
+/**
+ * Where to listen: `-l PORT`, `-l HOST:PORT`, `-l HOST PORT` or `-l PATH`, whatever switches stand between;
+ * `-l -U PATH`. @throws UsageError
+ */
+export function listenOf(read: ClientRead, value: string): Place {
+  const { unix } = read.options;
+  const [where, port, ...more] = value === "" ? read.operands : [value, ...read.operands];
+  const other = new UsageError(
+    "option '--listen' waits for whom connects: there is no other target",
+  );
+  if (unix !== undefined && (where === undefined || read.source("unix") === "cli")) {
+    if (where !== undefined) throw other;
+    return { path: unix };
   }
-  if (/^[a-zA-Z]$/.test(where)) {
-    const advice = "other switches stand before it, as in -kl PORT";
-    throw new UsageError(`option '--listen': "${where}" is no port; ${advice}`);
-  }
-  const other = "option '--listen' waits for whom connects: there is no other target";
-  if (operands.length > 0 && /^\d+$/.test(where)) throw new UsageError(other);
-  const alone = operands.length === 0 && !/^\[|:/.test(where);
+  if (where === undefined) throw new UsageError("option '--listen' needs a port: -l [HOST:]PORT");
+  const isPath = where.includes("/") || where.startsWith("@");
+  const alone = port === undefined && !/^\[|:/.test(where);
+  if (more.length > 0 || port !== undefined && (isPath || /^\d+$/.test(where))) throw other;
+  if (isPath) return { path: listenPath(where) };
   const wildcard = read.options.ipv6 ? "::" : "0.0.0.0";
-  const { host, port } = alone ? { host: wildcard, port: where } : hostAndPort(where, operands[0]);
-  if (operands.length > (alone || operands[0] === undefined ? 0 : 1)) {
-    throw new UsageError(other);
-  }
+  const place = alone ? { host: wildcard, port: where } : hostAndPort(where, port);
   const family = askedFamily(read);
-  const place = { host, ...(family ? { family } : {}) };
-  return { ...place, port: port === "0" ? 0 : portNumber(port) };
+  return {
+    host: place.host,
+    port: place.port === "0" ? 0 : alone ? listenPort(where) : portNumber(place.port),
+    ...(family ? { family } : {}),
+  };
+}
+
+/** @throws UsageError */
+function listenPath(where: string): string {
+  try {
+    return socketPath(where);
+  } catch (error) {
+    throw new UsageError(`option '--listen': ${(error as Error).message}`);
+  }
+}
+
+/** @throws UsageError */
+function listenPort(where: string): number {
+  try {
+    return portNumber(where);
+  } catch (error) {
+    if (!where.includes(".") || familyOf(where) !== undefined) throw error;
+    throw new UsageError(
+      `option '--listen': "${where}" is no port; a Unix socket is -l -U ${where}`,
+    );
+  }
 }
 
 /** "ADDR", "ADDR:PORT", "[ADDR]:PORT", or an IPv6 address as it is. @throws UsageError */

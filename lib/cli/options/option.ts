@@ -7,6 +7,8 @@ export interface Option<T> {
   /** What stands for the value in the help; undefined for a switch. */
   readonly value: string | undefined;
   readonly text: string;
+  /** It may stand without a value, which is then the empty one. */
+  readonly mayStandAlone?: boolean | undefined;
   /** Its value where it is not given. */
   readonly initial: T;
   /** `initial` as the help shows it; nothing is shown without. */
@@ -26,7 +28,7 @@ export interface Option<T> {
 
 /** What a declaration can say beside the value and the text. */
 type More = Partial<
-  Pick<Option<unknown>, "short" | "shown" | "words" | "file" | "brief" | "joined">
+  Pick<Option<unknown>, "short" | "shown" | "words" | "file" | "brief" | "joined" | "mayStandAlone">
 >;
 
 export const flag = (text: string, more: More = {}): Option<boolean> => ({

@@ -3,7 +3,7 @@ import { Command as Parser, CommanderError, Option as Declared } from "commander
 import { didYouMean } from "../../text/nearest.ts";
 import { UsageError } from "../exit.ts";
 import type { Command } from "./command.ts";
-import { longName } from "./option.ts";
+import { longName, type Option } from "./option.ts";
 
 /** What stands on a command line: an option with its value, or an operand. */
 export type Word =
@@ -15,13 +15,16 @@ export function wordsOf(command: Command, args: readonly string[]): Word[] {
   const words: Word[] = [];
   const parser = new Parser(command.name).exitOverride()
     .configureOutput({ writeErr: () => {} }).helpOption(false)
+    .combineFlagAndOptionalValue(false) // -lk is -l -k
     .argument("[operands...]");
-  for (const [key, { short, value }] of Object.entries(command.options)) {
+  for (const [key, { short, value, mayStandAlone }] of Object.entries(command.options)) {
     const name = longName(key);
     const letter = short === undefined ? "" : `-${short}, `;
-    parser.addOption(new Declared(`${letter}--${name}${value === undefined ? "" : " <value>"}`));
+    const place = value === undefined ? "" : mayStandAlone ? " [value]" : " <value>";
+    parser.addOption(new Declared(letter + `--${name}` + place));
     parser.on(`option:${name}`, (text?: string) => {
       if (value === undefined) return words.push({ key });
+      if (mayStandAlone) return words.push({ key, text: text ?? "" });
       if (text === undefined || isOption(command, text)) {
         throw needsValue(asWritten(args, name, short), value);
       }
@@ -30,11 +33,23 @@ export function wordsOf(command: Command, args: readonly string[]): Word[] {
   }
   refuseOneDash(command, args);
   try {
-    parser.parse(args, { from: "user" });
+    parser.parse(separated(command, args), { from: "user" });
   } catch (error) {
     throw error instanceof CommanderError ? inOurWords(command, args, error) : error;
   }
   return [...words, ...parser.args.map((operand) => ({ operand }))];
+}
+
+/** "-kl9000" as "-kl" and "9000": in one word commander takes what follows an option that may stand alone for others. */
+function separated(command: Command, args: readonly string[]): string[] {
+  const all = Object.values(command.options);
+  const letters = (of: (option: Option<unknown>) => unknown) =>
+    all.flatMap((option) => of(option) && option.short ? [option.short] : []).join("");
+  const switches = letters(({ value }) => value === undefined);
+  const alone = letters(({ mayStandAlone }) => mayStandAlone);
+  if (alone === "") return [...args];
+  const joined = new RegExp(`^(-[${switches}]*[${alone}])(?![${switches}]+$)([^A-Za-z].*)$`);
+  return args.flatMap((arg) => joined.exec(arg)?.slice(1) ?? [arg]);
 }
 
 /** `-port 80` would be `-p ort`. @throws UsageError */
@@ -51,8 +66,8 @@ function refuseOneDash(command: Command, args: readonly string[]): void {
 
 /** Whether a word is an option whose value is the next one. */
 const takesValue = (command: Command, word: string | undefined): boolean =>
-  Object.entries(command.options).some(([key, { short, value }]) =>
-    value !== undefined && (word === `--${longName(key)}` || word === `-${short}`)
+  Object.entries(command.options).some(([key, { short, value, mayStandAlone }]) =>
+    value !== undefined && !mayStandAlone && (word === `--${longName(key)}` || word === `-${short}`)
   );
 
 /** An option's name as it stands on the command line, the last time. */
