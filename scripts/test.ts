@@ -51,13 +51,15 @@ if (patterns.length === 0 && (on?.includes("bun") ?? true)) {
   process.env.IOMUX_TEST_PROGRAM = builtProgram(root);
 }
 
-// Tests wait more than they compute, so that more of them than processors are under way.
+// Tests wait more than they compute, so that more of them than processors are under way; far more while
+// processors stand idle.
 const inFlight = Math.min(8, availableParallelism() + 2);
-const bounds = jobs.length > 1 ? `, ${Math.min(inFlight, jobs.length)} at a time` : "";
+const most = Math.min(40, availableParallelism() * 5);
+const bounds = jobs.length > inFlight ? `, ${inFlight} to ${most} at a time` : "";
 console.log(`${jobs.length} test file${jobs.length > 1 ? "s" : ""}${bounds}`);
 const display = progress(jobs.length);
 endAllOnSignals(() => conclude(display.outcomes));
-await runJobs(jobs, { root, inFlight, display });
+await runJobs(jobs, { root, inFlight, most, display });
 display.close();
 const repeated = patterns.length === 0 ? await repeatAlone(display.outcomes) : [];
 process.exitCode = conclude(display.outcomes, [], repeated);

@@ -3,6 +3,7 @@ import { describe, expect, it } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { type Outcome, runJobs } from "../scripts/testing/job.ts";
 import { NAMED } from "../scripts/testing/plan.ts";
 import { root } from "./support/cli.ts";
 import { TempDir } from "./support/files.ts";
@@ -104,5 +105,33 @@ describe("npm test", () => {
     const [bun, deno, node] = ["bun", "deno", "node"].map((name) => row(stdout, name));
     expect({ status, deno, node }).toEqual({ status: 0, deno: bun, node: bun });
     expect(bun![0]).toBeGreaterThan(10);
+  });
+});
+
+/** How many of these jobs ran at a time, with processors that stand idle for this share of time. */
+async function mostAtATime(idle: number, scripts: string[]): Promise<number> {
+  const jobs = scripts.map((script, i) => ({
+    ...{ runtime: "check", file: `job ${i}`, command: ["sh", "-c", script] },
+  }));
+  let [now, most, passed] = [0, 0, 0];
+  const display = {
+    start: () => void (most = Math.max(most, ++now)),
+    end: (outcome: Outcome) => void (now--, passed += outcome.passed),
+  };
+  const options = { root, inFlight: 2, most: 5, display, idle: () => idle };
+  expect(await runJobs(jobs, options)).toEqual([]);
+  expect(passed).toBe(jobs.length);
+  return most;
+}
+
+describe("runJobs()", () => {
+  it("starts more jobs while the processors stand idle, up to a bound", async () => {
+    using folder = new TempDir(); // a job ends when five have started
+    const script = `touch "${folder.path}/$$"; ` +
+      `until [ "$(ls "${folder.path}" | wc -l)" -ge 5 ]; do sleep 0.05; done`;
+    expect(await mostAtATime(1, Array(8).fill(script))).toBe(5);
+  });
+  it("starts no more than usual while the processors are busy", async () => {
+    expect(await mostAtATime(0, Array(4).fill("sleep 1"))).toBe(2);
   });
 });

@@ -1,7 +1,7 @@
 // One test file on one runtime, or one check, as a process: started, bounded in time, and summed up.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { testsOf } from "./junit.ts";
@@ -142,23 +142,59 @@ async function runJob(job: Job, root: string): Promise<Outcome> {
   }
 }
 
-/**
- * Runs jobs in their order, at most `inFlight` at a time. None starts later than `until`, milliseconds
- * since this process began; those are returned.
- */
-export async function runJobs(
-  jobs: readonly Job[],
-  options: { root: string; inFlight: number; display: Display; until?: number },
-): Promise<Job[]> {
-  const { root, inFlight, display, until = Infinity } = options;
-  const left = [...jobs];
-  const lane = async () => {
-    while (left.length > 0 && performance.now() < until) {
-      const job = left.shift()!;
-      display.start(job);
-      display.end(await runJob(job, root));
-    }
+/** How often it is asked whether the processors stand idle. */
+const ASKED_MS = 400;
+
+/** Gives the share of time since the last call, or since it was made, in which the processors stood idle. */
+function idleShare(): () => number {
+  const read = () => {
+    const times = cpus().map((cpu) => cpu.times);
+    const all = times.flatMap((time) => Object.values(time)).reduce((sum, ms) => sum + ms, 0);
+    return { all, idle: times.reduce((sum, { idle }) => sum + idle, 0) };
   };
-  await Promise.all(Array.from({ length: inFlight }, lane));
+  let last = read();
+  return () => {
+    const now = read();
+    const share = (now.idle - last.idle) / Math.max(1, now.all - last.all);
+    last = now;
+    return share;
+  };
+}
+
+/** What runs jobs. */
+export interface Running {
+  readonly root: string;
+  /** So many at a time, however busy the machine is. */
+  readonly inFlight: number;
+  /** So many while processors stand idle, because the jobs wait; without it no more than the others. */
+  readonly most?: number;
+  readonly display: Display;
+  /** No job starts later, milliseconds since this process began. */
+  readonly until?: number;
+  readonly idle?: () => number;
+}
+
+/** Runs jobs in their order; returns those for which the time was over. */
+export async function runJobs(jobs: readonly Job[], options: Running): Promise<Job[]> {
+  const { root, inFlight, most = inFlight, display, until = Infinity } = options;
+  const { idle = idleShare() } = options;
+  const left = [...jobs];
+  let running = 0;
+  const next = async (): Promise<void> => {
+    const job = performance.now() < until ? left.shift() : undefined;
+    if (!job) return;
+    running++;
+    display.start(job);
+    display.end(await runJob(job, root));
+    running--;
+    if (running < inFlight) await next();
+  };
+  const lanes = Array.from({ length: inFlight }, next);
+  const more = setInterval(() => {
+    const spare = Math.round(idle() * availableParallelism());
+    for (let i = 0; i < spare && running < most; i++) lanes.push(next());
+  }, ASKED_MS);
+  for (const lane of lanes) await lane; // their number grows meanwhile
+  clearInterval(more);
   return left;
 }

@@ -107,8 +107,8 @@ export class Connection {
     return this.ended !== undefined || this.#raw.fileno() < 0;
   }
 
-  /** Reads what is there; false at the end. */
-  #read(): boolean {
+  /** Reads what is there, or at least so much of it; false at the end. */
+  #read(enough: number): boolean {
     if (this.over) return false;
     for (;;) {
       let count: number;
@@ -122,13 +122,14 @@ export class Connection {
       if (count === 0 || count === WOULD_BLOCK) return count !== 0;
       if (this.text.length < 64) this.text += Buffer.from(buffer.subarray(0, count)).toString();
       this.got += count;
+      if (this.got >= enough) return true;
     }
   }
 
   /** Reads for so long, or until the client's end, or until so much has come. */
   async read(forMs: number, enough = Infinity): Promise<void> {
     const deadline = performance.now() + forMs;
-    while (performance.now() < deadline && this.#read() && this.got < enough) await sleep(2);
+    while (performance.now() < deadline && this.#read(enough) && this.got < enough) await sleep(2);
   }
 
   /** Sends all of it, or what a client takes that goes away meanwhile. */

@@ -11,7 +11,7 @@ export type Program = "iomux" | "nc" | "ncat" | "socat";
 export const OTHERS = ["nc", "ncat", "socat"] as const;
 
 /** How long a client that has no reason to end is watched. */
-const WATCHED_MS = 2500;
+const WATCHED_MS = 1500;
 
 /** One row: an order of events. */
 export interface Row {

@@ -1,10 +1,12 @@
-// The matrix of docs/client.md, a row at a time, over each transport; and other netcats beside it.
+// The matrix of docs/client.md, a row at a time.
 import { describe, expect } from "bun:test";
 import { itUnless } from "../support/systems.ts";
 import { NO_TLS } from "../tls/certificates.ts";
+import type { Transport } from "./far_end.ts";
 import { outcome, ROWS } from "./matrix.ts";
 
-for (const transport of ["tcp", "unix", "tls"] as const) {
+/** Every row with iomux client over this transport. */
+export function matrixOver(transport: Transport): void {
   describe(`iomux client over ${transport}`, () => {
     for (const row of ROWS) {
       itUnless(transport === "tls" ? NO_TLS : undefined, row.name, async () => {
