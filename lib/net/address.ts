@@ -1,4 +1,5 @@
 /** Addresses as users write them: parse and resolve. The structs are those of sys/socket/sockaddr.ts. */
+import { checkText } from "../sys/arguments.ts";
 import { checkPort } from "../sys/socket/sockaddr.ts";
 
 const { isIP } = process.getBuiltinModule("node:net");
@@ -17,7 +18,7 @@ const { isIP } = process.getBuiltinModule("node:net");
  * ```
  */
 export function parseHostPort(text: string): { host: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d+)$/.exec(text);
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d+)$/.exec(checkText(text, "address"));
   const host = match?.[1] ?? match?.[2];
   if (host === undefined) {
     throw new RangeError(`Invalid address "${text}": use HOST:PORT, or [HOST]:PORT for IPv6`);
@@ -74,6 +75,10 @@ export class ResolveError extends Error {
  * ```
  */
 export async function resolveHost(host: string, family?: 4 | 6): Promise<string[]> {
+  checkText(host, "host");
+  if (family !== undefined && family !== 4 && family !== 6) {
+    throw new TypeError("Invalid family: use 4 or 6");
+  }
   const wanted = (address: string) => family === undefined || familyOf(address) === family;
   const literal = literalAddresses(host)?.filter(wanted);
   if (literal?.length) return literal;

@@ -1,4 +1,5 @@
-/** The checks of what callers pass in: what TypeScript refuses must not become a silent 0 at run time. */
+/** The checks of what callers pass in that are of the network: buffers, ports, hosts. */
+import { checkAmount, checkOptions, checkText, kindOf } from "../sys/arguments.ts";
 import { checkPort } from "../sys/socket/sockaddr.ts";
 import { familyOf, literalAddresses } from "./address.ts";
 
@@ -16,59 +17,36 @@ import { familyOf, literalAddresses } from "./address.ts";
  */
 export type Bytes = ArrayBufferView | ArrayBuffer;
 
-/** The bytes of a buffer, whatever its elements are. @throws TypeError for anything else */
+/**
+ * The bytes of a buffer, whatever its elements are.
+ *
+ * @throws TypeError for anything else, and for memory that was detached: given to another thread
+ */
 export function bytesOf(buffer: Bytes): Uint8Array {
-  if (buffer instanceof Uint8Array) return buffer;
+  if (buffer instanceof Uint8Array) return buffer.length > 0 ? buffer : attached(buffer);
   if (ArrayBuffer.isView(buffer)) {
+    attached(buffer);
     return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
   }
-  if (buffer instanceof ArrayBuffer) return new Uint8Array(buffer);
+  if (buffer instanceof ArrayBuffer) return new Uint8Array(attached({ buffer }).buffer);
   throw new TypeError(`Invalid buffer: ${kindOf(buffer)}; use an ArrayBuffer or a view of one`);
 }
 
-/** What a value is, for messages. */
-export const kindOf = (value: unknown): string =>
-  value === null ? "null" : typeof value === "object" ? "an object" : `a ${typeof value}`;
-
-/** The options of a call. @throws TypeError when they are no object */
-export function checkOptions(options: unknown, example: string): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new TypeError(`Invalid options: ${kindOf(options)}; use ${example}`);
-  }
-}
-
-/** @throws TypeError unless the value is a string */
-export function checkText(value: unknown, name: string): string {
-  if (typeof value !== "string") throw new TypeError(`Invalid ${name}: ${kindOf(value)}; use text`);
-  return value;
-}
-
-/** @throws TypeError for what is no number, RangeError unless it is an integer from least to most */
-export function checkInteger(value: unknown, name: string, least: number, most: number): number {
-  if (typeof value !== "number") throw new TypeError(`Invalid ${name}: ${kindOf(value)}`);
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw new RangeError(`Invalid ${name} ${value}: use an integer from ${least} to ${most}`);
-  }
-  return value;
+/** Detached memory has no bytes, which is not the same as an empty buffer: what was meant is elsewhere. */
+function attached<V extends { readonly buffer: ArrayBufferLike }>(view: V): V {
+  const { buffer } = view;
+  if (!(buffer instanceof ArrayBuffer) || !buffer.detached) return view;
+  throw new TypeError("Invalid buffer: it is detached (was it sent to another thread?)");
 }
 
 /** Throws RangeError unless `ms` is a time to wait: 0 or more, Infinity included. */
-export function checkDuration(ms: number): void {
-  if (typeof ms !== "number") throw new TypeError(`Invalid timeout: ${kindOf(ms)}`);
-  if (!(ms >= 0)) throw new RangeError(`Invalid timeout: ${ms} milliseconds`);
-}
-
-/** A port. */
-export function portOf(port: unknown): number {
-  if (typeof port !== "number") throw new TypeError(`Invalid port: ${kindOf(port)}`);
-  return checkPort(port);
-}
+export const checkDuration = (ms: unknown): void => checkAmount(ms, "timeout", "milliseconds");
 
 /** The family that a local address leaves; undefined where there is none, or a name. */
 export function familyOfBind(bind: { host: string; port?: number } | undefined): 4 | 6 | undefined {
   if (bind === undefined) return undefined;
-  checkOptions(bind, "{ host, port }");
-  portOf(bind.port ?? 0);
+  checkOptions(bind, ENDPOINT);
+  checkPort(bind.port ?? 0);
   return familyOf(checkText(bind.host, "host"));
 }
 
@@ -86,3 +64,6 @@ export function numericHosts(host: string, family?: 4 | 6): string[] {
     `Cannot use the host name "${host}" here: resolve it with resolveHost, or use dial`,
   );
 }
+
+/** What names an endpoint; "family" makes an {@linkcode Address} one. */
+export const ENDPOINT = ["host", "port", "path", "family"] as const;

@@ -1,4 +1,5 @@
 /** What stream and datagram sockets share: a descriptor, its addresses, its options. */
+import { checkFlag } from "../sys/arguments.ts";
 import { check } from "../sys/errno.ts";
 import { closeFd, setNonBlocking } from "../sys/posix.ts";
 import { type Address, formatAddress, readAddress } from "../sys/socket/sockaddr.ts";
@@ -73,7 +74,7 @@ export abstract class BaseSocket implements Disposable {
 
   /** Makes calls wait (true), or return WOULD_BLOCK or null at once (false). */
   setBlocking(blocking: boolean): void {
-    setNonBlocking(this.#fd, !blocking);
+    setNonBlocking(this.#fd, !checkFlag(blocking, "value of setBlocking"));
   }
 
   /**

@@ -5,22 +5,17 @@ import { Native } from "../sys/ffi.ts";
 import { pollFor } from "../sys/poll.ts";
 import { c, closeFd, setNonBlocking } from "../sys/posix.ts";
 import {
+  checkPort,
   hostAndPort,
   isConnectedToItself,
   packAddress,
   SOCKADDR_SIZE,
 } from "../sys/socket/sockaddr.ts";
 import { newSocket } from "../sys/socket/sockets.ts";
+import { checkOptions, checkText } from "../sys/arguments.ts";
 import { briefDuration } from "../text/words.ts";
 import { familyOf } from "./address.ts";
-import {
-  checkDuration,
-  checkOptions,
-  checkText,
-  familyOfBind,
-  numericHosts,
-  portOf,
-} from "./arguments.ts";
+import { checkDuration, ENDPOINT, familyOfBind, numericHosts } from "./arguments.ts";
 import { domainOf } from "./listen.ts";
 import { setInt, setTimeouts, takeError } from "./options.ts";
 
@@ -51,6 +46,7 @@ export interface ConnectOptions {
   timeoutMs?: number;
 }
 
+const KNOWN = [...ENDPOINT, "bind", "timeoutMs"];
 const sockaddr = new Native(SOCKADDR_SIZE);
 
 /** What error messages call the target of a connect. */
@@ -67,7 +63,7 @@ let last = { host: "", port: 0, name: "" };
 
 /** Checks the options of a connect, and returns the addresses to try; undefined for a Unix socket. */
 export function addressesToTry(options: ConnectOptions): string[] | undefined {
-  checkOptions(options, "{ host, port } or { path }");
+  checkOptions(options, KNOWN);
   const { path, host = "127.0.0.1", port = 0, bind, timeoutMs } = options;
   if (timeoutMs !== undefined) checkDuration(timeoutMs);
   const family = familyOfBind(bind);
@@ -75,7 +71,7 @@ export function addressesToTry(options: ConnectOptions): string[] | undefined {
     checkText(path, "path");
     return undefined;
   }
-  portOf(port);
+  checkPort(port);
   return numericHosts(host, family);
 }
 

@@ -20,16 +20,21 @@ import {
 import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
 import { c, closeFd, retry } from "../sys/posix.ts";
-import { hostAndPort, packAddress, readAddress, SOCKADDR_SIZE } from "../sys/socket/sockaddr.ts";
 import {
-  type Bytes,
-  bytesOf,
+  checkPort,
+  hostAndPort,
+  packAddress,
+  readAddress,
+  SOCKADDR_SIZE,
+} from "../sys/socket/sockaddr.ts";
+import {
+  checkFlag,
   checkInteger,
+  checkOptionalFlag,
   checkOptions,
   checkText,
-  numericHosts,
-  portOf,
-} from "./arguments.ts";
+} from "../sys/arguments.ts";
+import { type Bytes, bytesOf, ENDPOINT, numericHosts } from "./arguments.ts";
 import { BaseSocket } from "./base.ts";
 import * as multicast from "./multicast.ts";
 import { setInt, takeError } from "./options.ts";
@@ -93,13 +98,29 @@ const show = (to: Endpoint) =>
   typeof to === "string" ? `unix:${to}` : hostAndPort(to.host, to.port);
 
 /** The endpoint that options name; `any` is the host where they name none. @throws TypeError, RangeError */
-function endpointOf(options: BindOptions, any: string, defaultPort?: number): Endpoint {
-  checkOptions(options, "{ host, port } or { path }");
+function endpointOf(
+  options: BindOptions,
+  known: readonly string[],
+  any: string,
+  defaultPort?: number,
+): Endpoint {
+  checkOptions(options, known);
   const { path, host = any, port = defaultPort } = options;
-  return path === undefined ? { host: numeric(host), port: portOf(port) } : checkText(path, "path");
+  return path === undefined
+    ? { host: numeric(host), port: checkPort(port) }
+    : checkText(path, "path");
 }
 
-const endpoint = (to: DatagramAddress): Endpoint => endpointOf(to, "127.0.0.1");
+const endpoint = (to: DatagramAddress): Endpoint => endpointOf(to, ENDPOINT, "127.0.0.1");
+
+/** The endpoint to bind to. */
+function localOf(options: BindOptions, any: string): Endpoint {
+  const local = endpointOf(options, [...ENDPOINT, ...FLAGS], any, 0);
+  for (const flag of FLAGS) checkOptionalFlag(options[flag], flag);
+  return local;
+}
+
+const FLAGS = ["reuseAddress", "reusePort", "v6Only"] as const;
 
 function bindTo(fd: number, local: Endpoint, options: BindOptions): void {
   if (options.reuseAddress) setInt(fd, SOL_SOCKET, SO_REBIND, 1);
@@ -143,7 +164,7 @@ export class DatagramSocket extends BaseSocket {
    * @throws OSError EADDRINUSE, EACCES, EADDRNOTAVAIL
    */
   static override bind(options: BindOptions = {}): DatagramSocket {
-    const local = endpointOf(options, "0.0.0.0", 0);
+    const local = localOf(options, "0.0.0.0");
     return DatagramSocket.#make(domainOf(local), undefined, (fd) => bindTo(fd, local, options));
   }
 
@@ -155,7 +176,7 @@ export class DatagramSocket extends BaseSocket {
     const peer = endpoint(to);
     const family = domainOf(peer);
     const any = family === AF_INET6 ? "::" : "0.0.0.0";
-    const local = from === undefined ? undefined : endpointOf(from, any, 0);
+    const local = from === undefined ? undefined : localOf(from, any);
     return DatagramSocket.#make(family, show(peer), (fd) => {
       if (local !== undefined) bindTo(fd, local, from!);
       const length = packAddress(target.view, peer);
@@ -231,7 +252,7 @@ export class DatagramSocket extends BaseSocket {
 
   /** Allows sending to a broadcast address (SO_BROADCAST). */
   setBroadcast(on: boolean): void {
-    setInt(this.fileno(), SOL_SOCKET, SO_BROADCAST, on ? 1 : 0);
+    setInt(this.fileno(), SOL_SOCKET, SO_BROADCAST, checkFlag(on, "value of SO_BROADCAST") ? 1 : 0);
   }
 
   /**

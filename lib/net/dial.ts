@@ -1,6 +1,8 @@
 /** Connecting to a name, with the thread left free. */
 import { resolveHost } from "./address.ts";
-import { checkDuration, checkOptions, checkText, familyOfBind, portOf } from "./arguments.ts";
+import { checkCallback, checkOptions, checkSignal, checkText } from "../sys/arguments.ts";
+import { checkPort } from "../sys/socket/sockaddr.ts";
+import { checkDuration, ENDPOINT, familyOfBind } from "./arguments.ts";
 import { type ConnectOptions, lateFor, targetName } from "./connect.ts";
 import { type Attempt, Race } from "./race.ts";
 import { Socket } from "./socket.ts";
@@ -46,6 +48,8 @@ export interface DialOptions extends ConnectOptions {
  */
 export type WaitWritable = (sockets: readonly Socket[], ms: number) => Promise<void>;
 
+const KNOWN = [...ENDPOINT, "bind", "timeoutMs", "signal"];
+
 /** How often sockets are looked at without a selector, in milliseconds: less often the longer it takes. */
 const FIRST_LOOK_MS = 1;
 const LONGEST_LOOK_MS = 16;
@@ -70,7 +74,9 @@ const LONGEST_LOOK_MS = 16;
  * ```
  */
 export async function dial(options: DialOptions, wait: WaitWritable = pause): Promise<Socket> {
-  checkOptions(options, "{ host, port } or { path }");
+  checkOptions(options, KNOWN);
+  checkSignal(options.signal);
+  checkCallback(wait, "wait");
   const { path, port = 0, bind } = options;
   if (path !== undefined) return await dialPath(options, wait);
   return await dialBy(options, (host) => Socket.connect({ host, port, bind }), wait);
@@ -85,7 +91,7 @@ export async function dialBy<A extends Attempt>(
   const { timeoutMs = Infinity, host = "127.0.0.1", port = 0, bind, signal } = options;
   const family = options.family ?? familyOfBind(bind);
   const deadline = deadlineOf(options);
-  portOf(port);
+  checkPort(port);
   const late = () => lateFor(targetName(options), timeoutMs);
   const addresses = await within(
     deadline,

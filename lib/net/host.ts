@@ -1,4 +1,5 @@
 /** A free port and the machine's own address, with the names and results of @std/net. */
+import { checkOptions, checkWord } from "../sys/arguments.ts";
 import { system } from "../sys/system.ts";
 import { canonicalBytes, contains, parseCidr } from "./cidr.ts";
 import { Socket } from "./socket.ts";
@@ -34,6 +35,7 @@ const TAKEN = new Set(system === "windows" ? ["EADDRINUSE", "EACCES"] : ["EADDRI
  * ```
  */
 export function getAvailablePort(options?: GetAvailablePortOptions): number {
+  if (options !== undefined) checkOptions(options, ["preferredPort"]);
   for (const port of [options?.preferredPort ?? 0, 0]) {
     try {
       using socket = Socket.listen({ host: "0.0.0.0", port });
@@ -60,6 +62,7 @@ const isLinkLocal = (address: string) =>
  * ```
  */
 export function getNetworkAddress(family: "IPv4" | "IPv6" = "IPv4"): string | undefined {
+  checkWord(family, "family", ["IPv4", "IPv6"]);
   const interfaces = process.getBuiltinModule("node:os").networkInterfaces();
   return Object.values(interfaces).flat()
     .find((a) => a && a.family === family && !a.internal && !isLinkLocal(a.address))?.address;

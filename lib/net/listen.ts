@@ -13,9 +13,10 @@ import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
 import { c, closeFd } from "../sys/posix.ts";
 import { identityOf, removeSocketFile } from "../sys/stdio/file.ts";
-import { hostAndPort, packAddress, SOCKADDR_SIZE } from "../sys/socket/sockaddr.ts";
+import { checkPort, hostAndPort, packAddress, SOCKADDR_SIZE } from "../sys/socket/sockaddr.ts";
 import { newSocket } from "../sys/socket/sockets.ts";
-import { checkInteger, checkOptions, checkText, numericHosts, portOf } from "./arguments.ts";
+import { checkInteger, checkOptionalFlag, checkOptions, checkText } from "../sys/arguments.ts";
+import { ENDPOINT, numericHosts } from "./arguments.ts";
 import { setInt } from "./options.ts";
 
 /**
@@ -45,6 +46,7 @@ export interface ListenOptions {
   v6Only?: boolean;
 }
 
+const KNOWN = [...ENDPOINT, "backlog", "reusePort", "v6Only"];
 const sockaddr = new Native(SOCKADDR_SIZE);
 
 /** The domain of a socket for an IP address, or for a Unix socket. */
@@ -53,13 +55,15 @@ export const domainOf = (host: string | undefined): number =>
 
 /** A listening, non-blocking descriptor. */
 export function openListener(options: ListenOptions): number {
-  checkOptions(options, "{ host, port } or { path }");
-  const { path, host = "0.0.0.0", port = 0, backlog = 4096 } = options;
+  checkOptions(options, KNOWN);
+  const { path, host = "0.0.0.0", port = 0, backlog = 4096, reusePort, v6Only } = options;
   checkInteger(backlog, "backlog", 0, 0x7fffffff);
+  checkOptionalFlag(reusePort, "reusePort");
+  checkOptionalFlag(v6Only, "v6Only");
   if (path !== undefined) {
     return listenOn(undefined, checkText(path, "path"), `unix:${path}`, options, backlog);
   }
-  portOf(port);
+  checkPort(port);
   let failure: unknown;
   for (const address of numericHosts(host)) {
     try {

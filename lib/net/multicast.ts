@@ -13,6 +13,7 @@ import {
   IPV6_MULTICAST_IF,
   IPV6_MULTICAST_LOOP,
 } from "../sys/constants.ts";
+import { checkFlag, checkInteger, checkOptions, checkText } from "../sys/arguments.ts";
 import { check } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
 import { c } from "../sys/posix.ts";
@@ -29,7 +30,8 @@ export function membership(
   iface: string | undefined,
   join: boolean,
 ): void {
-  const bytes = addressBytes(group);
+  const bytes = addressBytes(checkText(group, "group"));
+  if (iface !== undefined) checkText(iface, "interface");
   const memory = new Uint8Array(request.view.buffer, request.view.byteOffset, 24).fill(0);
   memory.set(bytes);
   const six = bytes.length === 16;
@@ -52,18 +54,17 @@ export function membership(
 export function outgoing(
   fd: number,
   six: boolean,
-  { hops, loop, iface }: { hops?: number; loop?: boolean; iface?: string },
+  options: { hops?: number; loop?: boolean; iface?: string },
 ): void {
+  checkOptions(options, ["hops", "loop", "iface"]);
+  const { hops, loop, iface } = options;
+  if (loop !== undefined) checkFlag(loop, "loop");
+  if (iface !== undefined) checkText(iface, "interface");
   const level = six ? IPPROTO_IPV6 : IPPROTO_IP;
   const [ttl, back] = six
     ? [IPV6_MULTICAST_HOPS, IPV6_MULTICAST_LOOP]
     : [IP_MULTICAST_TTL, IP_MULTICAST_LOOP];
-  if (hops !== undefined) {
-    if (!Number.isInteger(hops) || hops < 0 || hops > 255) {
-      throw new RangeError(`Invalid number of hops ${hops}: 0 to 255`);
-    }
-    setInt(fd, level, ttl, hops);
-  }
+  if (hops !== undefined) setInt(fd, level, ttl, checkInteger(hops, "hops", 0, 255));
   if (loop !== undefined) setInt(fd, level, back, loop ? 1 : 0);
   if (iface === undefined) return;
   if (six) return setInt(fd, level, IPV6_MULTICAST_IF, zoneIndex(iface));

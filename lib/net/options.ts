@@ -18,7 +18,8 @@ import {
 } from "../sys/constants.ts";
 import { c } from "../sys/posix.ts";
 import { isBsd, system } from "../sys/system.ts";
-import { checkDuration, checkInteger, checkOptions, kindOf } from "./arguments.ts";
+import { checkFlag, checkInteger, checkOptions, checkWord } from "../sys/arguments.ts";
+import { checkDuration } from "./arguments.ts";
 
 const WINDOWS = system === "windows";
 const value = new Native(16);
@@ -60,7 +61,7 @@ const noDelayMissing = (error: number) =>
 
 /** Sends small segments at once (TCP_NODELAY); without effect on Unix sockets, which have no delay. */
 export function setNoDelay(fd: number, on: boolean): void {
-  value.int32[0] = on ? 1 : 0;
+  value.int32[0] = checkFlag(on, "value of TCP_NODELAY") ? 1 : 0;
   // Not asked first whether it is TCP: this is called for every connection.
   const result = c.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, value.pointer, 4);
   if (result === -1 && !noDelayMissing(errno())) check(-1, "setsockopt", "set TCP_NODELAY");
@@ -70,19 +71,17 @@ const SHUTDOWN = { read: SHUT_RD, write: SHUT_WR, both: SHUT_RDWR };
 
 /** Ends one direction or both. */
 export function shutdown(fd: number, how: "read" | "write" | "both"): void {
-  if (!Object.hasOwn(SHUTDOWN, how)) {
-    throw new TypeError(`Invalid direction: ${kindOf(how)}; use "read", "write" or "both"`);
-  }
+  checkWord(how, "direction", ["read", "write", "both"]);
   check(c.shutdown(fd, SHUTDOWN[how]), "shutdown", `shut down (${how})`);
 }
 
 /** Probes idle connections (SO_KEEPALIVE). */
 export const setKeepAlive = (fd: number, on: boolean): void =>
-  setInt(fd, SOL_SOCKET, SO_KEEPALIVE, on ? 1 : 0);
+  setInt(fd, SOL_SOCKET, SO_KEEPALIVE, checkFlag(on, "value of SO_KEEPALIVE") ? 1 : 0);
 
 /** Sizes of the kernel's buffers in bytes; Linux doubles what is set, and reads back the double. */
 export function setBuffers(fd: number, sizes: { sendBytes?: number; recvBytes?: number }): void {
-  checkOptions(sizes, "{ sendBytes, recvBytes }");
+  checkOptions(sizes, ["sendBytes", "recvBytes"]);
   for (const bytes of [sizes.sendBytes, sizes.recvBytes]) {
     if (bytes !== undefined) checkInteger(bytes, "size of a buffer", 0, 0x7fffffff);
   }
@@ -116,7 +115,7 @@ const dwordOf = (ms: number) => ms > 0x7fffffff ? 0 : Math.ceil(ms);
 
 /** How long blocking calls wait at most, in milliseconds; 0 for no limit (SO_RCVTIMEO, SO_SNDTIMEO). */
 export function setTimeouts(fd: number, limits: { recvMs?: number; sendMs?: number }): void {
-  checkOptions(limits, "{ recvMs, sendMs }");
+  checkOptions(limits, ["recvMs", "sendMs"]);
   for (
     const [option, ms] of [[SO_RCVTIMEO, limits.recvMs], [SO_SNDTIMEO, limits.sendMs]] as const
   ) {

@@ -1,4 +1,5 @@
 /** Stream sockets: TCP over IPv4 and IPv6, and Unix sockets. See socket(7), tcp(7), unix(7). */
+import { checkAmount, checkInteger } from "../sys/arguments.ts";
 import { ERRNO, errno, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
 import { MSG_NOSIGNAL, MSG_PEEK } from "../sys/constants.ts";
@@ -10,7 +11,7 @@ import {
   SOCKADDR_SIZE,
   unpackAddress,
 } from "../sys/socket/sockaddr.ts";
-import { type Bytes, bytesOf, checkInteger } from "./arguments.ts";
+import { type Bytes, bytesOf } from "./arguments.ts";
 import { BaseSocket } from "./base.ts";
 import {
   addressesToTry,
@@ -149,11 +150,9 @@ export class Socket extends BaseSocket {
   /** Sends `length` bytes of `buffer` from byte `offset`: the number taken, or WOULD_BLOCK. */
   send(buffer: Bytes, offset = 0, length?: number): number {
     const all = bytesOf(buffer);
-    const count = length ?? all.length - offset;
-    const inside = offset >= 0 && count >= 0 && offset + count <= all.length;
-    if (!inside || !Number.isInteger(offset) || !Number.isInteger(count)) {
-      throw new RangeError(`Cannot send ${count} bytes from ${offset} of ${all.length}`);
-    }
+    checkInteger(offset, "offset", 0, all.length);
+    const rest = all.length - offset;
+    const count = length === undefined ? rest : checkInteger(length, "length", 0, rest);
     const bytes = offset === 0 ? all : all.subarray(offset, offset + count);
     const size = Math.min(count, LARGEST_SEND);
     const put = () => c.sendBytes(this.fileno(), bytes, size, MSG_NOSIGNAL);
@@ -171,7 +170,7 @@ export class Socket extends BaseSocket {
 
   /** Blocking sockets: receives exactly `length` bytes; null when the stream ends before. */
   recvExactly(length: number): Uint8Array | null {
-    checkInteger(length, "number of bytes", 0, 0x7fffffff);
+    checkInteger(length, "length", 0, 0x7fffffff);
     const bytes = new Uint8Array(new ArrayBuffer(length));
     return this.#fill(bytes) ? bytes : null;
   }
@@ -192,6 +191,7 @@ export class Socket extends BaseSocket {
    * @throws RangeError when a line is longer than `maxBytes`
    */
   readLine(maxBytes = 1 << 20): string | null {
+    checkAmount(maxBytes, "longest line", "bytes");
     return readLine(
       maxBytes,
       (buffer) => this.#blocking(this.#receive(buffer, MSG_PEEK), "recv"),

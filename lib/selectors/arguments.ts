@@ -1,4 +1,5 @@
 /** The checks of what callers pass in, the same for every backend. */
+import { checkAmount, checkOptionalFlag, checkOptions, textOf } from "../sys/arguments.ts";
 import { EDGE, EXCLUSIVE, ONESHOT, PRIORITY } from "./backend.ts";
 import { UnsupportedModeError } from "./errors.ts";
 import {
@@ -13,7 +14,7 @@ import {
 export function checkEvents(events: number): void {
   if (events !== EVENT_READ && events !== EVENT_WRITE && events !== (EVENT_READ | EVENT_WRITE)) {
     throw new RangeError(
-      `Invalid events: ${String(events)}; use EVENT_READ (1), EVENT_WRITE (2) or both (3)`,
+      `Invalid events: ${textOf(events)}; use EVENT_READ (1), EVENT_WRITE (2) or both (3)`,
     );
   }
 }
@@ -21,12 +22,9 @@ export function checkEvents(events: number): void {
 /** How long to wait in milliseconds: Infinity for ever, 0 not at all. */
 export function checkTimeout(timeoutMs: number | undefined): number {
   if (timeoutMs === undefined) return Infinity;
-  // What compares as neither more nor less would wait for ever.
-  if (typeof timeoutMs !== "number") {
-    throw new TypeError(`Invalid timeout: ${String(timeoutMs)} is no number of milliseconds`);
-  }
-  if (Number.isNaN(timeoutMs)) throw new RangeError("Cannot wait: the timeout is NaN");
-  return timeoutMs <= 0 ? 0 : timeoutMs;
+  if (typeof timeoutMs === "number" && timeoutMs <= 0) return 0;
+  checkAmount(timeoutMs, "timeout", "milliseconds");
+  return timeoutMs;
 }
 
 /** The descriptor that a file object has now; negative once it is closed. */
@@ -38,18 +36,9 @@ export function filenoOf(fileobj: FileObject): number {
     ? object.fileno()
     : undefined;
   if (typeof fd !== "number") {
-    throw new TypeError(`Invalid file object: ${nameOf(fileobj)} is no number and has no fileno()`);
+    throw new TypeError(`Invalid file object: ${textOf(fileobj)} is no number and has no fileno()`);
   }
   return fd;
-}
-
-/** Some objects can't be made a string: those without a prototype, and functions that throw. */
-function nameOf(value: unknown): string {
-  try {
-    return String(value);
-  } catch {
-    return typeof value;
-  }
 }
 
 /** As `filenoOf`, and throws RangeError when that is no descriptor. */
@@ -79,10 +68,11 @@ export function modesOf(
   name: SelectorName,
   has: number,
 ): number {
-  if (options === undefined || options === null) return 0;
+  if (options === undefined) return 0;
+  checkOptions(options, MODES.map(([option]) => option));
   let modes = 0;
   for (const [option, bit, where] of MODES) {
-    if (!options[option]) continue;
+    if (!checkOptionalFlag(options[option], option)) continue;
     if (!(has & bit)) {
       throw new UnsupportedModeError(
         `Cannot register with "${option}": ${name} does not have it here; use ${where}`,

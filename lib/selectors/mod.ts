@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { checkText } from "../sys/arguments.ts";
 import { EpollSelector } from "./epoll.ts";
 import { KqueueSelector } from "./kqueue.ts";
 import { PollSelector } from "./poll.ts";
@@ -149,6 +150,7 @@ function preferred(): SelectorName {
  * ```
  */
 export function createSelector<T = unknown>(name: SelectorName | "auto" = "auto"): Selector<T> {
+  checkText(name, "name of a selector");
   const chosen = name === "auto" ? preferred() : name;
   if (!ALL.includes(chosen)) {
     throw new RangeError(`Unknown selector "${chosen}"; there are ${ALL.join(", ")} and auto`);

@@ -144,7 +144,7 @@ class KeyMap<T> implements ReadonlyMap<number, SelectorKey<T>> {
     return this.#size();
   }
   get(fd: number): SelectorKey<T> | undefined {
-    return this.#registrations[fd]?.key;
+    return typeof fd === "number" ? this.#registrations[fd]?.key : undefined; // as a Map would
   }
   has(fd: number): boolean {
     return this.get(fd) !== undefined;

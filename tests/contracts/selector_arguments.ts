@@ -72,6 +72,42 @@ export function argumentCases(name: SelectorName, create: Create): void {
     expect(selector.getMap().size).toBeLessThan(2);
   });
 
+  it("dispatch() without a function is a TypeError, though nothing is ready", () => {
+    const [selector, a] = own(create(), ...socketPair());
+    selector.register(a, EVENT_READ);
+    for (const callback of [undefined, null, 5, "x", {}]) {
+      expect(() => selector.dispatch(0, callback as never)).toThrow(/^Invalid callback: /);
+      expect(() => selector.dispatch(1, callback as never)).toThrow(TypeError);
+    }
+  });
+
+  it("a timeout that is no number is a TypeError, NaN a RangeError, in every wait", async () => {
+    const [selector] = own(create());
+    const wait = (ms: unknown) => selector.selectAsync(ms as number).then(() => "none", String);
+    for (const ms of [null, "1", true, {}, 1n]) {
+      expect(() => selector.select(ms as number)).toThrow(/^Invalid timeout: /);
+      expect(() => selector.select(ms as number)).toThrow(TypeError);
+      expect(await wait(ms)).toMatch(/^TypeError: Invalid timeout: /);
+    }
+    expect(() => selector.select(NaN)).toThrow(RangeError);
+    expect(await wait(NaN)).toMatch(/^RangeError: /);
+  });
+
+  it("options that are none, are unknown or of another kind are a TypeError, and nothing stays", async () => {
+    const [selector, a] = own(create<undefined>(), ...socketPair());
+    for (const options of [5, null, "edge", [], { edgy: true }, { edge: 1 }, { oneshot: "no" }]) {
+      expect(() => selector.register(a, EVENT_READ, undefined, options as never)).toThrow(
+        TypeError,
+      );
+    }
+    expect(selector.getMap().size).toBe(0);
+    for (const options of [5, null, { signal: 5 }, { signals: 1 }]) {
+      const ended = selector.selectAsync(0, options as never).then(() => "none", String);
+      expect(await ended).toMatch(/^TypeError: /);
+    }
+    selector.register(a, EVENT_READ, undefined, { edge: undefined });
+  });
+
   it("wake() of what is no handle is a TypeError", () => {
     for (const handle of [undefined, null, {}, 5, "x", { wakeFd: 1.5 }, { wakeFd: 1, state: {} }]) {
       expect(() => wake(handle as never)).toThrow(TypeError);

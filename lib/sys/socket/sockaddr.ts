@@ -2,6 +2,7 @@
  * Addresses of sockets, and the C structs that hold them: sockaddr_in, sockaddr_in6 and sockaddr_un
  * (ip(7), ipv6(7), unix(7)).
  */
+import { checkText, kindOf } from "../arguments.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "../constants.ts";
 import { ERRNO, OSError } from "../errno.ts";
 import { Native, open } from "../ffi.ts";
@@ -75,20 +76,21 @@ export type Address = InetAddress | UnixAddress;
  * ```
  */
 export function formatAddress(address: Address): string {
-  if (address.family === "unix") return `unix:${address.path}`;
-  return hostAndPort(address.host, address.port);
+  if (address?.family === "unix") return `unix:${checkText(address.path, "path")}`;
+  return hostAndPort(checkText(address?.host, "host"), checkPort(address.port));
 }
 
 /** "127.0.0.1:80" or "[::1]:80". */
 export const hostAndPort = (host: string, port: number): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 
-/** Returns a port that is an integer between 0 and 65535, and throws RangeError for another. */
-export function checkPort(port: number): number {
+/** @throws TypeError for what is no number, RangeError unless it is an integer from 0 to 65535 */
+export function checkPort(port: unknown): number {
+  if (typeof port !== "number") throw new TypeError(`Invalid port: ${kindOf(port)}`);
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new RangeError(`Invalid port ${port}: ports go from 0 to 65535`);
   }
-  return port;
+  return port + 0; // no -0
 }
 
 /** The four bytes of an IPv4 address, or the sixteen of an IPv6 one. */
