@@ -1,5 +1,11 @@
 /** The checks of what callers pass in, the same for every backend. */
-import { checkAmount, checkOptionalFlag, checkOptions, textOf } from "../sys/arguments.ts";
+import {
+  checkAmount,
+  checkOptionalFlag,
+  checkOptions,
+  checkSignal,
+  textOf,
+} from "../sys/arguments.ts";
 import { EDGE, EXCLUSIVE, ONESHOT, PRIORITY } from "./backend.ts";
 import { UnsupportedModeError } from "./errors.ts";
 import {
@@ -25,6 +31,12 @@ export function checkTimeout(timeoutMs: number | undefined): number {
   if (typeof timeoutMs === "number" && timeoutMs <= 0) return 0;
   checkAmount(timeoutMs, "timeout", "milliseconds");
   return timeoutMs;
+}
+
+/** The signal among the options of a wait. */
+export function signalOf(options: { signal?: AbortSignal } | undefined): AbortSignal | undefined {
+  if (options !== undefined) checkOptions(options, ["signal"]);
+  return checkSignal(options?.signal);
 }
 
 /** The descriptor that a file object has now; negative once it is closed. */

@@ -2,11 +2,11 @@
  * What all selectors share: waiting, with its deadlines, signals, wake-ups and stale events. How a system
  * watches descriptors is the backend's (backend.ts), and nothing here differs by it.
  */
-import { checkCallback, checkOptions, checkSignal } from "../sys/arguments.ts";
+import { checkCallback } from "../sys/arguments.ts";
 import { ERRNO, OSError } from "../sys/errno.ts";
 import { isOpen } from "../sys/posix.ts";
 import { isAnnounced, isMainThread } from "../sys/process/thread.ts";
-import { checkTimeout } from "./arguments.ts";
+import { checkTimeout, signalOf } from "./arguments.ts";
 import { AsyncWait } from "./async/wait.ts";
 import { type Backend, EDGE, ONESHOT, ReadyList, type Registration } from "./backend.ts";
 import { SelectorClosedError } from "./errors.ts";
@@ -132,7 +132,7 @@ export abstract class BaseSelector<T> implements Selector<T> {
 
   /** See {@linkcode Selector.dispatch}. */
   dispatch(timeoutMs: number | undefined, callback: DispatchCallback<T>): number {
-    if (typeof callback !== "function") checkCallback(callback, "callback");
+    checkCallback(callback, "callback");
     if (this.#notable && this.#attend()) return 0;
     this.#notable = this.#dispatching = true; // in the way of a wait from within a callback
     this.#early = false;
@@ -241,10 +241,8 @@ export abstract class BaseSelector<T> implements Selector<T> {
     options?: { signal?: AbortSignal },
   ): Promise<Ready<T>[]> {
     this.#checkOpen();
-    if (options !== undefined) checkOptions(options, ["signal"]);
-    checkSignal(options?.signal);
     this.#async ??= this.#asyncWait();
-    return await this.#async.begin(checkTimeout(timeoutMs), options?.signal);
+    return await this.#async.begin(checkTimeout(timeoutMs), signalOf(options));
   }
 
   #asyncWait(): AsyncWait<T> {

@@ -59,8 +59,8 @@ export function checkCallback(value: unknown, name: string): void {
 }
 
 /** @throws TypeError unless the value is an AbortSignal, or not given */
-export function checkSignal(value: unknown): void {
-  if (value === undefined || value instanceof AbortSignal) return;
+export function checkSignal(value: unknown): AbortSignal | undefined {
+  if (value === undefined || value instanceof AbortSignal) return value;
   throw new TypeError(`Invalid signal: ${kindOf(value)}; use an AbortSignal`);
 }
 

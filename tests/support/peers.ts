@@ -18,9 +18,9 @@ export class Peer implements Disposable {
     this.socket = socket;
   }
 
-  /** Connects to 127.0.0.1, or where the options say. */
-  static dial(to: ConnectOptions | { port: number }): Peer {
-    return new Peer(Socket.connect({ timeoutMs: 5000, ...to }));
+  /** Connects to 127.0.0.1, or where the options say; a running server will do. */
+  static dial({ host, port, path, bind, timeoutMs = 5000 }: ConnectOptions): Peer {
+    return new Peer(Socket.connect({ host, port, path, bind, timeoutMs }));
   }
 
   /** Sends what the kernel takes now; returns how many bytes. */
