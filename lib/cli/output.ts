@@ -9,7 +9,7 @@ import { EXIT } from "./exit.ts";
 export const out = (text: string | Uint8Array): boolean => writeAll(1, text);
 
 /** Writes to stderr: everything that is no result. False when that can't be done: there is no place to say it. */
-export function err(text: string): boolean {
+export function err(text: string | Uint8Array): boolean {
   try {
     return writeAll(2, text);
   } catch {
