@@ -1,4 +1,5 @@
 /** Which ports of a host take connections. */
+import { setLinger } from "../net/options.ts";
 import { EVENT_WRITE } from "../selectors/mod.ts";
 import { codeName, type OSError } from "../sys/errno.ts";
 import { connectResult, PortProbe } from "../sys/socket/port_probe.ts";
@@ -19,6 +20,8 @@ export interface ScanOptions {
   readonly timeoutMs: number;
   /** Probes at the same time. */
   readonly inFlight: number;
+  /** Is called for a port that can't be asked: the source's port has a connection to it already, or had. */
+  readonly skipped: (error: OSError) => void;
   /** Is called for each port, in the order in which they are known. */
   readonly found: (port: number, state: PortState) => void;
 }
@@ -73,12 +76,16 @@ class Scan {
   }
 
   #startOne(port: number): void {
-    const { timeoutMs, found } = this.#options;
+    const { timeoutMs, found, skipped } = this.#options;
     let fd;
     try {
       fd = this.#probe.start(port);
     } catch (error) {
-      const state = stateOf((error as OSError).code);
+      const { code, syscall } = error as OSError;
+      const isTaken = this.#options.source?.port && syscall === "connect" &&
+        code === "EADDRNOTAVAIL";
+      if (isTaken) return skipped(error as OSError);
+      const state = stateOf(code);
       if (state === undefined) throw error;
       return found(port, state);
     }
@@ -118,6 +125,8 @@ class Scan {
     const { fd } = this.#going.get(port)!;
     this.#going.delete(port);
     this.#loop.forget(fd);
+    // Or the source's port would be in TIME_WAIT, and have no connection to this one for a minute.
+    if (this.#options.source?.port) setLinger(fd, 0);
     closeFd(fd);
   }
 }

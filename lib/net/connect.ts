@@ -1,5 +1,11 @@
 /** Making connected descriptors: socket(2), bind(2), connect(2). */
-import { IP_BIND_ADDRESS_NO_PORT, IPPROTO_IP, POLLOUT } from "../sys/constants.ts";
+import {
+  IP_BIND_ADDRESS_NO_PORT,
+  IPPROTO_IP,
+  POLLOUT,
+  SO_REUSEADDR,
+  SOL_SOCKET,
+} from "../sys/constants.ts";
 import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
 import { pollFor } from "../sys/poll.ts";
@@ -112,6 +118,7 @@ export const lateFor = (name: string, timeoutMs: number): OSError =>
 
 function bindTo(fd: number, host: string, port: number): void {
   if (port === 0) leavePortToConnect(fd);
+  else if (SO_REUSEADDR !== -1) setInt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   const length = packAddress(sockaddr.view, { host, port });
   check(c.bind(fd, sockaddr.pointer, length), "bind", `bind ${hostAndPort(host, port)}`);
 }

@@ -23,6 +23,11 @@ export const SOL_SOCKET: number = on(1, 0xffff, 0xffff, 0xffff);
  * ("Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE").
  */
 export const SO_REBIND: number = on(2, 4, 4, ~4);
+/**
+ * What a socket sets that connects from a port of its own, which an earlier connection may have in TIME_WAIT
+ * for a minute; -1 on Windows, where that needs nothing.
+ */
+export const SO_REUSEADDR: number = on(2, 4, 4, -1);
 export const SO_TYPE: number = on(3, 0x1008, 0x1008, 0x1008);
 export const SO_ERROR: number = on(4, 0x1007, 0x1007, 0x1007);
 export const SO_BROADCAST: number = on(6, 0x20, 0x20, 0x20);

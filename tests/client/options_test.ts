@@ -327,14 +327,30 @@ describe("iomux client --scan", () => {
     }
   });
 
-  it("from one port of a source: one after the other, exit 0 if any is open", async () => {
-    await using echo = await echoPeer();
-    const [closed, other, from] = Array.from({ length: 3 }, () => getAvailablePort());
-    const ports = `${closed},${echo.port},${other}`;
-    await using cli = client("-z", "-s", `127.0.0.7:${from}`, "127.0.0.1", ports);
+  it("from one port of a source tries all, and again at once: no TIME_WAIT is left", async () => {
+    await using a = await echoPeer();
+    await using b = await echoPeer();
+    const [closed, from] = Array.from({ length: 2 }, () => getAvailablePort());
+    const ports = `${a.port},${closed},${b.port}`;
+    for (let i = 0; i < 2; i++) {
+      await using cli = client("-z", "-s", `127.0.0.7:${from}`, "127.0.0.1", ports);
+      expect((await cli.exit).code).toBe(0);
+      expect(cli.stderr()).toContain("2 open, 1 refused, 0 filtered of 3");
+    }
+  });
+
+  it("from a port whose connection a minute has not passed since goes on", async () => {
+    await using a = await peer((socket) => void socket.on("data", () => socket.end()));
+    await using b = await echoPeer();
+    const from = `127.0.0.7:${getAvailablePort()}`;
+    // The one that ends first keeps the port in TIME_WAIT.
+    await using first = talking("x", "-s", from, "-q", "0ms", b.name);
+    expect((await first.exit).code).toBe(0);
+    await using cli = client("-z", "-s", from, "127.0.0.1", `${a.port},${b.port}`);
     expect((await cli.exit).code).toBe(0);
-    expect(cli.stdout()).toContain(`127.0.0.1:${echo.port} open`);
-    expect(cli.stderr()).toContain("1 open, ");
+    expect(cli.stdout()).toContain(`127.0.0.1:${a.port} open`);
+    await using second = talking("x", "-s", from, a.name);
+    expect((await second.exit).code).toBe(0);
   });
 
   it("tries all ports of this machine, with few descriptors", async () => {

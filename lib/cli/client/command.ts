@@ -43,7 +43,9 @@ export const CLIENT = command({
     },
     "The end": {
       noHalfClose: flag("keep the sending side open after stdin's end"),
-      quitAfter: value("DUR", "end this long after stdin's end", parseDuration, { short: "q" }),
+      quitAfter: value("DUR", "end this long after all of stdin was sent", parseDuration, {
+        short: "q",
+      }),
       grace: valued(
         "DUR",
         "how long stdin may give nothing once the peer has ended",

@@ -43,9 +43,16 @@ export async function runScan(
     if (state === "open") printer.print(new TextEncoder().encode(`${line}\n`));
     else if (read.options.verbose) say(line);
   };
-  const scanned = scan(
+  const skipped = (error: OSError) => say(error.message);
+  await scan(
     {
-      ...{ host: address!, ports, found, timeoutMs: read.options.connectTimeout ?? TIMEOUT_MS },
+      ...{
+        host: address!,
+        ports,
+        found,
+        skipped,
+        timeoutMs: read.options.connectTimeout ?? TIMEOUT_MS,
+      },
       // A port of the source has one connection at a time.
       inFlight: source?.port ? 1 : Math.max(1, Math.min(IN_FLIGHT, openFileLimit().soft - RESERVE)),
       ...(source ? { source } : {}),
@@ -53,14 +60,9 @@ export async function runScan(
     loop,
     stop,
   );
-  await scanned.catch((error) => {
-    // The source's port may be taken by the connection to the port that was found.
-    if (counts.open === 0 || (error as OSError).syscall !== "bind") throw error;
-    say((error as OSError).message);
-  });
   await printer.finish(stop);
   const summary = Object.entries(counts).map(([state, count]) => `${formatCount(count)} ${state}`);
   say(`${summary.join(", ")} of ${formatCount(ports.length)} on ${host}`);
   if (counts.open > 0) return EXIT.ok;
-  return counts.refused > 0 ? EXIT.unreachable : EXIT.timeout;
+  return counts.filtered > 0 && counts.refused === 0 ? EXIT.timeout : EXIT.unreachable;
 }

@@ -1,5 +1,5 @@
 /** Whether ports take connections, for tens of thousands of them: connect(2) without an object for each. */
-import { AF_INET, AF_INET6, POLLOUT, SO_ERROR, SOL_SOCKET } from "../constants.ts";
+import { AF_INET, AF_INET6, POLLOUT, SO_ERROR, SO_REUSEADDR, SOL_SOCKET } from "../constants.ts";
 import { check, ERRNO, errno } from "../errno.ts";
 import { Native } from "../ffi.ts";
 import { pollFor } from "../poll.ts";
@@ -21,6 +21,7 @@ export class PortProbe {
   readonly #fromLength: number = 0;
   /** The local address, for messages. */
   readonly #source: string = "";
+  readonly #hasPort: boolean = false;
 
   /** For an IP address, from a local one. @throws RangeError when it is none */
   constructor(host: string, source?: { readonly host: string; readonly port?: number }) {
@@ -29,18 +30,26 @@ export class PortProbe {
     if (!source) return;
     this.#fromLength = packAddress(this.#from.view, { port: 0, ...source });
     this.#source = hostAndPort(source.host, source.port ?? 0);
+    this.#hasPort = (source.port ?? 0) !== 0;
   }
 
   /** A connecting descriptor, which the caller closes. @throws OSError EMFILE, EADDRNOTAVAIL, … */
   start(port: number): number {
     const fd = newSocket(this.#domain);
     try {
+      if (this.#hasPort && SO_REUSEADDR !== -1) {
+        value.int32[0] = 1;
+        c.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, value.pointer, 4);
+      }
       if (this.#fromLength > 0) {
         check(c.bind(fd, this.#from.pointer, this.#fromLength), "bind", `bind ${this.#source}`);
       }
       this.#to.view.setUint16(PORT, port);
       const result = c.connect(fd, this.#to.pointer, this.#toLength);
-      if (result === -1 && !GOES_ON.has(errno())) check(-1, "connect", `connect to port ${port}`);
+      if (result === -1 && !GOES_ON.has(errno())) {
+        const from = this.#hasPort ? ` from ${this.#source}` : "";
+        check(-1, "connect", `connect to port ${port}${from}`);
+      }
       return fd;
     } catch (error) {
       c.close(fd);
