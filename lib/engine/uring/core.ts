@@ -28,8 +28,9 @@ const BUFFER_BYTES = 2048;
 const BUFFERS_EACH = 2;
 
 /**
- * A call makes no more completions than this when it waits for fewer (IO_LOCAL_TW_DEFAULT_MAX). A turn that
- * found as many asks for more, without waiting for them.
+ * A call makes no more completions than this when it waits for fewer (IO_LOCAL_TW_DEFAULT_MAX). One that has
+ * made as many is followed by another, up to so many in a turn. To wait for more of them with a timeout of 0
+ * would be one call, but sets up a timer: that costs more than ten calls.
  */
 const KERNEL_BATCH = 20;
 const BATCH = 256;
@@ -64,8 +65,6 @@ export class UringCore extends EngineCore {
   #starved: (() => void)[] = [];
   /** Completions beyond those that the ring had room for: four numbers each. */
   #staged: number[] = [];
-  /** How many completions the last turn found. */
-  #latest = 0;
 
   /** @param oldest as on Linux 5.19, for tests */
   constructor(options: EngineOptions, oldest: boolean) {
@@ -243,10 +242,12 @@ export class UringCore extends EngineCore {
       completions.ready > 0;
     this.urgent = false;
     const passes = more || (timeoutMs !== undefined && timeoutMs <= 0);
-    if (this.#latest >= KERNEL_BATCH && !passes) this.enter(BATCH, 0);
-    else this.enter(passes ? 0 : 1, timeoutMs);
+    this.enter(passes ? 0 : 1, timeoutMs);
+    for (let had = 0; completions.ready - had >= KERNEL_BATCH && completions.ready < BATCH;) {
+      had = completions.ready;
+      this.enter(0, undefined);
+    }
     if (this.#afterSubmit.length > 0) run(this.#afterSubmit.splice(0));
-    this.#latest = completions.ready;
     try {
       return this.#dispatchStaged() + this.#dispatch();
     } finally { // also after a handler has thrown
