@@ -108,6 +108,7 @@ describe("the checker of the layers", () => {
     ["lib/sys/linux.ts", 'process.getBuiltinModule("bun:ffi");', /names a runtime/],
     ["lib/sys/linux.ts", 'import ffi from "node:ffi";', /names the runtime's module node:ffi/],
     ["lib/serve/a.ts", "const w = new Worker(url);", /starts a Worker/],
+    ["lib/sys/a.ts", "const x = process.env.IOMUX_TEST_LIBRARY;", /reads a variable of its own/],
     ["lib/serve/a.ts", "export enum Color { Red }", /has an enum/],
     ["lib/serve/a.ts", "const enum Color { Red }", /has an enum/],
     ["lib/serve/a.ts", "const a = await f();", /awaits at its top level/],

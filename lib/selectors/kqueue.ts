@@ -7,10 +7,8 @@
  */
 import { ERRNO, errno } from "../sys/errno.ts";
 import {
-  EV_TOUCH,
   type EventQueue,
   hasExcept,
-  isPollableItself,
   Kqueue as SystemQueue,
   receiptError,
 } from "../sys/bsd/kqueue.ts";
@@ -90,7 +88,7 @@ export class Kqueue implements Backend {
 
   /** The queue can be polled for all, unless something is reported without it. */
   get pollable(): number {
-    return isPollableItself && this.#broken.size === 0 ? this.#queue.fd : -1;
+    return this.#queue.isPollable && this.#broken.size === 0 ? this.#queue.fd : -1;
   }
 
   /** Adds a filter for each event: EV_ADD. */
@@ -121,7 +119,7 @@ export class Kqueue implements Backend {
       // One that stays is touched as well: ENOENT says that the descriptor was closed meanwhile, and
       // that its number, if it lives again, belongs to something that was never registered.
       if (wanted & bit) {
-        this.#put(count++, registration, filter, present & bit ? EV_ENABLE | EV_TOUCH : EV_ADD);
+        this.#put(count++, registration, filter, present & bit ? EV_ENABLE : EV_ADD);
       } else if (present & bit) this.#put(count++, registration, filter, EV_DELETE);
     }
     const answers = this.#apply(registration, count);

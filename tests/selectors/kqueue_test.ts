@@ -1,6 +1,6 @@
 // KqueueSelector over a model of the kernels of macOS and FreeBSD (tests/support/model_kqueue.ts), so
 // that its code, and the struct layouts of both, run on every system where the tests do. What the real
-// kqueue, or the library in IOMUX_KQUEUE_LIBRARY, has to say is in selectors_test.ts.
+// kqueue has to say is in selectors_test.ts.
 import { describe, expect, it } from "bun:test";
 import { socketPair } from "../../lib/net/mod.ts";
 import {

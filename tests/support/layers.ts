@@ -227,6 +227,8 @@ export function layerProblems(path: string, text: string): string[] {
     );
   }
   if (!WORKER_FILES.has(path)) addAll(/\bnew\s+Worker\b/g, () => "starts a Worker");
+  // What tests need they bring along: a variable that only they set is a way into the product.
+  addAll(/\bIOMUX_(?!SELECTOR\b)[A-Z]\w*/g, (match) => `reads a variable of its own: ${match}`);
   addAll(/^\s*(?:export\s+)?(?:declare\s+)?(?:const\s+)?enum\s/gm, () => "has an enum");
   if (path.startsWith("lib/")) {
     addAll(

@@ -63,6 +63,8 @@ export type Played = "darwin" | "freebsd";
 
 export class ModelKqueue implements EventQueue {
   readonly structSize: number;
+  /** Its number is that of a file which knows nothing of the model. */
+  readonly isPollable = false;
   /** The next change is interrupted by a signal, after it was applied. */
   interruptNext = false;
   /** An error with which the next filter of this kind is refused. */

@@ -18,16 +18,10 @@ export const KEVENT_FIELDS = { ident: 0, filter: 8, flags: 10, fflags: 12, data:
 export const KEVENT_SIZES = {
   darwin: 32,
   freebsd: 64, // and uint64_t ext[4] at the end
-  libkqueue: 32, // include/sys/event.h.in; for tests, see kqueue.ts
 };
 
-/** On this system; Linux has libkqueue's only. */
-export const KEVENT_SIZE: number = on(
-  KEVENT_SIZES.libkqueue,
-  KEVENT_SIZES.darwin,
-  KEVENT_SIZES.freebsd,
-  KEVENT_SIZES.libkqueue,
-);
+/** On this system, if it has one. */
+export const KEVENT_SIZE: number = on(0, KEVENT_SIZES.darwin, KEVENT_SIZES.freebsd, 0);
 
 // Positions within a struct, in units of 32 bits; filter and flags share one.
 const IDENT = KEVENT_FIELDS.ident / 4;

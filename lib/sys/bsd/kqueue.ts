@@ -1,14 +1,7 @@
-/**
- * kqueue(2) and kevent(2), the event queue of macOS and FreeBSD.
- *
- * Bound when a queue is first made. On Linux there is none; for tests, the environment variable
- * IOMUX_KQUEUE_LIBRARY may name a library that implements the two functions with the struct of
- * libkqueue (github.com/mheily/libkqueue). It serves to exercise the code that runs on the BSDs, and is
- * no way to run a program: such a library is built on epoll, which is there already.
- */
+/** kqueue(2) and kevent(2), the event queue of macOS and FreeBSD. Bound when a queue is first made. */
 import { check, ERRNO, errno } from "../errno.ts";
 import { type Functions, NULL, open, type Signature } from "../ffi.ts";
-import { EV_CLEAR, EV_ERROR, KEVENT_SIZE, type KeventList } from "./kevent.ts";
+import { EV_ERROR, KEVENT_SIZE, type KeventList } from "./kevent.ts";
 import { closeFd, setCloseOnExec } from "../posix.ts";
 import { isBsd, LIBC, system } from "../system.ts";
 import { Timespec } from "../time.ts";
@@ -19,34 +12,12 @@ const TABLE = {
   kevent: { args: ["i32", "pointer", "i32", "pointer", "i32", "pointer"], result: "i32" },
 } as const satisfies Record<string, Signature>;
 
-const LIBRARY = "IOMUX_KQUEUE_LIBRARY";
-
-function libraries(): readonly string[] {
-  if (isBsd) return LIBC;
-  try {
-    const library = process.env[LIBRARY];
-    return library ? [library] : [];
-  } catch {
-    return []; // Deno without --allow-env
-  }
-}
-
 let functions: Functions<typeof TABLE> | undefined;
 
 function bind(): Functions<typeof TABLE> {
-  const names = libraries();
-  if (names.length > 0) return open(names, TABLE);
+  if (isBsd) return open(LIBC, TABLE);
   throw new Error(`kqueue is part of macOS and FreeBSD, not of ${process.platform}`);
 }
-
-/**
- * Flags that make no difference to a change of what is watched already, but without which libkqueue
- * refuses it (evfilt_read_knote_modify returns -1 unless it sees EV_CLEAR, which it ignores).
- */
-export const EV_TOUCH: number = isBsd ? 0 : EV_CLEAR;
-
-/** Whether a queue's own descriptor can be polled; that of libkqueue is the end of a pipe. */
-export const isPollableItself: boolean = isBsd;
 
 /** Urgent data has a filter of its own, EVFILT_EXCEPT. */
 export const hasExcept: boolean = system === "darwin";
@@ -62,6 +33,8 @@ const time = new Timespec();
 /** What a selector needs of a queue. */
 export interface EventQueue {
   readonly fd: number;
+  /** Whether poll(2) of that descriptor says that there are events. */
+  readonly isPollable: boolean;
   /** Bytes of the struct kevent that it takes and fills. */
   readonly structSize: number;
   /**
@@ -83,6 +56,7 @@ export interface EventQueue {
 
 export class Kqueue implements EventQueue {
   readonly structSize: number = KEVENT_SIZE;
+  readonly isPollable = true;
   #fd: number;
   readonly #kevent: Functions<typeof TABLE>["kevent"];
 
