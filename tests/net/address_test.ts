@@ -161,6 +161,7 @@ describe("packAddress() and unpackAddress()", () => {
     expect(() => roundTrip("ä".repeat(54))).toThrow(RangeError); // bytes count, not characters
     expect(() => roundTrip("")).toThrow(RangeError);
     expect(() => roundTrip("/tmp/a\0b")).toThrow(RangeError); // the kernel would see /tmp/a
+    expect(() => roundTrip("/tmp/\ud800")).toThrow(RangeError); // no bytes are meant by that
   });
 
   it("read an unnamed and a full-length Unix address", () => {

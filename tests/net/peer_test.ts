@@ -1,6 +1,12 @@
 // Who is at the other end: known from accept(2) itself, named in every error, abstract names included.
 import { describe, expect, it } from "bun:test";
-import { formatAddress, type OSError, Socket, socketPair } from "../../lib/net/mod.ts";
+import {
+  DatagramSocket,
+  formatAddress,
+  type OSError,
+  Socket,
+  socketPair,
+} from "../../lib/net/mod.ts";
 import { duplicate as duplicateFd } from "../../lib/sys/posix.ts";
 import { system } from "../../lib/sys/system.ts";
 import {
@@ -87,12 +93,26 @@ describe("abstract names of Unix sockets", () => {
     },
   );
 
-  itUnless(notLinux, "may be 107 bytes with their @, and no longer or empty", () => {
-    const path = `@${"n".repeat(106)}`;
-    const [listener] = own(Socket.listen({ path }));
-    expect(listener.localAddress).toEqual({ family: "unix", path });
-    for (const bad of ["@", `${path}n`]) {
-      expect(() => Socket.listen({ path: bad })).toThrow(RangeError);
+  itUnless(notLinux, "have 1 to 107 bytes behind their @, of streams and of datagrams", () => {
+    for (const path of ["@n", `@${process.pid}`.padEnd(108, "n")]) {
+      const [listener] = own(Socket.listen({ path }));
+      expect(listener.localAddress).toEqual({ family: "unix", path });
+      const [client] = own(Socket.connect({ path, timeoutMs: 5000 }));
+      expect(client.remoteAddress).toEqual({ family: "unix", path });
+      const [receiver, sender] = own(
+        DatagramSocket.bind({ path: `${path.slice(0, -1)}d` }),
+        DatagramSocket.bind({ path: `${path.slice(0, -1)}s` }),
+      );
+      const to = receiver.localAddress;
+      expect(sender.sendTo(Uint8Array.of(1), to)).toBe(1);
+      expect(receiver.recvFrom(new Uint8Array(8))?.from).toEqual(sender.localAddress);
+    }
+    for (const [bad, length] of [["@", 0], [`@${"n".repeat(108)}`, 108]] as const) {
+      const message = "Invalid path of a Unix socket: " +
+        `what follows the @ has ${length} bytes; 1 to 107 bytes are allowed`;
+      expect(() => Socket.listen({ path: bad })).toThrow(message);
+      expect(() => Socket.connect({ path: bad })).toThrow(message);
+      expect(() => DatagramSocket.bind({ path: bad })).toThrow(message);
     }
   });
 });

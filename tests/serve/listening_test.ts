@@ -187,10 +187,14 @@ describe("serve --unix", () => {
 
   it("@NAME is an abstract name, said as it was given", async () => {
     if (process.platform !== "linux") return;
-    const path = `@iomux-test-${process.pid}`;
+    const path = `@iomux-test-${process.pid}`.padEnd(108, "n"); // unix(7): 107 bytes and their NUL
     await using server = await startServe(["--unix", path, "--workers", "2"]);
     expect(server.stdout()).toBe(`listening on unix:${path}\n`);
     expect(await text({ path }, "hello")).toBe("hello");
+    await using client = spawnCli(["client", "--unix", path], { stdin: "hello" });
+    expect([(await client.exit).code, client.stdout()]).toEqual([0, "hello"]);
+    await using stress = spawnCli(["stress", "--unix", path, "-c", "1", "-n", "3"]);
+    expect([(await stress.exit).code, stress.stderr()]).toEqual([0, ""]);
     expect((await server.stop()).code).toBe(0);
     expect(existsSync(path)).toBe(false);
   });

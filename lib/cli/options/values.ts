@@ -1,4 +1,5 @@
 /** The values that options take: each function reads one, or says what is wrong with it. */
+import { pathProblem } from "../../sys/socket/unix_path.ts";
 import { didYouMean } from "../../text/nearest.ts";
 import { parseCount, parseDuration, parseSize } from "../../text/units.ts";
 
@@ -91,10 +92,10 @@ export function seed(text: string): number {
   return Number(text);
 }
 
-/** The path of a Unix socket: sun_path has 108 bytes, one of them for the terminating NUL (unix(7)). */
+/** The path of a Unix socket, or "@NAME". */
 export function socketPath(text: string): string {
-  const { length } = new TextEncoder().encode(text);
-  if (length === 0 || length > 107) throw new Error("the path of a Unix socket has 1 to 107 bytes");
+  const problem = pathProblem(text);
+  if (problem) throw new Error(`Invalid path of a Unix socket: ${problem}`);
   return text;
 }
 

@@ -8,6 +8,7 @@ import { ERRNO, OSError } from "../errno.ts";
 import { Native, open } from "../ffi.ts";
 import { c } from "../posix.ts";
 import { isBsd, LIBC, system } from "../system.ts";
+import { isAbstract, PATH_FORM, type PathForm, pathProblem } from "./unix_path.ts";
 
 const { isIPv4, isIPv6 } = process.getBuiltinModule("node:net");
 
@@ -135,21 +136,16 @@ function formatIPv6(view: DataView, at: number): string {
 }
 
 /** What differs between the systems in these structs. */
-export interface SockaddrForm {
+export interface SockaddrForm extends PathForm {
   /** BSDs: a byte with the length, and the family in one byte; elsewhere the family has two. */
   readonly lengthByte: boolean;
   readonly inet6: number;
-  /** The longest path: the size of sun_path without the terminating NUL. */
-  readonly pathMax: number;
-  /** Names outside of the file system, written "@NAME": unix(7) of Linux. */
-  readonly abstract: boolean;
 }
 
 const FORM: SockaddrForm = {
   lengthByte: isBsd,
   inet6: AF_INET6,
-  pathMax: isBsd ? 103 : 107, // sys/un.h: char sun_path[104], and 108 on Linux and Windows
-  abstract: system === "linux",
+  ...PATH_FORM,
 };
 
 /** Room for the largest of the three structs. */
@@ -178,19 +174,11 @@ export function packAddress(
 ): number {
   new Uint8Array(view.buffer, view.byteOffset, SOCKADDR_SIZE).fill(0);
   if (typeof to === "string") {
+    const problem = pathProblem(to, form);
+    if (problem) throw new RangeError(`Invalid path of a Unix socket: ${problem}`);
     const path = new TextEncoder().encode(to);
-    if (path.length === 0 || path.length > form.pathMax || path.includes(0)) {
-      throw new RangeError(
-        `Invalid path of a Unix socket: 1 to ${form.pathMax} bytes are allowed, and no NUL`,
-      );
-    }
     new Uint8Array(view.buffer, view.byteOffset + 2).set(path);
-    if (!to.startsWith("@") || !form.abstract) {
-      return begin(view, AF_UNIX, 2 + path.length + 1, form);
-    }
-    if (path.length === 1) {
-      throw new RangeError("Invalid abstract name of a Unix socket: it is empty");
-    }
+    if (!isAbstract(to, form)) return begin(view, AF_UNIX, 2 + path.length + 1, form);
     view.setUint8(2, 0); // unix(7): the name is what follows a NUL, up to the length, without another
     return begin(view, AF_UNIX, 2 + path.length, form);
   }

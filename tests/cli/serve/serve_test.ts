@@ -30,6 +30,8 @@ describe("iomux serve, used wrongly", () => {
     ["an unknown selector", ["--selector", "iocp"], /"iocp".*auto, select, poll, epoll/],
     ["a selector of another system", ["--selector", "kqueue"], /kqueue.*available: .*epoll/],
     ["a path that is too long", ["--unix", `/tmp/${"x".repeat(120)}`], /--unix.*1 to 107 bytes/],
+    ["an abstract name that is too long", ["--unix", `@${"x".repeat(108)}`], /@ has 108.*1 to 107/],
+    ["an abstract name that is empty", ["--unix", "@"], /--unix.*what follows the @ has 0 bytes/],
     ["an empty path", ["--unix", ""], /--unix.*1 to 107 bytes/],
     ["no workers", ["--workers", "0"], /"0" is not between 1 and 256/],
     ["no connections", ["--max-connections", "0"], /"0" is less than 1/],
