@@ -1,8 +1,10 @@
 /** The options of `iomux serve` that hand connections to a handler or a program. */
-import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { delimiter, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { HandoffOptions } from "../../serve/options.ts";
+import { isExecutable, startProblem } from "../../sys/process/executable.ts";
+import { escapeControls } from "../../text/escape.ts";
 import { UsageError } from "../exit.ts";
 import { longName } from "../options/option.ts";
 import type { ServeRead } from "./command.ts";
@@ -65,44 +67,17 @@ function programFor(text: string): string[] {
   const words = splitWords(text);
   const [program] = words;
   if (!program) throw new UsageError("option '--exec': there is no command");
-  const folders = program.includes("/") ? [""] : (process.env.PATH ?? "").split(delimiter);
+  const folders = program.includes("/")
+    ? [""]
+    : (process.env.PATH ?? "/bin:/usr/bin").split(delimiter);
   const path = folders.map((folder) => resolve(folder, program)).find(isExecutable);
   if (path === undefined) throw new UsageError(`option '--exec': there is no program "${program}"`);
-  const problem = problemOf(path);
-  if (problem) throw new UsageError(`option '--exec': cannot start "${program}": ${problem}`);
+  const problem = startProblem(path);
+  if (problem) {
+    const why = escapeControls(problem); // a first line that ends with a carriage return, for one
+    throw new UsageError(`option '--exec': cannot start "${program}": ${why}`);
+  }
   return words;
-}
-
-/** How the files begin that the system itself can start: ELF, and Mach-O in its forms. */
-const BINARIES = ["7f454c46", "cffaedfe", "feedfacf", "cafebabe"];
-const HEAD_BYTES = 256;
-
-/** Why execve(2) would refuse a file: a shell runs a script without "#!", the system does not. */
-function problemOf(path: string): string | undefined {
-  let head: Buffer;
-  try {
-    const file = openSync(path, "r");
-    head = Buffer.alloc(HEAD_BYTES);
-    head = head.subarray(0, readSync(file, head, 0, HEAD_BYTES, 0));
-    closeSync(file);
-  } catch {
-    return undefined; // to be started, a file need not be readable
-  }
-  if (BINARIES.includes(head.toString("hex", 0, 4))) return undefined;
-  const [, interpreter] = /^#![ \t]*([^ \t\n\0]+)/.exec(head.toString("latin1")) ?? [];
-  if (interpreter === undefined) {
-    return 'it is no program of this system, and as a script it needs a first line such as "#!/bin/sh"';
-  }
-  return isExecutable(interpreter) ? undefined : `its interpreter ${interpreter} does not exist`;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }
 
 /** Words as a shell splits them, by quotes and backslashes; nothing is expanded. */

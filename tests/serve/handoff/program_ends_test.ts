@@ -80,6 +80,67 @@ else {
       expect(cli.stderr()).toMatch(why);
     };
 
+    it("a broken program is refused, and one of another machine or without its loader", async () => {
+      using folder = new TempDir();
+      const program = folder.file("program");
+      const whole = readFileSync("/bin/sh");
+      const changed = (at: number, ...bytes: number[]) => {
+        const copy = Buffer.from(whole);
+        copy.set(bytes, at);
+        return copy;
+      };
+      const loader = whole.indexOf("/ld-"); // of PT_INTERP
+      for (
+        const [content, why] of [
+          [whole.subarray(0, 4), /broken program/],
+          [whole.subarray(0, 100), /broken program/],
+          [whole.subarray(0, 5000), /broken program/],
+          [changed(16, 1, 0), /broken program/], // e_type: an object file
+          [changed(56, 0, 0), /broken program/], // e_phnum: nothing to load
+          [changed(18, 8, 0), /another kind of machine/], // e_machine: MIPS
+          [changed(loader, 0x2f, 0x78), /its loader \S*\/xd-\S* does not exist/],
+        ] as const
+      ) {
+        writeFileSync(program, content);
+        chmodSync(program, 0o755);
+        await refused(program, why);
+      }
+      writeFileSync(program, whole);
+      await using server = await startExec(`${program} -c 'echo hello'`);
+      expect(text(await exchange(server, "x"))).toBe("hello\n");
+    });
+
+    it("a script whose interpreter can't be started is refused, however many stand in between", async () => {
+      using folder = new TempDir();
+      const script = folder.file("script");
+      const other = folder.file("other");
+      writeFileSync(script, `#!${other}\necho\n`);
+      chmodSync(script, 0o755);
+      for (
+        const [content, mode, why] of [
+          ["echo\n", 0o755, /interpreter \S+\/other can't be started: .*#!/],
+          [
+            "#!/no/such\n",
+            0o755,
+            /other can't be started: its interpreter \/no\/such does not exist/,
+          ],
+          [`#!${script}\n`, 0o755, /too many scripts/],
+          ["\x7fELF", 0o755, /other can't be started: it is a broken program/],
+          ["#!/bin/sh\n", 0o644, /interpreter \S+\/other may not be executed/],
+          [`#!${folder.path}\n`, 0o755, /may not be executed/],
+        ] as const
+      ) {
+        writeFileSync(other, content);
+        chmodSync(other, mode);
+        await refused(script, why);
+      }
+      if (process.platform !== "linux") return;
+      writeFileSync(other, "#!/bin/sh\necho interpreted\n");
+      chmodSync(other, 0o755);
+      await using server = await startExec(script);
+      expect(text(await exchange(server, "x"))).toBe("interpreted\n");
+    });
+
     it("a script without #! is refused, and one whose interpreter is missing", async () => {
       using folder = new TempDir();
       const script = folder.file("script");
@@ -87,6 +148,7 @@ else {
         const [content, why] of [
           ["echo hello\n", /#!/],
           ["", /#!/],
+          ["#!/bin/sh\r\necho\r\n", /its interpreter \/bin\/sh\\r does not exist/],
           ["#!/no/such/interpreter -x\necho\n", /\/no\/such\/interpreter/],
         ] as const
       ) {
