@@ -44,7 +44,8 @@ function sentence({ name, word, rate, p99 }: ComparisonRow, to: ComparisonRow, o
   const what = open ? "p99" : "messages/s";
   const { ratio } = open ? p99 : rate;
   if (word === null || ratio === null) {
-    return `${name}: no ratio: less than three whole rounds, or some without any replies`;
+    return `${name}: no ratio: less than three whole rounds, or some without any replies; ` +
+      "a longer --duration makes them longer";
   }
   const figures = `${digits(ratio.ratio)} times its ${what}, between ${digits(ratio.low)} and ` +
     `${digits(ratio.high)} with 95 % confidence`;

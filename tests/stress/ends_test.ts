@@ -176,7 +176,7 @@ describe("SIGUSR1", () => {
     server.on("connection", () => connected++);
     await until(() => connected === 2, 30_000);
     cli.kill("SIGUSR1");
-    const line = /^iomux: (has not started yet|connecting |[\d.]+ s .*0 errors)/;
+    const line = /^iomux: (starting|connecting |[\d.]+ s .*0 errors)/;
     expect(await until(() => line.test(cli.stderr()), 30_000)).toBe(true);
     cli.kill("SIGTERM");
     expect((await cli.exit).code).toBe(143);

@@ -56,7 +56,7 @@ export class RateMeter {
   }
 }
 
-/** Describes the run that `current` gives: how many are connected, and once it counts, how it is going. */
+/** Describes the run that `current` gives, if it has begun: who is connected, and once it counts, how it goes. */
 export function stressLine(
   current: () => Watched | undefined,
   colors: boolean,
@@ -65,8 +65,11 @@ export function stressLine(
   let meter = new RateMeter();
   return () => {
     const run = current();
-    if (run === undefined) return "";
-    if (run !== watched) [watched, meter] = [run, new RateMeter()];
+    if (run === undefined) return "starting";
+    if (run !== watched) {
+      [watched, meter] = [run, new RateMeter()];
+      meter.look(0, 0); // nothing had come when counting began
+    }
     const { connections, sent, received, errors, mismatched } = run.progress();
     if (run.elapsedMs === 0) {
       const wanted = run.plan.connections;

@@ -42,17 +42,20 @@ export async function interruptible(
 ): Promise<number> {
   let current: Watched | undefined;
   let about = "";
-  const line = stressLine(() => current, isColorful());
-  const described = () => about === "" ? line() : `${about}   ${line()}`;
-  const endLine = liveLine(described);
+  const described = (colors: boolean) => {
+    const line = stressLine(() => current, colors);
+    return () => about === "" ? line() : `${about}   ${line()}`;
+  };
+  const line = described(isColorful());
+  const endLine = liveLine(line);
   const progressing = progress && !isLive()
-    ? setInterval(() => say(described() || "has not started yet"), PROGRESS_MS)
+    ? setInterval(() => say(line()), PROGRESS_MS)
     : undefined;
   const endLive = () => {
     clearInterval(progressing);
     endLine();
   };
-  const interim = stressLine(() => current, false);
+  const interim = described(false);
   try {
     return await signals.interruptible(
       (interruption) =>
@@ -61,9 +64,12 @@ export async function interruptible(
           interruption,
           began: (run) => current = run,
           endLive,
-          describe: (what) => about = what,
+          describe: (what) => {
+            about = what;
+            current = undefined; // the run before is not what is described
+          },
         }),
-      { leaving: endLive, usr1: () => say(interim() || "has not started yet") },
+      { leaving: endLive, usr1: () => say(interim()) },
     );
   } finally {
     endLive();

@@ -2,7 +2,8 @@
 import { describe as suite, expect, it } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { clip } from "../../../lib/cli/live/line.ts";
-import { describe, type LiveState, RateMeter } from "../../../lib/cli/live/stress.ts";
+import { describe, type LiveState, RateMeter, stressLine } from "../../../lib/cli/live/stress.ts";
+import type { Watched } from "../../../lib/stress/run/watch.ts";
 import { cliCommand } from "../../support/cli.ts";
 import { itUnless, NO_SIGNALS } from "../../support/systems.ts";
 import { TempDir } from "../../support/files.ts";
@@ -70,6 +71,29 @@ suite("a meter of rates", () => {
   it("is never negative", () => {
     const meter = new RateMeter();
     expect(Math.min(...Array.from({ length: 9 }, (_, i) => meter.look(i * 500, -i)))).toBe(0);
+  });
+});
+
+suite("the line of a run", () => {
+  const run = (elapsedMs: number, received: number): Watched => ({
+    plan: { connections: 4, warmupMs: 0, expect: { kind: "echo" } },
+    elapsedMs,
+    timeline: [],
+    progress: () => ({ connections: 4, sent: 0, received, mismatched: 0, errors: 0, bytes: 0 }),
+  });
+
+  it("is not empty before the run has begun, nor between two of them", () => {
+    const runs = [undefined, run(0, 0), undefined];
+    const line = stressLine(() => runs.shift(), false);
+    expect([line(), line(), line()]).toEqual([
+      "starting",
+      "connecting   4 of 4 connections",
+      "starting",
+    ]);
+  });
+
+  it("has the rate since counting began at the first look at a run", () => {
+    expect(stressLine(() => run(500, 600), false)()).toContain("0.5 s   1,200/s   0 errors");
   });
 });
 
