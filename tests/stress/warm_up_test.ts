@@ -1,7 +1,7 @@
 // What is due before --warmup is over is in no figure, however late it leaves or is answered; and a warm-up takes
 // nothing away from a ramp.
 import { describe, expect, it } from "bun:test";
-import { answering, stress, type Target } from "../support/misbehaving.ts";
+import { answering, stress, type Target, target as makeTarget } from "../support/misbehaving.ts";
 import { checkRows } from "../support/rows.ts";
 
 const STALL_MS = 2300;
@@ -28,6 +28,19 @@ function stalling(): Promise<Target> {
   });
 }
 
+/** An echo in parts that end anywhere, so that the end of a warm-up comes within a reply. */
+const dripping = () =>
+  makeTarget(({ socket }) => {
+    let pending: Buffer = Buffer.alloc(0);
+    socket.on("data", (chunk: Buffer) => pending = Buffer.concat([pending, chunk]));
+    const timer = setInterval(() => {
+      const count = Math.ceil(pending.length * 0.7);
+      if (count > 0 && socket.writable) socket.write(pending.subarray(0, count));
+      pending = pending.subarray(count);
+    }, 1);
+    socket.on("close", () => clearInterval(timer));
+  });
+
 describe("the backlog of a warm-up", () => {
   for (const pipeline of [[], ["--pipeline", "1"], ["--tick", "10ms"]]) {
     it(`is in no latency and no lag of what counts: ${pipeline.join(" ") || "no limit"}`, async () => {
@@ -43,6 +56,41 @@ describe("the backlog of a warm-up", () => {
       expect(corrected!.max).toBeLessThan(LONG_US);
       expect(generator.schedule_lag_us.max).toBeLessThan(LONG_US);
       checkRows(result);
+    });
+  }
+});
+
+describe("the bytes of a warm-up", () => {
+  const SIZE = 1500;
+  const kinds: [what: string, args: string[]][] = [
+    ["a closed loop", ["-s", `${SIZE}B`]],
+    ["a pipeline", ["-s", `${SIZE}B`, "--pipeline", "40"]],
+    ["replies as frames", [
+      "-m",
+      "x".repeat(SIZE - 1) + "\\n",
+      "--expect",
+      "/x+/",
+      "--pipeline",
+      "40",
+    ]],
+    ["churn", ["-s", `${SIZE}B`, "--messages-per-connection", "3"]],
+    ["a schedule that the target can't keep", [
+      "-s",
+      `${SIZE}B`,
+      "--rate",
+      "2k",
+      "--pipeline",
+      "9",
+    ]],
+  ];
+  for (const [what, more] of kinds) {
+    it(`count no more than its messages: ${what}`, async () => {
+      await using target = await dripping();
+      const args = ["-c", "20", "--warmup", "300ms", "-d", "500ms", ...more];
+      const { code, result: { messages, bytes } } = await stress([target.name, ...args]);
+      expect(code).toBe(0);
+      expect(messages.verified).toBe(messages.sent);
+      expect(bytes).toEqual({ sent: messages.sent * SIZE, received: messages.received * SIZE });
     });
   }
 });

@@ -123,7 +123,7 @@ export class Load implements Handler<Flow> {
     if (due >= this.received.countFrom) {
       this.tally.sent(count);
       this.slots.spent(count);
-    }
+    } else this.tally.uncountedOut(bytes.length);
     if (!this.paced) this.received.lastReply = now;
     peer.send(bytes);
     // A greeting that came before the first message is the reply to it.

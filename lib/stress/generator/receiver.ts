@@ -34,13 +34,22 @@ export class Receiver {
   }
 
   take(peer: Peer, bytes: Uint8Array): void {
-    const { pump, engine, leave } = this.#parts;
+    const { pump, engine, leave, tally } = this.#parts;
     const flow = peer.state;
     const now = clock();
     const { replies } = flow;
     const wasBroken = replies.broken;
+    const early = this.#awaitsEarlier(flow);
+    let counted = 0;
     const complete = replies.take(bytes, flow.sentMessages);
-    for (let i = 0; i < complete; i++) this.#answered(peer, now, replies.refusal?.(i) ?? 0);
+    for (let i = 0; i < complete; i++) {
+      if (early && !this.#awaitsEarlier(flow)) counted += replies.lengthOf(i, complete);
+      this.#answered(peer, now, replies.refusal?.(i) ?? 0);
+    }
+    if (early) {
+      if (flow.inFlight > 0 && !this.#awaitsEarlier(flow)) counted += replies.unmatched;
+      tally.uncountedIn(bytes.length - counted);
+    }
     this.lastReply = now;
     if (!replies.broken) {
       return replies.closing && complete > 0 ? leave(peer) : pump.ready(peer, now);
@@ -48,6 +57,11 @@ export class Receiver {
     if (!wasBroken) this.#countMismatch(flow);
     if (replies.conclusive) this.conclude(peer);
     else if (!wasBroken) engine.after(PATIENCE_MS, () => this.conclude(peer));
+  }
+
+  /** The next reply is to a message of the warm-up. */
+  #awaitsEarlier(flow: Flow): boolean {
+    return flow.inFlight > 0 && flow.oldestDueAt < this.countFrom;
   }
 
   #answered(peer: Peer, now: number, refusal: number): void {

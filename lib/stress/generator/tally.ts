@@ -31,7 +31,9 @@ export class Tally {
   readonly #slots: Float64Array;
   readonly #halves: Halves;
   #half: Half;
-  #bytesBefore: readonly [received: number, sent: number] = [0, 0];
+  /** Bytes of the engine's counters that do not count: those of the warm-up. */
+  #uncountedIn = 0;
+  #uncountedOut = 0;
   #startedAt = 0;
   #openAtStop = 0;
 
@@ -52,10 +54,22 @@ export class Tally {
     return this.#half.corrected;
   }
 
-  /** The warm-up is over, `now` by the clock: what was sent and received until now does not count. */
-  begin(now: number): void {
+  /**
+   * The warm-up is over, `now` by the clock: what was sent and received until now does not count, nor do
+   * the bytes that are still `queued` to be sent.
+   */
+  begin(now: number, queued: number): void {
     this.#startedAt = now;
-    this.#bytesBefore = [this.#slots[COUNTER.bytesIn]!, this.#slots[COUNTER.bytesOut]!];
+    this.#uncountedIn = this.#slots[COUNTER.bytesIn]!;
+    this.#uncountedOut = this.#slots[COUNTER.bytesOut]! + queued;
+  }
+
+  /** Bytes of a reply to a message of the warm-up came, or of a message that was due in it left. */
+  uncountedIn(bytes: number): void {
+    this.#uncountedIn += bytes;
+  }
+  uncountedOut(bytes: number): void {
+    this.#uncountedOut += bytes;
   }
 
   /** The run has stopped: its connections are ended before its last interval is. */
@@ -146,13 +160,13 @@ export class Tally {
 
   /** What counts so far. */
   counts(): Pick<LoadResult, "sent" | "received" | "mismatched" | "bytesIn" | "bytesOut"> {
-    const [bytesIn, bytesOut] = this.#bytesBefore;
     return {
       sent: this.#slots[PROGRESS.sent]!,
       received: this.#slots[PROGRESS.received]!,
       mismatched: this.#slots[PROGRESS.mismatched]!,
-      bytesIn: this.#slots[COUNTER.bytesIn]! - bytesIn,
-      bytesOut: this.#slots[COUNTER.bytesOut]! - bytesOut,
+      bytesIn: this.#slots[COUNTER.bytesIn]! - this.#uncountedIn,
+      // What was queued at the end of the warm-up may be on its way still.
+      bytesOut: Math.max(0, this.#slots[COUNTER.bytesOut]! - this.#uncountedOut),
     };
   }
 

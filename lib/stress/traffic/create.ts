@@ -69,7 +69,8 @@ function followers({ expect, message, connections }: Plan): Followers | undefine
 /** Replies that are not looked at. */
 const UNSEEN: Replies = {
   take: () => 0,
-  ...{ broken: false, conclusive: false, partial: false },
+  ...{ broken: false, conclusive: false, partial: false, unmatched: 0 },
+  lengthOf: () => 0,
   mismatch: () => unseen(),
   truncation: () => unseen(),
 };

@@ -35,6 +35,8 @@ export class FramedReplies implements Replies {
   #expected = "";
   #conclusive = false;
   #refusals: number[] | undefined;
+  /** How long they were, of those that are not reported yet or were at last. */
+  #lengths: number[] = NONE;
   closing = false;
 
   /** `shapeOf` gives what reply `index` must be, the first one is number `first`. */
@@ -47,6 +49,7 @@ export class FramedReplies implements Replies {
   take(bytes: Uint8Array, sent: number): number {
     this.#sent = sent;
     this.#refusals = undefined;
+    if (this.#complete === this.#reported) this.#lengths = NONE;
     const most = sent || 1;
     if (this.#evidence) this.#collect(bytes);
     else {
@@ -114,9 +117,15 @@ export class FramedReplies implements Replies {
   #completed(refusal: number, closing: boolean): void {
     if (refusal !== 0) (this.#refusals ??= [])[this.#complete - this.#reported] = refusal;
     if (closing) this.closing = true;
+    if (this.#lengths === NONE) this.#lengths = [];
+    this.#lengths.push(this.#unmatched);
     this.#complete++;
     this.#index++;
     this.#unmatched = 0;
+  }
+
+  lengthOf(i: number): number {
+    return this.#lengths[i]!;
   }
 
   refusal(i: number): number {
@@ -176,6 +185,7 @@ export class FramedReplies implements Replies {
 }
 
 const NOTHING = new Uint8Array(0);
+const NONE: number[] = [];
 
 /** Both as one; `b` itself where there is no `a`. */
 function joined(a: Uint8Array | undefined, b: Uint8Array): Uint8Array {

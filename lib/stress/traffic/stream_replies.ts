@@ -32,6 +32,12 @@ export class StreamReplies extends Verifier implements Replies {
     return complete;
   }
 
+  lengthOf(i: number, complete: number): number {
+    const message = this.#done - complete + i;
+    const end = this.streams.lengthOf(this.connection, message + 1);
+    return end - this.streams.lengthOf(this.connection, message);
+  }
+
   get #complete(): number {
     return this.streams.messagesIn(this.connection, this.offset);
   }

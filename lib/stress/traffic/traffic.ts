@@ -12,6 +12,8 @@ export interface Replies {
   readonly broken: boolean;
   /** There is enough evidence to classify the mismatch without waiting for more. */
   readonly conclusive: boolean;
+  /** Bytes of reply `i` of the `complete` ones that `take` has just returned. */
+  lengthOf(i: number, complete: number): number;
   /** The last bytes ended in the middle of a reply: an end of the stream here cuts it short. */
   readonly partial: boolean;
   /**
@@ -20,7 +22,7 @@ export interface Replies {
    */
   readonly early?: boolean;
   /** Bytes of a reply that is not complete, for the message about one that never is. */
-  readonly unmatched?: number;
+  readonly unmatched: number;
   /** The HTTP status of reply `i` of those that `take` has just completed, if it is an error; else 0. */
   refusal?(i: number): number;
   /** The last reply said that the server closes the connection after it. */
