@@ -164,8 +164,19 @@ const QUIET_MS = 8;
 /** Longer than the other thread takes on a quiet machine. */
 const WAIT_MS = 60;
 
-/** All that one side reports until it is quiet: how often, and which events. */
-function gather(wait: (ms: number) => number, firstMs: number, most: number) {
+/** How often a side reported, and which events. */
+interface Reported {
+  readonly events: number;
+  readonly reports: number;
+}
+
+const both = (a: Reported, b: Reported): Reported => ({
+  events: a.events | b.events,
+  reports: a.reports + b.reports,
+});
+
+/** All that one side reports until it is quiet. */
+function gather(wait: (ms: number) => number, firstMs: number, most: number): Reported {
   let events = 0, reports = 0;
   for (let found = wait(firstMs); found !== 0 && reports < most; found = wait(QUIET_MS)) {
     events |= found;
@@ -236,11 +247,15 @@ const nameOf = (events: number) => ["-", "R", "W", "RW", "P", "RP", "WP", "RWP"]
       await done;
       if (mine.reports === 0) mine = gather(ours, QUIET_MS, most); // the other thread was late
       let theirs = gather(raw, QUIET_MS, most);
+      // An edge that came before the other thread acted, as reading makes one, ended the wait too soon.
+      if (mode.edge && mine.events !== theirs.events) {
+        mine = both(mine, gather(ours, WAIT_MS, most));
+      }
       // A level may change between the two questions, and is what both say in the end.
       for (let tries = 0; most === 1 && mine.events !== theirs.events && tries < 20; tries++) {
         [mine, theirs] = [gather(ours, QUIET_MS, 1), gather(raw, QUIET_MS, 1)];
       }
-      const said = (side: { events: number; reports: number }) =>
+      const said = (side: Reported) =>
         `step ${step} (${act}): ${nameOf(side.events)}${side.reports > 0 ? "" : ", no report"}`;
       if (mode.oneshot) {
         // The first of two bits may have been all that there was when the wait ended.

@@ -10,8 +10,7 @@ describe("stress --rate", () => {
     const { code, result } = await stress([...few, "--rate", "2k", "-d", "1s"]);
     expect(code).toBe(0);
     const { scheduled, unsent } = result.generator;
-    // 2000 by the clock of the thread; its end is looked at between two turns.
-    expect(Math.abs(scheduled! - 2000) <= 40).toBe(true);
+    expect(Math.abs(scheduled! - 2000 * result.duration_s)).toBeLessThanOrEqual(4);
     expect(result.messages.sent + unsent).toBe(scheduled!);
     expect(result.messages.verified).toBe(result.messages.sent);
     expect(result.latency_corrected_us!.count).toBe(result.messages.verified);
@@ -47,7 +46,7 @@ describe("stress --rate", () => {
     const args = ["--rate", "1k", "-d", "2500ms", "--pipeline", "1"];
     const { result } = await stress([server.name, ...few, ...args]);
     // Coordinated omission: only the four messages that were in flight have seen the pause.
-    expect(result.latency_us.p99).toBeLessThan(900_000);
+    expect(result.latency_us.p50).toBeLessThan(500_000);
     expect(result.latency_us.max).toBeGreaterThan(900_000);
     expect(result.latency_corrected_us!.p99).toBeGreaterThan(700_000);
     expect(allAccountedFor(result)).toBe(true);
@@ -75,8 +74,9 @@ describe("stress --rate", () => {
     const args = [...few, "--rate", "2k", "-d", "1s", "--ramp", "1s"];
     const { code, result } = await stress(args);
     expect(code).toBe(0);
-    // The area under the ramp: half of what the full rate would be.
-    expect(Math.abs(result.generator.scheduled! - 1000) <= 40).toBe(true);
+    // The area under the ramp: half of what the full rate would be, and all of that behind it.
+    const due = 1000 + 2000 * (result.duration_s - 1);
+    expect(Math.abs(result.generator.scheduled! - due)).toBeLessThanOrEqual(4);
     expect(result.connections.established).toBe(4);
   });
 
@@ -88,18 +88,21 @@ describe("stress --rate", () => {
         socket.write(chunk);
       });
     });
-    const args = ["-c", "2", "--rate", "1k", "--tick", "100ms", "-d", "1s"];
+    const args = ["-c", "2", "--rate", "250", "--tick", "400ms", "-d", "2s"];
     const { code, result } = await stress([echo.name, ...args]);
     expect(code).toBe(0);
-    expect(Math.abs(result.generator.scheduled! - 1000) <= 110).toBe(true);
+    const { scheduled, unsent } = result.generator;
+    expect(Math.abs(scheduled! - 250 * result.duration_s)).toBeLessThanOrEqual(101);
     expect(result.messages.verified).toBe(result.messages.sent);
-    expect(result.messages.sent >= 800).toBe(true);
-    expect(result.config.tickMs).toBe(100);
-    // Ten ticks of fifty messages on each of two connections; a write may arrive in two pieces.
-    expect(chunks.filter((bytes) => bytes === 50 * 64).length >= 12).toBe(true);
-    expect(chunks.length <= 60).toBe(true);
+    expect(result.messages.sent + unsent).toBe(scheduled!);
+    expect(result.config.tickMs).toBe(400);
+    // Five ticks of fifty messages on each of two connections; a write may arrive in pieces, or two at once.
+    const sum = (lengths: number[]) => lengths.reduce((total, bytes) => total + bytes, 0);
+    const whole = chunks.filter((bytes) => bytes % (50 * 64) === 0);
+    expect(sum(whole)).toBeGreaterThan(sum(chunks) / 3);
+    expect(chunks.length).toBeLessThanOrEqual(40);
     // Nobody waits for a tick: messages are due at it.
-    expect(result.latency_corrected_us!.p50 < 50_000).toBe(true);
+    expect(result.latency_corrected_us!.p50).toBeLessThan(180_000);
   });
 
   it("does not let --tick go beyond --pipeline, or beyond the number of messages", async () => {
@@ -138,12 +141,13 @@ describe("stress --rate", () => {
   });
 
   it("does not count what is due during --warmup", async () => {
-    const { code, result } = await stress([...few, "-r", "1k", "-d", "500ms", "--warmup", "700ms"]);
+    const { code, result } = await stress([...few, "-r", "1k", "-d", "500ms", "--warmup", "2s"]);
     expect(code).toBe(0);
-    expect(Math.abs(result.generator.scheduled! - 500) <= 20).toBe(true);
+    expect(Math.abs(result.generator.scheduled! - 1000 * result.duration_s)).toBeLessThanOrEqual(4);
     expect(allAccountedFor(result)).toBe(true);
-    expect(result.bytes.sent <= 600 * 64).toBe(true);
-    expect(Math.abs(result.duration_s - 0.5) < 0.2).toBe(true);
+    expect(result.bytes.sent).toBeLessThan(2000 * 64); // of 2500; what was late in the warm-up is in it
+    expect(result.duration_s).toBeGreaterThan(0.49);
+    expect(result.duration_s).toBeLessThan(2); // which the warm-up takes alone
   });
 
   it("counts a message that never gets an answer as timed out", async () => {

@@ -17,7 +17,7 @@ describe("serve with faults and a fast sender", () => {
     await using server = await startServe(["--delay", "300ms", "--max-buffer", "256KiB"]);
     using peer = Peer.dial(server);
     const chunk = pattern(100_003);
-    const sent = await peer.flood(chunk, 100, 800_000);
+    const sent = await peer.flood(chunk, 5000, 800_000);
     const stats = await server.statsWhen(({ max_buffered }) => max_buffered >= 1 << 17);
     expect(stats.max_buffered).toBeGreaterThanOrEqual(1 << 17);
     expect(stats.max_buffered).toBeLessThanOrEqual(1 << 18);
@@ -68,7 +68,7 @@ describe("serve with faults and SIGTERM", () => {
     const sent = pattern(30_000);
     await peer.send(sent);
     peer.end();
-    await sleep(100);
+    await server.statsWhen(({ bytes_in }) => bytes_in === sent.length);
     server.kill("SIGTERM");
     expectSameBytes(await peer.readToEnd(), sent);
     expect((await server.exit).code).toBe(0);
@@ -78,7 +78,7 @@ describe("serve with faults and SIGTERM", () => {
     await using server = await startServe(["--delay", "40s", "--drain-timeout", "300ms"]);
     using peer = Peer.dial(server);
     await peer.send("hello");
-    await sleep(50);
+    await server.statsWhen(({ bytes_in }) => bytes_in === 5);
     server.kill("SIGTERM");
     expect((await server.exit).code).toBe(1);
     expect(await peer.isOver()).toBe(true);

@@ -43,15 +43,15 @@ describe("serve --delay", () => {
     await using server = await startServe(["--delay", "25ms±20ms", "--seed", "1"]);
     using peer = Peer.dial(server);
     const took: number[] = [];
-    for (let i = 0; i < 25; i++) {
+    const isVaried = () => Math.min(...took) < 25 && Math.max(...took) >= 30;
+    for (let i = 0; i < 25 || (i < 500 && !isVaried()); i++) { // a busy machine may be late
       const start = performance.now();
       await peer.send("?");
       expect(await peer.text(1)).toBe("?");
       took.push(performance.now() - start);
     }
     expect(Math.min(...took)).toBeGreaterThanOrEqual(5);
-    expect(Math.min(...took)).toBeLessThan(25);
-    expect(Math.max(...took)).toBeGreaterThanOrEqual(30);
+    expect(isVaried()).toBe(true);
     const sent = pattern(20_000);
     const sending = (async () => {
       for (let at = 0; at < sent.length; at += 400) {
@@ -97,19 +97,22 @@ describe("serve --delay", () => {
 describe("serve --bandwidth", () => {
   it("sends no faster, from the first byte to the last", async () => {
     await using server = await startServe(["--bandwidth", "200KB/s"]);
-    using peer = Peer.dial(server);
     const sent = pattern(100_000);
-    const start = performance.now();
-    await peer.send(sent);
-    const arrived: number[] = [];
-    for (let i = 0; i < 10; i++) {
-      expectSameBytes(await peer.read(10_000), sent.subarray(i * 10_000, (i + 1) * 10_000));
-      arrived.push(performance.now() - start);
+    let isFlow = false; // in one of some tries, as a busy machine may be late
+    for (let tries = 0; tries < 10 && !isFlow; tries++) {
+      using peer = Peer.dial(server);
+      const start = performance.now();
+      await peer.send(sent);
+      const arrived: number[] = [];
+      for (let i = 0; i < 10; i++) {
+        expectSameBytes(await peer.read(10_000), sent.subarray(i * 10_000, (i + 1) * 10_000));
+        arrived.push(performance.now() - start);
+      }
+      // A tenth takes 50 ms: it is a flow, not a burst every second.
+      for (const [i, ms] of arrived.entries()) expect(ms).toBeGreaterThanOrEqual(50 * (i + 1));
+      isFlow = arrived[0]! < arrived[9]! / 2 && arrived[9]! < 2000;
     }
-    // A tenth takes 50 ms: it is a flow, not a burst every second.
-    for (const [i, ms] of arrived.entries()) expect(ms).toBeGreaterThanOrEqual(50 * (i + 1));
-    expect(arrived[0]).toBeLessThan(arrived[9]! / 2);
-    expect(arrived[9]).toBeLessThan(2000);
+    expect(isFlow).toBe(true);
   });
 
   it("does not save up what was not used", async () => {
@@ -169,15 +172,19 @@ describe("serve --slice", () => {
 
   it("each piece comes alone", async () => {
     await using server = await startServe(["--slice", "7B"]);
-    using peer = Peer.dial(server);
-    await peer.send(pattern(70));
-    peer.socket.setBlocking(true);
-    peer.socket.setTimeouts({ recvMs: 5000 });
-    const reads: number[] = [];
     const buffer = new Uint8Array(new ArrayBuffer(1000));
-    for (let got = 0; got < 70; got += reads.at(-1)!) reads.push(peer.socket.recv(buffer));
-    for (const length of reads) expect(length % 7).toBe(0);
-    expect(reads.length).toBeGreaterThanOrEqual(4); // a busy machine may let us see two at once
+    let most = 0; // of some tries, as a busy machine lets us see several at once
+    for (let tries = 0; tries < 20 && most < 4; tries++) {
+      using peer = Peer.dial(server);
+      await peer.send(pattern(70));
+      peer.socket.setBlocking(true);
+      peer.socket.setTimeouts({ recvMs: 20_000 });
+      const reads: number[] = [];
+      for (let got = 0; got < 70; got += reads.at(-1)!) reads.push(peer.socket.recv(buffer));
+      for (const length of reads) expect(length % 7).toBe(0);
+      most = Math.max(most, reads.length);
+    }
+    expect(most).toBeGreaterThanOrEqual(4);
   });
 
   it("every byte of much arrives", async () => {
