@@ -10,12 +10,13 @@ import type { StressResult } from "../result.ts";
 export function pool(rounds: readonly StressResult[]): StressResult {
   const first = rounds[0]!;
   if (rounds.length === 1) return first;
+  const sameTarget = rounds.every(({ target }) => target === first.target);
   const sum = mergeResults(rounds, { oneMachine: true });
   return {
     ...sum,
     // They were not there at the same time, so that nothing of this adds up.
     config: { ...first.config, rounds: rounds.length },
-    target: first.target.replace(/:\d+$/, ""),
+    target: sameTarget ? first.target : first.target.replace(/:\d+$/, ""), // servers of their own
     selector: first.selector,
     connections: {
       ...sum.connections,

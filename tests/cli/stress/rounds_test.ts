@@ -15,6 +15,7 @@ describe("--confidence", () => {
     expect((await cli.exit).code).toBe(0);
     const result: StressResult = JSON.parse(cli.stdout());
     const { confidence } = result;
+    expect(result.target).toBe(server.name);
     expect(confidence).toMatchObject({ wanted_percent: 90, confidence: 0.95 });
     expect(confidence!.rounds).toBeGreaterThanOrEqual(3);
     const { mean, low, high } = confidence!.rate;
@@ -43,6 +44,8 @@ describe("--compare of targets", () => {
     expect(target).toBe(names);
     expect(compare.rows.map(({ name }: { name: string }) => name)).toEqual([one.name, other.name]);
     expect(compare.rounds).toBe(3);
+    expect(results.map(({ result }: { result: StressResult }) => result.target))
+      .toEqual([one.name, other.name]);
     for (const { result } of results) expect(result.messages.verified).toBeGreaterThan(0);
   });
 });
