@@ -4,8 +4,14 @@ import { reasonOf } from "../text/words.ts";
 import { UsageError } from "./exit.ts";
 
 /** The text of a file that was named on the command line; `what` it is. @throws UsageError */
-export const readText = (file: string, what: string): string =>
-  new TextDecoder("utf-8", { ignoreBOM: true }).decode(readBytes(file, what));
+export function readText(file: string, what: string): string {
+  const bytes = readBytes(file, what);
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new UsageError(`Cannot read the ${what} ${file}: it is no UTF-8`);
+  }
+}
 
 /** The same as bytes. @throws UsageError */
 export function readBytes(file: string, what: string): Uint8Array {

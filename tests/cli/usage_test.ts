@@ -1,6 +1,9 @@
 // What any command makes of limits and of variables in its environment. Wrong usage is in golden_test.ts.
 import { describe, expect, it } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { cliCommand, spawnCli, startServe } from "../support/cli.ts";
+import { TempDir } from "../support/files.ts";
 import { itUnless } from "../support/systems.ts";
 
 /** Other runtimes reserve more at their start, and end before the program begins. */
@@ -37,6 +40,56 @@ describe("iomux refuses", () => {
       expect(cli.stderr()).toMatch(says);
     }
   });
+
+  itUnless(
+    process.platform === "linux" ? undefined : "the bytes of arguments are Linux's to tell",
+    "bytes that are no UTF-8, which would be changed, in arguments, variables and files",
+    async () => {
+      using folder = new TempDir();
+      const bad = folder.file("bad");
+      writeFileSync(bad, Buffer.from("send a\xff\n", "latin1"));
+      const main = cliCommand([]);
+      const line = [main[0], ...main[1]].map((word) => `'${word}'`).join(" ");
+      const cases: [script: string, says: string][] = [
+        [
+          "$IOMUX stress -n 1 -m $'a\\xffb'",
+          'argument "a\\xffb" is no UTF-8; other bytes go into a --message-file',
+        ],
+        [
+          "$IOMUX stress -n 1 --message=$'\\xc3\\x28'",
+          'argument "--message=\\xc3(" is no UTF-8; other bytes go into a --message-file',
+        ],
+        ["$IOMUX serve --unix $'/no/such/\\xe4'", 'argument "/no/such/\\xe4" is no UTF-8'],
+        [
+          "IOMUX_STRESS_MESSAGE=$'\\xff' $IOMUX stress -n 1",
+          "variable IOMUX_STRESS_MESSAGE is no UTF-8; other bytes go into a --message-file",
+        ],
+        [`$IOMUX stress --scenario ${bad}`, `Cannot read the scenario ${bad}: it is no UTF-8`],
+        [
+          `$IOMUX stress -n 1 --message-file ${bad} --escapes`,
+          `${bad}: it is no UTF-8; other bytes are written as \\xHH`,
+        ],
+        [
+          `$IOMUX stress -n 1 --messages-from ${bad} --escapes`,
+          `${bad}: line 1: it is no UTF-8; other bytes are written as \\xHH`,
+        ],
+        [
+          `$IOMUX client 127.0.0.1:1 --script ${bad}`,
+          `Cannot read the script ${bad}: it is no UTF-8`,
+        ],
+      ];
+      for (const [script, says] of cases) {
+        const { status, stdout, stderr } = spawnSync("bash", [
+          "-c",
+          script.replace("$IOMUX", line),
+        ]);
+        expect([`${stderr}`, status, `${stdout}`]).toEqual([`iomux: ${says}\n`, 2, ""]);
+      }
+      // What was typed is not what was replaced.
+      const fine = await run("stress -n 1 -c 1 -m \ufffd --quiet");
+      expect(fine.stderr).not.toContain("UTF-8");
+    },
+  );
 
   it("no question for the version, whichever command it stands behind", async () => {
     const alone = await run("--version");

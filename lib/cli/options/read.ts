@@ -1,6 +1,7 @@
 /** From arguments and environment to the values of a command's options. */
 import { UsageError } from "../exit.ts";
 import type { Command } from "./command.ts";
+import { checkEncoding } from "./encoding.ts";
 import { variablesOf } from "./environment.ts";
 import { longName, type Option, type Table, type Values } from "./option.ts";
 import { wordsOf } from "./words.ts";
@@ -25,6 +26,7 @@ export function read<T extends Table>(
 ): Read<T> {
   const values = new Map<string, unknown>();
   const sources = new Map<string, "cli" | "env">();
+  checkEncoding(command, args, environment);
   const found = variablesOf(command, environment);
   for (const { key, name, text } of found.values) {
     const option: Option<unknown> = command.options[key]!;

@@ -6,7 +6,7 @@ import {
   parseFrame,
   showExpectation,
 } from "../../stress/plan/expectation.ts";
-import { messageOfBytes, parseMessage } from "../../stress/plan/message.ts";
+import { messageOfBytes, parseMessage, textOfBytes } from "../../stress/plan/message.ts";
 import { parseScript } from "../../stress/plan/script.ts";
 import { UsageError } from "../exit.ts";
 import { readBytes } from "../input.ts";
@@ -200,8 +200,8 @@ function messageOf(
   const bytes = readBytes(messageFile, "message file");
   if (bytes.length === 0) throw new UsageError(`${messageFile}: a message has a byte or more`);
   if (!escapes) return messageOfBytes(bytes);
-  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
   try {
+    const text = textOfBytes(bytes);
     parseMessage(text);
     return text;
   } catch (error) {

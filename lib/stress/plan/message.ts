@@ -45,6 +45,17 @@ export const messageOfBytes = (bytes: Uint8Array): string =>
         : `\\x${byte.toString(16).padStart(2, "0")}`,
   ).join("");
 
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Bytes as text, which may have escapes. @throws RangeError when they are none, and would be changed */
+export function textOfBytes(bytes: Uint8Array): string {
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    throw new RangeError("it is no UTF-8; other bytes are written as \\xHH");
+  }
+}
+
 /** What stands for itself in a message, wherever it stands. */
 const PLAIN = /[ -[\]-z|}~]/;
 

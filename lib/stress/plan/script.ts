@@ -1,6 +1,6 @@
 /** Messages that are sent in turn: the lines of `--messages-from`. */
 import { type Expectation, parseExpectation } from "./expectation.ts";
-import { messageOfBytes, parseMessage } from "./message.ts";
+import { messageOfBytes, parseMessage, textOfBytes } from "./message.ts";
 
 /** One of them. */
 export interface ScriptLine {
@@ -21,10 +21,10 @@ export function parseScript(file: Uint8Array, escapes: boolean): ScriptLine[] {
     const tab = line.indexOf(TAB);
     const bytes = tab === -1 ? line : line.subarray(0, tab);
     if (bytes.length === 0) return [];
-    const message = escapes ? decode(bytes) : messageOfBytes(bytes);
     try {
+      const message = escapes ? textOfBytes(bytes) : messageOfBytes(bytes);
       parseMessage(message);
-      const expectation = tab === -1 ? null : parseExpectation(decode(line.subarray(tab + 1)));
+      const expectation = tab === -1 ? null : parseExpectation(textOfBytes(line.subarray(tab + 1)));
       if (expectation?.kind === "none") {
         throw new RangeError("a single message can't be without a reply; give --expect none");
       }
@@ -38,8 +38,6 @@ export function parseScript(file: Uint8Array, escapes: boolean): ScriptLine[] {
 }
 
 const TAB = 9, LF = 10, CR = 13;
-
-const decode = (bytes: Uint8Array) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 
 /** Without what ends them, a line feed or CRLF. */
 function linesOf(file: Uint8Array): Uint8Array[] {
