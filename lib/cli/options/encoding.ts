@@ -46,7 +46,6 @@ const isText = (bytes: Buffer): boolean => Buffer.from(bytes.toString()).equals(
 
 const shown = (bytes: Buffer): string =>
   bytes.toString("latin1").replace(
-    // deno-lint-ignore no-control-regex -- what is no printable ASCII
     /[^\x20-\x7e]/g,
     (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`,
   );

@@ -37,10 +37,14 @@ function withoutPorts({ errors }: Evidence): string | null {
     "with --source, or widen net.ipv4.ip_local_port_range";
 }
 
-function nothingMeasured({ rate, paced, failed, timedOut, seconds }: Evidence): string | null {
-  if (rate > 0 || failed + timedOut > 0) return null;
+function nothingMeasured(run: Evidence): string | null {
+  const { rate, paced, failed, timedOut, latency, hold } = run;
+  const us = (run.askedSeconds ?? run.seconds) * 1e6;
+  // What was answered nevertheless came after the time, in the turn in which its end was noticed.
+  const tooShort = paced && !hold && latency.count > 0 && latency.min > us;
+  if (failed + timedOut > 0 || (rate > 0 && !tooShort)) return null;
   const what = paced ? "no message was answered" : "no message was sent";
-  return `nothing was measured: ${what} in ${briefUs(seconds * 1e6)}`;
+  return `nothing was measured: ${what} in ${briefUs(us)}`;
 }
 
 function withoutDescriptors({ errors, openFiles }: Evidence): string | null {

@@ -16,6 +16,8 @@ export interface CpuUse {
 /** A run that has ended. Distributions are in microseconds, CPU use in percent of one CPU. */
 export interface Evidence {
   readonly seconds: number;
+  /** How long it was to be; null without a duration. */
+  readonly askedSeconds: number | null;
   readonly open: boolean;
   /** One message on each connection, and nothing more. */
   readonly hold: boolean;

@@ -95,6 +95,7 @@ export function evidenceOf(
   const peak = sum((r) => r.peak);
   return {
     ...{ seconds, rate, open, hold: plan.hold, paced: plan.expect.kind !== "none" },
+    askedSeconds: plan.durationMs === null ? null : plan.durationMs / 1000,
     inFlight: open && plan.pipeline === null ? null : peak * (plan.pipeline ?? 1),
     messagesPerConnection: plan.messagesPerConnection,
     closure,

@@ -22,7 +22,7 @@ const cpuUse = (process: number, more: Partial<CpuUse> = {}): CpuUse => ({
 /** A closed loop of 50 against a server elsewhere, with nothing wrong. */
 const closed: Evidence = {
   ...{ seconds: 10, open: false, hold: false, paced: true, inFlight: 50 },
-  messagesPerConnection: null,
+  ...{ messagesPerConnection: null, askedSeconds: 10 },
   ...{ closure: null, requested: 50, peak: 50 },
   ...{ busiest: 40, generator: 40, longestStallMs: 0, away: 0 },
   ...{ lag: none, ownLag: none, scheduled: 0, unsent: 0 },
@@ -52,6 +52,11 @@ const overloaded: Partial<Evidence> = {
 
 describe("the generator was the bottleneck", () => {
   const cases: [name: string, run: Evidence, reason: RegExp][] = [
+    [
+      "the run was shorter than the quickest answer, however many came in its last turn",
+      { ...closed, seconds: 0.002, askedSeconds: 1e-6, latency: all(12, 60), rate: 6000 },
+      /^nothing was measured: no message was answered in 1.00 us$/,
+    ],
     [
       "a thread of a closed loop used a whole CPU",
       { ...closed, busiest: 99.4, generator: 99.4 },
