@@ -72,8 +72,8 @@ describe("a run in which nothing is measured", () => {
 describe("a run that is shorter than the quickest answer", () => {
   it("is invalid each time, whatever comes in the turn in which it ends", async () => {
     for (let i = 0; i < 5; i++) {
-      const { code, result } = await stress(["-d", "1us", "--strict"]);
-      expect([code, result.verdict]).toEqual([8, "invalid"]);
+      const { code, result } = await stress(["-d", "1us"]);
+      expect([code, result.verdict]).toEqual([0, "invalid"]);
       expect(result.generator.reason).toMatch(/^nothing was measured: /);
     }
   });
