@@ -1,5 +1,6 @@
 /** The settings of a run as rows of a table. */
 import { formatCount, formatDuration, formatSize } from "../../text/units.ts";
+import { plural } from "../../text/words.ts";
 
 /** A setting, in words. */
 export type Setting = [name: string, value: string];
@@ -22,6 +23,7 @@ function describe(name: string, value: unknown): string {
   if (name === "tls") {
     return `yes, to ${(value as { serverName?: string }).serverName ?? "a server"}`;
   }
+  if (name === "parts") return plural((value as readonly unknown[]).length, "run");
   if (name === "seed") return String(value);
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number") {

@@ -227,7 +227,10 @@ describe("iomux report", () => {
   it("has the parts beside the sum on its page", async () => {
     const two = write("beside.json", sampleResult({ seconds: 1, seed: 5 }));
     expect((await run("report", one, two, "-o", dir.file("beside.html"))).code).toBe(0);
-    expect(readFileSync(dir.file("beside.html"), "utf8")).toMatch(
+    const page = readFileSync(dir.file("beside.html"), "utf8");
+    expect(page).toMatch(/<p class="verdict \w+">/);
+    expect(page).toMatch(/<th scope="row">parts<\/th><td>2 runs<\/td>/);
+    expect(page).toMatch(
       /<th scope="col">sum<\/th><th scope="col">[^<]*one\.json<\/th><th scope="col">[^<]*beside\.json</,
     );
   });
