@@ -120,6 +120,13 @@ export async function stress(args: string[], withinMs = 50_000): Promise<Outcome
   return { code, result, stderr, ms };
 }
 
+/**
+ * How many seconds of a schedule a run had: those that were planned, or fewer where counting began late on a
+ * busy machine. Where the stop came late nothing more was due.
+ */
+export const counted = ({ duration_s }: StressResult, planned: number): number =>
+  Math.min(duration_s, planned);
+
 /** Every message that was sent is somewhere in the result. */
 export function allAccountedFor({ messages }: StressResult): boolean {
   const { sent, verified, mismatched, timed_out, lost } = messages;
