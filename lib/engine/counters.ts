@@ -54,7 +54,7 @@ export class Counters {
   }
 
   /** Counts an error by its number, or takes one back that was cured. */
-  countError(errno: number, count: 1 | -1 = 1): void {
+  countError(errno: number, count = 1): void {
     this.slots[ERRORS + placeOf(errno)]! += count;
   }
 

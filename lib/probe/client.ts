@@ -118,12 +118,17 @@ export class Client {
   }
 }
 
+/** What the machine of the clients has run out of: no fault of the target. */
+const OWN = new Set(["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ENOSPC", "EADDRNOTAVAIL"]);
+
 /** Makes clients, and passes events on to them. */
 export class Clients implements Handler<Client> {
   readonly #traffic: Traffic;
   readonly #dial: Dial;
   readonly #listens: boolean;
   #next = 0;
+  /** The first failure for which this machine is to blame. */
+  ownFailure: OSError | undefined;
 
   /** With `listens` false what arrives is counted and not looked at. */
   constructor(traffic: Traffic, dial: Dial, listens: boolean) {
@@ -168,6 +173,7 @@ export class Clients implements Handler<Client> {
   close({ state: client }: Connection<Client>, error: OSError | null): void {
     client.over = true;
     client.error = error;
+    if (error && OWN.has(error.code)) this.ownFailure ??= error;
     client.onChange?.();
   }
 }

@@ -69,12 +69,12 @@ export interface ProfileRow {
   readonly recovery_us: number | null;
 }
 
-/** Why a well-behaved client is not served, so that nothing can be said about others. */
+/** Why nothing can be said of the target: it serves no well-behaved client, or this machine can't be one. */
 export interface Refusal {
-  readonly kind: "unreachable" | "silent" | "gone" | "wrong";
+  readonly kind: "unreachable" | "silent" | "gone" | "wrong" | "own";
   /** An errno's name or a code of TLS; null when the connection was closed in order, or nothing came. */
   readonly code: string | null;
-  /** What happened: the predicate of a sentence about the target. */
+  /** What happened: the predicate of a sentence about the target, or of its own a whole one. */
   readonly reason: string;
 }
 

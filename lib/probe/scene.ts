@@ -15,6 +15,16 @@ const PATIENCE_MS = 500;
 /** Thrown out of a profile when the user interrupts it. */
 export class Interrupted extends Error {}
 
+/** Thrown out of a profile when this machine can't do its part: that says nothing of the target. */
+export class OwnFailure extends Error {
+  readonly code: string;
+
+  constructor({ message, code }: { message: string; code: string }) {
+    super(message);
+    this.code = code;
+  }
+}
+
 /** The means of all profiles. */
 export class Scene {
   readonly engine: Engine;
@@ -57,10 +67,13 @@ export class Scene {
     return this.#clients.connect();
   }
 
-  /** Runs the loop until the condition holds (true) or the time has passed. @throws Interrupted */
+  /** Runs the loop until the condition holds (true) or the time has passed. @throws Interrupted, OwnFailure */
   until(done: () => boolean, ms: number = this.timeoutMs): boolean {
     const deadline = performance.now() + ms;
-    while (!done()) {
+    for (;;) {
+      const { ownFailure } = this.#clients;
+      if (ownFailure) throw new OwnFailure(ownFailure);
+      if (done()) return true;
       if (this.#stopped()) throw new Interrupted();
       const left = deadline - performance.now();
       if (left <= 0) return false;
@@ -68,7 +81,6 @@ export class Scene {
       this.engine.turn();
       look.cancel();
     }
-    return true;
   }
 
   /** As `until`, but the time starts anew whenever `progress` changes; three times as long at most. */

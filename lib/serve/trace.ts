@@ -11,7 +11,10 @@ function showPayload(bytes: Uint8Array): string {
   return quote(latin1(bytes.subarray(0, SHOWN))) + (bytes.length > SHOWN ? "…" : "");
 }
 
-/** A line for every step of the loop, given to `write` once a turn: it waits for nothing. */
+/**
+ * A line for every step of the loop, with its time as ISO 8601 has it in front, given to `write` once a turn:
+ * it waits for nothing.
+ */
 export class Trace implements Observer {
   readonly #write: (lines: string) => void;
   #lines = "";
@@ -21,7 +24,7 @@ export class Trace implements Observer {
   }
 
   #line(text: string): void {
-    this.#lines += `${new Date().toISOString().slice(11, 23)} ${escapeControls(text)}\n`;
+    this.#lines += `${new Date().toISOString()} ${escapeControls(text)}\n`;
   }
 
   /** Writes what the turn has come to. */

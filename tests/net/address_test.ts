@@ -34,7 +34,7 @@ describe("parseHostPort() and formatAddress()", () => {
     expect(formatAddress({ family: "ipv4", host: "127.0.0.1", port: 80 })).toBe("127.0.0.1:80");
     expect(formatAddress({ family: "ipv6", host: "::1", port: 80 })).toBe("[::1]:80");
     expect(formatAddress({ family: "unix", path: "/tmp/x" })).toBe("unix:/tmp/x");
-    expect(formatAddress({ family: "unix", path: "" })).toBe("unix:");
+    expect(formatAddress({ family: "unix", path: "" })).toBe("unix:(unnamed)");
   });
 
   it("refuse what is no HOST:PORT", () => {

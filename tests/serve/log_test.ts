@@ -67,6 +67,41 @@ describe("serve and text of others in its log", () => {
     expect(server.stderr()).not.toMatch(ACTIVE);
   });
 
+  it("--log-format json: each line is one object, those of --trace and of a failed start as well", async () => {
+    await using server = await startServe([
+      "--trace",
+      "--log-format",
+      "json",
+      "--log-level",
+      "debug",
+    ]);
+    using peer = Peer.dial(server);
+    await peer.send('"a"\r');
+    await peer.text(4);
+    await using other = spawnCli(["serve", ...["-p", String(server.port)], ...[
+      "-H",
+      "127.0.0.1",
+      "--log-format",
+      "json",
+    ]]);
+    expect((await other.exit).code).toBe(3);
+    peer.socket.close();
+    await server.says(/ disconnected/);
+    await server.stop();
+    const lines = (server.stderr() + other.stderr()).trimEnd().split("\n");
+    const records = lines.map((line) => JSON.parse(line));
+    const keys = ["@timestamp", "level", "message", "logger", "properties"];
+    for (const record of records) expect(Object.keys(record)).toEqual(keys);
+    const of = (level: string) => records.filter((record) => record.level === level);
+    expect(
+      of("TRACE").some(({ message }) => /^received 4 bytes from 127.*"\\"a\\"\\r"$/.test(message)),
+    ).toBe(true);
+    expect(of("TRACE").every((record) => !isNaN(Date.parse(record["@timestamp"])))).toBe(true);
+    expect(of("ERROR").map(({ message }) => message)).toEqual([
+      `Cannot bind 127.0.0.1:${server.port}: EADDRINUSE (address already in use)`,
+    ]);
+  });
+
   it("--trace: the path of a Unix peer, which it chooses itself", async () => {
     if (process.platform !== "linux") return;
     using folder = new TempDir();

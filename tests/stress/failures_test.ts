@@ -98,6 +98,19 @@ describe("stress and a target that is slow", () => {
     expect(result.messages.timed_out).toBe(5);
     expect(result.connections.lost).toBe(0); // we have closed them, and an error counts once
     expect(result.errors).toEqual({ ETIMEDOUT: 5 });
+    // Of several messages in flight each is one, by its code as well.
+    const many = await stress([
+      silent.name,
+      "-c",
+      "2",
+      "--pipeline",
+      "5",
+      "-n",
+      "50",
+      ...stillness,
+    ]);
+    expect(many.result.messages.timed_out).toBe(10);
+    expect(many.result.errors).toEqual({ ETIMEDOUT: 10 });
     // Waiting for them is a part of the run, and of what the generator's CPU time is divided by.
     expect(result.duration_s).toBeGreaterThan(0.29);
     expect(result.generator.cpu_percent).toBeLessThan(1000);

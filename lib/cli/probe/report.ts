@@ -7,6 +7,7 @@ import type { ReportTable } from "../../report/tables.ts";
 import { EXIT } from "../exit.ts";
 import type { OutputFlags } from "../options/outputs.ts";
 import { withAdvice } from "../options/tls.ts";
+import { adviceFor } from "../limits.ts";
 import { columnsOf, say } from "../output.ts";
 import { deliver, toJson } from "../results/publish.ts";
 import { VERSION } from "../version.ts";
@@ -35,15 +36,22 @@ export function report(
 ): number {
   const { target, interrupted, rows, refusal } = found;
   if (refusal) {
-    const what = refusal.kind === "unreachable"
-      ? withAdvice(refusal.code ?? "", refusal.reason)
-      : `${target} ${refusal.reason}${ADVICE[refusal.kind]}`;
+    const { kind, code, reason } = refusal;
+    const what = kind === "own"
+      ? reason + adviceFor({ code: code ?? "", message: reason })
+      : kind === "unreachable"
+      ? withAdvice(code ?? "", reason)
+      : `${target} ${reason}${ADVICE[kind]}`;
     say(what);
   }
   const ok = refusal === null && rows.every((row) => row.ok);
   const verdict = ok ? "pass" : "fail";
   const document = { iomux: VERSION, target, interrupted, refusal, profiles: rows, verdict };
-  const text = json ? toJson(document) : refusal ? "" : describe(found, profiles, verdict);
+  const text = json
+    ? toJson(document)
+    : refusal && rows.length === 0
+    ? ""
+    : describe(found, profiles, verdict);
   const files = output.map(({ path, format }) => ({
     path,
     text: format === "junit"
@@ -91,6 +99,7 @@ function describe(
 }
 
 const REFUSALS = {
+  own: EXIT.failed,
   silent: EXIT.timeout,
   gone: EXIT.peerGone,
   wrong: EXIT.verification,

@@ -19,6 +19,15 @@ export function formatRecord(level: Level, message: string, format: "text" | "js
   return jsonLine({ "@timestamp": now, ...record }) + "\n";
 }
 
+/** What a loop tells with `--trace`: lines with a time in front, which people need no date to. */
+export function formatTrace(lines: string, format: "text" | "json"): string {
+  return lines.replace(/^(\S+T(\S+)Z) (.*)$/gm, (_, now: string, time: string, message: string) => {
+    if (format === "text") return `${time} ${message}`;
+    const record = { level: "TRACE", message, logger: "iomux", properties: {} };
+    return jsonLine({ "@timestamp": now, ...record });
+  });
+}
+
 /** A logger that gives the lines of a level, and of those above it, to `write`. */
 export function createLogger(
   least: Level,

@@ -14,7 +14,7 @@ import { escapeControls } from "../../text/escape.ts";
 import { briefDuration } from "../../text/words.ts";
 import { EXIT, exitCodeOf } from "../exit.ts";
 import { adviceFor } from "../limits.ts";
-import { createLogger, formatRecord, type Logger } from "./log.ts";
+import { createLogger, formatRecord, formatTrace, type Logger } from "./log.ts";
 import type { Level } from "../options/values.ts";
 import { checkEngine, checkSelector } from "../options/checks.ts";
 import { checkServerTls, serverTlsOf } from "../options/tls.ts";
@@ -133,7 +133,7 @@ async function serve(
     const shared = { stats: stats.memory, version: VERSION };
     metrics = settings.metrics &&
       await startMetrics(settings.metrics, shared, spawn, (message) => log.error(message));
-    const events = eventsOf(log, stderr, settings.openFiles.now);
+    const events = eventsOf(log, stderr, settings);
     server = await Server.start(options, spawn, events, spawn, stats);
     if (metrics) log.info(`Metrics on http://${metrics.name}/metrics`);
     if (options.faults) log.info(describeFaults(options.faults));
@@ -152,7 +152,8 @@ async function serve(
   } catch (error) {
     const failure = error as Error;
     const message = failure.message.trim().replace(/\s*\n\s*/g, " ") + adviceFor(failure);
-    stderr.write(`iomux: ${escapeControls(message)}\n`);
+    if (settings.format === "json") stderr.write(formatRecord("error", message, "json"));
+    else stderr.write(`iomux: ${escapeControls(message)}\n`);
     code = exitCodeOf(error);
   } finally {
     restore();
@@ -185,15 +186,19 @@ async function checkBeforehand(
   else log.debug(`Open files: the limit is ${now}, which is all that the system grants`);
 }
 
-const eventsOf = (log: Logger, stderr: OutputStream, openFiles: number): ServerEvents => ({
+const eventsOf = (
+  log: Logger,
+  stderr: OutputStream,
+  { openFiles, format }: RunSettings,
+): ServerEvents => ({
   warned: (message) => log.warn(message),
   paused: (message) =>
-    log.warn(`${message}; accepting pauses (open files: ${openFiles}, see ulimit -n)`),
+    log.warn(`${message}; accepting pauses (open files: ${openFiles.now}, see ulimit -n)`),
   refused: (message) => log.warn(`${message}; such connections are closed`),
   replaced: (message) => log.error(message),
   failed: (message) => log.warn(message),
   gone: (message) => log.debug(message),
-  trace: (lines) => stderr.write(lines),
+  trace: (lines) => stderr.write(formatTrace(lines, format)),
 });
 
 const whoAnswers = ({ handoff, service }: ServeOptions): string =>

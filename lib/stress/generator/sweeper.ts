@@ -20,7 +20,7 @@ export function sweep(load: Load): void {
     const waiting = now - waitingSince(load, peer, flow);
     noteSlow(load, peer, waiting);
     if (flow.replies.broken || waiting < timeoutMs) return;
-    load.engine.counters.countError(ERRNO.ETIMEDOUT!);
+    load.engine.counters.countError(ERRNO.ETIMEDOUT!, Math.max(1, flow.inFlight)); // or its connect
     if (!flow.opened) load.tally.failure(lateOpening(peer, targetName(target), timeoutMs));
     load.tally.timeout(flow.inFlight);
     flow.timedOut = true;

@@ -66,7 +66,7 @@ export interface UnixAddress {
 export type Address = InetAddress | UnixAddress;
 
 /**
- * "127.0.0.1:80", "[::1]:80" or "unix:PATH".
+ * "127.0.0.1:80", "[::1]:80" or "unix:PATH"; a Unix socket without a name is "unix:(unnamed)".
  *
  * @example
  * ```ts
@@ -77,7 +77,9 @@ export type Address = InetAddress | UnixAddress;
  * ```
  */
 export function formatAddress(address: Address): string {
-  if (address?.family === "unix") return `unix:${checkText(address.path, "path")}`;
+  if (address?.family === "unix") {
+    return `unix:${checkText(address.path, "path") || "(unnamed)"}`;
+  }
   return hostAndPort(checkText(address?.host, "host"), checkPort(address.port));
 }
 
