@@ -79,23 +79,23 @@ describe("a disk that gets full while results are written", () => {
   for (const command of ["stress -c 2 -n 50", "report run.json"]) {
     itUnless(
       NO_NAMESPACE,
-      `costs the file that did not fit, of which nothing stays, and is said, exit code 1: ${command}`,
+      `costs the file that did not fit, which stays as it was, and is said, exit code 1: ${command}`,
       async () => {
         using folder = new TempDir();
         const [full, json] = [folder.file("full"), folder.file("more.json")];
         mkdirSync(full);
         const script = `ip link set lo up; cd ${folder.path}; "$@" stress -c 2 -n 50 -o run.json ` +
-          `>&2; mount -t tmpfs -o size=8k none ${full}; "$@" ${command} -o ${full}/run.html ` +
-          `-o ${json}; code=$?; ls ${full} | sed 's/^/left: /'; exit $code`;
+          `>&2; mount -t tmpfs -o size=8k none ${full}; printf "left: an older one" >${full}/old.html; ` +
+          `"$@" ${command} -o ${full}/run.html -o ${full}/old.html -o ${json}; code=$?; ` +
+          `ls ${full} | sed 's/^/left: /'; cat ${full}/old.html; exit $code`;
         await using cli = spawnCli([], { through: inNamespace(script) });
         expect((await cli.exit).code).toBe(1);
-        expect(
-          cli.stderr().endsWith(
-            `iomux: Cannot write the result to ${full}/run.html: ENOSPC (no space left on device)\n`,
-          ),
-        ).toBe(true);
+        const said = ["run", "old"].map((name) =>
+          `iomux: Cannot write the result to ${full}/${name}.html: ENOSPC (no space left on device)\n`
+        );
+        expect(cli.stderr().endsWith(said.join(""))).toBe(true);
         expect(cli.stdout()).toMatch(/^verdict/m);
-        expect(cli.stdout()).not.toContain("left: ");
+        expect(cli.stdout().match(/^left: .*/gm)).toEqual(["left: old.html", "left: an older one"]);
         expect(JSON.parse(readFileSync(json, "utf8")).messages.verified).toBe(50);
       },
     );

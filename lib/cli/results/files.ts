@@ -2,12 +2,13 @@
 import {
   closeSync,
   constants,
-  existsSync,
+  ftruncateSync,
   openSync,
+  readSync,
   realpathSync,
   statSync,
   unlinkSync,
-  writeFileSync,
+  writeSync,
 } from "node:fs";
 import { resolve } from "node:path";
 import { writeAll } from "../../sys/stdio/output.ts";
@@ -54,7 +55,7 @@ const cannotWrite = (path: string, error: unknown): string =>
 
 /**
  * Writes all files, those after one that fails as well, and returns what went wrong. Of a new file that did not
- * fit nothing stays.
+ * fit nothing stays, and one that was there is as it was.
  */
 export function writeFiles(files: readonly { path: string; text: string }[]): string[] {
   return files.flatMap(({ path, text }) => {
@@ -69,12 +70,51 @@ export function writeFiles(files: readonly { path: string; text: string }[]): st
   });
 }
 
+/**
+ * Writes over what is there, and puts it back when that fails: the place that it has on the disk is kept until
+ * the end. Another file in its stead would not be the one that others have linked, mounted or opened.
+ */
 function writeWhole(path: string, text: string): void {
-  const isNew = !existsSync(path);
+  const bytes = new TextEncoder().encode(text);
+  const before = beginningOf(path, bytes.length);
+  const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o666);
   try {
-    writeFileSync(path, text);
+    writeAll(fd, bytes);
+    ftruncateSync(fd, bytes.length);
   } catch (error) {
-    if (isNew && existsSync(path)) unlinkSync(realpathSync(path)); // half a result looks like a whole one
+    if (before) putBack(fd, before);
+    else unlinkSync(realpathSync(path)); // half a result looks like a whole one
     throw error;
+  } finally {
+    closeSync(fd);
   }
+}
+
+interface Beginning {
+  readonly bytes: Uint8Array;
+  /** Of the whole file. */
+  readonly size: number;
+}
+
+/** The first bytes of a file, which are about to be overwritten; undefined when there is none. */
+function beginningOf(path: string, length: number): Beginning | undefined {
+  const size = statSync(path, { throwIfNoEntry: false })?.size;
+  if (size === undefined) return undefined;
+  const bytes = new Uint8Array(Math.min(size, length));
+  let fd: number;
+  try {
+    fd = openSync(path, "r");
+  } catch {
+    return { bytes: bytes.subarray(0, 0), size: 0 }; // may be written and not read: it can't be kept
+  }
+  try {
+    return { bytes: bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0)), size };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function putBack(fd: number, { bytes, size }: Beginning): void {
+  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at, at);
+  ftruncateSync(fd, size);
 }
