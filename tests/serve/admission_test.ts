@@ -2,7 +2,7 @@
 import { describe, expect, it } from "bun:test";
 import { AddressCounts, addressKey } from "../../lib/serve/address_counts.ts";
 import { canonicalBytes } from "../../lib/net/cidr.ts";
-import { startServe } from "../support/cli.ts";
+import { spawnCli, startServe } from "../support/cli.ts";
 import { exchange, Peer } from "../support/peers.ts";
 
 /** Whether a client from a local address is served. */
@@ -65,6 +65,14 @@ describe("serve --allow and --deny", () => {
     expect(await isServed(server.port, "127.0.0.2")).toBe(true);
     expect(await isServed(server.port, "127.0.0.3")).toBe(false);
     expect(await isServed(server.port, "127.0.0.1")).toBe(false);
+  });
+
+  it("are not there when their variables are empty, as docs/security.md says", async () => {
+    const env = { IOMUX_SERVE_ALLOW: "", IOMUX_SERVE_DENY: "" };
+    await using server = await startServe([], { env });
+    expect(await isServed(server.port, "127.0.0.1")).toBe(true);
+    await using refused = spawnCli(["serve", "-p", "0", "--allow", ""]);
+    expect((await refused.exit).code).toBe(2);
   });
 });
 
