@@ -15,7 +15,7 @@ import type { Output, OutputFlags } from "../options/outputs.ts";
 export interface Outcome {
   readonly title: string;
   readonly results: readonly NamedResult[];
-  /** What the page shows beside each other, if that is more. */
+  /** What the page and the summary show beside each other, if that is more. */
   readonly beside?: readonly NamedResult[];
   readonly json: unknown;
   /** What is printed, so many columns wide; null for nothing. */
@@ -87,7 +87,7 @@ async function filesOf(
     case "junit":
       return [{ path, text: junitReport(results) }];
     case "markdown":
-      return [{ path, text: markdownReport(outcome) }];
+      return [{ path, text: markdownReport({ ...outcome, results: outcome.beside ?? results }) }];
   }
 }
 

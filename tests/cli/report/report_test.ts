@@ -224,9 +224,12 @@ describe("iomux report", () => {
     expect((await run("report", worse, "--threshold", "rate>1m")).code).toBe(7);
   });
 
-  it("has the parts beside the sum on its page", async () => {
+  it("has the parts beside the sum on its page and in its summary", async () => {
     const two = write("beside.json", sampleResult({ seconds: 1, seed: 5 }));
-    expect((await run("report", one, two, "-o", dir.file("beside.html"))).code).toBe(0);
+    const outputs = ["html", "md"].flatMap((ending) => ["-o", dir.file(`beside.${ending}`)]);
+    expect((await run("report", one, two, ...outputs)).code).toBe(0);
+    expect(readFileSync(dir.file("beside.md"), "utf8"))
+      .toMatch(/^\| {2}\| sum \| \S*one\.json \| \S*beside\.json \|$/m);
     const page = readFileSync(dir.file("beside.html"), "utf8");
     expect(page).toMatch(/<p class="verdict \w+">/);
     expect(page).toMatch(/<th scope="row">parts<\/th><td>2 runs<\/td>/);
