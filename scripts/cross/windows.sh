@@ -141,6 +141,9 @@ try_client() {
   status=$?
   tr -d '\r' <got | grep -q "^$to open" || status="$status, and says: $(last got err)"
   ended "-z finds an open port" "$status" 0
+  printf 'send "hello\\n"\nexpect /h.+o/ 20s\nclose\nexpect end 20s\n' >steps
+  client --script steps "$to" </dev/null | cat >got
+  ended "--script prints what comes" "${PIPESTATUS[0]}" 0 got line
   client -i 500ms --no-half-close "$to" <line >got
   ended "-i ends it: exit 4" $? 4 got line
   client 127.0.0.1:1 </dev/null >got
