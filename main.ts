@@ -4,13 +4,20 @@
  * Workers start here and nowhere else. In a compiled binary a worker's address is found from the entry
  * file only, and `import.meta.main` is true in a Worker as well, hence `isMainThread`.
  */
-import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import type { Worker as Thread } from "node:worker_threads";
+import { isMainThread } from "./lib/sys/runtime.ts";
+
+/** Loaded for a thread only: the module takes a tenth of a short command's start. */
+const threads = () => process.getBuiltinModule("node:worker_threads");
 
 /** Starts this file again as a thread of the given role. */
-const spawn = (role: string, data: unknown): Worker =>
-  new Worker(new URL(import.meta.url), { workerData: { role, data } });
+function spawn(role: string, data: unknown): Thread {
+  const { Worker } = threads();
+  return new Worker(new URL(import.meta.url), { workerData: { role, data } });
+}
 
 async function runThread(): Promise<void> {
+  const { parentPort, workerData } = threads();
   const post = (message: unknown) => parentPort!.postMessage(message);
   if (workerData.role === "serve") {
     const { runServeWorker } = await import("./lib/serve/worker.ts");

@@ -1,13 +1,12 @@
 /** The one way out of the program. */
-import { isatty } from "node:tty";
-import { exitNow } from "../sys/process/exit.ts";
+import { exitNow, hasTerminal } from "../sys/process/exit.ts";
 
 /**
  * Ends the process with a code, after the listeners of its "exit". On a terminal without the runtime, which
  * would give it back the settings that it had when this process started.
  */
 export function leave(code: number): never {
-  if (![0, 1, 2].some((fd) => isatty(fd))) process.exit(code);
+  if (!hasTerminal()) process.exit(code);
   process.exitCode = code;
   process.emit("exit", code);
   exitNow(code);

@@ -1,7 +1,7 @@
 /** Connecting a socket: to one of the addresses of a host, or to a Unix socket. */
 import { formatAddress, type OSError, Socket } from "../net/mod.ts";
 import { dial, dialBy } from "../net/dial.ts";
-import { EVENT_WRITE } from "../selectors/mod.ts";
+import { EVENT_WRITE } from "../selectors/selector.ts";
 import { formatDuration } from "../text/units.ts";
 import type { Loop } from "./loop.ts";
 

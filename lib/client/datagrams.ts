@@ -3,7 +3,7 @@
  * have no end, so the session ends when nothing has come for a while after standard input has ended.
  */
 import { type DatagramSocket, WOULD_BLOCK } from "../net/mod.ts";
-import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
+import { EVENT_READ, EVENT_WRITE } from "../selectors/selector.ts";
 import type { Input } from "./input.ts";
 import type { Loop } from "./loop.ts";
 import { type Output, ReaderGone } from "./output.ts";

@@ -1,6 +1,6 @@
 /** From a destination to a peer: its addresses, TLS where that is wanted, all within one time. */
 import { formatAddress, type Socket } from "../net/mod.ts";
-import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
+import { EVENT_READ, EVENT_WRITE } from "../selectors/selector.ts";
 import { formatDuration } from "../text/units.ts";
 import { lateHandshake } from "../tls/errors.ts";
 import type { TlsClientOptions, TlsEndpoint, TlsIdentity, TlsInfo, TlsSocket } from "../tls/mod.ts";

@@ -1,6 +1,6 @@
 /** From the peer to standard output. */
 import { WOULD_BLOCK } from "../net/mod.ts";
-import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
+import { EVENT_READ, EVENT_WRITE } from "../selectors/selector.ts";
 import type { Output } from "./output.ts";
 import type { PeerSocket } from "./peer.ts";
 

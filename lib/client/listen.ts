@@ -2,7 +2,7 @@
 import { listenOnHost } from "../engine/listen_host.ts";
 import { listenOnPath } from "../engine/listen_path.ts";
 import { type Address, Socket } from "../net/mod.ts";
-import { EVENT_READ } from "../selectors/mod.ts";
+import { EVENT_READ } from "../selectors/selector.ts";
 import type { Loop } from "./loop.ts";
 
 /** No more than the one who is talked to, and the next one: others are told at once that it is busy. */

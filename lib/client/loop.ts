@@ -1,12 +1,12 @@
 /** Waiting for descriptors and for signals at the same time. */
+import { createSelector } from "../selectors/create.ts";
 import {
-  createSelector,
   EVENT_READ,
   type Selector,
   type SelectorKey,
   type SelectorName,
-} from "../selectors/mod.ts";
-import { runtime } from "../sys/ffi.ts";
+} from "../selectors/selector.ts";
+import { runtime } from "../sys/runtime.ts";
 import { eventLoopFds } from "../sys/linux/event_loops.ts";
 
 /** Not "auto": a selector is no option of the client, so the environment does not choose it either. */

@@ -6,7 +6,7 @@ import { reopenNonBlocking } from "../sys/linux/files.ts";
 import { pollFor } from "../sys/poll.ts";
 import { c } from "../sys/posix.ts";
 import { peek } from "../sys/socket/sockets.ts";
-import { EVENT_READ } from "../selectors/mod.ts";
+import { EVENT_READ } from "../selectors/selector.ts";
 import type { Loop } from "./loop.ts";
 import type { Relay } from "./relay.ts";
 

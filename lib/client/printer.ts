@@ -1,5 +1,5 @@
 /** Printing beside other work: what standard output does not take yet waits for it. */
-import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
+import { EVENT_READ, EVENT_WRITE } from "../selectors/selector.ts";
 import type { Loop } from "./loop.ts";
 import type { Output } from "./output.ts";
 

@@ -1,6 +1,6 @@
 /** Which ports of a host take connections. */
 import { setLinger } from "../net/options.ts";
-import { EVENT_WRITE } from "../selectors/mod.ts";
+import { EVENT_WRITE } from "../selectors/selector.ts";
 import { codeName, type OSError } from "../sys/errno.ts";
 import { connectResult, PortProbe } from "../sys/socket/port_probe.ts";
 import { closeFd } from "../sys/posix.ts";

@@ -4,7 +4,7 @@
  * When standard input ends, the peer gets FIN, and the session goes on until it ends too. When the peer
  * ends first, standard input goes on until it ends or gives nothing for a while. See docs/client.md.
  */
-import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
+import { EVENT_READ, EVENT_WRITE } from "../selectors/selector.ts";
 import { Downward } from "./downward.ts";
 import type { Input } from "./input.ts";
 import type { Loop } from "./loop.ts";

@@ -1,6 +1,6 @@
 /** From standard input to the peer. */
 import { WOULD_BLOCK } from "../net/mod.ts";
-import { EVENT_READ, EVENT_WRITE } from "../selectors/mod.ts";
+import { EVENT_READ, EVENT_WRITE } from "../selectors/selector.ts";
 import { tcpInfo } from "../sys/socket/tcp_info.ts";
 import type { Input } from "./input.ts";
 import { inTransit, type Peer } from "./peer.ts";

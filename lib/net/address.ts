@@ -1,8 +1,7 @@
 /** Addresses as users write them: parse and resolve. The structs are those of sys/socket/sockaddr.ts. */
 import { checkText } from "../sys/arguments.ts";
+import { familyOf } from "../sys/socket/ip.ts";
 import { checkPort } from "../sys/socket/sockaddr.ts";
-
-const { isIP } = process.getBuiltinModule("node:net");
 
 /**
  * Splits "HOST:PORT" (IPv6 hosts in brackets) without resolving the host.
@@ -94,10 +93,6 @@ export async function resolveHost(host: string, family?: 4 | 6): Promise<string[
   }
   throw new ResolveError(host, "ENOTFOUND");
 }
-
-/** The family of an IP address; undefined for a name. */
-export const familyOf = (host: string): 4 | 6 | undefined =>
-  (isIP(host.replace(/%.*/, "")) || undefined) as 4 | 6 | undefined;
 
 /** The addresses of what needs no resolver; undefined for a name. */
 export function literalAddresses(host: string): string[] | undefined {

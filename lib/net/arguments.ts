@@ -1,7 +1,8 @@
 /** The checks of what callers pass in that are of the network: buffers, ports, hosts. */
 import { checkAmount, checkOptions, checkText, kindOf } from "../sys/arguments.ts";
 import { checkPort } from "../sys/socket/sockaddr.ts";
-import { familyOf, literalAddresses } from "./address.ts";
+import { familyOf } from "../sys/socket/ip.ts";
+import { literalAddresses } from "./address.ts";
 
 /**
  * What bytes can be read from or written to. Lengths and offsets count bytes, whatever the elements are.

@@ -20,7 +20,7 @@ import {
 import { newSocket } from "../sys/socket/sockets.ts";
 import { checkOptions, checkText } from "../sys/arguments.ts";
 import { briefDuration } from "../text/words.ts";
-import { familyOf } from "./address.ts";
+import { familyOf } from "../sys/socket/ip.ts";
 import { checkDuration, ENDPOINT, familyOfBind, numericHosts } from "./arguments.ts";
 import { domainOf } from "./listen.ts";
 import { setInt, setTimeouts, takeError } from "./options.ts";

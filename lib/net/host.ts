@@ -47,9 +47,9 @@ export function getAvailablePort(options?: GetAvailablePortOptions): number {
   throw new Error("unreachable");
 }
 
-const LINK_LOCAL = ["169.254.0.0/16", "fe80::/10"].map(parseCidr);
+const LINK_LOCAL = ["169.254.0.0/16", "fe80::/10"];
 const isLinkLocal = (address: string) =>
-  LINK_LOCAL.some((network) => contains(network, canonicalBytes(address)));
+  LINK_LOCAL.some((network) => contains(parseCidr(network), canonicalBytes(address)));
 
 /**
  * The machine's first address that others can reach by it: neither loopback nor link-local.

@@ -5,7 +5,7 @@
 import { checkCallback } from "../sys/arguments.ts";
 import { ERRNO, OSError } from "../sys/errno.ts";
 import { isOpen } from "../sys/posix.ts";
-import { isAnnounced, isMainThread } from "../sys/process/thread.ts";
+import { mayBeSignal } from "../sys/process/thread.ts";
 import { checkTimeout, signalOf } from "./arguments.ts";
 import { AsyncWait } from "./async/wait.ts";
 import { type Backend, EDGE, ONESHOT, ReadyList, type Registration } from "./backend.ts";
@@ -193,7 +193,7 @@ export abstract class BaseSelector<T> implements Selector<T> {
   #failed(result: number): 0 {
     if (result !== -ERRNO.EINTR!) throw new OSError(-result, this.name, `wait (${this.name})`);
     // A signal's JavaScript handler can only run when the main thread leaves this wait.
-    this.#early = isMainThread && !isAnnounced();
+    this.#early = mayBeSignal();
     return 0;
   }
 

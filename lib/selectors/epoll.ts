@@ -36,7 +36,7 @@ import {
   type Registration,
 } from "./backend.ts";
 import { BaseSelector } from "./base.ts";
-import { eventsOf, pollBits } from "./poll_bits.ts";
+import { eventsOf, pollBits } from "./poll/bits.ts";
 import { EVENT_READ } from "./selector.ts";
 
 // Positions in struct epoll_event, in units of 32 bits.

@@ -5,7 +5,7 @@
  */
 import { system } from "../sys/system.ts";
 import { BaseSelector } from "./base.ts";
-import { PollList } from "./poll_list.ts";
+import { PollList } from "./poll/list.ts";
 
 /**
  * Watches descriptors with poll.

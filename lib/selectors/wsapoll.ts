@@ -17,8 +17,8 @@ import { sleepFor } from "../sys/windows/kernel32.ts";
 import { isAborted, isUnconnected } from "../sys/windows/winsock.ts";
 import { ReadyList, type Registration } from "./backend.ts";
 import { BaseSelector } from "./base.ts";
-import { eventsOf } from "./poll_bits.ts";
-import { PollList } from "./poll_list.ts";
+import { eventsOf } from "./poll/bits.ts";
+import { PollList } from "./poll/list.ts";
 import { SelectArrays } from "./select/arrays.ts";
 import { EVENT_READ, EVENT_WRITE } from "./selector.ts";
 

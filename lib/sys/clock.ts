@@ -1,5 +1,6 @@
 /** The clock of `performance.now()`, read as fast as the runtime can. */
-import { Native, open, runtime, type Signature } from "./ffi.ts";
+import { Native, open, type Signature } from "./ffi.ts";
+import { runtime } from "./runtime.ts";
 import { LIBC, system } from "./system.ts";
 
 const CLOCK = {

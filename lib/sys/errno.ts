@@ -9,7 +9,7 @@
 import { type Functions, open, type Pointer, viewAt } from "./ffi.ts";
 import { absent, LIBC, on, system } from "./system.ts";
 import { lastError } from "./windows/winsock.ts";
-import { describeWsa, WSA_ERRNO } from "./windows/wsa_errors.ts";
+import { describeWsa, wsaErrno } from "./windows/wsa_errors.ts";
 
 const os = process.getBuiltinModule("node:os");
 
@@ -30,7 +30,7 @@ const current = WINDOWS ? new Int32Array(1) : new Int32Array(viewAt(c.location()
 export const errno: () => number = WINDOWS ? lastError : () => current[0]!;
 
 /** Error numbers of this system by their names: `ERRNO.EAGAIN`. On Windows those of Winsock. */
-export const ERRNO: Readonly<Record<string, number>> = WINDOWS ? WSA_ERRNO : os.constants.errno;
+export const ERRNO: Readonly<Record<string, number>> = WINDOWS ? wsaErrno() : os.constants.errno;
 
 const names = new Map<number, string>();
 for (const [name, number] of Object.entries(ERRNO)) {

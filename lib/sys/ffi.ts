@@ -1,12 +1,10 @@
 /**
  * One synchronous foreign-function interface over `bun:ffi`, `Deno.dlopen` and `node:ffi`.
  *
- * This is the only file that names a runtime. Nothing is imported statically, because each of the
- * three would fail to load (or to bundle) the other two's module.
+ * This file and runtime.ts are the only ones that name a runtime. No module of one is imported statically,
+ * because each of the three would fail to load (or to bundle) the other two's.
  */
-
-/** The JavaScript runtime that executes this program. */
-export type Runtime = "bun" | "deno" | "node";
+import { type Runtime, runtime } from "./runtime.ts";
 
 /**
  * C types of arguments and results.
@@ -60,16 +58,6 @@ interface Backend {
 }
 
 const globals = globalThis as Record<string, any>;
-
-export const runtime: Runtime = globals.Bun ? "bun" : globals.Deno ? "deno" : "node";
-
-/**
- * Gives memory back that nothing refers to any more, in milliseconds; on Deno and Node it only does so
- * where they were started with --expose-gc. A heap grows to twice of what is in use before one of them
- * does it by itself.
- */
-export const collectGarbage = (): void => globals.Bun ? globals.Bun.gc(true) : globals.gc?.();
-
 const builtin = (name: string): any => process.getBuiltinModule(name as "fs");
 
 /** The runtime's own type name: ours, except where `special` says otherwise. */

@@ -1,5 +1,5 @@
 /** Which server a client means: what its certificate must be for. */
-import { isIP } from "node:net";
+import { familyOf } from "../sys/socket/ip.ts";
 import { TlsError } from "./errors.ts";
 
 /** A name, or an IP address, in the form that is looked for in certificates. */
@@ -16,7 +16,7 @@ export interface Expectation {
  */
 export function expectationOf(host: string): Expectation {
   const address = host.replace(/%.*$/, "");
-  if (isIP(address) !== 0) return { kind: "address", name: address };
+  if (familyOf(address) !== undefined) return { kind: "address", name: address };
   const name = host.replace(/\.$/, "");
   if (name === "" || name.includes("\0")) {
     throw new TlsError("TLS_CERTIFICATE", `${JSON.stringify(host)} is no name to look for in it`);

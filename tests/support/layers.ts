@@ -19,8 +19,9 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   "sys/socket": ["sys"],
   "sys/process": ["sys"],
   "sys/stdio": ["sys"],
-  "selectors": ["sys", "selectors/async", "selectors/select"],
+  "selectors": ["sys", "selectors/async", "selectors/poll", "selectors/select"],
   "selectors/async": ["selectors"],
+  "selectors/poll": ["selectors"],
   "selectors/select": ["selectors"],
   "net": ["sys", "net/blocking"],
   "net/blocking": ["net"],
@@ -115,7 +116,7 @@ const WORKER_FILES: ReadonlySet<string> = new Set([
   "lib/selectors/async/poller.ts",
 ]);
 
-const RUNTIME_FILE = "lib/sys/ffi.ts";
+const RUNTIME_FILES: ReadonlySet<string> = new Set(["lib/sys/ffi.ts", "lib/sys/runtime.ts"]);
 const MOST_LINES = 300;
 const MOST_FILES = 16;
 
@@ -183,7 +184,7 @@ function importProblem(path: string, { target, text }: Import): string | undefin
   if (!target.startsWith(".")) {
     if (place === "text") return `imports ${target}, but lib/text imports nothing`;
     if (target === "bun:ffi" || target === "node:ffi") {
-      return path === RUNTIME_FILE ? undefined : `names the runtime's module ${target}`;
+      return RUNTIME_FILES.has(path) ? undefined : `names the runtime's module ${target}`;
     }
     const allowed = target.startsWith("node:") ||
       PACKAGES[folderOf(path).split("/")[0]!]?.test(target);
@@ -220,7 +221,7 @@ export function layerProblems(path: string, text: string): string[] {
   if (!(placeOf(path) in BELOW)) add(1, `is in the unknown folder ${folderOf(path)}`);
   const [folder, file] = path.split("/").slice(-2);
   if (file?.startsWith(`${folder}_`)) add(1, `repeats the name of its folder`);
-  if (path !== RUNTIME_FILE) {
+  if (!RUNTIME_FILES.has(path)) {
     addAll(
       /\b(?:Deno|Bun)(?:\??\.[a-zA-Z]|(?:\?\.)?\[["'])|["'`](?:bun|node):ffi["'`]/g,
       (match) => `names a runtime: ${match}`,

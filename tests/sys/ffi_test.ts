@@ -1,6 +1,7 @@
 import { describe, expect, it } from "bun:test";
 import { LIBC as SYSTEM_LIBC, system } from "../../lib/sys/system.ts";
-import { Native, NULL, open, runtime, viewAt } from "../../lib/sys/ffi.ts";
+import { Native, NULL, open, viewAt } from "../../lib/sys/ffi.ts";
+import { runtime } from "../../lib/sys/runtime.ts";
 import { decode, encode, thrownBy } from "../support/sockets.ts";
 
 /** Of Windows the C runtime, which has memory and text but no sockets. */

@@ -3,7 +3,7 @@ import { parseDuration } from "../../text/units.ts";
 import { command } from "../options/command.ts";
 import { flag, value, valued } from "../options/option.ts";
 import type { ReadOf } from "../options/read.ts";
-import { CLIENT_TLS } from "../options/shared.ts";
+import { CLIENT_TLS } from "../options/client_tls.ts";
 import { file, protocols, socketPath, someTime, text } from "../options/values.ts";
 
 /** The command. */

@@ -2,7 +2,7 @@
 import { portOfService } from "./services.ts";
 import type { Target } from "../../client/connect.ts";
 import type { Place } from "../../client/listen.ts";
-import { familyOf } from "../../net/address.ts";
+import { familyOf } from "../../sys/socket/ip.ts";
 import { UsageError } from "../exit.ts";
 import { chooseTarget, invalidTarget, targetPort } from "../options/target.ts";
 import { socketPath } from "../options/values.ts";

@@ -7,7 +7,6 @@ import { flag, list, type Table, value, valued } from "./option.ts";
 import {
   checked,
   file,
-  host,
   oneOf,
   seed,
   SELECTORS,
@@ -21,21 +20,6 @@ export const UNIX = {
   unix: value("PATH", "a Unix socket; @NAME is an abstract one", socketPath, {
     file: true,
   }),
-} satisfies Table;
-
-export const CLIENT_TLS = {
-  tls: flag("speak TLS, and check the certificate", {
-    ...{ joined: true, brief: "speak TLS, trust any certificate" },
-  }),
-  tlsInsecure: flag("with --tls: trust any certificate"),
-  tlsCa: value("FILE", "trust these authorities only, as PEM", file, {
-    ...{ file: true, joined: true, brief: "whom to trust, as PEM; its name" },
-  }),
-  tlsServerName: value("NAME", "the name that the certificate must be for", host),
-  tlsCert: value("FILE", "this client's own certificate and its chain, as PEM", file, {
-    ...{ file: true, joined: true, brief: "this client's own, as PEM" },
-  }),
-  tlsKey: value("FILE", "the key of --tls-cert, as PEM, not encrypted", file, { file: true }),
 } satisfies Table;
 
 /** Of the server that a run without a target has. */

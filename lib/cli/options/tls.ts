@@ -8,7 +8,7 @@ import {
 import { UsageError } from "../exit.ts";
 import { longName } from "./option.ts";
 import type { Read } from "./read.ts";
-import type { CLIENT_TLS } from "./shared.ts";
+import type { CLIENT_TLS } from "./client_tls.ts";
 
 /** Whom a client trusts, and for which server. */
 export interface ClientTls extends TlsClientOptions {

@@ -3,7 +3,8 @@ import { PROFILE_NAMES } from "../../probe/plan.ts";
 import { command } from "../options/command.ts";
 import { list, value, valued } from "../options/option.ts";
 import type { ReadOf } from "../options/read.ts";
-import { CLIENT_TLS, EMBEDDED, MESSAGES, OUTPUT, SEED, SOURCE, UNIX } from "../options/shared.ts";
+import { CLIENT_TLS } from "../options/client_tls.ts";
+import { EMBEDDED, MESSAGES, OUTPUT, SEED, SOURCE, UNIX } from "../options/shared.ts";
 import { outputFile } from "../options/outputs.ts";
 import { atLeastOne, oneOf, SELECTORS, someTime } from "../options/values.ts";
 

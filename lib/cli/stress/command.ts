@@ -5,7 +5,8 @@ import { parseDuration, parseRate } from "../../text/units.ts";
 import { command } from "../options/command.ts";
 import { flag, list, value, valued } from "../options/option.ts";
 import type { ReadOf } from "../options/read.ts";
-import { CLIENT_TLS, EMBEDDED, MESSAGES, OUTPUT, SEED, SOURCE, UNIX } from "../options/shared.ts";
+import { CLIENT_TLS } from "../options/client_tls.ts";
+import { EMBEDDED, MESSAGES, OUTPUT, SEED, SOURCE, UNIX } from "../options/shared.ts";
 import {
   atLeastOne,
   checked,

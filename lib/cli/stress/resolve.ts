@@ -3,7 +3,7 @@ import { connect, type Target as Whom } from "../../client/connect.ts";
 import { shakeHands } from "../../client/dial.ts";
 import { Loop } from "../../client/loop.ts";
 import { type InetAddress, resolveHost, type Socket } from "../../net/mod.ts";
-import { familyOf } from "../../net/address.ts";
+import { familyOf } from "../../sys/socket/ip.ts";
 import { EVENT_READ } from "../../selectors/mod.ts";
 import type { Target } from "../../stress/plan/plan.ts";
 import { tlsClient, type TlsSocket } from "../../tls/mod.ts";

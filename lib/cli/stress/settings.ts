@@ -14,7 +14,7 @@ import { parseSources } from "../options/sources.ts";
 import { longName, type Values } from "../options/option.ts";
 import { chooseTarget, parseTarget } from "../options/target.ts";
 import type { Read } from "../options/read.ts";
-import type { CLIENT_TLS } from "../options/shared.ts";
+import type { CLIENT_TLS } from "../options/client_tls.ts";
 import { type ClientTls, clientTlsOf } from "../options/tls.ts";
 import type { STRESS, StressRead } from "./command.ts";
 import { EXCLUSIVE } from "./exclusive.ts";

@@ -1,6 +1,6 @@
 /** Following a script: what to send, and what has to come. */
 import { WOULD_BLOCK } from "../../net/mod.ts";
-import { EVENT_READ, EVENT_WRITE } from "../../selectors/mod.ts";
+import { EVENT_READ, EVENT_WRITE } from "../../selectors/selector.ts";
 import { latin1, quote } from "../../text/bytes.ts";
 import { briefDuration } from "../../text/words.ts";
 import type { Loop } from "../loop.ts";

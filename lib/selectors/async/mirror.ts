@@ -16,7 +16,7 @@ import {
 import { closeFd } from "../../sys/posix.ts";
 import { system } from "../../sys/system.ts";
 import type { Registration } from "../backend.ts";
-import { pollBits } from "../poll_bits.ts";
+import { pollBits } from "../poll/bits.ts";
 
 /** An epoll set that follows the registrations of a selector. */
 export class Mirror {

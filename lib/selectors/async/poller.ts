@@ -7,7 +7,7 @@
 import { openElsewhere, openSource } from "../../sys/ffi.ts";
 import { POLLFD } from "../../sys/poll.ts";
 import { LIBC, system } from "../../sys/system.ts";
-import { pollBits } from "../poll_bits.ts";
+import { pollBits } from "../poll/bits.ts";
 import { EVENT_READ } from "../selector.ts";
 import { wake, Waker } from "../waker.ts";
 

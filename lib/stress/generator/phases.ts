@@ -1,6 +1,6 @@
 /** The phases of a generator thread: connect, wait for the command, warm up, count, end the connections. */
 import { now as clock } from "../../sys/clock.ts";
-import { collectGarbage } from "../../sys/ffi.ts";
+import { collectGarbage } from "../../sys/runtime.ts";
 import { threadCpu } from "../../sys/process/limits.ts";
 import { duplicate } from "../../sys/posix.ts";
 import type { Load } from "./load.ts";

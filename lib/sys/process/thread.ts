@@ -1,10 +1,5 @@
 /** The calling thread: whether signals reach it. */
-
-/**
- * True on the main thread. Signal handlers of JavaScript run there only, so a wait that a signal
- * interrupts must end on this thread, and may go on in a Worker.
- */
-export const isMainThread: boolean = process.getBuiltinModule("node:worker_threads").isMainThread;
+import { isMainThread } from "../runtime.ts";
 
 /** How long after the announcement an interruption still comes, with a wide margin: usually 10 ms. */
 const LATE_MS = 200;
@@ -20,8 +15,11 @@ export function announceInterruption(): void {
   until = performance.now() + LATE_MS;
 }
 
+/** Whether an interruption is for JavaScript: handlers of signals run on the main thread. */
+export const mayBeSignal = (): boolean => isMainThread && !isAnnounced();
+
 /** Whether an interruption is one that was announced, and means nothing. */
-export function isAnnounced(): boolean {
+function isAnnounced(): boolean {
   if (announced === 0) return false;
   announced = performance.now() < until ? announced - 1 : 0;
   return performance.now() < until;

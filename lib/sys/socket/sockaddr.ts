@@ -8,9 +8,8 @@ import { ERRNO, OSError } from "../errno.ts";
 import { Native, open } from "../ffi.ts";
 import { c } from "../posix.ts";
 import { isBsd, LIBC, system } from "../system.ts";
+import { bytesOfIp } from "./ip.ts";
 import { isAbstract, PATH_FORM, type PathForm, pathProblem } from "./unix_path.ts";
-
-const { isIPv4, isIPv6 } = process.getBuiltinModule("node:net");
 
 /**
  * An endpoint of TCP over IPv4 or IPv6.
@@ -96,23 +95,11 @@ export function checkPort(port: unknown): number {
   return port + 0; // no -0
 }
 
-/** The four bytes of an IPv4 address, or the sixteen of an IPv6 one. */
+/** The bytes of an IP address. @throws RangeError for anything else */
 export function addressBytes(host: string): Uint8Array {
-  if (isIPv4(host)) return Uint8Array.from(host.split(".").map(Number));
-  if (!isIPv6(host)) throw new RangeError(`Invalid IP address "${host}"`);
-  const groups = (part: string) =>
-    part.split(":").filter((g) => g !== "").flatMap((group) => {
-      if (!group.includes(".")) return [parseInt(group, 16)];
-      const [a, b, c, d] = group.split(".").map(Number) as [number, number, number, number];
-      return [a << 8 | b, c << 8 | d];
-    });
-  const [head = "", tail] = host.split("::");
-  const first = groups(head);
-  const last = tail === undefined ? [] : groups(tail);
-  const bytes = new DataView(new ArrayBuffer(16));
-  first.forEach((group, i) => bytes.setUint16(i * 2, group));
-  last.forEach((group, i) => bytes.setUint16(16 - (last.length - i) * 2, group));
-  return new Uint8Array(bytes.buffer);
+  const bytes = bytesOfIp(host);
+  if (bytes === undefined) throw new RangeError(`Invalid IP address "${host}"`);
+  return bytes;
 }
 
 /** The bytes of an address as text: what `addressBytes` reads. */

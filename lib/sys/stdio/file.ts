@@ -1,6 +1,5 @@
 /** What a descriptor that was inherited stands for, as far as it matters to reading and writing it. */
 import { fstatSync, lstatSync, unlinkSync } from "node:fs";
-import { isatty } from "node:tty";
 import { ERRNO, OSError } from "../errno.ts";
 import { type Functions, open, type Signature } from "../ffi.ts";
 import { c as posix } from "../posix.ts";
@@ -14,7 +13,7 @@ export type Kind = "file" | "device" | "terminal" | "pipe" | "socket" | "none";
 export function kindOf(fd: number): Kind {
   if (system === "windows") {
     const kind = standardKind(fd);
-    return kind === "device" && isatty(fd) ? "terminal" : kind;
+    return kind === "device" && process.getBuiltinModule("node:tty").isatty(fd) ? "terminal" : kind;
   }
   let stat;
   try {

@@ -7,7 +7,7 @@
  */
 import { type Functions, Native, open, type Pointer, type Signature } from "../ffi.ts";
 import { absent, LIBC, system } from "../system.ts";
-import { portableError, WSA_ERRNO } from "./wsa_errors.ts";
+import { portableError, wsaErrno } from "./wsa_errors.ts";
 
 const TABLE = {
   WSAStartup: { args: ["i32", "pointer"], result: "i32" }, // version, WSADATA
@@ -48,14 +48,14 @@ function start(): Functions<typeof TABLE> {
   return opened;
 }
 
-/** WSAGetLastError, right after the failed call, as a number of `WSA_ERRNO`. */
+/** WSAGetLastError, right after the failed call, as a number of `wsaErrno`. */
 export const lastError = (): number => portableError(winsock.WSAGetLastError());
 
 /** A non-blocking connect that has begun is WSAEWOULDBLOCK here and EINPROGRESS elsewhere. */
 function connect(fd: number, address: Pointer, length: number): number {
   const result = winsock.connect(fd, address, length);
-  if (result === -1 && winsock.WSAGetLastError() === WSA_ERRNO.EWOULDBLOCK) {
-    winsock.WSASetLastError(WSA_ERRNO.EINPROGRESS!);
+  if (result === -1 && winsock.WSAGetLastError() === wsaErrno().EWOULDBLOCK) {
+    winsock.WSASetLastError(wsaErrno().EINPROGRESS!);
   }
   return result;
 }
@@ -134,5 +134,5 @@ const MSG_PEEK = 2;
 /** Whether a connection ended with an error, and not in order: receiving would fail. */
 export function isAborted(fd: number): boolean {
   if (winsock.recv(fd, value.pointer, 1, MSG_PEEK) !== -1) return false;
-  return winsock.WSAGetLastError() !== WSA_ERRNO.EWOULDBLOCK;
+  return winsock.WSAGetLastError() !== wsaErrno().EWOULDBLOCK;
 }

@@ -9,7 +9,7 @@
 type Row = readonly [name: string, number: number, text: string];
 
 /** Of two names for a number the first is the one that people search for. */
-const TABLE: readonly Row[] = [
+const table = (): readonly Row[] => [
   ["EPERM", 1, "operation not permitted"],
   ["ENOENT", 2, "no such file or directory"],
   ["EIO", 5, "input/output error"],
@@ -61,27 +61,35 @@ const TABLE: readonly Row[] = [
   ["ENOTINITIALISED", 10093, "WSAStartup has not been called"],
 ];
 
-export const WSA_ERRNO: Readonly<Record<string, number>> = Object.fromEntries(
-  TABLE.map(([name, number]) => [name, number]),
-);
+/** Made when they are asked for: other systems have no use for them. */
+let known: Readonly<Record<string, number>> | undefined;
+let texts: ReadonlyMap<number, string> | undefined;
 
-const texts = new Map(TABLE.filter(([, , text]) => text).map(([, number, text]) => [number, text]));
+/** The numbers by their names. */
+export const wsaErrno = (): Readonly<Record<string, number>> =>
+  known ??= Object.fromEntries(table().map(([name, number]) => [name, number]));
 
 /** What a number means, in words; for an unknown one the number. */
-export const describeWsa = (number: number): string => texts.get(number) ?? `Winsock ${number}`;
+export function describeWsa(number: number): string {
+  texts ??= new Map(table().filter(([, , text]) => text).map(([, number, text]) => [number, text]));
+  return texts.get(number) ?? `Winsock ${number}`;
+}
 
 /**
  * Numbers of WSAGetLastError for what has a portable name of its own. A socket that was
  * closed is WSAENOTSOCK, because its number then names no socket: Unix says EBADF.
  */
-const PORTABLE: Readonly<Record<number, number>> = {
-  5: WSA_ERRNO.EACCES!, //    ERROR_ACCESS_DENIED
-  6: WSA_ERRNO.EBADF!, //     WSA_INVALID_HANDLE
-  8: WSA_ERRNO.ENOMEM!, //    WSA_NOT_ENOUGH_MEMORY
-  14: WSA_ERRNO.ENOMEM!, //   ERROR_OUTOFMEMORY
-  87: WSA_ERRNO.EINVAL!, //   WSA_INVALID_PARAMETER
-  10038: WSA_ERRNO.EBADF!, // WSAENOTSOCK
+const PORTABLE: Readonly<Record<number, string>> = {
+  5: "EACCES", //    ERROR_ACCESS_DENIED
+  6: "EBADF", //     WSA_INVALID_HANDLE
+  8: "ENOMEM", //    WSA_NOT_ENOUGH_MEMORY
+  14: "ENOMEM", //   ERROR_OUTOFMEMORY
+  87: "EINVAL", //   WSA_INVALID_PARAMETER
+  10038: "EBADF", // WSAENOTSOCK
 };
 
 /** The number by which this library knows an error of Winsock. */
-export const portableError = (number: number): number => PORTABLE[number] ?? number;
+export function portableError(number: number): number {
+  const name = PORTABLE[number];
+  return name === undefined ? number : wsaErrno()[name]!;
+}

@@ -1,11 +1,11 @@
 // The errors of Windows under portable names: a table, which is the same everywhere.
 import { describe, expect, it } from "bun:test";
 import { reportsFailedConnect } from "../../../lib/selectors/wsapoll.ts";
-import { describeWsa, portableError, WSA_ERRNO } from "../../../lib/sys/windows/wsa_errors.ts";
+import { describeWsa, portableError, wsaErrno } from "../../../lib/sys/windows/wsa_errors.ts";
 
-describe("WSA_ERRNO", () => {
+describe("wsaErrno()", () => {
   it("has the numbers of winsock2.h under the names of Unix", () => {
-    const { EAGAIN, EWOULDBLOCK, EINPROGRESS, ECONNREFUSED, ECONNRESET, EADDRINUSE } = WSA_ERRNO;
+    const { EAGAIN, EWOULDBLOCK, EINPROGRESS, ECONNREFUSED, ECONNRESET, EADDRINUSE } = wsaErrno();
     expect([EAGAIN, EWOULDBLOCK, EINPROGRESS]).toEqual([10035, 10035, 10036]);
     expect([ECONNREFUSED, ECONNRESET, EADDRINUSE]).toEqual([10061, 10054, 10048]);
   });
@@ -17,14 +17,14 @@ describe("WSA_ERRNO", () => {
         ...["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "ETIMEDOUT", "ECONNABORTED", "EOPNOTSUPP"],
         ...["ENOPROTOOPT", "ENOTCONN", "EACCES", "EADDRNOTAVAIL", "EAFNOSUPPORT", "EALREADY"],
       ]
-    ) expect(WSA_ERRNO[name]).toBeGreaterThan(0);
+    ) expect(wsaErrno()[name]).toBeGreaterThan(0);
   });
 });
 
 describe("portableError() and describeWsa()", () => {
   it("a socket that was closed is EBADF", () => {
-    expect(portableError(10038)).toBe(WSA_ERRNO.EBADF!);
-    expect(portableError(6)).toBe(WSA_ERRNO.EBADF!);
+    expect(portableError(10038)).toBe(wsaErrno().EBADF!);
+    expect(portableError(6)).toBe(wsaErrno().EBADF!);
   });
 
   it("leave other numbers alone, and have words for them", () => {

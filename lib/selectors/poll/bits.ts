@@ -4,9 +4,9 @@
  * Errors and hang-ups wake readers and writers alike, as in Python's `selectors`. POLLRDHUP means that
  * the peer will send no more, which concerns readers only.
  */
-import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI } from "../sys/constants.ts";
-import { system } from "../sys/system.ts";
-import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "./selector.ts";
+import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI } from "../../sys/constants.ts";
+import { system } from "../../sys/system.ts";
+import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "../selector.ts";
 
 /** POLLRDHUP and EPOLLRDHUP; only Linux reports it, and only when asked. */
 const RDHUP = system === "linux" ? 0x2000 : 0;

@@ -1,12 +1,12 @@
 /** The list of pollfd structs that poll(2) and WSAPoll take, one for each registration. */
-import { POLLNVAL } from "../sys/constants.ts";
-import { ERRNO, errno } from "../sys/errno.ts";
-import { Native } from "../sys/ffi.ts";
-import { POLLFD, pollList } from "../sys/poll.ts";
-import { cannotWatch, checkPollable } from "../sys/pollable.ts";
-import { isOpen } from "../sys/posix.ts";
-import { type Backend, PRIORITY, type ReadyList, type Registration } from "./backend.ts";
-import { eventsOf, pollBits } from "./poll_bits.ts";
+import { POLLNVAL } from "../../sys/constants.ts";
+import { ERRNO, errno } from "../../sys/errno.ts";
+import { Native } from "../../sys/ffi.ts";
+import { POLLFD, pollList } from "../../sys/poll.ts";
+import { cannotWatch, checkPollable } from "../../sys/pollable.ts";
+import { isOpen } from "../../sys/posix.ts";
+import { type Backend, PRIORITY, type ReadyList, type Registration } from "../backend.ts";
+import { eventsOf, pollBits } from "./bits.ts";
 
 const { size: SIZE, events: EVENTS, revents: REVENTS } = POLLFD;
 
