@@ -4,7 +4,7 @@ import { ERRNO, errno, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
 import { MSG_NOSIGNAL, MSG_PEEK } from "../sys/constants.ts";
 import { c } from "../sys/posix.ts";
-import { acceptFd, newPair } from "../sys/socket/sockets.ts";
+import { acceptFd, newPair, unreadBytes } from "../sys/socket/sockets.ts";
 import {
   type Address,
   isConnectedToItself,
@@ -215,11 +215,17 @@ export class Socket extends BaseSocket {
     return ahead;
   }
 
+  /**
+   * What was put back, and behind it what the kernel has by now: whoever has put back half a message would
+   * otherwise receive no more than that, however often.
+   */
   #receiveAhead(buffer: Uint8Array, flags: number): number {
     const count = Math.min(buffer.length, this.#ahead.length);
     buffer.set(this.#ahead.subarray(0, count));
     if (flags !== MSG_PEEK) this.#ahead = this.#ahead.subarray(count);
-    return count;
+    const rest = buffer.subarray(count);
+    if (rest.length === 0 || unreadBytes(this.fileno()) === 0) return count;
+    return count + Math.max(0, c.recvBytes(this.fileno(), rest, rest.length, flags));
   }
 
   #receive(buffer: Uint8Array, flags: number): number {

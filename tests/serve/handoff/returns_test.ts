@@ -6,19 +6,21 @@ import { Peer } from "../../support/peers.ts";
 import { sleep } from "../../support/waiting.ts";
 
 describe("serve --handler and bytes that are put back", () => {
-  it("more arrives before the handler has returned: it is called again, with all of them", async () => {
-    await using server = await startServe(["--handler", handlerAt("half_lines.ts")]);
-    for (let round = 0; round < 20; round++) {
-      using peer = Peer.dial(server);
-      await peer.send("half of ");
-      await sleep(5 + round); // the handler has them, and takes 20 ms to put them back
-      await peer.send("a line\n");
-      expect(await peer.text(15)).toBe("half of a line\n");
-      peer.end();
-      expect((await peer.readToEnd()).length).toBe(0);
-    }
-    expect((await server.statsWhen(({ active }) => active === 0)).errors).toEqual({});
-  });
+  for (const handler of ["half_lines.ts", "one_recv.ts"]) {
+    it(`more arrives before the handler has returned: it is called again, with all of them: ${handler}`, async () => {
+      await using server = await startServe(["--handler", handlerAt(handler)]);
+      for (let round = 0; round < 20; round++) {
+        using peer = Peer.dial(server);
+        await peer.send("half of ");
+        await sleep(5 + round); // the handler has them, and takes 20 ms to put them back
+        await peer.send("a line\n");
+        expect(await peer.text(15)).toBe("half of a line\n");
+        peer.end();
+        expect((await peer.readToEnd()).length).toBe(0);
+      }
+      expect((await server.statsWhen(({ active }) => active === 0)).errors).toEqual({});
+    });
+  }
 
   it("some put back and the rest never received: tried again, without spinning", async () => {
     await using server = await startServe(["--handler", handlerAt("half_lines.ts")]);
