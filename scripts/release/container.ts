@@ -1,20 +1,27 @@
 // The image: a root file system with the program and the libraries that it is linked to, nothing else, and
 // a Containerfile that puts it into an image from scratch.
-import { copyFileSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { binaryOf, NAME, type Release, run } from "./facts.ts";
 
 /** A plain user, whom no other program runs as. */
 const USER = 65532;
 
+/** Where the image's server says how it is: its own port follows from options. */
+const METRICS = "127.0.0.1:9099";
+
 const CONTAINERFILE =
   `# An image of the program and the C library, nothing else. Built where this file lies:
 #   docker build -t ${NAME} .      podman build -t ${NAME} .
+# There is no OpenSSL in it: TLS takes an image that has libssl3, such as Debian's with the package openssl.
 FROM scratch
 COPY rootfs/ /
 USER ${USER}:${USER}
 EXPOSE 9999
-HEALTHCHECK --interval=10s --timeout=5s CMD ["/usr/bin/${NAME}", "client", "-z", "127.0.0.1", "9999"]
+# The check asks the server's own metrics, so that it holds for every -p, -H and --unix; whoever sets this
+# variable, or --metrics, sets --health-cmd as well.
+ENV IOMUX_SERVE_METRICS=${METRICS}
+HEALTHCHECK --interval=10s --timeout=5s CMD ["/usr/bin/${NAME}", "client", "-z", "${METRICS}"]
 ENTRYPOINT ["/usr/bin/${NAME}"]
 CMD ["serve"]
 `;
@@ -27,6 +34,7 @@ export function makeContainer(release: Release): void {
   for (const folder of ["usr/bin", "etc", "tmp", "proc", "dev"]) {
     mkdirSync(join(root, folder), { recursive: true });
   }
+  chmodSync(join(root, "tmp"), 0o1777);
   copyFileSync(binaryOf(release, "linux-x64"), program);
   for (const [, library] of run("ldd", [program], release.stage).matchAll(/(\/\S+) \(0x/g)) {
     mkdirSync(join(root, dirname(library!)), { recursive: true });
@@ -35,5 +43,6 @@ export function makeContainer(release: Release): void {
   writeFileSync(join(root, "etc/passwd"), `${NAME}:x:${USER}:${USER}::/tmp:/usr/bin/${NAME}\n`);
   writeFileSync(join(context, "Containerfile"), CONTAINERFILE);
   const archive = join(release.out, `${NAME}-container.tar.gz`);
-  run("tar", ["-C", release.out, "-czf", archive, "container"], release.stage);
+  const owner = ["--owner=0", "--group=0", "--numeric-owner"];
+  run("tar", ["-C", release.out, ...owner, "-czf", archive, "container"], release.stage);
 }

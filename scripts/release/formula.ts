@@ -8,8 +8,23 @@ const SYSTEMS: [system: string, [cpu: string, target: string][]][] = [
   ["linux", [["arm", "linux-arm64"], ["intel", "linux-x64"]]],
 ];
 
-export function makeFormula(release: Release): void {
+/** The page of the repository, if the files lie in a release of it; else where they lie, if that is a page. */
+function homepageOf(url: string): string | undefined {
+  const [, page] = /^(https:.*)\/releases\/download\/[^/]*$/.exec(url) ?? [];
+  return page ?? (url.startsWith("https:") ? url : undefined);
+}
+
+const LOCAL =
+  `# For this machine only: its archives are files here. release.mjs with --url makes one for others.
+`;
+
+export const makeFormula = (release: Release): void =>
+  writeFileSync(join(release.out, `${NAME}.rb`), formulaText(release));
+
+/** The formula; the archives must have been made. */
+export function formulaText(release: Release): string {
   const { out, version, url, targets } = release;
+  const homepage = homepageOf(url);
   const systems = SYSTEMS.map(([system, cpus]) => {
     const archives = cpus.filter(([, target]) => targets.includes(target)).map(([cpu, target]) => {
       const archive = archiveOf(release, target);
@@ -20,12 +35,9 @@ export function makeFormula(release: Release): void {
     });
     return archives.length === 0 ? [] : [`  on_${system} do\n${archives.join("\n")}\n  end`];
   }).flat();
-  writeFileSync(
-    join(out, `${NAME}.rb`),
-    `class Iomux < Formula
+  return `${url.startsWith("file:") ? LOCAL : ""}class Iomux < Formula
   desc "${SUMMARY}"
-  homepage "${url}"
-  version "${version}"
+${homepage === undefined ? "" : `  homepage "${homepage}"\n`}  version "${version}"
   license "${LICENSE}"
 
 ${systems.join("\n")}
@@ -43,6 +55,5 @@ ${systems.join("\n")}
     system bin/"${NAME}", "stress", "-c", "2", "-n", "100"
   end
 end
-`,
-  );
+`;
 }

@@ -19,12 +19,17 @@ function fail(status: number, message: string): never {
 }
 
 const USAGE =
-  "usage: release.mjs VERSION [--url BASE] [--targets A,B], where VERSION is like 1.2.3";
+  "usage: release.mjs VERSION [--url BASE] [--targets A,B], where VERSION is like 1.2.3 or 1.2.3-rc.1";
+
+/** A version by semver.org's grammar, without a second hyphen, which other packagers take for something else. */
+const VERSION =
+  /^(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}(-(0|[1-9]\d*|\d*[A-Za-z]\w*)(\.(0|[1-9]\d*|\d*[A-Za-z]\w*))*)?$/;
 
 function words() {
   const text = { type: "string" } as const;
+  const help = { type: "boolean", short: "h" } as const;
   try {
-    return parseArgs({ allowPositionals: true, options: { url: text, targets: text } });
+    return parseArgs({ allowPositionals: true, options: { url: text, targets: text, help } });
   } catch (error) {
     return fail(2, `${(error as Error).message} (${USAGE})`);
   }
@@ -32,8 +37,12 @@ function words() {
 
 function parse(): Release {
   const { values, positionals } = words();
+  if (values.help) {
+    console.log(USAGE);
+    process.exit();
+  }
   const [version, ...more] = positionals;
-  if (more.length > 0 || !/^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$/.test(version ?? "")) {
+  if (more.length > 0 || !VERSION.test(version ?? "")) {
     fail(2, USAGE);
   }
   const targets = values.targets?.split(",") ?? TARGETS;
@@ -95,10 +104,12 @@ try {
   }
   makeFormula(release);
   done("the formula");
-  // Last, as it takes the place of package.json for a moment.
-  run("deno", ["publish", "--dry-run", "--allow-dirty", "--no-check"], stage);
-  done("a dry run of publishing to JSR");
-  run("npm", ["pack", "--pack-destination", out], stage);
+  // Last, as they take the places of package.json and README.md: JSR has that README, too.
+  run("node", ["scripts/package.mjs"], stage);
+  const publish = "deno publish --dry-run --allow-dirty --no-check 2>&1";
+  const [readme] = /README\.md \(.*\)/.exec(run("sh", ["-c", publish], stage)) ?? ["no README.md"];
+  done(`a dry run of publishing to JSR, with ${readme}`);
+  run("npm", ["pack", "--ignore-scripts", "--pack-destination", out], stage);
   done("the npm package");
 
   const files = readdirSync(out).sort().filter((name) => statSync(join(out, name)).isFile());

@@ -1,14 +1,17 @@
 // A release from its version: each of its files is installed and tried, as far as this machine allows.
 import { afterAll, describe, expect, it } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parse } from "yaml";
+import { formulaText } from "../../scripts/release/formula.ts";
 import { root } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
 import { installInto, run } from "../support/package.ts";
 import { itUnless } from "../support/systems.ts";
 
-const VERSION = "9.8.7";
+/** A pre-release: all that a release can be, and one thing more that packagers must understand. */
+const VERSION = "9.8.7-rc.1";
 const release = join(root, "dist", "release");
 const scratch = new TempDir();
 afterAll(() => scratch[Symbol.dispose]());
@@ -49,10 +52,23 @@ function expectComplete(unpacked: string): void {
 describe("a release", () => {
   it("refuses what is no version, or no target", () => {
     for (
-      const args of [[], ["1.2"], ["v1.2.3"], ["1.2.3", "--targets", "amiga"], ["1.2.3", "--bogus"]]
+      const args of [
+        ...[[], ["1.2"], ["v1.2.3"], ["01.2.3"], ["1.2.03"], ["1.2.3-rc.01"], ["1.2.3-rc..1"]],
+        ...[["1.2.3", "--targets", "amiga"], ["1.2.3", "--bogus"]],
+      ]
     ) {
       const { status } = spawnSync("node", ["scripts/release.mjs", ...args], { cwd: root });
       expect(`${args} ${status}`).toBe(`${args} 2`);
+    }
+  });
+
+  it("prints its usage when asked, and makes nothing", () => {
+    for (const args of [["--help"], ["-h"], ["1.2.3", "--help"]]) {
+      const node = ["scripts/release.mjs", ...args];
+      const { status, stdout, stderr } = spawnSync("node", node, { cwd: root, encoding: "utf8" });
+      expect([status, stderr]).toEqual([0, ""]);
+      expect(stdout).toMatch(/^usage: release\.mjs VERSION .*\n$/s);
+      for (const option of ["--url", "--targets"]) expect(stdout).toContain(option);
     }
   });
 
@@ -108,6 +124,23 @@ describe("a release", () => {
     expect(run("npx", ["--no-install", "iomux", "--version"], at)).toBe(`${VERSION}\n`);
   });
 
+  it("has tried to publish to JSR the README of the package, not that of the checkout", () => {
+    const at = folder("jsr");
+    run("tar", ["-xzf", join(release, `iomux-${VERSION}.tgz`)], at);
+    const size = readFileSync(join(at, "package", "README.md")).length;
+    expect(size).not.toBe(readFileSync(join(root, "README.md")).length);
+    // As deno writes sizes.
+    const written = size < 1024 ? `${size}B` : `${Number((size / 1024).toFixed(2))}KB`;
+    expect(built.stdout).toContain(`made a dry run of publishing to JSR, with README.md (${written})\n`);
+  });
+
+  itUnless(without("dpkg-deb"), "has a Debian package that sorts before the release", () => {
+    const deb = join(release, `iomux_${VERSION}_amd64.deb`);
+    const version = run("dpkg-deb", ["-f", deb, "Version"], scratch.path).trim();
+    expect(version).toBe("9.8.7~rc.1");
+    run("dpkg", ["--compare-versions", version, "lt", "9.8.7"], scratch.path);
+  });
+
   itUnless(
     without("apt-get") ?? notRoot,
     "has a Debian package that apt installs and removes",
@@ -130,6 +163,13 @@ describe("a release", () => {
 
   const container = join(release, "container");
 
+  it("has an image in whose /tmp every user can write, and root owns its files", () => {
+    const archive = join(release, "iomux-container.tar.gz");
+    const files = run("tar", ["--numeric-owner", "-tvzf", archive], scratch.path);
+    expect(files).toMatch(/^drwxrwxrwt 0\/0 .* container\/rootfs\/tmp\/$/m);
+    for (const line of files.trimEnd().split("\n")) expect(line).toMatch(/^\S+ 0\/0 /);
+  });
+
   itUnless(
     notRoot,
     "has an image whose files are enough for a plain user, and its health check",
@@ -137,12 +177,14 @@ describe("a release", () => {
       const file = readFileSync(join(container, "Containerfile"), "utf8");
       const [, user] = /^USER (\d+:\d+)$/m.exec(file)!;
       const check: string[] = JSON.parse(/^HEALTHCHECK .*CMD (\[.*\])$/m.exec(file)![1]!);
-      // As a container's: a /proc and a network of its own, where port 9999 is free.
+      // As a container's: a /proc and a network of its own, where ports are free.
+      // The check is that of the server, wherever its options have it listen.
+      const [variable, metrics] = /^ENV (\w+)=(\S+)$/m.exec(file)!.slice(1);
       const script = `
-      set -e; root=$1 out=$2; shift 2
+      set -e; root=$1 out=$2; shift 2; export ${variable}=${metrics}
       mount -t proc proc "$root/proc"; ip link set lo up
       in_image() { chroot --userspec=${user} "$root" "$@"; }
-      chroot --userspec=${user} "$root" /usr/bin/iomux serve >"$out" & server=$!
+      chroot --userspec=${user} "$root" /usr/bin/iomux serve -p 8888 >"$out" & server=$!
       for try in $(seq 100); do
         if grep -q listening "$out" && in_image "$@" >/dev/null 2>&1; then healthy=yes; break; fi
         sleep 0.2
@@ -164,7 +206,7 @@ describe("a release", () => {
         ...check,
       ];
       const { stdout } = spawnSync("unshare", args, { encoding: "utf8", timeout: 60_000 });
-      expect(stdout).toMatch(/^listening on 0\.0\.0\.0:9999\n/);
+      expect(stdout).toMatch(/^listening on 0\.0\.0\.0:8888\n/);
       expect(stdout).toMatch(/\nexit 0 healthy yes\n$/);
     },
   );
@@ -194,5 +236,37 @@ describe("a release", () => {
     expect(sums).toContain(`${sum}  ${url!.split("/").at(-1)}\n`);
     expect(existsSync(new URL(url!))).toBe(true); // without --url they are where they were built
     expect(formula).toContain(`version "${VERSION}"`);
+  });
+
+  it("has a formula that says when it is for this machine only, and has no homepage then", () => {
+    const formula = readFileSync(join(release, "iomux.rb"), "utf8");
+    expect(formula).toMatch(/^# For this machine only: .*--url/);
+    expect(formula).not.toContain("homepage");
+  });
+
+  it("has the page of the repository as the homepage, where the address of files tells it", () => {
+    const page = "https://example.com/some/iomux";
+    const formula = (url: string) =>
+      formulaText({ version: VERSION, stage: "", out: release, url, targets: ["linux-x64"] });
+    const published = formula(`${page}/releases/download/v${VERSION}`);
+    expect(published).toContain(`homepage "${page}"\n`);
+    expect(published).not.toContain("this machine");
+    expect(formula("https://example.com/files")).toContain('homepage "https://example.com/files"');
+  });
+
+  it("of a tag with a hyphen is published as a pre-release", () => {
+    const text = readFileSync(join(root, ".github/workflows/release.yml"), "utf8");
+    const { steps } = parse(text).jobs.release;
+    const { run: publish } = steps.find(({ run }: { run?: string }) => run?.includes("gh release"));
+    const at = folder("gh");
+    writeFileSync(join(at, "gh"), '#!/bin/sh\necho "$@"\n', { mode: 0o755 });
+    const arguments_ = (tag: string) => {
+      const env = { ...process.env, PATH: `${at}:${process.env.PATH}`, GITHUB_REF_NAME: tag };
+      const { stdout } = spawnSync("bash", ["-e", "-c", publish], { cwd: root, env });
+      return String(stdout);
+    };
+    expect(arguments_("v1.2.3-rc.1")).toMatch(/^release create v1\.2\.3-rc\.1 .*--prerelease /);
+    expect(arguments_("v1.2.3")).toMatch(/^release create v1\.2\.3 .*SHA256SUMS/);
+    expect(arguments_("v1.2.3")).not.toContain("--prerelease");
   });
 });
