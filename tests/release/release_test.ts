@@ -131,7 +131,9 @@ describe("a release", () => {
     expect(size).not.toBe(readFileSync(join(root, "README.md")).length);
     // As deno writes sizes.
     const written = size < 1024 ? `${size}B` : `${Number((size / 1024).toFixed(2))}KB`;
-    expect(built.stdout).toContain(`made a dry run of publishing to JSR, with README.md (${written})\n`);
+    expect(built.stdout).toContain(
+      `made a dry run of publishing to JSR, with README.md (${written})\n`,
+    );
   });
 
   itUnless(without("dpkg-deb"), "has a Debian package that sorts before the release", () => {
