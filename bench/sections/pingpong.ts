@@ -112,7 +112,14 @@ async function measurePeer({ options }: Context): Promise<RoundTrip> {
   const server = start([PEER, "sr", ...where], { cpu: serverCpu });
   try {
     await server.match(/\[SERVER\]|tcp|block/i, 10);
-    const args = ["pp", ...where, "-t", String(options.seconds), "-m", String(options.size)];
+    const args = [
+      "pp",
+      ...where,
+      "-t",
+      String(Math.ceil(options.seconds)),
+      "-m",
+      String(options.size),
+    ];
     const text = await run([PEER, ...args, "--full-rtt"], options.seconds + 30, { cpu: clientCpu });
     const figure = (pattern: RegExp) => {
       const found = Number(pattern.exec(text)?.[1]);
