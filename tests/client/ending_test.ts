@@ -71,7 +71,7 @@ describe("iomux client cannot connect", () => {
     await using cli = spawnCli(args, { stdin: "second" });
     expect([(await cli.exit).code, cli.stdout()]).toEqual([0, "second"]);
     expect(cli.stderr()).toMatch(
-      /^iomux: trying 127\.0\.0\.1:\d+\niomux: trying \[::1\]:\d+\niomux: connected to \[::1\]:\d+ after [\d.]+ ms\n$/,
+      /^iomux: trying 127\.0\.0\.1:\d+\niomux: trying \[::1\]:\d+\niomux: connected to \[::1\]:\d+ after [\d.]+ [mu]s\n$/,
     );
   });
 

@@ -7,7 +7,7 @@ describe("serve and its statistics under churn", () => {
     const args = ["--workers", "2", "--metrics", "127.0.0.1:0", "--max-connections", "15"];
     await using server = await startServe(args);
     const [, http] = await server.says(/Metrics on http:\/\/(127\.0\.0\.1:\d+)\//);
-    const load = ["stress", `127.0.0.1:${server.port}`, "-c", "20", "-d", "500ms", "--reconnect"];
+    const load = ["stress", `127.0.0.1:${server.port}`, "-c", "20", "-n", "3000", "--reconnect"];
     await using stress = spawnCli([...load, "--messages-per-connection", "1", "--json"]);
     let looked = 0, most = 0;
     while (!stress.ended) {
@@ -21,7 +21,7 @@ describe("serve and its statistics under churn", () => {
       most = Math.max(most, accepted);
       looked++;
     }
-    expect(looked).toBeGreaterThan(10);
+    expect(looked).toBeGreaterThan(2);
     expect(most).toBeGreaterThan(100);
   });
 });

@@ -47,7 +47,7 @@ describe("serve and a timer that is due", () => {
     using peer = Peer.dial(server);
     await peer.send("x");
     expect(await peer.text(1)).toBe("x");
-    server.kill("SIGSTOP");
+    await server.freeze();
     await sleep(300);
     await peer.send("in time");
     await sleep(1500);
@@ -61,7 +61,7 @@ describe("serve and a timer that is due", () => {
     await using server = await startServe(["--idle-timeout", "1s", "--exec", "cat"]);
     using peer = Peer.dial(server);
     await server.statsWhen(({ active }) => active === 1);
-    server.kill("SIGSTOP");
+    await server.freeze();
     await sleep(300);
     await peer.send("in time");
     await sleep(1500);

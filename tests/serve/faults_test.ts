@@ -126,7 +126,7 @@ describe("a peer that has reset before it is accepted", () => {
   for (const [what, args, says] of cases) {
     it(`is known by its address to ${what}`, async () => {
       await using server = await startServe(["-p", "0", "-H", "127.0.0.1", ...args]);
-      server.kill("SIGSTOP");
+      await server.freeze();
       const peer = Peer.dial(server);
       await peer.send("hello\n");
       peer.reset();
@@ -137,7 +137,7 @@ describe("a peer that has reset before it is accepted", () => {
 
   itUnless(engineMissing("uring"), "has no address for io_uring: --deny refuses it", async () => {
     await using server = await startServe(["--engine", "uring", "--deny", "192.0.2.0/24"]);
-    server.kill("SIGSTOP");
+    await server.freeze();
     const peer = Peer.dial(server);
     await peer.send("hello\n");
     peer.reset();

@@ -98,7 +98,7 @@ describe("stress knows when it was the bottleneck", () => {
       );
       const { bytes_in: begun } = await serve.statsWhen((stats) => stats.bytes_in > 0);
       expect(begun > 0).toBe(true);
-      cli.kill("SIGSTOP");
+      await cli.freeze();
       await sleep(500);
       cli.kill("SIGCONT");
       expect(await cli.exit).toEqual({ code: 0, signal: null });
