@@ -5,12 +5,6 @@ import { createSelector, EVENT_READ, type Selector, type SelectorName } from "..
 import { SERVICES } from "./services.ts";
 import { ServerStats, type Stats } from "./stats.ts";
 
-/**
- * The services that answer a datagram with at most as many bytes. chargen and daytime are not among them:
- * with a forged sender's address they would flood its owner (RFC 4732, 3.1).
- */
-export const DATAGRAM_SERVICES: readonly string[] = ["echo", "upper", "discard"];
-
 /** Larger than any UDP datagram. */
 const BUFFER = 65_536;
 /** Datagrams of one socket before the next one's turn. */

@@ -52,3 +52,9 @@ export const SERVICES: Readonly<Record<string, Service>> = {
     greeting: () => new TextEncoder().encode(`${new Date().toUTCString()}\r\n`),
   },
 };
+
+/**
+ * The services that answer a datagram with at most as many bytes. chargen and daytime are not among them:
+ * with a forged sender's address they would flood its owner (RFC 4732, 3.1).
+ */
+export const DATAGRAM_SERVICES: readonly string[] = ["echo", "upper", "discard"];

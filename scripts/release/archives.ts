@@ -6,13 +6,6 @@ import { wrap } from "../../lib/text/layout.ts";
 import { archiveOf, binaryOf, DESCRIPTION, NAME, type Release, run } from "./facts.ts";
 import { zip } from "./zip.ts";
 
-const COMPLETIONS: Record<string, string> = {
-  bash: `${NAME}.bash`,
-  zsh: `_${NAME}`,
-  fish: `${NAME}.fish`,
-  powershell: `${NAME}.ps1`,
-};
-
 /** The checkout's is about what is not in an archive. */
 const README = `# ${NAME}
 
@@ -23,16 +16,19 @@ completions for shells in [completions](completions); what has changed is in the
 [change log](CHANGELOG.md). [MIT licence](LICENSE).
 `;
 
-/** Makes the manual pages and completions that all packages share: stage/dist/share. */
+/** Makes what the packages for Linux share, manual pages and completions: stage/dist/share. */
 export function makeShared({ stage }: Release): void {
   const share = join(stage, "dist", "share");
-  mkdirSync(join(share, "completions"), { recursive: true });
   run("bun", ["scripts/manuals.ts", join(share, "man")], stage);
-  for (const [shell, file] of Object.entries(COMPLETIONS)) {
-    const script = run(join(stage, "dist", NAME), ["completion", shell], stage);
-    writeFileSync(join(share, "completions", file), script);
-  }
+  makeCompletions(stage, share, "linux");
 }
+
+/** Other values are possible on other systems. */
+const makeCompletions = (stage: string, folder: string, system: string) =>
+  run("bun", ["scripts/completions.ts", join(folder, "completions"), system], stage);
+
+/** The system of a target, as node:process names it. */
+const systemOf = (target: string): string => target.split("-")[0]!.replace("windows", "win32");
 
 export function makeArchive(release: Release, target: string): void {
   const { stage, out, version } = release;
@@ -47,6 +43,7 @@ export function makeArchive(release: Release, target: string): void {
   }
   writeFileSync(join(root, "README.md"), README);
   cpSync(join(stage, "dist", "share"), root, { recursive: true });
+  makeCompletions(stage, root, systemOf(target));
   const archive = join(out, archiveOf(release, target));
   if (archive.endsWith(".zip")) {
     const names = readdirSync(root, { recursive: true, encoding: "utf8" }).sort()

@@ -99,6 +99,13 @@ const CASES: readonly [typed: string, completed: RegExp][] = [
   ["iomux serve --tls-cert some/my", /iomux serve --tls-cert some\/my\\? ?cert.pem|my\\ cert.pem/],
   ["iomux report run", /iomux report run-a\.json/],
   ["iomux completion fi", /iomux completion fish/],
+  ["iomux stress --compare epoll,po", /iomux stress --compare epoll,poll/],
+  ["iomux stress --compare sel", /iomux stress --compare select/],
+  ["iomux serve --udp --service up", /iomux serve --udp --service upper/],
+  // What would be refused is not offered: the next letter stands behind what was typed.
+  ["iomux serve --udp --service char\tX", /iomux serve --udp --service charX/],
+  ["iomux serve --selector wsap\tX", /iomux serve --selector wsapX/],
+  ["iomux stress --compare poll,wsap\tX", /iomux stress --compare poll,wsapX/],
 ];
 
 describe("iomux completion", () => {

@@ -1,9 +1,8 @@
 /** Completions for bash, 3.2 and later; nothing else has to be installed. */
-import type { Command } from "../options/command.ts";
 import type { Option } from "../options/option.ts";
-import { quoted, wordsOf } from "./words.ts";
+import { type Completed, quoted } from "./words.ts";
 
-export function bashScript(commands: readonly Command[]): string {
+export function bashScript(commands: readonly Completed[]): string {
   const names = commands.map(({ name }) => name);
   return `# bash completion for iomux: eval "$(iomux completion bash)"
 _iomux() {
@@ -27,11 +26,14 @@ _iomux() {
 ${commands.map(caseOf).join("")}  esac
 }
 _iomux_words() {
-  # After a comma the next of several values; a value that goes on has no space behind it.
+  COMPREPLY=($(compgen -W "$1" -- "$cur"))
+  # A value that goes on has no space behind it.
+  [[ \${#COMPREPLY[@]} == 1 && \${COMPREPLY[0]} == *: ]] && compopt -o nospace 2>/dev/null
+}
+_iomux_list() {
   local done=""
   [[ $cur == *,* ]] && done="\${cur%,*},"
   COMPREPLY=($(compgen -P "$done" -W "$1" -- "\${cur##*,}"))
-  [[ \${#COMPREPLY[@]} == 1 && \${COMPREPLY[0]} == *: ]] && compopt -o nospace 2>/dev/null
 }
 _iomux_files() {
   compopt -o filenames 2>/dev/null
@@ -43,11 +45,22 @@ complete -F _iomux iomux
 }
 
 /** What completes a value. */
-const action = ({ file, words }: Pick<Option<unknown>, "file" | "words">): string =>
-  file ? "_iomux_files" : words ? `_iomux_words ${quoted(words.join(" "))}` : ":";
+function action(
+  { file, words, commas, narrowed }: Pick<
+    Option<unknown>,
+    "file" | "words" | "commas" | "narrowed"
+  >,
+): string {
+  if (file) return "_iomux_files";
+  if (!words) return ":";
+  const all = `${commas ? "_iomux_list" : "_iomux_words"} ${quoted(words.join(" "))}`;
+  if (!narrowed) return all;
+  const fewer = `_iomux_words ${quoted(narrowed.words.join(" "))}`;
+  return `if [[ " \${COMP_WORDS[*]} " == *" --${narrowed.by} "* ]]; then ${fewer}; else ${all}; fi`;
+}
 
-function caseOf(command: Command): string {
-  const words = wordsOf(command);
+function caseOf(command: Completed): string {
+  const { words } = command;
   const values = words.filter(({ option }) => option.value !== undefined)
     .map(({ names, option }) => `    ${names.join("|")}) ${action(option)}; return ;;\n`);
   const all = [...words.flatMap(({ names }) => names[0]!), "--help"].join(" ");

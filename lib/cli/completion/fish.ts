@@ -1,11 +1,10 @@
 /** Completions for fish, with what each option is. */
-import type { Command } from "../options/command.ts";
-import { wordsOf } from "./words.ts";
+import type { Completed, Word } from "./words.ts";
 
 /** Text within single quotes of fish. */
 const quoted = (text: string): string => `'${text.replaceAll(/['\\]/g, "\\$&")}'`;
 
-export function fishScript(commands: readonly Command[]): string {
+export function fishScript(commands: readonly Completed[]): string {
   const names = [...commands.map(({ name }) => name), "help"].join(" ");
   const first = `-n "not __fish_seen_subcommand_from ${names}"`;
   const lines = [
@@ -25,18 +24,30 @@ export function fishScript(commands: readonly Command[]): string {
   return lines.join("\n") + "\n";
 }
 
-function linesOf(command: Command): string[] {
-  const here = `complete -c iomux -n "__fish_seen_subcommand_from ${command.name}"`;
-  const { words, file } = command.operands;
+function linesOf({ name, words: options, operands: { words, file } }: Completed): string[] {
+  const here = `complete -c iomux -n "__fish_seen_subcommand_from ${name}"`;
   return [
-    ...wordsOf(command).map(({ names, option }) => {
-      const parts = [here, "-l", names[0]!.slice(2)];
-      if (names[1]) parts.push("-s", names[1].slice(1));
-      if (option.file) parts.push("-r", "-F");
-      else if (option.words) parts.push("-x", "-a", quoted(option.words.join(" ")));
-      else if (option.value !== undefined) parts.push("-x");
-      return [...parts, "-d", quoted(option.text)].join(" ");
-    }),
+    ...options.map((word) => lineOf(here, word)),
     ...(file ? [`${here} -F`] : words ? [`${here} -a ${quoted(words.join(" "))}`] : []),
   ];
+}
+
+function lineOf(here: string, { names, option }: Word): string {
+  const parts = [here, "-l", names[0]!.slice(2)];
+  if (names[1]) parts.push("-s", names[1].slice(1));
+  if (option.file) parts.push("-r", "-F");
+  else if (option.words) parts.push("-x", "-a", quoted(valuesOf(option, option.words)));
+  else if (option.value !== undefined) parts.push("-x");
+  return [...parts, "-d", quoted(option.text)].join(" ");
+}
+
+/** What completes a value: words, or a command that prints them. */
+function valuesOf({ commas, narrowed }: Word["option"], words: readonly string[]): string {
+  const all = words.join(" ");
+  if (commas) return `(__fish_complete_list , "string split \\" \\" \\"${all}\\"")`;
+  if (!narrowed) return all;
+  const asked = `string match -q -- --${narrowed.by} (commandline -opc)`;
+  return `(if ${asked}; printf "%s\\n" ${
+    narrowed.words.join(" ")
+  }; else; printf "%s\\n" ${all}; end)`;
 }

@@ -7,9 +7,10 @@ import { bashScript } from "./bash.ts";
 import { type CompletionRead, SHELLS } from "./command.ts";
 import { fishScript } from "./fish.ts";
 import { powershellScript } from "./powershell.ts";
+import { type Completed, completed } from "./words.ts";
 import { zshScript } from "./zsh.ts";
 
-const SCRIPTS: Readonly<Record<string, (commands: readonly Command[]) => string>> = {
+export const SCRIPTS: Readonly<Record<string, (commands: readonly Completed[]) => string>> = {
   bash: bashScript,
   zsh: zshScript,
   fish: fishScript,
@@ -25,5 +26,5 @@ export function run({ operands }: CompletionRead, commands: readonly Command[]):
     const hint = didYouMean(shell, SHELLS);
     throw new UsageError(`there is no shell "${shell}"${hint}; there are ${SHELLS.join(", ")}`);
   }
-  return print(script(commands));
+  return print(script(completed(commands, process.platform)));
 }

@@ -1,9 +1,8 @@
 /** Completions for zsh, with what each option is. */
-import type { Command } from "../options/command.ts";
-import { quoted, type Word, wordsOf } from "./words.ts";
+import { type Completed, quoted, type Word } from "./words.ts";
 
 /** The script: for `eval`, and as a file `_iomux` in a folder of $fpath. */
-export function zshScript(commands: readonly Command[]): string {
+export function zshScript(commands: readonly Completed[]): string {
   const list = commands.map(({ name, about }) => `    ${quoted(`${escaped(name)}:${about}`)}\n`);
   const names = commands.map(({ name }) => name).join(" ");
   return `#compdef iomux
@@ -32,8 +31,8 @@ fi
 `;
 }
 
-function caseOf(command: Command): string {
-  const specs = wordsOf(command).map(specOf);
+function caseOf(command: Completed): string {
+  const specs = command.words.map(specOf);
   const { words, file, usage } = command.operands;
   // A message for operands that nothing is known of would keep zsh from inserting what it completes.
   const operand = file ? "*:file:_files" : words ? `*:${escaped(usage)}:(${words.join(" ")})` : "";
@@ -45,12 +44,7 @@ function caseOf(command: Command): string {
 
 function specOf({ names, option }: Word): string {
   const text = `[${escaped(option.text)}]`;
-  const action = option.file
-    ? "_files"
-    : option.words
-    ? `(${option.words.map(escaped).join(" ")})`
-    : " ";
-  const value = option.value === undefined ? "" : `:${escaped(option.value)}:${action}`;
+  const value = option.value === undefined ? "" : `:${escaped(option.value)}:${actionOf(option)}`;
   const [long, short] = names.map((name) =>
     name + (option.value === undefined ? "" : name.startsWith("--") ? "=" : "+")
   );
@@ -58,6 +52,17 @@ function specOf({ names, option }: Word): string {
   return short === undefined
     ? quoted(`${option.repeats ? "*" : ""}${long}${text}${value}`)
     : `${quoted(others)}{${short},${long}}${quoted(`${text}${value}`)}`;
+}
+
+/** What completes a value. */
+function actionOf({ file, words, commas, narrowed, value }: Word["option"]): string {
+  if (file) return "_files";
+  if (!words) return " ";
+  const all = words.map(escaped).join(" ");
+  if (commas) return ` _values -s , ${escaped(value!)} ${all}`;
+  if (!narrowed) return `(${all})`;
+  const fewer = narrowed.words.map(escaped).join(" ");
+  return `{ if (( \${words[(I)--${narrowed.by}]} )); then compadd ${fewer}; else compadd ${all}; fi }`;
 }
 
 /** What means something within a specification of _arguments. */

@@ -19,6 +19,10 @@ export interface Option<T> {
   readonly repeats: boolean;
   /** The values that there are, or those that can be completed. */
   readonly words?: readonly string[] | undefined;
+  /** A value is several of the words, with commas between. */
+  readonly commas?: boolean | undefined;
+  /** Only these words are possible where a switch is given, too. */
+  readonly narrowed?: { readonly by: string; readonly words: readonly string[] } | undefined;
   readonly file?: boolean | undefined;
   /** What the help page says, where there is no room for `text`. */
   readonly brief?: string | undefined;
@@ -28,7 +32,18 @@ export interface Option<T> {
 
 /** What a declaration can say beside the value and the text. */
 type More = Partial<
-  Pick<Option<unknown>, "short" | "shown" | "words" | "file" | "brief" | "joined" | "mayStandAlone">
+  Pick<
+    Option<unknown>,
+    | "short"
+    | "shown"
+    | "words"
+    | "file"
+    | "brief"
+    | "joined"
+    | "mayStandAlone"
+    | "commas"
+    | "narrowed"
+  >
 >;
 
 export const flag = (text: string, more: More = {}): Option<boolean> => ({

@@ -1,6 +1,6 @@
 /** `iomux serve`: its options. */
 import { SERVE_DEFAULTS as DEFAULTS } from "../../serve/options.ts";
-import { SERVICES } from "../../serve/services.ts";
+import { DATAGRAM_SERVICES, SERVICES } from "../../serve/services.ts";
 import {
   parseBandwidth,
   parseDuration,
@@ -67,7 +67,10 @@ export const SERVE = command({
         `the service: ${Object.keys(SERVICES).join(", ")}`,
         oneOf(Object.keys(SERVICES)),
         DEFAULTS.service,
-        { words: Object.keys(SERVICES), brief: Object.keys(SERVICES).join(", ") },
+        {
+          ...{ words: Object.keys(SERVICES), brief: Object.keys(SERVICES).join(", ") },
+          narrowed: { by: "udp", words: DATAGRAM_SERVICES },
+        },
       ),
       handler: value("FILE", "hand ready connections to a blocking handler", file, { file: true }),
       exec: value("CMD", "hand them to a program as its stdin and stdout", text),

@@ -1,6 +1,7 @@
 /** `iomux serve --udp`. */
 import { resolveHost } from "../../net/mod.ts";
-import { DATAGRAM_SERVICES, DatagramServer } from "../../serve/datagrams.ts";
+import { DatagramServer } from "../../serve/datagrams.ts";
+import { DATAGRAM_SERVICES } from "../../serve/services.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import { longName } from "../options/option.ts";
 import { FLUSH_MS, OutputStream } from "../../sys/stdio/output_stream.ts";

@@ -115,7 +115,7 @@ export const STRESS = command({
       }),
       startAt: value("TIME", "connect, and start then: ISO 8601, HH:MM:SS, +DUR", text),
       compare: value("A,B", "selectors of the embedded server, in turn", text, {
-        words: SELECTORS,
+        ...{ words: SELECTORS, commas: true },
       }),
       findRate: value("EXPR", "search the highest rate that holds p99<5ms, say", text),
       confidence: value("PERCENT", "repeat the run until its 95 % interval is ± this", text),
