@@ -1,14 +1,14 @@
 /** The comparison with a baseline as rows of a report and as a table. */
 import type { BaselineMeasure, BaselineReport } from "../result/judgement.ts";
 import type { Row } from "../text/layout.ts";
-import { formatCount, formatDuration } from "../text/units.ts";
+import { formatCount, formatUs } from "../text/units.ts";
 import { formatRatio } from "./comparison.ts";
 import type { ReportTable } from "./tables.ts";
 
 const LABEL = { rate: "messages/s", p50: "p50", p99: "p99" } as const;
 
 const value = ({ name }: BaselineMeasure, number: number): string =>
-  name === "rate" ? formatCount(number) : formatDuration(number / 1000);
+  name === "rate" ? formatCount(number) : formatUs(number);
 
 const ratioOf = ({ interval, ratio }: BaselineMeasure): string =>
   interval ? formatRatio(interval) : ratio === null ? "-" : ratio.toFixed(2);

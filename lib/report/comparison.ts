@@ -1,6 +1,6 @@
 /** A comparison as a table and as sentences. */
 import type { Interval } from "../result/judgement.ts";
-import { formatCount, formatDuration } from "../text/units.ts";
+import { formatCount, formatUs } from "../text/units.ts";
 import type { Comparison, ComparisonRow, Measure, Word } from "./judge/compare.ts";
 import type { ReportTable } from "./tables.ts";
 
@@ -13,7 +13,6 @@ const digits = (value: number) => value >= 0.1 ? value.toFixed(2) : value.toPrec
 
 /** The figures as a table; `open` says that latencies are from the scheduled send. */
 export function comparisonTable(comparison: Comparison, open: boolean): ReportTable {
-  const us = (value: number) => formatDuration(value / 1000);
   const first = comparison.rows[0]!.name;
   const row = (name: string, what: string, measure: Measure, show: (value: number) => string) => [
     ...[name, what, show(measure.value), formatRatio(measure.ratio)],
@@ -28,8 +27,8 @@ export function comparisonTable(comparison: Comparison, open: boolean): ReportTa
     head: ["", "", "mean", `ratio to ${first}`, "difference"],
     rows: comparison.rows.flatMap(({ name, rate, p50, p99 }) => [
       row(name, "messages/s", rate, formatCount),
-      row("", "p50", p50, us),
-      row("", "p99", p99, us),
+      row("", "p50", p50, formatUs),
+      row("", "p99", p99, formatUs),
     ]),
   };
 }

@@ -4,7 +4,7 @@ import { type Distribution, isOver } from "../result/recorder.ts";
 import type { StressResult } from "../result/result.ts";
 import { expectsNothing, settingsOf } from "../result/settings.ts";
 import { type Row, tied } from "../text/layout.ts";
-import { formatCount, formatDuration, formatSize } from "../text/units.ts";
+import { formatCount, formatSize, formatUs } from "../text/units.ts";
 import { briefDuration, plural } from "../text/words.ts";
 import { closure } from "./closure.ts";
 import { describeLoad, describeVerified } from "./load.ts";
@@ -14,8 +14,6 @@ import { describeSchedule } from "./trust.ts";
 export const BEYOND = 10;
 /** A shorter drain is the time of the last replies. */
 const DRAINED_S = 0.05;
-
-export const formatUs = (us: number): string => formatDuration(us / 1000);
 
 export function figureRows(result: StressResult): Row[] {
   const { rate, drain_s: drain, histograms, latency_corrected_us: corrected } = result;

@@ -2,10 +2,10 @@
 import { type Distribution, isOver } from "../result/recorder.ts";
 import type { NamedResult, StressResult } from "../result/result.ts";
 import { expectsNothing } from "../result/settings.ts";
-import { formatCount } from "../text/units.ts";
+import { formatCount, formatUs } from "../text/units.ts";
 import { baselineTable } from "./baseline.ts";
 import { closure } from "./closure.ts";
-import { describeErrors, formatUs, isFounded } from "./figures.ts";
+import { describeErrors, isFounded } from "./figures.ts";
 import { describeLoad, describeVerified } from "./load.ts";
 import type { ReportTable } from "./tables.ts";
 import { confidenceRows, describeValue, describeVerdict } from "./trust.ts";

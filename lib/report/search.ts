@@ -1,7 +1,7 @@
 /** A search for a rate as a table and as sentences. */
 import type { Probe, Search } from "../result/search.ts";
 import type { Row } from "../text/layout.ts";
-import { formatCount, formatDuration } from "../text/units.ts";
+import { formatCount, formatUs } from "../text/units.ts";
 import type { ReportTable } from "./tables.ts";
 
 /** All probes, in the order in which they were made. */
@@ -13,7 +13,7 @@ export const probesTable = (search: Search): ReportTable => ({
     String(i + 1),
     formatCount(probe.rate),
     formatCount(probe.achieved),
-    formatDuration(probe.p99_corrected_us / 1000),
+    formatUs(probe.p99_corrected_us),
     probe.holds ? "yes" : `no: ${probe.reason}`,
   ]),
 });

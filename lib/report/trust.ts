@@ -3,7 +3,7 @@ import type { Judged } from "../result/judgement.ts";
 import type { SlowConnection, StressResult } from "../result/result.ts";
 import { isOpenLoop, settingsOf } from "../result/settings.ts";
 import type { Row } from "../text/layout.ts";
-import { formatCount, formatDuration } from "../text/units.ts";
+import { formatCount, formatUs as us } from "../text/units.ts";
 import { plural } from "../text/words.ts";
 import { baselineRows } from "./baseline.ts";
 import { isUnknown } from "./judge/judge.ts";
@@ -14,8 +14,6 @@ const NAMED = 3;
 /** A reply is worth a word from this time on, and when it took so many times the p99. In microseconds. */
 const SLOW_US = 10_000;
 const SLOW_FACTOR = 10;
-
-const us = (value: number) => formatDuration(value / 1000);
 
 /** Against which schedule messages left, and what that means for the latencies; null for no schedule. */
 export function describeSchedule(result: StressResult): string | null {

@@ -133,6 +133,9 @@ export const formatSize = (bytes: number): string =>
 export const formatDuration = (ms: number): string =>
   inUnits(ms, [["us", 1e-3], ["ms", 1], ["s", 1e3]]);
 
+/** The same of microseconds. */
+export const formatUs = (us: number): string => formatDuration(us / 1000);
+
 /** "1,234,567". */
 export const formatCount = (count: number): string =>
   Math.round(count).toString().replace(/\B(?=(\d{3})+$)/g, ",");

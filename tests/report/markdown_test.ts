@@ -1,6 +1,6 @@
 // The summary in Markdown: the verdict, figures beside each other, thresholds; and no text is markup.
 import { describe, expect, it } from "bun:test";
-import { formatUs } from "../../lib/report/figures.ts";
+import { formatUs } from "../../lib/text/units.ts";
 import { markdownReport } from "../../lib/report/markdown.ts";
 import { sampleResult } from "../support/sample_results.ts";
 

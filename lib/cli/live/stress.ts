@@ -1,7 +1,7 @@
 /** What a terminal shows of a load while it runs. */
 import { styleText } from "node:util";
 import type { Watched } from "../../stress/run/watch.ts";
-import { formatCount, formatDuration } from "../../text/units.ts";
+import { formatCount, formatUs } from "../../text/units.ts";
 
 export interface LiveState {
   /** Since counting began. */
@@ -23,7 +23,6 @@ const GAP = "   ";
 /** The line, what matters most in front: a narrow terminal cuts the rest off. */
 export function describe(state: LiveState, colors = false): string {
   const { latency, errors, mismatched } = state;
-  const us = (value: number) => formatDuration(value / 1000);
   const paint = (style: Parameters<typeof styleText>[0], text: string) =>
     colors ? styleText(style, text, { validateStream: false }) : text;
   const errorText = `${formatCount(errors)} ${errors === 1 ? "error" : "errors"}`;
@@ -33,7 +32,7 @@ export function describe(state: LiveState, colors = false): string {
     paint(errors > 0 ? "red" : "green", errorText),
     ...(mismatched > 0 ? [paint(["bold", "red"], `${formatCount(mismatched)} MISMATCHED`)] : []),
     `${formatCount(state.connections)} connections`,
-    latency ? `p50 ${us(latency.p50)}  p99 ${us(latency.p99)}` : "p50 –  p99 –",
+    latency ? `p50 ${formatUs(latency.p50)}  p99 ${formatUs(latency.p99)}` : "p50 –  p99 –",
     `${formatCount(state.done)} messages`,
   ].join(GAP);
 }

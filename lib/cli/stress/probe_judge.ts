@@ -5,7 +5,7 @@ import type { CpuUse } from "../../result/audit/evidence.ts";
 import type { Judged } from "../../result/judgement.ts";
 import type { StressResult } from "../../result/result.ts";
 import type { ProbeJudgement } from "../../stress/run/find_rate.ts";
-import { formatDuration } from "../../text/units.ts";
+import { formatUs } from "../../text/units.ts";
 
 /** This share of the messages must be answered, and in this share of the time for them. */
 const ANSWERED = 0.99;
@@ -105,7 +105,7 @@ function whyNot(
 }
 
 const show = ({ metric }: Threshold, value: number): string =>
-  metric.kind === "rate" || metric.kind === "count" ? String(value) : formatDuration(value / 1000);
+  metric.kind === "rate" || metric.kind === "count" ? String(value) : formatUs(value);
 
 /** Why a search makes no sense any more; null when it does. */
 function whyBroken({ messages, connections, errors }: StressResult): string | null {

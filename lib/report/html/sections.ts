@@ -5,11 +5,11 @@ import type { ChartData } from "./data.ts";
 import { definitions, type Markup, markup, NOTHING, table } from "./parts.ts";
 import { settingRows } from "./settings.ts";
 import { type Distribution, isOver } from "../../result/recorder.ts";
-import { BEYOND, describeErrors, figureRows, formatUs, isFounded } from "../figures.ts";
+import { BEYOND, describeErrors, figureRows, isFounded } from "../figures.ts";
 import { closure } from "../closure.ts";
 import { describeVerdict, trustRows } from "../trust.ts";
 import { expectsNothing } from "../../result/settings.ts";
-import { formatCount, formatSize } from "../../text/units.ts";
+import { formatCount, formatSize, formatUs } from "../../text/units.ts";
 
 type Results = readonly NamedResult[];
 

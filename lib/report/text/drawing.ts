@@ -1,7 +1,7 @@
 /** Distributions drawn in characters, beside each other where there is more than one. */
 import { logBuckets } from "./distribution.ts";
 import type { Recorder } from "../../result/recorder.ts";
-import { formatCount, formatDuration } from "../../text/units.ts";
+import { formatCount, formatUs } from "../../text/units.ts";
 
 export interface Drawn {
   readonly title: string;
@@ -46,7 +46,7 @@ export function drawDistributions(
   const lines = [
     ["up to".padStart(BOUND_WIDTH), ...drawn.map((d) => title(d.title))],
     ...buckets.map(({ upTo, counts }) => [
-      formatDuration(upTo / 1000).padStart(BOUND_WIDTH),
+      formatUs(upTo).padStart(BOUND_WIDTH),
       ...counts.map((count, i) => cell(count, totals[i]!)),
     ]),
   ];
