@@ -24,12 +24,9 @@ function receive(connection: Socket): void {
 }
 
 function answer(connection: Socket): void {
-  const queue = queues.get(connection)!;
-  const message = queue[0];
-  if (message === undefined) {
-    selector.modify(connection, EVENT_READ, connection); // an empty queue ends the interest in writing
-    return;
-  }
+  const queue = queues.get(connection)!, [message] = queue;
+  // An empty queue ends the interest in writing.
+  if (message === undefined) return void selector.modify(connection, EVENT_READ, connection);
   const sent = connection.send(message.map((b) => b >= 0x61 && b <= 0x7a ? b - 0x20 : b));
   if (sent === message.length) queue.shift();
   else if (sent > 0) queue[0] = message.subarray(sent);
@@ -44,16 +41,16 @@ function remove(connection: Socket): void {
 selector.register(server, EVENT_READ, server);
 console.log(`listening on ${formatAddress(server.localAddress)}`);
 for (;;) {
-  for (const [{ data: socket }, events] of selector.select()) {
-    if (socket === server) {
-      accept();
-      continue;
-    }
+  const full = !selector.getMap().has(server.fileno());
+  for (const [{ data: socket }, events] of selector.select(full ? 100 : undefined)) {
     try {
       if (events & EVENT_WRITE) answer(socket);
-      if (events & EVENT_READ) receive(socket);
+      if (socket === server) accept();
+      else if (events & EVENT_READ) receive(socket);
     } catch {
-      remove(socket); // ECONNRESET and the like: the exceptional condition
+      if (socket === server) selector.unregister(server); // EMFILE: the next client waits for a while
+      else remove(socket); // ECONNRESET and the like: the exceptional condition
     }
   }
+  if (full) selector.register(server, EVENT_READ, server);
 }

@@ -11,8 +11,12 @@ const selector = new DefaultSelector<(events: number) => void>();
 const buffer = new Uint8Array(64 * 1024);
 
 function accept(): void {
-  for (let socket = server.accept(); socket !== null; socket = server.accept()) {
-    selector.register(socket, EVENT_READ, echo(socket));
+  try {
+    for (let socket = server.accept(); socket !== null; socket = server.accept()) {
+      selector.register(socket, EVENT_READ, echo(socket));
+    }
+  } catch {
+    selector.unregister(server); // EMFILE: the next client waits for a while
   }
 }
 
@@ -42,4 +46,8 @@ function close(socket: Socket): void {
 
 selector.register(server, EVENT_READ, accept);
 console.log(`listening on ${formatAddress(server.localAddress)}`);
-for (;;) selector.dispatch(undefined, (key, events) => key.data(events));
+for (;;) {
+  const full = !selector.getMap().has(server.fileno());
+  selector.dispatch(full ? 100 : undefined, (key, events) => key.data(events));
+  if (full) selector.register(server, EVENT_READ, accept);
+}

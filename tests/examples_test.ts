@@ -1,11 +1,16 @@
-// The three programs that this project grew from, each with a real client.
+// The three programs that this project grew from, each with a real client; and what every server of the
+// examples must outlive: resets, and a full table of descriptors.
 import { describe, expect, it } from "bun:test";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { join } from "node:path";
+import { getAvailablePort } from "../lib/net/mod.ts";
 import { root } from "./support/cli.ts";
-import { runFlags } from "./support/runtime.ts";
+import { Peer } from "./support/peers.ts";
+import { executable, runFlags } from "./support/runtime.ts";
+import { itUnless } from "./support/systems.ts";
+import { until } from "./support/waiting.ts";
 
 const path = (name: string) => join(root, "examples", `${name}.ts`);
 
@@ -115,3 +120,88 @@ describe("examples/", () => {
     expect([status, stdout]).toEqual([0, "loop.example is 127.0.0.1\ntwo.example is 127.0.0.2\n"]);
   });
 });
+
+interface Server {
+  readonly name: string;
+  /** What it says to "abc\n". */
+  readonly answer: string;
+  /** How many clients it has served when it ends by itself. */
+  readonly ends?: number;
+  /** How many workers it has, each of which has started once it has served a client. */
+  readonly workers?: number;
+  /** How many descriptors it can have, if not 40: with four workers Deno and Node need 48 themselves. */
+  readonly files?: number;
+}
+
+const SERVERS: Server[] = [
+  { name: "select_server", answer: "ABC\n" },
+  { name: "selectors_server", answer: "abc\n" },
+  { name: "handoff_server", answer: "hello abc\n", workers: 4, files: 70 },
+  { name: "tutorial/blocking", answer: "abc\n" },
+  { name: "tutorial/busy", answer: "abc\n", ends: 2 },
+  { name: "tutorial/three_lists", answer: "ABC\n" },
+  { name: "tutorial/callbacks", answer: "abc\n" },
+];
+
+/** Starts a server that can't have many descriptors; returns it with its first client. */
+async function startLimited(server: Server) {
+  const port = getAvailablePort();
+  const words = [executable, ...runFlags, path(server.name), String(port)];
+  const command = words.map((word) => `'${word}'`).join(" ");
+  const child = spawn("sh", ["-c", `ulimit -n ${server.files ?? 40}; exec ${command}`], {
+    cwd: root,
+  });
+  let stderr = "";
+  child.stderr!.on("data", (chunk) => stderr += chunk);
+  const dial = () => Peer.dial({ host: "127.0.0.1", port });
+  let first: Peer | undefined;
+  const isUp = () => {
+    try {
+      first = dial();
+    } catch {
+      return child.exitCode !== null;
+    }
+    return true;
+  };
+  await until(isUp);
+  if (first === undefined) throw new Error(`${server.name} does not listen: ${stderr}`);
+  return { child, dial, first, stderr: () => stderr };
+}
+
+/** Clients that are served at the same time, each by a worker of its own where there are some. */
+async function expectServed(clients: Peer[], { answer, workers }: Server): Promise<void> {
+  if (workers) { for (const client of clients) await client.send("ab"); }
+  for (const client of clients) await client.send(workers ? "c\n" : "abc\n");
+  for (const client of clients) expect(await client.text(answer.length)).toBe(answer);
+}
+
+const noLimit = process.platform === "win32" ? "it has no limit of open files" : undefined;
+
+for (const server of SERVERS) {
+  itUnless(
+    noLimit,
+    `${server.name}.ts goes on after resets, with 60 clients and descriptors for fewer`,
+    async () => {
+      const { child, dial, first, stderr } = await startLimited(server);
+      try {
+        const more = Array.from({ length: (server.workers ?? 1) - 1 }, dial);
+        await expectServed([first, ...more], server);
+        const others = [...more, ...Array.from({ length: 60 }, dial)];
+        await expectServed([first], server);
+        await first.send("half a line");
+        first.reset();
+        for (const other of others) other.reset();
+        if (server.ends !== undefined) {
+          expect(await until(() => child.exitCode !== null)).toBe(true);
+          expect([child.exitCode, stderr()]).toEqual([0, ""]);
+          return;
+        }
+        using late = dial();
+        await expectServed([late], server);
+        expect([child.exitCode, child.signalCode]).toEqual([null, null]);
+      } finally {
+        child.kill("SIGKILL");
+      }
+    },
+  );
+}

@@ -11,11 +11,15 @@ for (let number = 1;; number++) {
   if (client === null) continue;
   client.setBlocking(true);
   console.log(`client ${number} is here`);
-  for (;;) {
-    const count = client.recv(buffer); // waits for this client, and for no other
-    if (count === 0) break; // it has nothing more to say
-    console.log(`client ${number} sent ${count} bytes`);
-    client.sendAll(buffer.subarray(0, count));
+  try {
+    for (;;) {
+      const count = client.recv(buffer); // waits for this client, and for no other
+      if (count === 0) break; // it has nothing more to say
+      console.log(`client ${number} sent ${count} bytes`);
+      client.sendAll(buffer.subarray(0, count));
+    }
+  } catch {
+    // A reset: the client is gone, and the server goes on.
   }
   client.close();
   console.log(`client ${number} has left`);

@@ -7,17 +7,30 @@ const clients = new Map<Socket, number>();
 const buffer = new Uint8Array(1024);
 let inVain = 0, arrived = 0, left = 0;
 
+/** One question to the listener: is anybody there? EMFILE: nobody whom there is room for. */
+function next(): Socket | null {
+  try {
+    return server.accept(); // null at once when nobody is there
+  } catch {
+    return null;
+  }
+}
+
 /** One question to one client: have you sent anything? */
 function ask(client: Socket, number: number): void {
-  const count = client.recv(buffer); // sockets start non-blocking: returns at once
-  if (count === WOULD_BLOCK) {
-    inVain++;
-    return;
-  }
-  if (count > 0) {
-    console.log(`client ${number} sent ${count} bytes`);
-    client.send(buffer, 0, count); // chapter 7 says what is missing here
-    return;
+  try {
+    const count = client.recv(buffer); // sockets start non-blocking: returns at once
+    if (count === WOULD_BLOCK) {
+      inVain++;
+      return;
+    }
+    if (count > 0) {
+      console.log(`client ${number} sent ${count} bytes`);
+      client.send(buffer, 0, count); // chapter 7 says what is missing here
+      return;
+    }
+  } catch {
+    // A reset: the client is gone, and the server goes on.
   }
   console.log(`client ${number} has left`);
   clients.delete(client);
@@ -26,7 +39,7 @@ function ask(client: Socket, number: number): void {
 }
 
 while (left < 2) {
-  const client = server.accept(); // null at once when nobody is there
+  const client = next();
   if (client === null) inVain++;
   else {
     clients.set(client, ++arrived);

@@ -7,8 +7,12 @@ const selector = new DefaultSelector<() => void>();
 const buffer = new Uint8Array(64 * 1024);
 
 function accept(): void {
-  const client = server.accept();
-  if (client !== null) selector.register(client, EVENT_READ, () => echo(client));
+  try {
+    const client = server.accept();
+    if (client !== null) selector.register(client, EVENT_READ, () => echo(client));
+  } catch {
+    selector.unregister(server); // EMFILE: the next client waits for a while
+  }
 }
 
 function echo(client: Socket): void {
@@ -25,5 +29,7 @@ function echo(client: Socket): void {
 
 selector.register(server, EVENT_READ, accept);
 for (;;) {
-  for (const [key] of selector.select()) key.data(); // the loop knows of no servers or clients
+  const full = !selector.getMap().has(server.fileno());
+  for (const [key] of selector.select(full ? 100 : undefined)) key.data(); // whoever it belongs to
+  if (full) selector.register(server, EVENT_READ, accept);
 }

@@ -1,6 +1,6 @@
 // Chapter 9: level-triggered says what is; edge-triggered says what has changed.
 // Run: bun examples/tutorial/edge.ts
-import { createSelector, EVENT_READ, socketPair, WOULD_BLOCK } from "../../lib/mod.ts";
+import { createSelector, EVENT_READ, socketPair } from "../../lib/mod.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const small = new Uint8Array(4);
@@ -16,9 +16,9 @@ function watch(edge: boolean): void {
   client.send(encode("more"));
   console.log(`  4 more arrive:   ${selector.select(50).length} event`);
 
-  // The rule that makes edge-triggered safe: read until there is nothing left.
+  // The rule that makes edge-triggered safe: read until there is nothing left (-1), or ever (0).
   let total = 0;
-  for (let n = server.recv(small); n !== WOULD_BLOCK; n = server.recv(small)) total += n;
+  for (let n = server.recv(small); n > 0; n = server.recv(small)) total += n;
   console.log(`  drained:         ${total} bytes, then ${selector.select(50).length} events`);
   client.close();
   server.close();

@@ -9,7 +9,6 @@ const queues = new Map<Socket, Uint8Array[]>();
 const selector = new SelectSelector<Socket>();
 const buffer = new Uint8Array(1024);
 
-/** The lists, as select(2) wants them. */
 function watch(socket: Socket): void {
   const events = (readers.has(socket) ? EVENT_READ : 0) | (writers.has(socket) ? EVENT_WRITE : 0);
   if (events === 0) selector.unregister(socket);
@@ -18,9 +17,7 @@ function watch(socket: Socket): void {
 }
 
 function remove(client: Socket): void {
-  readers.delete(client);
-  writers.delete(client);
-  queues.delete(client);
+  for (const list of [readers, writers, queues]) list.delete(client);
   watch(client);
   client.close();
 }
@@ -41,7 +38,8 @@ function answer(client: Socket): void {
 
 watch(server);
 for (;;) {
-  for (const [{ data: socket }, events] of selector.select()) {
+  const full = !readers.has(server);
+  for (const [{ data: socket }, events] of selector.select(full ? 100 : undefined)) {
     try {
       if (socket === server) {
         const client = server.accept();
@@ -52,7 +50,9 @@ for (;;) {
       if (events & EVENT_READ) receive(socket);
       if (queues.has(socket)) watch(socket);
     } catch {
-      remove(socket); // the exceptional case: a reset
+      if (socket === server) readers.delete(server), watch(server); // EMFILE: the next client waits
+      else remove(socket); // the exceptional case: a reset
     }
   }
+  if (full) readers.add(server), watch(server);
 }
