@@ -51,7 +51,11 @@ interface Case {
 
 const COMMANDS: Readonly<Record<string, Case>> = {
   "--help": { args: () => ["--help"] },
+  "--version": { args: () => ["--version"] },
+  "serve --help": { args: () => ["serve", "--help"] },
+  completion: { args: () => ["completion", "bash"] },
   info: { args: () => ["info"] },
+  "client -z": { args: ({ port }) => ["client", "-z", `127.0.0.1:${port}`] },
   client: { args: ({ port }) => ["client", `127.0.0.1:${port}`], stdin: "hello\n" },
   stress: {
     args: ({ folder, port }) => [
