@@ -36,7 +36,8 @@ const TAKEN = new Set(system === "windows" ? ["EADDRINUSE", "EACCES"] : ["EADDRI
  */
 export function getAvailablePort(options?: GetAvailablePortOptions): number {
   if (options !== undefined) checkOptions(options, ["preferredPort"]);
-  for (const port of [options?.preferredPort ?? 0, 0]) {
+  const { preferredPort = 0 } = options ?? {};
+  for (const port of [preferredPort, 0]) {
     try {
       using socket = Socket.listen({ host: "0.0.0.0", port });
       return socket.port;

@@ -7,6 +7,7 @@ import { c } from "../sys/posix.ts";
 import { acceptFd, newPair, unreadBytes } from "../sys/socket/sockets.ts";
 import {
   type Address,
+  formatAddress,
   isConnectedToItself,
   SOCKADDR_SIZE,
   unpackAddress,
@@ -119,6 +120,7 @@ export class Socket extends BaseSocket {
    * whom it is connected to, where that is known.
    */
   static fromFd(fd: number, peer?: Address): Socket {
+    if (peer !== undefined) formatAddress(peer); // is it one?
     return new Socket(checkInteger(fd, "descriptor", -1, 0x7fffffff), peer);
   }
 

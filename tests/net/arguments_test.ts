@@ -215,6 +215,9 @@ describe("options", () => {
     for (const fd of ["3", {}, null]) {
       expect(() => Socket.fromFd(fd as unknown as number)).toThrow(TypeError);
     }
+    for (const peer of ["127.0.0.1:1", 5, {}, null, { family: "ipv4", host: "::1" }] as never[]) {
+      expect(() => Socket.fromFd(-1, peer)).toThrow(TypeError);
+    }
     for (const fd of [1.5, -2, 2 ** 31]) expect(() => Socket.fromFd(fd)).toThrow(RangeError);
     expect(a.send(Uint8Array.of(1))).toBe(1);
     a.close();
@@ -234,7 +237,11 @@ describe("functions", () => {
       }
     }
     expect(() => getNetworkAddress("ipv4" as never)).toThrow(RangeError);
-    for (const options of [5, null, { port: 80 }, { preferredPort: "80" }] as never[]) {
+    for (
+      const options of [5, null, { port: 80 }, { preferredPort: "80" }, {
+        preferredPort: null,
+      }] as never[]
+    ) {
       expect(() => getAvailablePort(options)).toThrow(TypeError);
     }
     for (const options of [{ signal: 5 }, { prot: 1 }, { family: "ipv4" }, { timeoutMs: "1" }]) {
