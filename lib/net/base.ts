@@ -102,7 +102,10 @@ export abstract class BaseSocket implements Disposable {
     return fd;
   }
 
-  /** Closes the descriptor. May be called again. */
+  /**
+   * Closes the descriptor. May be called again. The file of a bound Unix socket stays, and bind(2) refuses its
+   * path (EADDRINUSE) until the file is removed: unix(7).
+   */
   close(): void {
     if (this.#fd >= 0) closeFd(this.detach());
   }

@@ -73,7 +73,7 @@ export interface BindOptions {
   readonly host?: string;
   /** Default 0: any free port. */
   readonly port?: number;
-  /** The path of a Unix socket, instead of host and port. */
+  /** The path of a Unix socket, instead of host and port. Closing leaves its file. */
   readonly path?: string;
   /** Lets several sockets receive on one port: SO_REUSEADDR, as listeners of multicast need it. */
   readonly reuseAddress?: boolean;

@@ -36,7 +36,10 @@ export interface ListenOptions {
   host?: string;
   /** Default 0: any free port. */
   port?: number;
-  /** The path of a Unix socket, instead of host and port; "@NAME" for an abstract one (Linux). */
+  /**
+   * The path of a Unix socket, instead of host and port; "@NAME" for an abstract one (Linux). Closing leaves
+   * its file.
+   */
   path?: string;
   /** How many connections the kernel keeps until they are accepted; default 4096. See listen(2). */
   backlog?: number;

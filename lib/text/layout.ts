@@ -65,21 +65,25 @@ export interface RowStyle {
 }
 
 /**
- * Rows of a name and a text, which is wrapped beside the name. Where the text doesn't fit beside a long name,
- * and on a narrow terminal, the name has a line of its own. Ends with a line feed.
+ * Rows of a name and a text, which is wrapped beside the name. Where the text or a word of it doesn't fit
+ * beside the name, and on a narrow terminal, the name has a line of its own. Ends with a line feed.
  */
 export function rows(pairs: readonly Row[], style: RowStyle): string {
   const { width, indent = "" } = style;
   const names = style.name ?? Math.max(0, ...pairs.map(([name]) => widthOf(name))) + 2;
   const left = indent.length + names;
   const narrow = width - left < 20;
-  const margin = narrow ? `${indent}    ` : " ".repeat(left);
-  return pairs.map(([name, text]) => {
+  const below = `${indent}    `;
+  return pairs.map(([whole, text]) => {
+    const fits = widthOf(indent + whole) <= width;
+    const name = fits ? whole : wrap(whole, width - below.length).join(`\n${below}`);
     if (text === "") return `${indent}${name}\n`;
+    const longest = Math.max(...text.split(" ").map(widthOf));
+    const margin = narrow || longest > width - left ? below : " ".repeat(left);
     const beside = `${indent}${name}  ${text}`;
     if (widthOf(name) >= names && widthOf(beside) <= width) return `${beside}\n`;
     const lines = wrap(text, Math.max(10, width - margin.length));
-    const apart = narrow || widthOf(name) >= names;
+    const apart = narrow || margin === below || widthOf(name) >= names;
     const first = apart ? `${indent}${name}\n${margin}` : indent + pad(name, names);
     return `${first}${lines.join(`\n${margin}`)}\n`;
   }).join("");

@@ -132,6 +132,23 @@ describe("iomux completion", () => {
     );
   }
 
+  const noFish = spawnSync("fish", ["--version"]).error ? "no fish here" : undefined;
+  itUnless(noFish, "fish: an option has a description, its values have none", () => {
+    using folder = prepare();
+    const complete = (typed: string) => {
+      const script = `source completion.fish; complete -C "iomux ${typed}"`;
+      const options = { cwd: folder.path, encoding: "utf8" } as const;
+      return execFileSync("fish", ["--no-config", "-c", script], options).trimEnd().split("\n");
+    };
+    expect(complete("serve --log-lev")).toEqual([expect.stringMatching(/^--log-level\tthe least/)]);
+    expect(complete("serve --log-level ")).toEqual(["debug", "error", "info", "warn"]);
+    expect(complete("serve --log-level=d")).toEqual(["--log-level=debug"]);
+    expect(complete("serve --udp --service u")).toEqual(["upper"]);
+    expect(complete("serve --service u")).toEqual(["upper"]);
+    expect(complete("stress --compare epoll,po")).toEqual(["epoll,poll"]);
+    expect(complete("completion po")).toEqual(["powershell"]);
+  });
+
   it("has every command and every long option in each shell's script", async () => {
     using folder = prepare();
     for (const shell of ["bash", "zsh", "fish", "powershell"]) {

@@ -74,6 +74,14 @@ describe("client --udp", () => {
     expect((await client(server.port, text, "-q", "2s")).stdout).toBe(text);
   });
 
+  it("says with -v from where to where it sends, as other commands write addresses", async () => {
+    await using server = await startServe(UDP);
+    const { code, stderr } = await client(server.port, "hello\n", "-v");
+    expect(code).toBe(0);
+    const lines = /^iomux: sending from 127\.0\.0\.1:\d+ to 127\.0\.0\.1:(\d+)$/m;
+    expect(lines.exec(stderr)?.[1]).toBe(String(server.port));
+  });
+
   it("says that nobody listens, with exit code 3", async () => {
     const port = getAvailablePort();
     const { code, stderr } = await client(port, "anybody?\n", "-q", "5s");

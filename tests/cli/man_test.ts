@@ -49,6 +49,12 @@ describe("the manual pages", () => {
           expect(text).toContain(`${short === undefined ? "" : `-${short}, `}--${longName(key)}`);
         }
         for (const [example] of command.examples) expect(text).toContain(example);
+        // What is typed as it stands, such as p99<5ms, is no beginning of a sentence.
+        for (const { text: about } of Object.values<Option<unknown>>(command.options)) {
+          for (const literal of about.match(/\S*(?:[\d<>=/]|:\S)\S*/g) ?? []) {
+            expect(text).toContain(literal);
+          }
+        }
         for (const code of Object.keys(command.exits)) {
           expect(text).toMatch(new RegExp(`^ +${code}( |$)`, "m"));
         }

@@ -1,6 +1,6 @@
 // Listening: options, and the errors with their exact words.
 import { describe, expect, it } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { OSError, Socket } from "../../lib/net/mod.ts";
 import { TempDir } from "../support/files.ts";
@@ -103,6 +103,11 @@ describe("Socket.listen()", () => {
     expect(thrownBy(() => Socket.listen({ path })).message.replace(" already", "")).toBe(
       `Cannot bind unix:${path}: EADDRINUSE (address in use)`,
     );
+    listener.close(); // leaves the file, as the declaration says
+    expect(existsSync(path)).toBe(true);
+    expect(thrownBy(() => Socket.listen({ path })).code).toBe("EADDRINUSE");
+    rmSync(path);
+    own(Socket.listen({ path }));
     expect(thrownBy(() => Socket.listen({ path: folder.file("no/such/folder") })).code).toBe(
       "ENOENT",
     );

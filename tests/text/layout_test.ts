@@ -30,6 +30,10 @@ describe("rows()", () => {
       .toBe("a-very-long-name\n      one two three four five six\n");
     expect(rows([["long-name", "fits"]], { width: 40, name: 6 })).toBe("long-name  fits\n");
     expect(rows([["name", "one two three"]], { width: 15 })).toBe("name\n    one two\n    three\n");
+    // A name that is too long itself, and a text with a word that is too long beside the name.
+    expect(rows([["--one A, --two B", "x"]], { width: 12 })).toBe("--one A,\n    --two B\n    x\n");
+    expect(rows([["a", "a-very-very-long-word here"], ["b", "x"]], { width: 28, name: 8 }))
+      .toBe("a\n    a-very-very-long-word\n    here\nb       x\n");
   });
 });
 

@@ -80,7 +80,8 @@ async function exchange({ read, conversation, loop, stop }: Run): Promise<number
   if (!("host" in to)) throw new Error("--udp and --unix exclude each other");
   const [host] = await resolveHost(to.host, to.family);
   using socket = DatagramSocket.connect({ host: host!, port: to.port }, to.source);
-  traceOf(read)(`sending from ${formatAddress(socket.localAddress)} to ${host}, port ${to.port}`);
+  const [from, peer] = [socket.localAddress, socket.remoteAddress].map(formatAddress);
+  traceOf(read)(`sending from ${from} to ${peer}`);
   return await conversation.exchange(socket, loop, stop);
 }
 

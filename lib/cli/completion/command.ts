@@ -13,6 +13,7 @@ export const COMPLETION = command({
     ['eval "$(iomux completion bash)"', "in ~/.bashrc"],
     ['eval "$(iomux completion zsh)"', "in ~/.zshrc, after compinit"],
     ["iomux completion fish | source", "in ~/.config/fish/config.fish"],
+    ["iomux completion powershell | Out-String | Invoke-Expression", "in $PROFILE"],
   ],
   exits: { 0: "printed" },
 });

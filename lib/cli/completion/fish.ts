@@ -41,13 +41,17 @@ function lineOf(here: string, { names, option }: Word): string {
   return [...parts, "-d", quoted(option.text)].join(" ");
 }
 
-/** What completes a value: words, or a command that prints them. */
+/**
+ * What completes a value: words, or a command that prints them. Behind a tab a word has a description of its
+ * own, the empty one; else fish shows that of the option beside each.
+ */
 function valuesOf({ commas, narrowed }: Word["option"], words: readonly string[]): string {
-  const all = words.join(" ");
-  if (commas) return `(__fish_complete_list , "string split \\" \\" \\"${all}\\"")`;
+  const described = (words: readonly string[]) => words.map((word) => `${word}\\t`).join(" ");
+  const all = described(words);
+  if (commas) return `(__fish_complete_list , "printf \\"%s\\\\t\\\\n\\" ${words.join(" ")}")`;
   if (!narrowed) return all;
   const asked = `string match -q -- --${narrowed.by} (commandline -opc)`;
   return `(if ${asked}; printf "%s\\n" ${
-    narrowed.words.join(" ")
+    described(narrowed.words)
   }; else; printf "%s\\n" ${all}; end)`;
 }

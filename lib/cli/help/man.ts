@@ -32,7 +32,11 @@ const line = (text: string): string => escaped(text).replace(/^\./, "\\&.");
 
 /** A paragraph: each sentence has a line of its own. */
 function paragraph(text: string): string[] {
-  const upper = text.charAt(0).toUpperCase() + text.slice(1);
+  // What is typed as it stands, such as p99<5ms, keeps its letters.
+  const upper = text.replace(
+    /^[a-z]+(?=[ ,;:.]|$)/,
+    (word) => word[0]!.toUpperCase() + word.slice(1),
+  );
   const whole = /[.!?:]$/.test(upper) ? upper : `${upper}.`;
   return whole.split(/(?<=\.) (?=[A-Z])/).flatMap((sentence) => wrap(sentence, WIDTH)).map(line);
 }

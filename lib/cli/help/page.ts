@@ -1,5 +1,5 @@
 /** The help page of a command, and that of the program, from their descriptions. */
-import { rows, wrap } from "../../text/layout.ts";
+import { rows, tied, widthOf, wrap } from "../../text/layout.ts";
 import type { Command } from "../options/command.ts";
 import { longName, type Option, type Table } from "../options/option.ts";
 
@@ -9,6 +9,8 @@ const OPTION = 29;
 const EXAMPLE = 48;
 /** A page is not wider than this on any terminal: long lines are hard to read. */
 const WIDEST = 80;
+/** Rows begin behind it; what goes on below a name has four columns more. */
+const INDENT = "  ";
 
 /** "-p, --port N" */
 function flagsOf(key: string, { short, value }: Option<unknown>): string {
@@ -30,6 +32,12 @@ function groupRows(options: Table): [string, string][] {
   return found;
 }
 
+/** A command line; one that is too long goes on in the next line, as a shell reads it. */
+const commandLine = (text: string, width: number): string =>
+  widthOf(text) + INDENT.length <= width
+    ? text
+    : wrap(text.replaceAll(/'[^']*'/g, tied), width - 8).join(" \\\n");
+
 export function commandPage(command: Command, columns: number): string {
   const width = Math.min(columns, WIDEST);
   const paragraph = (text: string) => wrap(text, width).join("\n") + "\n";
@@ -43,10 +51,13 @@ export function commandPage(command: Command, columns: number): string {
     paragraph(command.about),
     text === undefined ? "" : paragraph(text),
     ...command.groups.map(({ title, options }) =>
-      `${title}:\n${rows(groupRows(options), { width, name: OPTION, indent: "  " })}`
+      `${title}:\n${rows(groupRows(options), { width, name: OPTION, indent: INDENT })}`
     ),
     "Examples:\n",
-    rows(command.examples, { width, name: EXAMPLE, indent: "  " }),
+    rows(
+      command.examples.map(([line, purpose]) => [commandLine(line, width), purpose]),
+      { width, name: EXAMPLE, indent: INDENT },
+    ),
     paragraph(`Exit codes: ${exits}.`),
     optional === "" ? "" : paragraph(
       "[x] is the default. Units: durations us ms s m h d, sizes B KB MB GB KiB MiB GiB, rates " +
@@ -62,7 +73,7 @@ export function programPage(
   const width = Math.min(columns, WIDEST);
   const paragraph = (text: string) => `${wrap(text, width).join("\n")}\n`;
   const table = (pairs: readonly (readonly [string, string])[]) =>
-    rows(pairs, { width, indent: "  " });
+    rows(pairs, { width, indent: INDENT });
   return [
     paragraph("Usage: iomux COMMAND [OPTIONS] [ARGUMENTS]"),
     paragraph("I/O multiplexing: a TCP server, a client and a load generator on real readiness"),
@@ -77,7 +88,7 @@ export function programPage(
     table([
       ["iomux stress", "a complete benchmark, with a server of its own"],
       ["iomux serve", "an echo server on port 9999"],
-      ["echo hello | iomux client localhost:9999", "talk to it"],
+      [commandLine("echo hello | iomux client localhost:9999", width), "talk to it"],
     ]),
   ].join("");
 }

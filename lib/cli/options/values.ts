@@ -82,7 +82,7 @@ export function threads(text: string, or = ""): number {
 export const threadsOrAuto = (text: string): number =>
   text === "auto"
     ? process.getBuiltinModule("node:os").availableParallelism()
-    : threads(text, ", or auto");
+    : threads(text, `, or auto${didYouMean(text, ["auto"])}`);
 
 /** What random numbers start from. */
 export function seed(text: string): number {

@@ -117,7 +117,11 @@ export const STRESS = command({
       compare: value("A,B", "selectors of the embedded server, in turn", text, {
         ...{ words: SELECTORS, commas: true },
       }),
-      findRate: value("EXPR", "search the highest rate that holds p99<5ms, say", text),
+      findRate: value(
+        "EXPR",
+        "search the highest rate that holds p99<5ms, say",
+        checked((text) => text.split(",").map((part) => parseThreshold(part))),
+      ),
       confidence: value("PERCENT", "repeat the run until its 95 % interval is ± this", text),
     },
     "The result": {
