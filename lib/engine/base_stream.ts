@@ -40,8 +40,12 @@ export abstract class BaseStream<S> {
     if (sockaddr) sockaddrs.set(this, sockaddr);
   }
 
-  get queued(): number {
+  get unsent(): number {
     return this.queue?.length ?? 0;
+  }
+
+  get queued(): number {
+    return this.unsent;
   }
 
   get closed(): boolean {

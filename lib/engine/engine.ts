@@ -35,6 +35,8 @@ export interface Connection<S> {
    * along with the next turn is not among them.
    */
   readonly queued: number;
+  /** As `queued`, with what waits behind a send that goes along with the next turn. */
+  readonly unsent: number;
   /** It is over; `close` was called or is about to be. */
   readonly closed: boolean;
   /** Bytes that the kernel has taken and the peer's has not; 0 where the system does not say. */

@@ -59,8 +59,13 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
     return this.#session !== undefined;
   }
   get queued(): number {
-    const early = this.#early.reduce((total, { length }) => total + length, 0);
-    return early + (this.#transport?.queued ?? 0);
+    return this.#earlyBytes + (this.#transport?.queued ?? 0);
+  }
+  get unsent(): number {
+    return this.#earlyBytes + (this.#transport?.unsent ?? 0);
+  }
+  get #earlyBytes(): number {
+    return this.#early.reduce((total, { length }) => total + length, 0);
   }
   get closed(): boolean {
     return this.#error !== null || (this.#transport?.closed ?? false);

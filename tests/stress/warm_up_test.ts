@@ -1,6 +1,8 @@
 // What is due before --warmup is over is in no figure, however late it leaves or is answered; and a warm-up takes
 // nothing away from a ramp.
 import { describe, expect, it } from "bun:test";
+import { engineMissing } from "../../lib/engine/mod.ts";
+import { startServe } from "../support/cli.ts";
 import {
   answering,
   counted,
@@ -98,6 +100,21 @@ describe("the bytes of a warm-up", () => {
       expect(code).toBe(0);
       expect(messages.verified).toBe(messages.sent);
       expect(bytes).toEqual({ sent: messages.sent * SIZE, received: messages.received * SIZE });
+    });
+  }
+});
+
+describe("the bytes of a warm-up without replies", () => {
+  for (
+    const engine of engineMissing("uring") === undefined ? ["readiness", "uring"] : ["readiness"]
+  ) {
+    it(`count no more than its messages: ${engine}`, async () => {
+      await using server = await startServe(["--service", "discard"]);
+      const { result: { messages, bytes } } = await stress([
+        ...[server.name, "--expect", "none", "-s", "1500B", "-c", "5", "--client-engine", engine],
+        ...["--warmup", "300ms", "-d", "500ms"],
+      ]);
+      expect(bytes).toEqual({ sent: messages.sent * 1500, received: 0 });
     });
   }
 });

@@ -73,6 +73,9 @@ export class FaultyConnection<S> implements Connection<S> {
   get queued(): number {
     return this.#raw.queued + this.#held.length + this.#swallowed;
   }
+  get unsent(): number {
+    return this.#raw.unsent + this.#held.length + this.#swallowed;
+  }
   get closed(): boolean {
     return this.#cut || this.#raw.closed;
   }

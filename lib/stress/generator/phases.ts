@@ -133,9 +133,9 @@ class Phases {
     if (load.part.plan.warmupMs > 0) load.slots.count(load.peers);
     const { durationMs } = load.part.plan;
     load.pump.count(this.#startedAt, this.#startedAt + (durationMs ?? Infinity));
-    let queued = 0;
-    load.peers.each((peer) => queued += peer.queued);
-    load.tally.begin(this.#startedAt, queued);
+    let unsent = 0;
+    load.peers.each((peer) => unsent += peer.unsent);
+    load.tally.begin(this.#startedAt, unsent);
     this.#heartbeat.reset();
     this.#post({ type: "counting" });
     this.#nextInterval();

@@ -56,12 +56,12 @@ export class Tally {
 
   /**
    * The warm-up is over, `now` by the clock: what was sent and received until now does not count, nor do
-   * the bytes that are still `queued` to be sent.
+   * the bytes that are given to connections and still `unsent`.
    */
-  begin(now: number, queued: number): void {
+  begin(now: number, unsent: number): void {
     this.#startedAt = now;
     this.#uncountedIn = this.#slots[COUNTER.bytesIn]!;
-    this.#uncountedOut = this.#slots[COUNTER.bytesOut]! + queued;
+    this.#uncountedOut = this.#slots[COUNTER.bytesOut]! + unsent;
   }
 
   /** Bytes of a reply to a message of the warm-up came, or of a message that was due in it left. */
