@@ -122,6 +122,7 @@ describe("examples/", () => {
 });
 
 interface Server {
+  /** Its file in examples/. */
   readonly name: string;
   /** What it says to "abc\n". */
   readonly answer: string;
@@ -134,19 +135,25 @@ interface Server {
 }
 
 const SERVERS: Server[] = [
-  { name: "select_server", answer: "ABC\n" },
-  { name: "selectors_server", answer: "abc\n" },
-  { name: "handoff_server", answer: "hello abc\n", workers: 4, files: 70 },
-  { name: "tutorial/blocking", answer: "abc\n" },
-  { name: "tutorial/busy", answer: "abc\n", ends: 2 },
-  { name: "tutorial/three_lists", answer: "ABC\n" },
-  { name: "tutorial/callbacks", answer: "abc\n" },
+  { name: "select_server.ts", answer: "ABC\n" },
+  { name: "selectors_server.ts", answer: "abc\n" },
+  { name: "handoff_server.ts", answer: "hello abc\n", workers: 4, files: 70 },
+  { name: "tutorial/blocking.ts", answer: "abc\n" },
+  { name: "tutorial/busy.ts", answer: "abc\n", ends: 2 },
+  { name: "tutorial/three_lists.ts", answer: "ABC\n" },
+  { name: "tutorial/callbacks.ts", answer: "abc\n" },
+  { name: "tutorial/python/select_server.py", answer: "ABC\n" },
+  { name: "tutorial/python/selectors_server.py", answer: "abc\n" },
+  { name: "tutorial/python/handoff_server.py", answer: "hello abc\n", workers: 4 },
 ];
+
+const isPython = ({ name }: Server) => name.endsWith(".py");
 
 /** Starts a server that can't have many descriptors; returns it with its first client. */
 async function startLimited(server: Server) {
   const port = getAvailablePort();
-  const words = [executable, ...runFlags, path(server.name), String(port)];
+  const interpreter = isPython(server) ? ["python3"] : [executable, ...runFlags];
+  const words = [...interpreter, join(root, "examples", server.name), String(port)];
   const command = words.map((word) => `'${word}'`).join(" ");
   const child = spawn("sh", ["-c", `ulimit -n ${server.files ?? 40}; exec ${command}`], {
     cwd: root,
@@ -177,10 +184,13 @@ async function expectServed(clients: Peer[], { answer, workers }: Server): Promi
 
 const noLimit = process.platform === "win32" ? "it has no limit of open files" : undefined;
 
-for (const server of SERVERS) {
+const noPython = spawnSync("python3", ["--version"]).error ? "no python3 here" : undefined;
+
+// Those in Python are the same on every runtime.
+for (const server of SERVERS.filter((server) => process.versions.bun || !isPython(server))) {
   itUnless(
-    noLimit,
-    `${server.name}.ts goes on after resets, with 60 clients and descriptors for fewer`,
+    noLimit ?? (isPython(server) ? noPython : undefined),
+    `${server.name} goes on after resets, with 60 clients and descriptors for fewer`,
     async () => {
       const { child, dial, first, stderr } = await startLimited(server);
       try {

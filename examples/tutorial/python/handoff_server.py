@@ -13,11 +13,16 @@ pool = concurrent.futures.ThreadPoolExecutor(max_workers=4)
 
 def greet(client):  # blocking code, in a worker
     client.setblocking(True)  # (2)
-    with client.makefile("rw", newline="\n", buffering=1) as lines:
-        name = lines.readline()  # (3)
+    try:
+        with client.makefile("rb", buffering=0) as lines:  # not a byte more than the line
+            name = lines.readline()  # (3)
         if name:
-            lines.write(f"hello {name}")
+            client.sendall(b"hello " + name)
+    except OSError:  # a reset concerns this client only
+        name = b""
     client.setblocking(False)  # (4)
+    if not name:
+        client.close()
     returned.put(client if name else None)
     wake.send(b"!")
 
@@ -28,10 +33,14 @@ server.setblocking(False)
 selector.register(server, selectors.EVENT_READ)
 selector.register(waker, selectors.EVENT_READ)
 while True:
-    for key, events in selector.select():
+    full = server not in selector.get_map()
+    for key, events in selector.select(0.1 if full else None):
         if key.fileobj is server:
-            client, _ = server.accept()
-            selector.register(client, selectors.EVENT_READ)
+            try:
+                client, _ = server.accept()
+                selector.register(client, selectors.EVENT_READ)
+            except OSError:  # EMFILE: the next client waits for a while
+                selector.unregister(server)
         elif key.fileobj is waker:
             waker.recv(4096)
             while not returned.empty():
@@ -41,3 +50,5 @@ while True:
         else:
             selector.unregister(key.fileobj)  # (1)
             pool.submit(greet, key.fileobj)
+    if full:
+        selector.register(server, selectors.EVENT_READ)

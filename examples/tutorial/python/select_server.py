@@ -17,25 +17,34 @@ def remove(client):
 
 
 while True:
-    readable, writable, exceptional = select.select(readers, writers, readers)
+    full = server not in readers
+    readable, writable, exceptional = select.select(readers, writers, readers, 0.1 if full else None)
     for client in writable:
         if queues.get(client):
             message = queues[client].pop(0)
-            sent = client.send(message.upper())
+            try:
+                sent = client.send(message.upper())
+            except OSError:
+                remove(client)
+                continue
             if sent < len(message):
                 queues[client].insert(0, message[sent:])
         elif client in writers:
             writers.remove(client)
     for client in readable:
         if client is server:
-            connection, _ = server.accept()
+            try:
+                connection, _ = server.accept()
+            except OSError:  # EMFILE: the next client waits for a while
+                readers.remove(server)
+                continue
             connection.setblocking(False)
             readers.append(connection)
             queues[connection] = []
         elif client in queues:
             try:
                 data = client.recv(1024)
-            except ConnectionResetError:
+            except OSError:
                 data = b""
             if data:
                 queues[client].append(data)
@@ -46,3 +55,5 @@ while True:
     for client in exceptional:
         if client in queues:
             remove(client)
+    if full:
+        readers.append(server)

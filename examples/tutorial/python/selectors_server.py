@@ -7,7 +7,11 @@ selector = selectors.DefaultSelector()
 
 
 def accept(server):
-    client, _ = server.accept()
+    try:
+        client, _ = server.accept()
+    except OSError:  # EMFILE: the next client waits for a while
+        selector.unregister(server)
+        return
     client.setblocking(False)
     selector.register(client, selectors.EVENT_READ, echo)
 
@@ -15,11 +19,12 @@ def accept(server):
 def echo(client):
     try:
         data = client.recv(65536)
-    except ConnectionResetError:
-        data = b""
-    if data:
         client.send(data)  # as in chapter 5: a slow reader loses bytes
-    else:
+    except BlockingIOError:
+        return
+    except OSError:
+        data = b""
+    if not data:
         selector.unregister(client)
         client.close()
 
@@ -29,5 +34,8 @@ server = socket.create_server(("127.0.0.1", port), backlog=10000)
 server.setblocking(False)
 selector.register(server, selectors.EVENT_READ, accept)
 while True:
-    for key, events in selector.select():
+    full = server not in selector.get_map()
+    for key, events in selector.select(0.1 if full else None):
         key.data(key.fileobj)
+    if full:
+        selector.register(server, selectors.EVENT_READ, accept)
