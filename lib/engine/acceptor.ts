@@ -1,13 +1,22 @@
 /** A listening socket of either engine: who is let in, and what to do when nothing more can be accepted. */
-import { type Address, OSError, type Socket } from "../net/mod.ts";
-import { ERRNO } from "../sys/errno.ts";
+import { OSError, type Socket } from "../net/mod.ts";
+import { ERRNO, errno } from "../sys/errno.ts";
+import { Native, NULL } from "../sys/ffi.ts";
 import { closeFd } from "../sys/posix.ts";
+import { SOCKADDR_SIZE, unpackAddress } from "../sys/socket/sockaddr.ts";
+import { acceptFd } from "../sys/socket/sockets.ts";
 import type { Accepting, Closable, EngineCore } from "./core.ts";
 import { COUNTER } from "./counters.ts";
 import type { Listener, ListenerOptions } from "./engine.ts";
 import type { Timer } from "./timers.ts";
 
 const PAUSE_MS = 100;
+/** Connections accepted per wake-up, so that a flood of new ones does not starve the others. */
+const ACCEPTS_PER_TURN = 64;
+
+/** Where accept(2) writes the peer's address: a peer that has reset meanwhile can't be asked any more. */
+const peer = new Native(SOCKADDR_SIZE);
+const peerLength = new Native(8);
 
 /** Nothing can be accepted until something is given back: waiting for readiness would spin. */
 const EXHAUSTED = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"].map((code) => ERRNO[code]));
@@ -18,6 +27,7 @@ const BROKEN = new Set(
 
 /** A connection that can begin. */
 export interface Starting extends Closable {
+  sockaddr: Uint8Array | undefined;
   /** Begins to be watched, and calls `open`; returns why it can't be watched, if so. */
   start(): OSError | undefined;
 }
@@ -47,8 +57,6 @@ export abstract class Acceptor<S> implements Listener, Accepting {
   protected abstract unwatch(): void;
   /** A connection of an accepted descriptor. */
   protected abstract connectionOf(fd: number): Starting;
-  /** The peer's address, for `deny`; null when it is not known any more. */
-  protected abstract addressOf(fd: number): Address | null;
 
   /** @throws OSError when it can't be watched; the socket is closed then */
   open(): void {
@@ -65,8 +73,32 @@ export abstract class Acceptor<S> implements Listener, Accepting {
     this.core.listeners.add(this);
   }
 
-  /** A descriptor was accepted. */
-  protected accepted(fd: number): void {
+  /** Accepts until nothing waits, for at most ACCEPTS_PER_TURN connections a turn. */
+  ready(): void {
+    for (let i = 0; i < ACCEPTS_PER_TURN && !this.closed; i++) {
+      const fd = this.#accept();
+      if (fd >= 0) {
+        this.#accepted(fd);
+        continue;
+      }
+      const error = errno();
+      if (error === ERRNO.EAGAIN) {
+        if (i === 0) this.core.slots[COUNTER.spurious]!++;
+        this.#exhausted = false;
+        return;
+      }
+      if (!this.#failed(error)) return;
+    }
+  }
+
+  #accept(): number {
+    const { deny, named } = this.options;
+    if (!deny && !named) return acceptFd(this.socket.fileno(), NULL, NULL);
+    peerLength.int32[0] = SOCKADDR_SIZE;
+    return acceptFd(this.socket.fileno(), peer.pointer, peerLength.pointer);
+  }
+
+  #accepted(fd: number): void {
     let connection: Starting | undefined;
     try {
       connection = this.#admitted(fd);
@@ -82,27 +114,23 @@ export abstract class Acceptor<S> implements Listener, Accepting {
 
   #admitted(fd: number): Starting | undefined {
     const { slots } = this.core;
-    const { admit, deny } = this.options;
+    const { admit, deny, named } = this.options;
     slots[COUNTER.accepted]!++;
-    if (deny) {
-      const peer = this.addressOf(fd);
-      if (!peer || deny(peer)) {
-        slots[COUNTER.denied]!++;
-        return undefined;
-      }
+    if (deny?.(unpackAddress(peer.view, peerLength.int32[0]!))) {
+      slots[COUNTER.denied]!++;
+      return undefined;
     }
-    if (!admit || admit()) return this.connectionOf(fd);
-    slots[COUNTER.rejected]!++;
-    return undefined;
-  }
-
-  /** All that waited is accepted. */
-  protected drained(): void {
-    this.#exhausted = false;
+    if (admit && !admit()) {
+      slots[COUNTER.rejected]!++;
+      return undefined;
+    }
+    const connection = this.connectionOf(fd);
+    if (named) connection.sockaddr = peer.bytes.slice(0, peerLength.int32[0]!);
+    return connection;
   }
 
   /** accept(2) has failed. False when there is nothing more to try now. @throws OSError when it is broken */
-  protected failed(error: number): boolean {
+  #failed(error: number): boolean {
     if (error !== ERRNO.EINTR) this.core.counters.countError(error);
     const failure = new OSError(error, "accept4", "accept a connection");
     if (BROKEN.has(error)) throw failure;
@@ -134,9 +162,9 @@ export abstract class Acceptor<S> implements Listener, Accepting {
     this.#watched = true;
   }
 
-  /** The request to accept has ended by itself: the next one, unless accepting has paused. */
+  /** The wait is over: the next one, unless accepting has paused or ended. */
   protected rewatch(): void {
-    if (this.#watched) this.watch();
+    if (this.#watched && !this.closed) this.watch();
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 // Listeners: who is admitted, how many a turn, and what happens when the descriptors run out.
 import { expect, it } from "bun:test";
 import { COUNTER } from "../../lib/engine/mod.ts";
-import { Socket } from "../../lib/net/mod.ts";
+import { type Address, formatAddress, Socket } from "../../lib/net/mod.ts";
 import { type CreateEngine, engineBench, Recorder } from "../support/engines.ts";
 import { turnFor, turnUntil } from "../support/engines.ts";
 import { TempDir } from "../support/files.ts";
@@ -79,6 +79,23 @@ export function listenerCases(create: CreateEngine): void {
     peer.send(encode("x"));
     turnUntil(engine, () => recorder.count("data") === 1);
     turnUntil(engine, () => engine.active === 1);
+  });
+
+  itUnless(NO_RESETS, "a peer that has reset before it is accepted is known by its address", () => {
+    const engine = bench.engine();
+    const [recorder, denied, names]: [Recorder, string[], string[]] = [new Recorder(), [], []];
+    const deny = (peer: Address) => {
+      denied.push(formatAddress(peer));
+      return denied.length === 1;
+    };
+    recorder.hooks.open = (connection) => void names.push(connection.peerName);
+    const { port } = bench.listen(engine, recorder, { deny, named: true });
+    const gone = [bench.dial(port), bench.dial(port)];
+    const addresses = gone.map(({ localAddress }) => formatAddress(localAddress));
+    for (const peer of gone) peer.setLinger(0);
+    for (const peer of gone) peer.close();
+    turnUntil(engine, () => recorder.count("open") === 1);
+    expect([denied, names]).toEqual([addresses, addresses.slice(1)]);
   });
 
   itUnless(NO_UNIX_SOCKETS, "two listeners and a Unix socket on one engine", () => {

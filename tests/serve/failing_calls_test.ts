@@ -59,6 +59,7 @@ const COSTS_ONE: readonly Row[] = [
   ["accept4", "ENFILE", 2, "serve", POLL],
   ["accept4", "ECONNABORTED", 2, "serve"],
   ["accept4", "EPERM", 2, "serve"],
+  ["accept4", "ECONNABORTED", 2, "serve", URING],
   ["epoll_ctl", "ENOMEM", 3, "serve"],
   ["epoll_ctl", "ENOSPC", 3, "serve"],
   ["syscall 45", "ENOMEM", 2, "serve"], // recvfrom
@@ -93,7 +94,6 @@ const COSTS_NONE: readonly Row[] = [
   ["ioctl", "ENOTTY", 1, "serve", EXEC],
   ["getsockopt", "ENOBUFS", 1, "serve", EXEC],
   ["getsockname", "ENOBUFS", 1, "serve", EXEC],
-  ["getpeername", "ENOBUFS", 1, "serve", [...EXEC, ...URING]],
   ["waitid", "ECHILD", 1, "serve", EXEC],
   ["waitpid", "ECHILD", 1, "serve", EXEC],
   ["kill", "EPERM", 1, "serve", EXEC],

@@ -1,11 +1,9 @@
 // Peers and streams that break: the server lives, and counts.
 import { describe, expect, it } from "bun:test";
-import { engineMissing } from "../../lib/engine/mod.ts";
 import { startServe } from "../support/cli.ts";
 import { expectSameBytes, pattern } from "../support/engines.ts";
 import { handlerAt } from "../support/handoff.ts";
 import { exchange, Peer } from "../support/peers.ts";
-import { itUnless } from "../support/systems.ts";
 import { sleep } from "../support/waiting.ts";
 
 describe("serve and clients that reset", () => {
@@ -134,16 +132,4 @@ describe("a peer that has reset before it is accepted", () => {
       await server.says(says);
     });
   }
-
-  itUnless(engineMissing("uring"), "has no address for io_uring: --deny refuses it", async () => {
-    await using server = await startServe(["--engine", "uring", "--deny", "192.0.2.0/24"]);
-    await server.freeze();
-    const peer = Peer.dial(server);
-    await peer.send("hello\n");
-    peer.reset();
-    server.kill("SIGCONT");
-    const { denied, active } = await server.statsWhen(({ accepted }) => accepted === 1);
-    expect([denied, active]).toEqual([1, 0]);
-    expectSameBytes(await exchange(server, pattern(1000)), pattern(1000));
-  });
 });

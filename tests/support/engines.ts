@@ -130,7 +130,7 @@ export interface Bench {
   listen(
     engine: Engine,
     handler: Handler<string>,
-    more?: Pick<ListenerOptions<string>, "admit" | "paused" | "refused">,
+    more?: Pick<ListenerOptions<string>, "admit" | "deny" | "named" | "paused" | "refused">,
   ): { port: number; listener: Listener; socket: Socket };
   /** A connected peer of a port. */
   dial(port: number): Socket;

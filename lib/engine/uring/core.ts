@@ -19,7 +19,7 @@ import type { Target, Writers } from "./target.ts";
 
 /** Requests between two turns; when there are more, they are submitted in between. */
 const MOST_REQUESTS = 4096;
-/** Completions that the ring has room for; accepting a whole backlog makes as many. */
+/** Completions that the ring has room for; the kernel keeps what is more. */
 const COMPLETIONS = 16_384;
 /** The most receive buffers, and the length of one: more than most messages have. */
 const BUFFERS = 4096;
@@ -55,8 +55,6 @@ export class UringCore extends EngineCore {
   readonly again: boolean;
   /** Counts submissions: what was written since the last one can still be changed. */
   epoch = 1;
-  /** Something was left for the next turn, which does not wait. */
-  urgent = false;
   readonly #targets: (Target | undefined)[] = [undefined]; // slot 0 is that of no one
   readonly #freeSlots: number[] = [];
   readonly #sends = new SendTable();
@@ -238,9 +236,8 @@ export class UringCore extends EngineCore {
   override wait(timeoutMs: number | undefined): number {
     const { completions } = this.ring;
     if (this.#beforeSubmit.length > 0) run(this.#beforeSubmit.splice(0));
-    const more = this.urgent || this.#afterSubmit.length > 0 || this.#staged.length > 0 ||
+    const more = this.#afterSubmit.length > 0 || this.#staged.length > 0 ||
       completions.ready > 0;
-    this.urgent = false;
     const passes = more || (timeoutMs !== undefined && timeoutMs <= 0);
     this.enter(passes ? 0 : 1, timeoutMs);
     for (let had = 0; completions.ready - had >= KERNEL_BATCH && completions.ready < BATCH;) {

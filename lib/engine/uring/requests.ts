@@ -4,23 +4,20 @@ import type { SubmissionQueue } from "../../sys/linux/ring_queues.ts";
 
 // From linux/io_uring.h. Flags of a request are its second byte, its "ioprio" the upper half of the word.
 const OP_POLL_ADD = 6;
-const OP_ACCEPT = 13;
 const OP_ASYNC_CANCEL = 14;
 const OP_CLOSE = 19;
 const OP_SEND = 26;
 const OP_RECV = 27;
 const BUFFER_SELECT = 1 << 13;
 const CQE_SKIP_SUCCESS = 1 << 14;
-const ACCEPT_MULTISHOT = 1 << 16;
 const RECV_MULTISHOT = 2 << 16;
 const MSG_DONTWAIT = 0x40;
 const MSG_WAITALL = 0x100;
-const SOCK_NONBLOCK_CLOEXEC = 0x80800;
 /** In a completion's flags: the request goes on. */
 export const MORE = 2;
 
 /** What a request is for: the high half of its user_data. 0 is nothing. */
-export const KIND = { receive: 1, send: 2, readable: 3, writable: 4, accept: 5 } as const;
+export const KIND = { receive: 1, send: 2, readable: 3, writable: 4 } as const;
 /** Above the kind stands the number of a send. */
 const KIND_BITS = 3;
 export const KIND_MASK: number = (1 << KIND_BITS) - 1;
@@ -62,11 +59,6 @@ export class Requests {
   receive(slot: number, fd: number, again: boolean): void {
     const first = OP_RECV | BUFFER_SELECT | (again ? RECV_MULTISHOT : 0);
     this.#push(first, fd, 0, 0, 0, slot, KIND.receive);
-  }
-
-  /** Accepts again and again, until a completion without MORE. */
-  accept(slot: number, fd: number): void {
-    this.#push(OP_ACCEPT | ACCEPT_MULTISHOT, fd, 0, 0, SOCK_NONBLOCK_CLOEXEC, slot, KIND.accept);
   }
 
   /** Waits once for events of poll(2). */
