@@ -1,6 +1,8 @@
 // iomux stress --rate: the schedule is kept whatever the replies do, and latency counts from it.
 import { describe, expect, it } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { startServe } from "../support/cli.ts";
+import { TempDir } from "../support/files.ts";
 import {
   allAccountedFor,
   answering,
@@ -59,6 +61,31 @@ describe("stress --rate", () => {
     expect(result.latency_corrected_us!.p99).toBeGreaterThan(700_000);
     expect(allAccountedFor(result)).toBe(true);
   });
+
+  for (
+    const [name, load, most] of [
+      ["a message of its own waits for the reply before", ["-m", "x{seq}\\n"], 5],
+      ["messages of a file do as well", ["--messages-from", "FILE"], 5],
+      ["a pipeline that is given is taken", ["-m", "x{seq}\\n", "--pipeline", "3"], 15],
+    ] as const
+  ) {
+    it(`${name}, and counts from its schedule`, async () => {
+      using folder = new TempDir();
+      writeFileSync(folder.file("lines"), "x\\n\ny\\n\n");
+      await using slow = await startServe(["--delay", "200ms"]);
+      const args = load.map((word) => word === "FILE" ? folder.file("lines") : word);
+      const escapes = args[0] === "-m" ? [] : ["--escapes"];
+      const { result } = await stress([
+        ...[slow.name, "-c", "1", "-r", "50", "-d", "1s", "--expect", "line"],
+        ...[...args, ...escapes],
+      ]);
+      const { messages, latency_corrected_us: corrected, latency_us: us } = result;
+      expect(messages.sent).toBeGreaterThan(0);
+      expect(messages.sent).toBeLessThanOrEqual(most + 1);
+      expect(allAccountedFor(result)).toBe(true);
+      if (messages.sent > 2) expect(corrected!.max).toBeGreaterThan(us.max);
+    });
+  }
 
   it("against a server that answers late has its rate until the stop; what comes later is the drain", async () => {
     await using serve = await startServe(["--delay", "200ms"]);

@@ -36,9 +36,9 @@ export const RUN = {
     }),
     pipeline: value(
       "N",
-      "messages in flight on a connection (default: 1; with --rate no limit)",
+      "in flight on a connection (default: 1; with --rate and no --message no limit)",
       atLeastOne,
-      { brief: "in flight on a connection (1; --rate: no limit)" },
+      { brief: "in flight (1; --rate without --message: any)" },
     ),
     think: valued("DUR", "wait so long between a reply and the next message", parseDuration, 0, {
       ...{ shown: "off", brief: "from a reply to the next message" },

@@ -119,6 +119,10 @@ export function readSettings(
   }
   // A count is not cut short by a time that was not asked for.
   const untimed = options.messages !== undefined && !given.has("duration");
+  const [message, script] = [messageOf(options), scriptOf(options)];
+  const expect = expectationOf(options);
+  // Servers that answer requests expect one at a time, whatever the schedule says.
+  const requests = (message !== null || script !== null) && expect.kind !== "none";
   const settings: RunSettings = {
     ...{ target: options.target, unix: options.unix, tls: options.tls },
     connections: options.connections,
@@ -126,11 +130,9 @@ export function readSettings(
     messages: options.messages ?? null,
     size: options.size.from,
     maxSize: options.size.to > options.size.from ? options.size.to : null,
-    message: messageOf(options),
-    script: scriptOf(options),
+    ...{ message, script, expect },
     shuffle: options.shuffle,
-    expect: expectationOf(options),
-    pipeline: options.pipeline ?? null,
+    pipeline: options.pipeline ?? (requests ? 1 : null),
     rate: options.rate ?? null,
     tickMs: options.tick,
     thinkMs: options.think,
