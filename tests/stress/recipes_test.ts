@@ -155,6 +155,7 @@ describe("the recipe for", () => {
       ) => ["-m", `${method} ${path} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n`, "--expect", "http"];
       // It closes each connection after 50 requests, and says so: nothing is lost.
       await good(nginx.name, ...get("/"));
+      await good(nginx.name, ...get("/"), "--pipeline", "4");
       await good(nginx.name, ...get("/", "HEAD"));
       if (existsSync(STREAM)) await good(`127.0.0.1:${proxy}`, ...get("/"));
       await good(

@@ -1,7 +1,7 @@
 // Servers that we did not write, in small: their replies are verified however they come, without a false
 // alarm; and what is no reply is found.
 import { describe, expect, it } from "bun:test";
-import { allAccountedFor, stress } from "../support/misbehaving.ts";
+import { allAccountedFor, stress, target } from "../support/misbehaving.ts";
 import { byteServer, lineServer } from "../support/pieces.ts";
 
 /** Three connections, each of which gets its replies in pieces of another kind. */
@@ -10,6 +10,56 @@ async function verifies(name: string, args: string[], messages = 60): Promise<vo
   expect([code, result.first_mismatch]).toEqual([0, null]);
   expect(result.messages).toMatchObject({ sent: messages, verified: messages, lost: 0 });
 }
+
+/** Answers `n` requests of each connection with their numbers; with the last it says that it closes, and does. */
+const closingAfter = (n: number, how: "end" | "resetAndDestroy") =>
+  target(({ socket }) => {
+    let pending = "";
+    let answered = 0;
+    socket.on("data", (chunk: Buffer) => {
+      const requests = (pending + chunk.toString("latin1")).split("\r\n\r\n");
+      pending = requests.pop()!;
+      for (const request of requests.slice(0, n - answered)) {
+        const body = / \/(\d+) /.exec(request)![1]!;
+        const last = ++answered === n;
+        const fields = `Content-Length: ${body.length}${last ? "\r\nConnection: close" : ""}`;
+        socket.write(`HTTP/1.1 200 OK\r\n${fields}\r\n\r\n${body}`);
+        // A reset would take a reply with it that is still on its way.
+        if (last) setTimeout(() => socket[how](), how === "end" ? 0 : 5);
+      }
+    });
+  });
+
+describe("stress and a server that closes behind a reply, and says so", () => {
+  const get = ["-m", "GET /{seq} HTTP/1.1\\r\\n\\r\\n"];
+  const http = [...get, "--expect", "http"];
+  const whole: [string, string[]][] = [
+    ["a pipeline", ["-n", "60", "--pipeline", "4", ...http]],
+    ["a script", ["-n", "60", "--pipeline", "4", ...get, "--expect", "/ 200 /", "--frame", "http"]],
+    ["connections that are few messages long", [
+      ...["-n", "60", "--pipeline", "4", "--messages-per-connection", "5", ...http],
+    ]],
+    ["a schedule", ["-n", "60", "--rate", "600", "--pipeline", "9", ...http]],
+    ["a warm-up", ["-n", "60", "--warmup", "100ms", "--pipeline", "4", ...http]],
+    ["a time", ["-d", "300ms", "--pipeline", "4", ...http]],
+    ["connections at a rate", ["-d", "300ms", "--connect-rate", "90", "--pipeline", "4", ...http]],
+  ];
+  for (const how of ["end", "resetAndDestroy"] as const) {
+    for (const [what, args] of whole) {
+      it(`sends again what was behind that: ${what}, ${how}`, async () => {
+        await using server = await closingAfter(3, how);
+        const { code, result } = await stress([server.name, "-c", "3", ...args]);
+        expect([code, result.errors, result.first_mismatch]).toEqual([0, {}, null]);
+        const { sent } = result.messages;
+        expect(result.messages).toMatchObject({ verified: sent, lost: 0 });
+        if (args[0] === "-n") expect(sent).toBe(60);
+        expect(result.connections).toMatchObject({ lost: 0, failed: 0 });
+        expect(result.connections.reconnected).toBeGreaterThan(0);
+        expect(result.latency_us.count).toBe(sent);
+      });
+    }
+  }
+});
 
 describe("stress and a right server", () => {
   it("judged by an expression of the runtime's, on the whole line", async () => {

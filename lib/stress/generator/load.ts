@@ -72,11 +72,13 @@ export class Load implements Handler<Flow> {
     this.fleet = new Fleet(engine, plan, workers, count, {
       connect: (slot) => this.#connect(slot),
       retire: (slot) => this.#retire(slot),
+      owes: (slot) => this.slots.owes(slot),
     });
   }
 
   /** Nothing is in flight, and nothing more is to be sent. */
   get idle(): boolean {
+    if (this.slots.owing && !this.fleet.settled) return false;
     if (this.slots.empty && this.#busy === 0) return true;
     if (this.fleet.growing) return false;
     if (this.peers.size === 0) return true;
@@ -98,8 +100,22 @@ export class Load implements Handler<Flow> {
     this.tally.connect.record(now - flow.startedAt);
     this.tally.opened(this.slots.opened(flow.slot));
     this.fleet.attempted(flow.slot, true);
-    if (this.#stopping || this.fleet.wants(flow.slot)) this.pump.ready(peer, now);
-    else this.#leave(peer);
+    if (!this.#stopping && !this.fleet.wants(flow.slot)) return this.#leave(peer);
+    if (this.slots.owes(flow.slot)) this.#sendAgain(peer);
+    this.pump.ready(peer, now);
+  }
+
+  /** Sends what the last connection was not to answer. It counts as sent when it was for the first time. */
+  #sendAgain(peer: Peer): void {
+    const flow = peer.state;
+    for (const { sentAt, dueAt } of this.slots.settle(flow.slot)) {
+      const seq = this.slots.first(flow.slot) + flow.sentMessages;
+      const bytes = this.#traffic.messages(this.numberOf(flow), seq, 1);
+      flow.sent(sentAt, dueAt);
+      if (dueAt < this.received.countFrom) this.tally.uncountedOut(bytes.length);
+      peer.send(bytes);
+    }
+    if (!this.fleet.wants(flow.slot)) flow.left = 0;
   }
 
   data(peer: Peer, bytes: Uint8Array): void {
@@ -191,22 +207,30 @@ export class Load implements Handler<Flow> {
     this.peers.delete(peer);
     this.pump.gone(peer);
     if (!flow.finished) this.#busy--;
-    if (!this.#over) this.tally.failure(error);
+    // The target has said that it answers no more: messages behind that are another connection's.
+    const announced = flow.leaving && flow.replies.closing === true && !flow.timedOut &&
+      !flow.mismatched;
+    if (announced && error) this.engine.counters.countError(error.errno, -1);
+    else if (!this.#over) this.tally.failure(error);
     if (!flow.opened) return this.#connectFailed(flow, error);
     this.tally.closed();
-    this.slots.closed(flow.slot, flow.sentMessages);
+    this.slots.closed(flow.slot, flow.sentMessages, announced ? flow.unanswered : []);
     if (flow.replies.broken) this.received.conclude(peer);
     if (this.#over) return; // we are the ones who leave
-    if (this.paced) this.tally.unanswered += missingOf(flow);
+    if (this.paced && !announced) this.tally.unanswered += missingOf(flow);
     const { slot } = flow;
-    if (flow.leaving && error === null) {
+    if (announced || (flow.leaving && error === null)) {
       if (!(this.slots.left(slot) > 0 && this.fleet.renew(slot))) this.#passOn(slot);
       return;
     }
     if (error === null && flow.finished) return;
     // What ended it was counted: an error counts once.
     if (!flow.timedOut && !flow.mismatched) this.tally.connectionLost();
-    if (!(this.part.plan.reconnect && this.fleet.retry(slot))) this.slots.drop(slot);
+    if (!(this.part.plan.reconnect && this.fleet.retry(slot))) this.#drop(slot);
+  }
+
+  #drop(slot: number): void {
+    this.tally.unanswered += this.slots.drop(slot);
   }
 
   /** A connection was retired: others take over its messages. */
@@ -236,7 +260,7 @@ export class Load implements Handler<Flow> {
     }
     this.tally.connectFailed();
     const { reconnect } = this.part.plan;
-    if (!(reconnect && this.#started && this.fleet.retry(slot))) this.slots.drop(slot);
+    if (!(reconnect && this.#started && this.fleet.retry(slot))) this.#drop(slot);
   }
 
   /** Sending starts. */
@@ -255,8 +279,11 @@ export class Load implements Handler<Flow> {
     this.fleet.stop();
     this.peers.each((peer) => {
       const flow = peer.state;
-      if (!flow.opened) peer.close();
-      else if (flow.inFlight === 0 || !this.paced) this.#finish(flow);
+      if (!flow.opened) {
+        if (!this.slots.owes(flow.slot)) peer.close();
+        return;
+      }
+      if (flow.inFlight === 0 || !this.paced) this.#finish(flow);
     });
   }
 

@@ -57,9 +57,9 @@ export class Connector {
     this.#look();
   }
 
-  /** Forgets what is queued. */
-  clear(): void {
-    this.#queue = [];
+  /** Forgets what is queued, but for those that are wanted all the same. */
+  clear(wanted: (slot: number) => boolean = () => false): void {
+    this.#queue = this.#queue.slice(this.#taken).filter(wanted);
     this.#taken = 0;
   }
 

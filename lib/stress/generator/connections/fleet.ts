@@ -17,6 +17,8 @@ export interface FleetActions {
   connect(slot: number): void;
   /** Ends a connection in order; it is not replaced. */
   retire(slot: number): void;
+  /** Whether a slot must have a connection, for messages that its last one has left unanswered. */
+  owes(slot: number): boolean;
 }
 
 /** Numbers the connections of a thread from 0 ("slots") and says when each connects. */
@@ -63,7 +65,7 @@ export class Fleet {
 
   /** Whether a slot is to have a connection. */
   wants(slot: number): boolean {
-    return !this.#over && slot < this.#wanted;
+    return (!this.#over && slot < this.#wanted) || this.#actions.owes(slot);
   }
 
   /** Connects all that are wanted at the start. */
@@ -108,10 +110,10 @@ export class Fleet {
     return true;
   }
 
-  /** No connection is made from now on. */
+  /** No connection is made from now on, but for what others owe. */
   stop(): void {
     this.#over = true;
-    this.#connector.clear();
+    this.#connector.clear((slot) => this.wants(slot));
   }
 
   /** This thread's part of the profile, rounded up so that the threads have enough together. */

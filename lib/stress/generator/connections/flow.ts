@@ -104,6 +104,13 @@ export class Flow {
     this.progressAt = now;
   }
 
+  /** When the messages in flight were sent and due, the oldest first. */
+  get unanswered(): SentMessage[] {
+    if (this.inFlight === 0) return [];
+    const oldest = { sentAt: this.oldestSentAt, dueAt: this.oldestDueAt };
+    return [oldest, ...(this.inFlight > 1 ? this.#later!.list() : [])];
+  }
+
   /** Takes the oldest message in flight as answered. */
   answered(): void {
     if (++this.receivedMessages === this.sentMessages) return;
@@ -112,6 +119,12 @@ export class Flow {
     this.oldestDueAt = later.dueAt;
     later.shift();
   }
+}
+
+/** When a message left for the first time, and when it was due. */
+export interface SentMessage {
+  readonly sentAt: number;
+  readonly dueAt: number;
 }
 
 /** Times of messages in flight, oldest first: replies come in order. It grows with their number. */
@@ -140,6 +153,14 @@ class Times {
   shift(): void {
     this.#head = (this.#head + 2) & (this.#ring.length - 1);
     this.#count--;
+  }
+
+  list(): SentMessage[] {
+    const ring = this.#ring;
+    return Array.from({ length: this.#count }, (_, i) => {
+      const at = (this.#head + i * 2) & (ring.length - 1);
+      return { sentAt: ring[at]!, dueAt: ring[at + 1]! };
+    });
   }
 
   #grow(): void {

@@ -1,6 +1,6 @@
 /** What a thread remembers of its connections beyond the life of each: "slots" that connect anew. */
 import type { IndexedSet } from "../../../engine/mod.ts";
-import type { Peer } from "./flow.ts";
+import type { Peer, SentMessage } from "./flow.ts";
 import { type LoadData, shareOf } from "../../plan/plan.ts";
 
 /** Numbers from 0 to below `count`, in typed arrays: many connections are held, and each costs memory. */
@@ -14,6 +14,8 @@ export class Slots {
   /** Whether it has been connected before. */
   readonly #known: Uint8Array;
   readonly #perConnection: number;
+  /** Messages that a connection has left unanswered in order: the next one of its slot sends them again. */
+  readonly #owed = new Map<number, readonly SentMessage[]>();
   /** Messages of slots that are not wanted any more: others send them. */
   #leftOver = 0;
   /** Messages of the plan that are still to be sent; Infinity without a number of messages. */
@@ -43,6 +45,7 @@ export class Slots {
   count(peers: IndexedSet<Peer>): void {
     this.#quotas.set(this.#counted);
     this.#leftOver = 0;
+    for (const [slot, messages] of this.#owed) this.#quotas[slot]! += messages.length;
     peers.each(({ state: flow }) => {
       this.#quotas[flow.slot]! += flow.sentMessages;
       flow.left = this.left(flow.slot) - flow.sentMessages;
@@ -81,10 +84,26 @@ export class Slots {
     return before;
   }
 
-  /** A connection is over that has sent so many messages. */
-  closed(slot: number, sent: number): void {
-    this.#quotas[slot]! -= sent;
-    this.#sent[slot]! += sent;
+  /** A connection is over that has sent so many messages, the last of which are to be sent `again`. */
+  closed(slot: number, sent: number, again: readonly SentMessage[]): void {
+    this.#quotas[slot]! -= sent - again.length;
+    this.#sent[slot]! += sent - again.length;
+    if (again.length > 0) this.#owed.set(slot, again);
+  }
+
+  /** Whether the slot's next connection, or any, has messages to send again. */
+  owes(slot: number): boolean {
+    return this.#owed.has(slot);
+  }
+  get owing(): boolean {
+    return this.#owed.size > 0;
+  }
+
+  /** What a new connection of the slot is to send again: it owes it no more. */
+  settle(slot: number): readonly SentMessage[] {
+    const messages = this.#owed.get(slot) ?? [];
+    this.#owed.delete(slot);
+    return messages;
   }
 
   /** The slot is not wanted any more: it leaves the rest of its messages to others. */
@@ -94,11 +113,14 @@ export class Slots {
     this.#quotas[slot] = 0;
   }
 
-  /** The slot is lost: nothing is sent in its place. */
-  drop(slot: number): void {
-    if (this.#quotas[slot] === Infinity) return;
-    this.#remaining -= Math.max(0, this.#quotas[slot]!);
-    this.#quotas[slot] = 0;
+  /** The slot is lost: nothing is sent in its place. Returns how many messages were to be sent again. */
+  drop(slot: number): number {
+    const owed = this.settle(slot).length;
+    if (this.#quotas[slot] !== Infinity) {
+      this.#remaining -= Math.max(0, this.#quotas[slot]! - owed);
+      this.#quotas[slot] = 0;
+    }
+    return owed;
   }
 
   /** Some of what others have left over, for a connection that has sent so many messages; how many. */
