@@ -58,10 +58,10 @@ function parse(): Release {
   };
 }
 
-/** A copy of what git knows, with the version of the release. */
+/** A copy of what git knows but for tests, which a runner in the checkout would find; with the release's version. */
 function makeStage({ stage, version }: Release): void {
   for (const file of run("git", ["ls-files", "-z"], root).split("\0").filter(Boolean)) {
-    if (file.startsWith("toolchain/")) continue;
+    if (/^(toolchain|tests)\//.test(file)) continue;
     mkdirSync(join(stage, dirname(file)), { recursive: true });
     cpSync(join(root, file), join(stage, file));
   }
