@@ -37,9 +37,12 @@ const ALONE = [
 
 /** What takes longest, for a machine that has not measured it yet. */
 const LONGEST = [
-  ...["client/matrix", "docs", "client/others", "package", "selectors/selectors"],
-  ...["serve/handoff/", "engine/readiness", "probe/probe", "tutorial", "smoke", "selectors/"],
-  ...["engine/", "stress/", "serve/slow_peers", "serve/faults/", "cli/stress/", "serve/", "cli/"],
+  ...["docs", "client/others", "package", "tutorial"], // of IOMUX_TEST_FULL
+  ...["selectors/selectors", "probe/probe", "stress/open_loop", "selectors/blocking_diff"],
+  ...["serve/cut", "stress/warm_up", "stress/known_servers", "client/matrix", "cli/stress/rounds"],
+  ...["serve/handoff/", "serve/metrics/bounds", "stress/timeline", "serve/faults/cuts"],
+  ...["serve/failing_calls", "engine/", "selectors/", "serve/slow_peers", "serve/faults/"],
+  ...["stress/", "client/", "smoke", "serve/", "cli/stress/", "cli/"],
 ].map((name) => `tests/${name}`);
 
 /** A test that starts the program, wherever it stands; but for the short runs. */
