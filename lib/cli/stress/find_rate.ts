@@ -29,8 +29,8 @@ const PROBE_MS = 1000;
 const WARM_UP_MS = 200;
 /** The longest probe, unless `--duration` is longer. */
 const LONGEST_MS = 60_000;
-/** For how long the machine is looked at before the search: the target is idle then. */
-const LOOK_MS = 300;
+/** For how long the machine is looked at after a probe: the target is idle then. */
+const LOOK_MS = 200;
 /** The first rate, unless `--rate` says otherwise, in messages a second. */
 const START = 1000;
 
@@ -59,8 +59,7 @@ export async function runFindRate(job: StressJob, spawn: Spawn & SpawnLoad): Pro
   const warmupMs = given.has("warmup") ? settings.warmupMs : WARM_UP_MS;
   return await interruptible(spawn, options.progress, async (context) => {
     let firstFailure: RunOutcome["firstFailure"] = null;
-    // A target in a process of its own is one of the other programs: they are known while it is idle.
-    let cpu = isEmbedded(settings) ? null : await lookAtMachine();
+    let cpu: RunOutcome["cpu"] = null;
     const { search, best } = await findRate({
       conditions: thresholds.map(({ expression }) => expression),
       start: settings.rate ?? START,
@@ -71,7 +70,8 @@ export async function runFindRate(job: StressJob, spawn: Spawn & SpawnLoad): Pro
         context.describe(`probe of ${formatCount(rate)}/s`);
         const probe = { ...settings, rate, durationMs: seconds * 1000, warmupMs };
         const outcome = await runSession(probe, context);
-        if (isEmbedded(settings)) cpu = outcome.cpu;
+        // A target in a process of its own is one of the other programs: they are known while it is idle.
+        cpu = isEmbedded(settings) ? outcome.cpu : await lookAtMachine();
         firstFailure = outcome.firstFailure;
         return outcome.result;
       },
@@ -85,7 +85,7 @@ export async function runFindRate(job: StressJob, spawn: Spawn & SpawnLoad): Pro
   });
 }
 
-/** What uses the CPUs before the search. */
+/** What uses the CPUs now. */
 async function lookAtMachine(): Promise<RunOutcome["cpu"]> {
   const watch = new MachineWatch();
   watch.start();

@@ -1,6 +1,7 @@
 /**
  * The search for the highest rate that holds: with short probes in powers of two, then between the last two,
- * and at last three long ones of the rate found, all of which must hold.
+ * and at last three long ones of the rate found, all of which must hold. Where one does not, the
+ * highest rate below is searched in the same way, for which all three do.
  */
 import type { Judged } from "../../result/judgement.ts";
 import type { StressResult } from "../../result/result.ts";
@@ -28,7 +29,11 @@ export interface SearchOptions {
   readonly messages: number;
   readonly runOnce: (rate: number, seconds: number) => Promise<StressResult>;
   /** Whether a probe of so many seconds at a rate holds. */
-  readonly judge: (result: StressResult, rate: number, seconds: number) => ProbeJudgement;
+  readonly judge: (
+    result: StressResult,
+    rate: number,
+    seconds: number,
+  ) => ProbeJudgement | Promise<ProbeJudgement>;
   /** Called after each probe. */
   readonly probed?: (probe: Probe) => void;
 }
@@ -47,8 +52,6 @@ export const ATTEMPTS = 3;
 export const CONFIRMATIONS = 3;
 /** A probe that was answered in less than this share of the time has not failed by a hiccup. */
 const IN_TIME = 0.9;
-/** Lower rates that are tried when the one that was found does not hold three times. */
-const DESCENTS = 6;
 /** Probes of a search at most. */
 export const MOST_PROBES = 64;
 /** The lowest and the highest rate, in messages a second. */
@@ -67,7 +70,8 @@ class RateSearch {
   /** The highest rate that holds, and the lowest that does not. */
   #low: number | null = null;
   #high: number | null = null;
-  #confirmed = false;
+  /** The highest rate that held each time. */
+  #confirmed: number | null = null;
   /** What `#high` has failed by. */
   #failure: Probe | null = null;
   #end: Pick<Search, "limit" | "reason"> | null = null;
@@ -91,7 +95,7 @@ class RateSearch {
       best: this.#best ?? this.#last!,
       search: {
         conditions,
-        rate: this.#confirmed || this.#end?.limit === "interrupted" ? this.#low : null,
+        rate: this.#confirmed ?? (this.#end?.limit === "interrupted" ? this.#low : null),
         next: this.#high,
         limit,
         reason: this.#end?.reason ?? failure?.reason ?? "no higher rate was tried",
@@ -122,33 +126,38 @@ class RateSearch {
 
   /** Three long probes of what was found; if one of them fails, of something less. */
   async #confirm(): Promise<void> {
-    const { messages, seconds, mostSeconds } = this.#options;
-    for (let descent = 0; this.#end === null && this.#low !== null; descent++) {
-      const rate = this.#low;
-      const needed = Math.max(seconds, messages / rate);
-      if (needed > mostSeconds) {
-        return this.#stop(
-          "time",
-          `at ${rate} messages/s its percentile rests on 100 messages only after ` +
-            `${Math.ceil(needed)} s: give --duration ${Math.ceil(needed)}s, or a lower percentile`,
-        );
-      }
-      const failure = await this.#holdsAlways(rate, needed);
+    // Steps down grow until a rate holds; then the distance is halved, as in the search before.
+    let step = PRECISION;
+    for (let rate = this.#end === null ? this.#low : null; rate !== null;) {
+      const failure = await this.#holdsAlways(rate);
       if (this.#end !== null) return;
-      if (failure === null) {
-        this.#confirmed = true;
-        return;
+      if (failure === null) this.#confirmed = rate;
+      else {
+        if (failure.by === "machine") return this.#stop("machine", failure.reason!);
+        this.#high = rate;
+        this.#failure = failure;
       }
-      if (failure.by === "machine") return this.#stop("machine", failure.reason!);
-      this.#high = rate;
-      this.#failure = failure;
-      this.#low = descent < DESCENTS && rate > LOWEST
-        ? Math.max(LOWEST, tidy(rate / PRECISION))
-        : null;
+      if (this.#confirmed !== null) rate = this.#high && nextRate(this.#confirmed, this.#high);
+      else {
+        rate = rate > LOWEST ? Math.max(LOWEST, tidy(rate / step)) : null;
+        step *= step;
+      }
     }
   }
 
-  async #holdsAlways(rate: number, seconds: number): Promise<Probe | null> {
+  /** The probe in which a rate did not hold; null when it held in all, or the search has ended. */
+  async #holdsAlways(rate: number): Promise<Probe | null> {
+    const { messages, mostSeconds } = this.#options;
+    const seconds = Math.max(this.#options.seconds, messages / rate);
+    if (seconds > mostSeconds) {
+      const needed = Math.ceil(seconds);
+      this.#stop(
+        "time",
+        `at ${rate} messages/s its percentile rests on 100 messages only after ${needed} s: give ` +
+          `--duration ${needed}s, or a lower percentile`,
+      );
+      return null;
+    }
     let disturbed = 0;
     for (let held = 0; held < CONFIRMATIONS;) {
       const probe = await this.#probe(rate, seconds);
@@ -172,7 +181,7 @@ class RateSearch {
       this.#stop("interrupted", "the search was interrupted");
       return null;
     }
-    const { thresholds, reason, by, broken } = this.#options.judge(result, rate, seconds);
+    const { thresholds, reason, by, broken } = await this.#options.judge(result, rate, seconds);
     const probe: Probe = {
       ...{ rate, achieved: result.rate.messages_per_s, seconds, thresholds },
       p99_corrected_us: result.latency_corrected_us?.p99 ?? 0,

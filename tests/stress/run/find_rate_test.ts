@@ -185,6 +185,37 @@ describe("the search for a rate", () => {
     expect(held).toBe(found.rate !== null);
   });
 
+  for (const share of [0.9, 0.7, 0.4, 0.05]) {
+    it(`goes down to what holds each time, at ${share} of what holds now and then`, async () => {
+      // The long probes of a confirmation meet what a short one has luck with.
+      const limit = Math.round(20_000 * share);
+      const { search: found } = await findRateOf("p99<5ms", {
+        runOnce: (rate, seconds) =>
+          Promise.resolve(
+            resultAt(rate, { p99: rate <= (seconds > 1 ? limit : 20_000) ? 900 : 9000 }),
+          ),
+        seconds: 1,
+        messages: 1e6,
+      }, 0);
+      expect(found.rate).toBeLessThanOrEqual(limit);
+      expect(found.rate! * PRECISION).toBeGreaterThanOrEqual(limit * 0.98);
+      expect(found.next).toBeGreaterThan(limit);
+      expect(found.limit).toBe("target");
+      expect(found.probes.filter(({ rate, holds }) => rate === found.rate && holds).length)
+        .toBeGreaterThanOrEqual(CONFIRMATIONS);
+    });
+  }
+
+  it("says that no rate holds only when the lowest was tried and did not", async () => {
+    const { search: found } = await findRateOf("p99<5ms", {
+      runOnce: (rate, seconds) =>
+        Promise.resolve(resultAt(rate, { p99: seconds <= 1 && rate <= 20_000 ? 900 : 9000 })),
+      messages: 1e6,
+    }, 0);
+    expect(found).toMatchObject({ rate: null, limit: "target", next: 1 });
+    expect(found.probes.at(-1)).toMatchObject({ rate: 1, holds: false });
+  });
+
   it("has no answer where a percentile rests on too few messages for the time there is", async () => {
     const { search: found } = await findRateOf("p99<5ms", { mostSeconds: 60 }, 40);
     expect(found).toMatchObject({ rate: null, limit: "time" });
@@ -203,6 +234,21 @@ describe("the search for a rate", () => {
     }, 1e6);
     expect(found).toMatchObject({ rate: null, limit: "machine" });
     expect(found.reason).toMatch(/^other programs used 50 % of this machine's CPUs/);
+  });
+
+  it("asks again after a probe that others disturbed, whenever they come", async () => {
+    const thresholds = [parseThreshold("p99<5ms")];
+    let probes = 0;
+    const { search: found } = await findRateOf("p99<5ms", {
+      // Every third probe meets others, who are gone a moment later: it says nothing of the target.
+      judge: (result, rate) => {
+        const cpu = { process: 10, machine: ++probes % 3 === 0 ? 110 : 20, steal: 0, cpus: 2 };
+        return Promise.resolve(judgeProbe(result, { rate, seconds: 1, thresholds, cpu }));
+      },
+    }, 20_000);
+    expect(found.rate).toBeGreaterThan(19_000);
+    expect(found).toMatchObject({ limit: "target" });
+    expect(found.probes.some(({ by }) => by === "machine")).toBe(true);
   });
 
   it("needs all conditions", async () => {
