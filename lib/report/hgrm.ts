@@ -1,6 +1,6 @@
 /** Percentile distributions in files that the HdrHistogram tools plot. */
 import { build } from "hdr-histogram-js";
-import { decodeHistogram } from "../result/hdr.ts";
+import { latenciesOf } from "../result/histograms.ts";
 import { HIGHEST, type Recorder } from "../result/recorder.ts";
 import type { StressResult } from "../result/result.ts";
 
@@ -16,13 +16,14 @@ export interface HgrmFile {
 /**
  * The files of a result: the latencies from the real send go to `path`; in an open loop those from the
  * scheduled send go to a second one, with "-corrected" before the extension. A file thus always holds
- * the same kind of latency, whatever the run was. Values are in microseconds.
+ * the same kind of latency, whatever the run was. Values are in microseconds; those of messages that were never
+ * answered are the longest.
  */
 export function hgrmFiles(result: StressResult, path: string): HgrmFile[] {
-  const { latency, latency_corrected: corrected } = result.histograms;
-  const files = [{ path, text: percentileDistribution(decodeHistogram(latency)) }];
-  if (corrected !== null) {
-    const text = percentileDistribution(decodeHistogram(corrected));
+  const files = [{ path, text: percentileDistribution(latenciesOf(result, "latency")!) }];
+  const corrected = latenciesOf(result, "latency_corrected");
+  if (corrected) {
+    const text = percentileDistribution(corrected);
     files.push({ path: insertBeforeExtension(path, "-corrected"), text });
   }
   return files;

@@ -19,7 +19,7 @@ export interface JunitSuite {
 
 /**
  * A test suite for each result. Beside thresholds there are test cases for the measures of a baseline; and one for
- * the verdict, where that has failed for another reason or there is nothing else.
+ * the verdict, where that is not "pass" for another reason or there is nothing else.
  */
 export const junitReport = (results: readonly NamedResult[]): string =>
   junit(results.map(({ name, result }) => ({
@@ -39,10 +39,12 @@ function casesOf(result: StressResult): JunitCase[] {
     failure: measure.change === "worse" ? describeMeasure(measure) : null,
   }));
   const all = [...thresholds, ...measures];
-  const failed = result.verdict === "fail" && all.every(({ failure }) => failure === null);
-  if (!failed && all.length > 0) return all;
-  const why = result.verdict === "pass" ? null : describeVerdict(result);
-  return [...all, { name: "verdict", failure: why }];
+  const verdict = describeVerdict(result);
+  const known = verdict === "pass" || all.some(({ failure }) => failure !== null);
+  if (known && all.length > 0) return all;
+  const { bottleneck, reason } = result.generator;
+  const why = bottleneck ? `${verdict}: ${reason}` : verdict;
+  return [...all, { name: "verdict", failure: verdict === "pass" ? null : why }];
 }
 
 export function junit(suites: readonly JunitSuite[]): string {

@@ -2,6 +2,7 @@
 import { decodeHistogram, encodeHistogram } from "./hdr.ts";
 import { type Recorder, UNIT_NS } from "./recorder.ts";
 import type { Histograms, StressResult } from "./result.ts";
+import { settingsOf } from "./settings.ts";
 
 const UNITS_PER_US = 1000 / UNIT_NS;
 
@@ -33,6 +34,20 @@ export function recorderOf(result: StressResult, name: HistogramName): Recorder 
     sum: result.histograms.sums[name],
     overflow: 0, // known for all histograms of a result together
   });
+  return recorder;
+}
+
+/** The latencies of a result with those of messages that were never answered: as long as was waited, or the highest. */
+export function latenciesOf(
+  result: StressResult,
+  name: keyof typeof DISTRIBUTIONS,
+): Recorder | undefined {
+  const recorder = recorderOf(result, name);
+  const unanswered = result[DISTRIBUTIONS[name]]?.unanswered ?? 0;
+  if (recorder && unanswered > 0) {
+    const waited = Math.round((settingsOf(result).timeoutMs ?? 0) * 1000 * UNITS_PER_US);
+    recorder.recordUnits(Math.max(waited, recorder.exact.max), unanswered);
+  }
   return recorder;
 }
 

@@ -33,6 +33,23 @@ describe("a JUnit report", () => {
     expect(failed).toContain('<failure message="fail"/>');
   });
 
+  const reason = "the generator: nothing was measured";
+  const { generator } = sampleResult({ seconds: 1 });
+  const red: [string, Partial<StressResult>, string][] = [
+    ["invalid", { verdict: "invalid", generator: { ...generator, bottleneck: true, reason } }, ""],
+    ["of a search without an answer", { verdict: "invalid" }, "invalid"],
+    ["interrupted", { interrupted: true }, "pass (interrupted)"],
+    ["a sum of some of its parts", { partial: true }, "pass (partial)"],
+  ];
+  for (const [what, change, message] of red) {
+    it(`is red where all thresholds hold and the run is ${what}`, () => {
+      const xml = report({ ...change, thresholds: thresholds.slice(1) });
+      expect(cases(xml)).toEqual(["errors==0", "verdict"]);
+      expect(xml).toContain('<testsuites name="iomux" tests="2" failures="1" errors="0">');
+      expect(xml).toContain(`<failure message="${message || `invalid: ${reason}`}"/>`);
+    });
+  }
+
   it("is well-formed, whatever is in it", () => {
     const evil = `a&b<"'>]]>\0\x1b[31m` + "\ud800" + `\u{1f600}\n`;
     const xml = report({ thresholds }, evil);

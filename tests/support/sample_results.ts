@@ -1,4 +1,5 @@
 // Results of runs that were never made, for the tests of reports: consistent, and the same every time.
+import { encodeHistogram } from "../../lib/result/hdr.ts";
 import { encodeHistograms } from "../../lib/result/histograms.ts";
 import { Recorder } from "../../lib/result/recorder.ts";
 import type { StressResult, TimelineRow } from "../../lib/result/result.ts";
@@ -124,3 +125,15 @@ export function sampleResult(
     ...change,
   };
 }
+
+/** A result with these latencies instead of its own. */
+export const withLatencies = (result: StressResult, recorder: Recorder): StressResult => ({
+  ...result,
+  latency_us: recorder.summary(),
+  histograms: {
+    ...result.histograms,
+    latency: encodeHistogram(recorder),
+    sums: { ...result.histograms.sums, latency: recorder.exact.sum },
+    maxima: { ...result.histograms.maxima, latency: recorder.exact.max },
+  },
+});

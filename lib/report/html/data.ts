@@ -1,6 +1,6 @@
 /** What the charts of a report's page are drawn from, few enough points to be read by a phone. */
 import type { NamedResult, StressResult, TimelineRow } from "../../result/result.ts";
-import { decodeHistogram } from "../../result/hdr.ts";
+import { latenciesOf } from "../../result/histograms.ts";
 import type { Recorder } from "../../result/recorder.ts";
 import { expectsNothing, settingsOf } from "../../result/settings.ts";
 
@@ -50,10 +50,9 @@ export interface ChartData {
 export function chartData(results: readonly NamedResult[]): ChartData {
   const recorded = results.flatMap(({ name, result }) => {
     if (expectsNothing(result)) return [];
-    const { latency, latency_corrected: corrected } = result.histograms;
-    const real = { name, corrected: false, recorder: decodeHistogram(latency) };
-    if (corrected === null) return [real];
-    return [real, { name, corrected: true, recorder: decodeHistogram(corrected) }];
+    const real = { name, corrected: false, recorder: latenciesOf(result, "latency")! };
+    const corrected = latenciesOf(result, "latency_corrected");
+    return corrected ? [real, { name, corrected: true, recorder: corrected }] : [real];
   }).filter(({ recorder }) => recorder.count > 0);
   const lines = (
     x: readonly number[],
@@ -64,7 +63,7 @@ export function chartData(results: readonly NamedResult[]): ChartData {
       values: draw(recorder, x),
     }));
   const rarities = raritiesOf(Math.max(1, ...recorded.map(({ recorder }) => recorder.count)));
-  const latencies = latenciesOf(recorded.map(({ recorder }) => recorder));
+  const latencies = axisOf(recorded.map(({ recorder }) => recorder));
   return {
     timelines: results.map(({ name, result }) => timelineData(name, result)),
     spectrum: { x: rarities.map(brief), lines: lines(rarities, spectrumOf) },
@@ -103,7 +102,7 @@ function spectrumOf(recorder: Recorder, rarities: readonly number[]): Column {
   });
 }
 
-function latenciesOf(recorders: readonly Recorder[]): number[] {
+function axisOf(recorders: readonly Recorder[]): number[] {
   let [low, high] = [Infinity, 0];
   for (const recorder of recorders) {
     for (const [us] of recorder.buckets()) [low, high] = [Math.min(low, us), Math.max(high, us)];

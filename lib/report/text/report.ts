@@ -1,5 +1,5 @@
 /** A result for people, on a terminal. */
-import { decodeHistogram } from "../../result/hdr.ts";
+import { latenciesOf } from "../../result/histograms.ts";
 import type { StressResult } from "../../result/result.ts";
 import { expectsNothing, isOpenLoop } from "../../result/settings.ts";
 import { type Row, rows, wrap } from "../../text/layout.ts";
@@ -38,11 +38,11 @@ export const formatOutcome = (
 
 function drawLatencies(result: StressResult, width: number): string {
   if (expectsNothing(result)) return "";
-  const { latency, latency_corrected: corrected } = result.histograms;
-  const real = { title: "latency", recorder: decodeHistogram(latency) };
-  if (!isOpenLoop(result) || corrected === null) return drawDistributions([real], width);
+  const real = { title: "latency", recorder: latenciesOf(result, "latency")! };
+  const corrected = latenciesOf(result, "latency_corrected");
+  if (!isOpenLoop(result) || !corrected) return drawDistributions([real], width);
   return drawDistributions([
     { ...real, title: "latency (real send)" },
-    { title: "corrected (scheduled send)", recorder: decodeHistogram(corrected) },
+    { title: "corrected (scheduled send)", recorder: corrected },
   ], width);
 }

@@ -2,14 +2,13 @@
 import { describe, expect, it } from "bun:test";
 import { logBuckets } from "../../../lib/report/text/distribution.ts";
 import { bar, drawDistributions } from "../../../lib/report/text/drawing.ts";
-import { encodeHistogram } from "../../../lib/result/hdr.ts";
 import { Recorder } from "../../../lib/result/recorder.ts";
 import { confidenceOf } from "../../../lib/report/judge/confidence.ts";
 import { judge } from "../../../lib/report/judge/judge.ts";
 import { parseThreshold } from "../../../lib/report/judge/threshold.ts";
 import { formatReport } from "../../../lib/report/text/report.ts";
 import type { StressResult } from "../../../lib/result/result.ts";
-import { sampleResult } from "../../support/sample_results.ts";
+import { sampleResult, withLatencies } from "../../support/sample_results.ts";
 
 const report = (result: StressResult, width = 1000) => formatReport(result, width);
 
@@ -340,10 +339,7 @@ describe("the drawing of latencies", () => {
     const sample = sampleResult({ seconds: 1 });
     const recorder = new Recorder();
     recorder.recordUnits(50_000, 77);
-    const text = report({
-      ...sample,
-      histograms: { ...sample.histograms, latency: encodeHistogram(recorder) },
-    });
+    const text = report(withLatencies(sample, recorder));
     expect(text).toMatch(/^ +5\.\d+ ms +█+ 77 100\.00 %$/m);
   });
 });
