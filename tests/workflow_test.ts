@@ -74,7 +74,8 @@ describe("the sample workflow", () => {
       expect(main.status).toBe(0);
       expect(readFileSync(folder.file("step-summary.md"), "utf8")).toContain("### iomux stress");
       const xml = readFileSync(folder.file("thresholds.xml"), "utf8");
-      expect(xml.match(/<testcase /g)!.length).toBe(2);
+      // One for each threshold; a busy machine makes the verdict one of its own.
+      expect(xml.match(/<testcase [^>]* name="(?!verdict)/g)!.length).toBe(2);
 
       // A baseline that was ten times as fast, in each of its seconds.
       const base = JSON.parse(readFileSync(folder.file("baseline.json"), "utf8"));
