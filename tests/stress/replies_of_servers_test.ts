@@ -1,6 +1,8 @@
 // Servers that we did not write, in small: their replies are verified however they come, without a false
 // alarm; and what is no reply is found.
 import { describe, expect, it } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { TempDir } from "../support/files.ts";
 import { allAccountedFor, stress, target } from "../support/misbehaving.ts";
 import { byteServer, lineServer } from "../support/pieces.ts";
 
@@ -115,6 +117,25 @@ describe("stress and a right server", () => {
       verifies(http.name, [...get, "--expect", "/ 200 [^]*hello$/", "--frame", "http"]),
       verifies(http.name, [...get, ...ok]),
       verifies(http.name, [...get, ...ok, "--rate", "300"]),
+    ]);
+  });
+
+  it("judged by expressions of a file's lines, each on the frame that --frame names", async () => {
+    await using http = await lineServer((line) => {
+      const [, path] = /^GET (\S+)/.exec(line) ?? [];
+      if (path === undefined) return "";
+      const status = path === "/404" ? "404 NF" : "200 OK";
+      return `HTTP/1.1 ${status}\r\nContent-Length: 5\r\n\r\nEND\r\n`;
+    });
+    using folder = new TempDir();
+    const file = folder.file("messages");
+    writeFileSync(file, "GET /404\\r\\n\t/404 NF[^]*END/\nGET /a\\r\\n\t/ 200 OK[^]*END/\n");
+    const from = ["--messages-from", file, "--escapes"];
+    await Promise.all([
+      verifies(http.name, [...from, "--expect", "/never/", "--frame", "http"]),
+      verifies(http.name, [...from, "--expect", "http", "--frame", "http", "--pipeline", "3"]),
+      verifies(http.name, [...from, "--frame", "until:END\\r\\n"]),
+      verifies(http.name, [...from, "--frame", "bytes:43"]),
     ]);
   });
 

@@ -1,7 +1,8 @@
 /** From the options of `iomux stress` to the settings of a run. */
 import type { Stage } from "../../stress/plan/plan.ts";
 import {
-  type Expectation,
+  type Frame,
+  isJudged,
   parseExpectation,
   parseFrame,
   showExpectation,
@@ -119,8 +120,12 @@ export function readSettings(
   }
   // A count is not cut short by a time that was not asked for.
   const untimed = options.messages !== undefined && !given.has("duration");
-  const [message, script] = [messageOf(options), scriptOf(options)];
-  const expect = expectationOf(options);
+  const frame = options.frame === undefined ? undefined : parseFrame(options.frame);
+  const [message, script] = [messageOf(options), scriptOf(options, frame)];
+  const expect = parseExpectation(options.expect, frame);
+  if (frame && ![expect, ...(script ?? []).map((line) => line.expect)].some(isJudged)) {
+    throw new UsageError("option '--frame' says where a reply ends that '--expect /regex/' judges");
+  }
   // Servers that answer requests expect one at a time, whatever the schedule says.
   const requests = (message !== null || script !== null) && expect.kind !== "none";
   const settings: RunSettings = {
@@ -157,13 +162,6 @@ export function readSettings(
   return settings;
 }
 
-function expectationOf({ expect, frame }: Pick<RunOptions, "expect" | "frame">): Expectation {
-  if (frame === undefined) return parseExpectation(expect);
-  const expectation = parseExpectation(expect, parseFrame(frame));
-  if (expectation.kind === "frame" && expectation.regex) return expectation;
-  throw new UsageError("option '--frame' says where a reply ends that '--expect /regex/' judges");
-}
-
 /** Not read where the option is declared: addresses need the C library, which a help page does without. */
 function sourcesOf(text: string | undefined): string[] {
   if (text === undefined) return [];
@@ -184,10 +182,11 @@ function checkTogether({ size, maxSize, pipeline, message }: RunSettings): void 
 
 function scriptOf(
   { messagesFrom, escapes }: Pick<RunOptions, "messagesFrom" | "escapes">,
+  frame: Frame | undefined,
 ): RunSettings["script"] {
   if (messagesFrom === undefined) return null;
   try {
-    return parseScript(readBytes(messagesFrom, "messages"), escapes);
+    return parseScript(readBytes(messagesFrom, "messages"), escapes, frame);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new UsageError(`${messagesFrom}: ${error.message}`);

@@ -32,6 +32,10 @@ export interface Expression {
   readonly flags: string;
 }
 
+/** Whether an expression judges replies, for which a frame says where they end. */
+export const isJudged = (expectation: Expectation | null): boolean =>
+  expectation?.kind === "frame" && expectation.regex !== undefined;
+
 const WORDS = ["echo", "upper", "none"] as const;
 const LINE: Frame = { kind: "line" };
 

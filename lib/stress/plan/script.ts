@@ -1,5 +1,5 @@
 /** Messages that are sent in turn: the lines of `--messages-from`. */
-import { type Expectation, parseExpectation } from "./expectation.ts";
+import { type Expectation, type Frame, parseExpectation } from "./expectation.ts";
 import { messageOfBytes, parseMessage, textOfBytes } from "./message.ts";
 
 /** One of them. */
@@ -12,11 +12,12 @@ export interface ScriptLine {
 
 /**
  * Reads a file with a message on each line, and after a tab, where there is one, what its reply must be. Empty
- * lines are left out. A message is its bytes as they are; with `escapes` it is read as `--message` is.
+ * lines are left out. A message is its bytes as they are; with `escapes` it is read as `--message` is. Where an
+ * expression judges, `frame` is where the reply ends.
  *
  * @throws RangeError that names the line
  */
-export function parseScript(file: Uint8Array, escapes: boolean): ScriptLine[] {
+export function parseScript(file: Uint8Array, escapes: boolean, frame?: Frame): ScriptLine[] {
   const lines = linesOf(file).flatMap((line, i): ScriptLine[] => {
     const tab = line.indexOf(TAB);
     const bytes = tab === -1 ? line : line.subarray(0, tab);
@@ -24,7 +25,9 @@ export function parseScript(file: Uint8Array, escapes: boolean): ScriptLine[] {
     try {
       const message = escapes ? textOfBytes(bytes) : messageOfBytes(bytes);
       parseMessage(message);
-      const expectation = tab === -1 ? null : parseExpectation(textOfBytes(line.subarray(tab + 1)));
+      const expectation = tab === -1
+        ? null
+        : parseExpectation(textOfBytes(line.subarray(tab + 1)), frame);
       if (expectation?.kind === "none") {
         throw new RangeError("a single message can't be without a reply; give --expect none");
       }
