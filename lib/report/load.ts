@@ -26,6 +26,7 @@ export function describeLoad(result: StressResult): string {
   if (plan.hold) words.push("one message each and then idle");
   else if (isOpenLoop(result)) words.push(...describeRate(plan));
   else words.push(`${plan.pipeline ?? 1} in flight each`, "closed loop");
+  if (plan.thinkMs) words.push(`${formatDuration(plan.thinkMs)} between a reply and the next`);
   if (plan.stages && plan.stages.length > 1) words.push(`${plan.stages.length} stages`);
   if (plan.messagesPerConnection) {
     words.push(`connected anew after every ${plural(plan.messagesPerConnection, "message")}`);

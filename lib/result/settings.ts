@@ -29,6 +29,7 @@ export interface Settings {
   readonly rate?: number | null;
   readonly stages?: readonly StageSettings[];
   readonly tickMs?: number;
+  readonly thinkMs?: number;
   readonly connectRate?: number | null;
   readonly rampMs?: number;
   readonly warmupMs?: number;

@@ -10,8 +10,8 @@ import { briefUs, percent, plural } from "../../text/words.ts";
 export const SATURATED = 95;
 /** A server in this process that used so much of what the generator used was as busy. */
 const AS_BUSY = 0.9;
-/** Shorter runs are mostly start-up, and say nothing of either side. */
-export const MIN_SECONDS = 1;
+/** Shorter runs are mostly start-up, and say nothing of either side. One of a second can begin to count a little late. */
+export const MIN_SECONDS = 0.99;
 /**
  * Messages of an open loop may leave this late, at p99: a loop that is woken, and finds replies to take
  * in first, is late by some milliseconds on a busy machine. In microseconds.

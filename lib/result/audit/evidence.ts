@@ -25,6 +25,8 @@ export interface Evidence {
   /** Messages in flight at most, over all connections; null in an open loop without a limit. */
   readonly inFlight: number | null;
   readonly messagesPerConnection: number | null;
+  /** How long a connection waits after a reply, of its own accord. */
+  readonly thinkMs: number;
   /** How many messages were in flight on average, of those asked for; null without a closed loop. */
   readonly closure: InFlight | null;
   /** Connections that were asked for, and those that were open at the same time, at most. */

@@ -99,14 +99,18 @@ function slowTarget({ rate, scheduled, seconds, latency, inFlight, paced }: Evid
 
 function closedLoop(run: Evidence): string {
   const { paced, rate, latency, inFlight, messagesPerConnection } = run;
+  const think = run.thinkMs * 1000;
   if (!paced) return `the target, which took ${formatCount(rate)} messages/s: it reads no faster`;
   if (latency.count === 0 || inFlight === null) return "the target: no reply has come";
+  // Little's law: what is in flight is the rate times the latency; and --think is neither.
+  const most = inFlight / (latency.mean + think) * 1e6;
+  const law = `${formatCount(inFlight)} in flight at a mean latency of ${briefUs(latency.mean)}${
+    think > 0 ? `, and ${briefUs(think)} of --think after each,` : ""
+  } make ${formatCount(most)}/s at most`;
+  if (think > latency.mean) {
+    return `--think, in a closed loop: ${law}; more connections would load the target more`;
+  }
   if (messagesPerConnection !== null) return churn(run);
-  // Little's law: what is in flight is the rate times the latency.
-  const most = inFlight / latency.mean * 1e6;
-  const law =
-    `${formatCount(inFlight)} in flight at a mean latency of ${briefUs(latency.mean)} make ` +
-    `${formatCount(most)}/s at most`;
   if (latency.mean >= QUEUED * latency.min && inFlight > 1) {
     return `the target: replies took ${(latency.mean / latency.min).toFixed(1)} times as long as ` +
       `the fastest (${briefUs(latency.min)}), so they waited for each other there; ${law}`;
@@ -115,8 +119,10 @@ function closedLoop(run: Evidence): string {
     "would load it more";
 }
 
-function churn({ latency, connect, inFlight, messagesPerConnection: per }: Evidence): string {
-  const us = latency.mean + connect.mean / per!;
+function churn(
+  { latency, connect, inFlight, thinkMs, messagesPerConnection: per }: Evidence,
+): string {
+  const us = latency.mean + (connect.mean + (per! - 1) * thinkMs * 1000) / per!;
   return `connecting, in a closed loop: each connection takes ${
     briefUs(connect.mean)
   } to be made and ` +

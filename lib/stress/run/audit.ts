@@ -97,7 +97,7 @@ export function evidenceOf(
     ...{ seconds, rate, open, hold: plan.hold, paced: plan.expect.kind !== "none" },
     askedSeconds: plan.durationMs === null ? null : plan.durationMs / 1000,
     inFlight: open && plan.pipeline === null ? null : peak * (plan.pipeline ?? 1),
-    messagesPerConnection: plan.messagesPerConnection,
+    ...{ messagesPerConnection: plan.messagesPerConnection, thinkMs: plan.thinkMs },
     closure,
     ...{ requested: plan.connections, peak },
     busiest: most(cpuOf),

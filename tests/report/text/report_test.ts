@@ -248,6 +248,7 @@ describe("the rows of a report", () => {
 
   const loads: [config: Record<string, unknown>, words: string][] = [
     [{ hold: true }, "one message each and then idle"],
+    [{ thinkMs: 20 }, "closed loop, 20.0 ms between a reply and the next"],
     [{ messagesPerConnection: 1 }, "connected anew after every 1 message,"],
     [{ tickMs: 1 }, "due together every 1.00 ms"],
     [{ connectRate: 2000, rampMs: 1500 }, "2,000 connects/s, started within 1.50 s"],

@@ -22,7 +22,7 @@ const cpuUse = (process: number, more: Partial<CpuUse> = {}): CpuUse => ({
 /** A closed loop of 50 against a server elsewhere, with nothing wrong. */
 const closed: Evidence = {
   ...{ seconds: 10, open: false, hold: false, paced: true, inFlight: 50 },
-  ...{ messagesPerConnection: null, askedSeconds: 10 },
+  ...{ messagesPerConnection: null, thinkMs: 0, askedSeconds: 10 },
   ...{ closure: null, requested: 50, peak: 50 },
   ...{ busiest: 40, generator: 40, longestStallMs: 0, away: 0 },
   ...{ lag: none, ownLag: none, scheduled: 0, unsent: 0 },
@@ -198,6 +198,11 @@ describe("the generator was not the bottleneck", () => {
       /^unknown: a run of 400 ms says too little$/,
     ],
     [
+      "when it was a second long, all but what a timer can be early",
+      { ...closed, seconds: 0.9996, askedSeconds: 1 },
+      /^the target's time to reply/,
+    ],
+    [
       "when connections are only held",
       { ...closed, hold: true, busiest: 99, generator: 99 },
       /^nothing: the connections were held; a connect took 200 us/,
@@ -236,6 +241,24 @@ describe("the generator was not the bottleneck", () => {
       "when connections are made anew all the time",
       { ...closed, messagesPerConnection: 1, latency: all(300), connect: all(700) },
       /^connecting, in a closed loop: .*700 us to be made and then 300 us for each of 1 message, so 50 at a time make 50,000\/s/,
+    ],
+    [
+      "when connections think for longer than replies take, however long the quickest of these took",
+      { ...closed, inFlight: 5, thinkMs: 20, latency: { ...all(1400), min: 36 } },
+      /^--think, in a closed loop: 5 in flight at a mean latency of 1\.4 ms, and 20 ms of --think after each, make 234\/s at most; more connections/,
+    ],
+    [
+      "when connections think for less than that",
+      { ...closed, inFlight: 4, thinkMs: 5, latency: all(20_000) },
+      /^the target's time to reply, .* of 20 ms, and 5 ms of --think after each, make 160\/s at most/,
+    ],
+    [
+      "when connections think and are made anew",
+      {
+        ...closed,
+        ...{ messagesPerConnection: 2, thinkMs: 1, latency: all(2000), connect: all(1000) },
+      },
+      /so 50 at a time make 16,667\/s at most/,
     ],
     [
       "when no replies are awaited",
