@@ -1,5 +1,5 @@
 /** What a connection is in either engine: a descriptor, its handler, its state, and what is queued. */
-import { formatAddress, Socket } from "../net/mod.ts";
+import { formatAddress, type OSError, Socket } from "../net/mod.ts";
 import { addressIn } from "../sys/socket/sockaddr.ts";
 import { bytesInTransit, unreadBytes } from "../sys/socket/sockets.ts";
 import { tcpInfo, type TransportInfo } from "../sys/socket/tcp_info.ts";
@@ -9,6 +9,9 @@ import { CLOSED } from "./state.ts";
 
 /** Not a field of each connection: few listeners ask for it. */
 const sockaddrs = new WeakMap<object, Uint8Array>();
+
+/** Attempts to connect that go on, as sockets that know where to. */
+const attempts = new WeakMap<object, Socket>();
 
 /** The part that does not depend on how one waits. */
 export abstract class BaseStream<S> {
@@ -38,6 +41,18 @@ export abstract class BaseStream<S> {
   }
   set sockaddr(sockaddr: Uint8Array | undefined) {
     if (sockaddr) sockaddrs.set(this, sockaddr);
+  }
+
+  /** The attempt to connect whose descriptor this is. */
+  set attempt(socket: Socket) {
+    attempts.set(this, socket);
+  }
+
+  /** How that has ended. */
+  protected takeConnectError(): OSError | null {
+    const error = attempts.get(this)!.takeError();
+    attempts.delete(this);
+    return error;
   }
 
   get unsent(): number {

@@ -17,6 +17,8 @@ import type { Timer } from "./timers.ts";
 
 /** A connection as its loop sees it. */
 export interface Stream<S> extends Connection<S>, Closable {
+  /** Set before an attempt to connect starts: the socket that is connecting. */
+  set attempt(socket: Socket);
   /** Begins to connect, or to receive. */
   start(): OSError | undefined;
   /** As `start`, for a connection that has been open for a while, with bytes that it brings along. */
@@ -83,7 +85,8 @@ export abstract class Loop<C extends EngineCore> implements Engine {
       core.defer(() => handler.close(failed, error));
       return failed;
     }
-    const stream = this.stream(socket.detach(), handler, state, true);
+    const stream = this.stream(socket.fileno(), handler, state, true);
+    stream.attempt = socket; // of which the stream closes the descriptor
     core.add(stream);
     stream.start();
     return stream;

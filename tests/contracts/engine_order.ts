@@ -6,7 +6,7 @@ import { getAvailablePort, Socket } from "../../lib/net/mod.ts";
 import { type CreateEngine, engineBench, pattern, Recorder } from "../support/engines.ts";
 import { expectSameBytes, turnBriefly, turnFor, turnUntil } from "../support/engines.ts";
 import { acceptSoon, encode, portOf, receive, thrownBy } from "../support/sockets.ts";
-import { itUnless, NO_RESETS, NO_UNIX_SOCKETS } from "../support/systems.ts";
+import { itUnless, NO_FULL_BACKLOG, NO_RESETS, NO_UNIX_SOCKETS } from "../support/systems.ts";
 
 export function orderCases(create: CreateEngine): void {
   const bench = engineBench(create);
@@ -94,6 +94,28 @@ export function orderCases(create: CreateEngine): void {
     expect(connection.closed).toBe(true);
     expect(engine.active).toBe(0);
   });
+
+  // As one to another machine is: Linux sends the segment again after a second, and nobody listens any more.
+  itUnless(
+    NO_FULL_BACKLOG,
+    "a connect that is refused later is named like one that is at once",
+    () => {
+      const engine = bench.engine();
+      const recorder = new Recorder();
+      const full = bench.keep(Socket.listen({ host: "127.0.0.1", backlog: 0 }));
+      const port = portOf(full);
+      for (let i = 0; i < 4; i++) bench.keep(Socket.connect({ host: "127.0.0.1", port }));
+      const connection = engine.connect({ host: "127.0.0.1", port }, recorder, "A");
+      turnBriefly(engine);
+      full.close();
+      turnUntil(engine, () => recorder.count("close") === 1);
+      expect(recorder.calls).toEqual(["close A ECONNREFUSED"]);
+      expect(recorder.errors.get("A")!.message).toBe(
+        `Cannot connect to 127.0.0.1:${port}: ECONNREFUSED (connection refused)`,
+      );
+      expect([connection.closed, engine.active]).toEqual([true, 0]);
+    },
+  );
 
   itUnless(NO_UNIX_SOCKETS, "a connect to a Unix path where nothing is: close without open", () => {
     const engine = bench.engine();

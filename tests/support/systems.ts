@@ -20,6 +20,9 @@ export const NO_UNIX_SOCKETS: string | undefined = onWindows
 export const NO_RESETS: string | undefined = onWindows
   ? "Wine 8 may take the error for itself"
   : undefined;
+export const NO_FULL_BACKLOG: string | undefined = system === "linux"
+  ? undefined
+  : "only Linux leaves a connect unanswered where the backlog is full";
 export const NO_FCNTL: string | undefined = missing("way to ask for the blocking mode");
 export const NO_LIMITS: string | undefined = missing("limit of open files");
 export const NO_REUSEPORT: string | undefined = missing("SO_REUSEPORT");

@@ -87,7 +87,7 @@ export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Sour
   }
 
   #finishConnect(): boolean {
-    const error = this.asSocket((socket) => socket.takeError());
+    const error = this.takeConnectError();
     if (error) {
       this.#fail(error);
       return false;

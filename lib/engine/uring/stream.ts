@@ -79,7 +79,7 @@ export class UringStream<S> extends Input<S> implements Stream<S>, Target {
   }
 
   protected finishConnect(): void {
-    const error = this.asSocket((socket) => socket.takeError());
+    const error = this.takeConnectError();
     if (error) return this.fail(error);
     this.is &= ~CONNECTING;
     const ended = this.is & ENDING; // before there was anything to send FIN to
