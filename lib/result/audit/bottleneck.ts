@@ -21,14 +21,19 @@ export const LATE_US = 10_000;
 const MOST = 0.5;
 /** Without messages for so much of the time, a closed loop has measured other programs. */
 const AWAY = 0.2;
-/** So much of a schedule may remain unsent at the end of a run. */
+/** So much of a schedule may remain unsent at the end of a run, and of one that is mostly start-up. */
 export const UNSENT = 0.01;
+const UNSENT_SHORT = 0.1;
 
 /** Why the generator was the bottleneck; null when it was not. */
 export function ownFault(run: Evidence): string | null {
   return withoutPorts(run) ?? withoutDescriptors(run) ?? nothingMeasured(run) ??
-    (run.seconds < MIN_SECONDS || run.hold ? null : lateSchedule(run) ?? noTimeLeft(run));
+    (run.hold || saysTooLittle(run) ? null : lateSchedule(run) ?? noTimeLeft(run));
 }
+
+/** A schedule of which much has not left says something, however short the run. */
+const saysTooLittle = ({ seconds, unsent, scheduled }: Evidence) =>
+  seconds < MIN_SECONDS && unsent <= UNSENT_SHORT * scheduled;
 
 function withoutPorts({ errors }: Evidence): string | null {
   const spent = (errors.EADDRNOTAVAIL ?? 0) + (errors.EADDRINUSE ?? 0);

@@ -29,6 +29,8 @@ export interface Evidence {
   readonly thinkMs: number;
   /** How many messages were in flight on average, of those asked for; null without a closed loop. */
   readonly closure: InFlight | null;
+  /** How many were in flight when the run stopped: their latencies are in no rate. */
+  readonly inFlightAtStop: number;
   /** Connections that were asked for, and those that were open at the same time, at most. */
   readonly requested: number;
   readonly peak: number;
@@ -51,8 +53,16 @@ export interface Evidence {
   readonly connect: Distribution;
   readonly rate: number;
   readonly sent: number;
+  readonly received: number;
+  readonly mismatched: number;
   readonly timedOut: number;
+  /** Messages that were lost with their connections. */
+  readonly lost: number;
+  readonly timeoutMs: number;
   readonly failed: number;
+  /** Lost connections that were replaced; whether they are. */
+  readonly reconnected: number;
+  readonly reconnect: boolean;
   readonly errors: Readonly<Record<string, number>>;
 
   readonly local: boolean;

@@ -1,8 +1,9 @@
 /** What did not decide, but may have touched the figures of a run. */
+import { closure } from "./closure.ts";
 import type { Evidence } from "./evidence.ts";
 import { formatCount } from "../../text/units.ts";
 import { briefUs, percent, plural } from "../../text/words.ts";
-import { LATE_US, MIN_SECONDS } from "./bottleneck.ts";
+import { LATE_US } from "./bottleneck.ts";
 
 /** Shares of the machine's CPUs that are worth a word, in percent. */
 const STEAL = 5;
@@ -11,8 +12,6 @@ const OTHERS = 25;
 const STALL_MS = 50;
 /** A lag that is no bottleneck yet, but a good part of the latencies. In microseconds. */
 const LAG_US = 1000;
-/** A closed loop of whose messages in flight so much is accounted for closes. */
-const CLOSED = 0.95;
 /** Segments sent again, as a share of the messages. */
 const AGAIN = 0.001;
 
@@ -37,18 +36,6 @@ function lag({ open, ownLag, corrected }: Evidence): string | null {
   return `messages left up to ${
     briefUs(ownLag.p99)
   } late (p99), which is most of the corrected p99${rest}`;
-}
-
-/** Where the time went that no latency has. */
-function closure(
-  { closure, requested, peak, messagesPerConnection, seconds }: Evidence,
-): string | null {
-  if (closure === null || closure.accounted >= CLOSED || seconds < MIN_SECONDS) return null;
-  const { asked, average } = closure;
-  const missing = `on average ${Math.round(asked - average)} of ${asked}`;
-  if (messagesPerConnection !== null) return `${missing} waited for a new connection`;
-  if (peak < requested) return `${missing} had no connection: ${requested - peak} were not open`;
-  return `${missing} waited for this generator`;
 }
 
 function stall({ longestStallMs }: Evidence): string | null {

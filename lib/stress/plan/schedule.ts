@@ -48,6 +48,19 @@ export function valueAt(profile: readonly Segment[], ms: number): number {
   return profile.at(-1)?.to ?? 0;
 }
 
+/** How many connections took part on average, in so many seconds of counting. */
+export function averageConnections(plan: Plan, seconds: number): number {
+  const profile = connectionProfile(plan);
+  if (profile.length === 0) return plan.connections;
+  const samples = 1000;
+  let sum = 0;
+  for (let i = 0; i < samples; i++) { // each is one, however short a part of it is due
+    const ms = plan.warmupMs + (i + 0.5) / samples * seconds * 1000;
+    sum += Math.ceil(valueAt(profile, ms) - 1e-9);
+  }
+  return Math.round(sum / samples * 1000) / 1000;
+}
+
 /** What a computed time may be after a tick, as a part of it, and still be meant to be on it. */
 const FUZZ = 1e-6;
 

@@ -6,7 +6,7 @@ import { encodeHistograms } from "../../result/histograms.ts";
 import { meanRoundTrip } from "../../result/round_trip.ts";
 import type { LoadResult } from "../plan/plan.ts";
 import type { Machine, StressResult } from "../../result/result.ts";
-import { rateProfile } from "../plan/schedule.ts";
+import { averageConnections, rateProfile } from "../plan/schedule.ts";
 import type { Run } from "./run.ts";
 
 /** What a result has from outside of the run. */
@@ -59,7 +59,7 @@ export function summarize(
   const rate = done / seconds;
   const closure = open || !paced || plan.hold || plan.thinkMs > 0
     ? null
-    : inFlightOf(plan.connections * (plan.pipeline ?? 1), rate, latencies);
+    : inFlightOf(averageConnections(plan, seconds) * (plan.pipeline ?? 1), rate, latencies);
   const generator = audit(evidenceOf(run, results, { seconds, rate, around, closure }), results);
   const clean = messages.mismatched + messages.timed_out + messages.lost + connections.failed +
       connections.lost === 0;

@@ -29,7 +29,9 @@ const closed: Evidence = {
   latency: { ...all(500), min: 400 },
   corrected: null,
   connect: all(200, 50),
-  ...{ rate: 100_000, sent: 1_000_000, timedOut: 0, failed: 0, errors: {} },
+  ...{ rate: 100_000, sent: 1_000_000, received: 1_000_000, errors: {} },
+  ...{ mismatched: 0, timedOut: 0, lost: 0, failed: 0, reconnected: 0, reconnect: false },
+  ...{ inFlightAtStop: 50, timeoutMs: 5000 },
   ...{ local: false, embedded: null, kernel: {}, cpu: cpuUse(40), openFiles: 20_000 },
 };
 
@@ -71,6 +73,11 @@ describe("the generator was the bottleneck", () => {
       "an open loop was late because its thread used a whole CPU",
       { ...open, ...overloaded, busiest: 98, generator: 98 },
       /^messages left up to 3 s late \(p99\), and 60,000 of 100,000 did not leave at all: .*98 %.*--workers/,
+    ],
+    [
+      "most of a short schedule did not leave",
+      { ...open, ...overloaded, seconds: 0.5, scheduled: 5000, unsent: 4150, busiest: 98 },
+      /^messages left up to 3 s late \(p99\), and 4,150 of 5,000 did not leave at all/,
     ],
     [
       "an open loop was late, however busy an embedded server was",
@@ -211,9 +218,23 @@ describe("the generator was not the bottleneck", () => {
       "when the accept queue of a target on this machine was full",
       {
         ...closed,
-        ...{ local: true, kernel: { ListenOverflows: 37 }, connect: { ...all(300), max: 1.02e6 } },
+        ...{ local: true, connect: { ...all(300), max: 1.02e6 } },
+        kernel: { ListenOverflows: 37, TCPSynRetrans: 2 },
       },
-      /^the target's accept queue: it overflowed 37 times, and connects waited for up to 1.02 s/,
+      /^connecting: SYN had to be sent again 2 times, and connects waited for up to 1.02 s; .*; an accept queue of this machine overflowed 37 times$/,
+    ],
+    [
+      "when replies did not come, while a queue of somebody else's overflowed",
+      {
+        ...{ ...closed, timedOut: 5, errors: { ETIMEDOUT: 5 }, local: true },
+        kernel: { ListenOverflows: 20, TCPSynRetrans: 12 },
+      },
+      /^the target: 5 messages had no reply within --timeout; an accept queue of this machine/,
+    ],
+    [
+      "when the target is late, and answers all that it is asked",
+      { ...open, seconds: 1, scheduled: 100, rate: 80, latency: all(200_000) },
+      /^nothing: the asked rate was sent \(100\/s\), and each reply took 200 ms or longer, those/,
     ],
     [
       "when SYN was lost on the way to a target elsewhere",
@@ -277,6 +298,12 @@ describe("the generator was not the bottleneck", () => {
 });
 
 describe("what else is said", () => {
+  /** A closed loop that does not close: 20 of 50 are accounted for. */
+  const unclosed = (more: Partial<Evidence>): Evidence => ({
+    ...closed,
+    ...{ closure: { asked: 50, average: 20, accounted: 0.4 }, ...more },
+  });
+  const own = /; on average 30 of 50 in flight waited for this generator$/;
   const cases: [name: string, run: Evidence, note: RegExp | null][] = [
     ["nothing, of a quiet machine", closed, null],
     [
@@ -299,6 +326,37 @@ describe("what else is said", () => {
       "nothing of a machine that nobody could be reached from",
       { ...closed, failed: 50, connect: none, local: true, cpu: cpuUse(40, { machine: 240 }) },
       /^connecting: no connection was made \(\)$/,
+    ],
+    ["that a message waited for the generator, which was busy", unclosed({ busiest: 60 }), own],
+    [
+      "nothing of the kind where it mostly slept",
+      unclosed({ busiest: 3 }),
+      /are not accounted for$/,
+    ],
+    [
+      "that replies never came",
+      unclosed({ busiest: 60, timedOut: 30, received: 0 }),
+      /; on average 30 of 50 in flight waited for replies that never came \(30 messages\)$/,
+    ],
+    [
+      "that connections were lost and replaced",
+      unclosed({ busiest: 60, reconnected: 3000, reconnect: true }),
+      /; on average 30 of 50 in flight waited for a new connection in place of a lost one$/,
+    ],
+    [
+      "but not of the one that never came among a million",
+      unclosed({ busiest: 60, timedOut: 1 }),
+      own,
+    ],
+    [
+      "that replies were errors",
+      unclosed({ busiest: 60, mismatched: 3e6 }),
+      /; on average 30 of 50 in flight were for replies that were wrong or errors \(3,000,000 /,
+    ],
+    [
+      "that a run has an end",
+      unclosed({ busiest: 60, latency: all(6e6) }),
+      /; on average 30 of 50 in flight were on their way when the run stopped: a longer run/,
     ],
     ["nothing where nobody tells", { ...closed, cpu: null, kernel: null }, null],
     [
