@@ -34,7 +34,7 @@ async function run([name, ...args]: readonly string[], spawn: SpawnThread): Prom
   const description = await command.describe();
   if (asksFor(["--help", "-h"], args)) return await help(name);
   if (asksFor(["--version"], args)) return print(`${VERSION}\n`);
-  const { read } = await import("./options/read.ts"); // which --help needs not
+  const { read } = await import("./options/read.ts"); // commander, which --help needs not
   const values = read(description, args, process.env);
   for (const warning of values.warnings) say(warning);
   if (command.connects) checkLimits(name);

@@ -1,7 +1,5 @@
-/**
- * Arguments as options with their values, and operands, as getopt_long(3) takes them: `--name value`,
- * `--name=value`, `-n value`, `-nvalue`, switches in one word (`-kv`), options behind operands, and `--`.
- */
+/** Arguments as options with their values, and operands: commander reads them. */
+import { Command as Parser, CommanderError, Option as Declared } from "commander";
 import { didYouMean } from "../../text/nearest.ts";
 import { UsageError } from "../exit.ts";
 import type { Command } from "./command.ts";
@@ -12,120 +10,111 @@ export type Word =
   | { readonly key: string; readonly text?: string }
   | { readonly key?: undefined; readonly operand: string };
 
-/** An option by one of its names. */
-interface Named {
-  readonly key: string;
-  readonly option: Option<unknown>;
-}
-
 /** The words of a command line: options in their order, then the operands. @throws UsageError */
 export function wordsOf(command: Command, args: readonly string[]): Word[] {
-  return new Reader(command, args).read();
+  const words: Word[] = [];
+  const parser = new Parser(command.name).exitOverride()
+    .configureOutput({ writeErr: () => {} }).helpOption(false)
+    .combineFlagAndOptionalValue(false) // -lk is -l -k
+    .argument("[operands...]");
+  for (const [key, { short, value, mayStandAlone }] of Object.entries(command.options)) {
+    const name = longName(key);
+    const letter = short === undefined ? "" : `-${short}, `;
+    const place = value === undefined ? "" : mayStandAlone ? " [value]" : " <value>";
+    parser.addOption(new Declared(letter + `--${name}` + place));
+    parser.on(`option:${name}`, (text?: string) => {
+      if (value === undefined) return words.push({ key });
+      if (mayStandAlone) return words.push({ key, text: text ?? "" });
+      if (text === undefined || isOption(command, text)) {
+        throw needsValue(asWritten(args, name, short), value);
+      }
+      return words.push({ key, text });
+    });
+  }
+  refuseOneDash(command, args);
+  try {
+    parser.parse(separated(command, args), { from: "user" });
+  } catch (error) {
+    throw error instanceof CommanderError ? inOurWords(command, args, error) : error;
+  }
+  return [...words, ...parser.args.map((operand) => ({ operand }))];
 }
 
-class Reader {
-  readonly #command: Command;
-  readonly #args: readonly string[];
-  /** By "--name" and by "-n". */
-  readonly #options = new Map<string, Named>();
-  readonly #words: Word[] = [];
-  /** The next argument. */
-  #next = 0;
+/** "-kl9000" as "-kl" and "9000": in one word commander takes what follows an option that may stand alone for others. */
+function separated(command: Command, args: readonly string[]): string[] {
+  const all = Object.values(command.options);
+  const letters = (of: (option: Option<unknown>) => unknown) =>
+    all.flatMap((option) => of(option) && option.short ? [option.short] : []).join("");
+  const switches = letters(({ value }) => value === undefined);
+  const alone = letters(({ mayStandAlone }) => mayStandAlone);
+  if (alone === "") return [...args];
+  const joined = new RegExp(`^(-[${switches}]*[${alone}])(?![${switches}]+$)([^A-Za-z].*)$`);
+  return args.flatMap((arg) => joined.exec(arg)?.slice(1) ?? [arg]);
+}
 
-  constructor(command: Command, args: readonly string[]) {
-    this.#command = command;
-    this.#args = args;
-    for (const [key, option] of Object.entries(command.options)) {
-      this.#options.set(`--${longName(key)}`, { key, option });
-      if (option.short !== undefined) this.#options.set(`-${option.short}`, { key, option });
-    }
+/** `-port 80` would be `-p ort`. @throws UsageError */
+function refuseOneDash(command: Command, args: readonly string[]): void {
+  const end = args.indexOf("--");
+  const names = longNames(command);
+  const wrong = args.slice(0, end < 0 ? args.length : end).find((arg, i) =>
+    names.includes(`-${arg.split("=")[0]}`) && !takesValue(command, args[i - 1])
+  );
+  if (wrong === undefined) return;
+  const name = wrong.split("=")[0];
+  throw new UsageError(`unknown option '${name}': long options have two dashes, -${name}`);
+}
+
+/** Whether a word is an option whose value is the next one. */
+const takesValue = (command: Command, word: string | undefined): boolean =>
+  Object.entries(command.options).some(([key, { short, value, mayStandAlone }]) =>
+    value !== undefined && !mayStandAlone && (word === `--${longName(key)}` || word === `-${short}`)
+  );
+
+/** An option's name as it stands on the command line, the last time. */
+const asWritten = (args: readonly string[], name: string, short: string | undefined) =>
+  args.findLast((arg) => arg === `--${name}` || arg === `-${short}`) ?? `--${name}`;
+
+const needsValue = (name: string, value: string) =>
+  new UsageError(`option '${name}' needs a value: ${value}`);
+
+const longNames = (command: Command) =>
+  Object.keys(command.options).map((key) => `--${longName(key)}`);
+
+/** Whether a word is an option of the command, and so no value of the one in front of it. */
+function isOption(command: Command, word: string): boolean {
+  const shorts = Object.values(command.options).map(({ short }) => `-${short}`);
+  return word.startsWith("--")
+    ? longNames(command).includes(word.split("=")[0]!)
+    : word.length > 1 && shorts.includes(word.slice(0, 2));
+}
+
+/** What commander refuses, in the words that every command has for it. */
+function inOurWords(
+  command: Command,
+  args: readonly string[],
+  { code, message }: CommanderError,
+): UsageError {
+  const names = longNames(command);
+  if (code === "commander.optionMissingArgument") {
+    const [key, option] = Object.entries(command.options)
+      .find(([key]) => message.includes(`--${longName(key)} <value>'`))!;
+    return needsValue(asWritten(args, longName(key), option.short), option.value!);
   }
-
-  read(): Word[] {
-    const operands: string[] = [];
-    while (this.#next < this.#args.length) {
-      const arg = this.#args[this.#next++]!;
-      if (arg === "--") break;
-      if (arg.startsWith("--")) this.#long(arg);
-      else if (arg.startsWith("-") && arg.length > 1) this.#short(arg);
-      else operands.push(arg);
-    }
-    operands.push(...this.#args.slice(this.#next));
-    return [...this.#words, ...operands.map((operand) => ({ operand }))];
-  }
-
-  /** `--name`, `--name value` or `--name=value`. */
-  #long(arg: string): void {
-    const [name = ""] = arg.split("=", 1);
-    const named = this.#options.get(name);
-    if (named === undefined) throw this.#unknown(name);
-    if (name === arg) return this.#take(name, named);
-    if (named.option.value === undefined) {
-      const instead = this.#command.gone?.[`${name}=`];
-      throw new UsageError(
-        `option '${name}' takes no value${instead === undefined ? "" : `: ${instead}`}`,
-      );
-    }
-    this.#words.push({ key: named.key, text: arg.slice(name.length + 1) });
-  }
-
-  /** Letters of switches, the last of which may be an option with its value. */
-  #short(arg: string): void {
-    const [long = ""] = arg.split("=", 1);
-    if (this.#options.has(`-${long}`)) { // or `-port 80` would be `-p ort`
-      throw new UsageError(`unknown option '${long}': long options have two dashes, -${long}`);
-    }
-    for (let at = 1; at < arg.length; at++) {
-      const name = `-${arg[at]}`;
-      const named = this.#options.get(name);
-      if (named === undefined) throw this.#unknown(at === 1 ? long : `-${arg.slice(at)}`);
-      const rest = arg.slice(at + 1);
-      if (rest === "") return this.#take(name, named);
-      if (this.#isValue(named.option, rest)) {
-        this.#words.push({ key: named.key, text: rest });
-        return;
-      }
-      this.#words.push({ key: named.key, ...(named.option.mayStandAlone ? { text: "" } : {}) });
-    }
-  }
-
-  /** Whether what follows an option's letter is its value, and not more letters. */
-  #isValue({ value, mayStandAlone }: Option<unknown>, rest: string): boolean {
-    if (!mayStandAlone) return value !== undefined;
-    const isSwitches = [...rest].every((letter) =>
-      this.#options.get(`-${letter}`)?.option.value === undefined && this.#options.has(`-${letter}`)
+  const written = /'(-[^']*)'/.exec(message)?.[1] ?? message;
+  const name = written.split("=")[0]!;
+  if (name !== written && names.includes(name)) {
+    const instead = command.gone?.[`${name}=`];
+    return new UsageError(
+      `option '${name}' takes no value${instead === undefined ? "" : `: ${instead}`}`,
     );
-    return !isSwitches && !/^[A-Za-z]/.test(rest);
   }
-
-  /** An option whose value, where it has one, is the next argument. */
-  #take(name: string, { key, option: { value, mayStandAlone } }: Named): void {
-    if (value === undefined) return void this.#words.push({ key });
-    const text = this.#args[this.#next];
-    const isMissing = text === undefined || this.#isOption(text, mayStandAlone);
-    if (isMissing && !mayStandAlone) {
-      throw new UsageError(`option '${name}' needs a value: ${value}`);
-    }
-    if (!isMissing) this.#next++;
-    this.#words.push({ key, text: isMissing ? "" : text });
+  const instead = command.gone?.[name] ?? command.gone?.[name.slice(0, 2)];
+  if (instead !== undefined) {
+    const gone = instead.startsWith("use ") ? ` is gone: ${instead}` : `: ${instead}`;
+    return new UsageError(`option '${name}'${gone}`);
   }
-
-  /** Whether a word is no value of the option in front of it: an option that there is, or anything like one. */
-  #isOption(word: string, orLooksLikeOne: boolean | undefined): boolean {
-    if (!word.startsWith("-") || word.length === 1) return false;
-    if (orLooksLikeOne) return true;
-    return this.#options.has(word.startsWith("--") ? word.split("=")[0]! : word.slice(0, 2));
-  }
-
-  #unknown(name: string): UsageError {
-    const { gone, name: command } = this.#command;
-    const instead = gone?.[name] ?? gone?.[name.slice(0, 2)];
-    if (instead !== undefined) {
-      const words = instead.startsWith("use ") ? ` is gone: ${instead}` : `: ${instead}`;
-      return new UsageError(`option '${name}'${words}`);
-    }
-    const names = [...this.#options.keys()].filter((known) => known.startsWith("--"));
-    const hint = name.length > 2 ? didYouMean(name, names) : "";
-    return new UsageError(`unknown option '${name}'${hint || ` (see iomux ${command} --help)`}`);
-  }
+  const hint = name.length > 2 ? didYouMean(name, names) : "";
+  return new UsageError(
+    `unknown option '${name}'${hint || ` (see iomux ${command.name} --help)`}`,
+  );
 }
