@@ -1,4 +1,5 @@
 /** Whether a run's figures close: what was in flight is accounted for, and the rate was the same throughout. */
+import { inTime } from "../result/figures.ts";
 import type { StressResult, TimelineRow } from "../result/result.ts";
 import { expectsNothing, settingsOf } from "../result/settings.ts";
 
@@ -17,7 +18,7 @@ export function closure(result: StressResult): string | null {
   const parts = [
     flight && `${flight.average.toFixed(1)} of ${flight.asked} in flight accounted for ` +
       `(${Math.round(flight.accounted * 100)} %)`,
-    steady && `rate steady to ±${steady.toFixed(1)} % from second to second`,
+    steady === null ? null : `rate steady to ±${steady.toFixed(1)} % from second to second`,
   ].filter((part) => part !== null);
   return parts.length === 0 ? null : parts.join("; ");
 }
@@ -30,8 +31,13 @@ function steadiness(result: StressResult): number | null {
   const { stages = [], rampMs = 0 } = settingsOf(result);
   if (stages.length > 1 || rampMs > 0 || "parts" in result.config) return null;
   const nothing = expectsNothing(result);
-  const rateOf = (row: TimelineRow) => (nothing ? row.sent : row.received) / row.seconds;
-  const rates = result.timeline.filter(({ seconds }) => seconds >= SHORTEST).map(rateOf);
+  // No reply is sooner than the quickest: the first second has had less time for them.
+  const before = nothing ? 0 : result.latency_us.min / 1e6;
+  const rateOf = (row: TimelineRow) =>
+    (nothing ? row.sent : inTime(row)) / (row.seconds - (row.t <= row.seconds ? before : 0));
+  const whole = ({ seconds, t }: TimelineRow) =>
+    seconds >= SHORTEST && (t > seconds || before < SHORTEST);
+  const rates = result.timeline.filter(whole).map(rateOf);
   if (rates.length < FEWEST) return null;
   const mean = rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
   if (mean === 0) return null;

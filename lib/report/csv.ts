@@ -16,6 +16,7 @@ export const CSV_COLUMNS: readonly (keyof TimelineRow)[] = [
   "p99",
   "max",
   "p99_corrected",
+  "drained",
 ];
 
 /** A header and one row for each interval; latencies in microseconds, empty where there is none. */

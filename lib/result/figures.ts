@@ -1,6 +1,6 @@
 /** Figures that are made of others, each in one place: every report has the same. */
 import type { Distribution, Unanswered } from "./recorder.ts";
-import type { InFlight, StressResult } from "./result.ts";
+import type { InFlight, StressResult, TimelineRow } from "./result.ts";
 
 /**
  * How many errors a run has had, each counted once: failed connects, lost connections, timed-out and mismatched
@@ -20,6 +20,10 @@ export const unansweredOf = (
   { timed_out, lost }: Pick<StressResult["messages"], "timed_out" | "lost">,
   timeoutMs: number,
 ): Unanswered => ({ count: timed_out + lost, us: timeoutMs * 1000 });
+
+/** Replies of a row within its time, which make its rate. Results of earlier versions have no `drained`. */
+export const inTime = ({ received, drained = 0 }: Partial<TimelineRow>): number =>
+  (received ?? 0) - drained;
 
 /** The closure of a closed loop, by Little's law: `asked` messages were to be in flight all the time. */
 export function inFlightOf(asked: number, rate: number, latency: Distribution): InFlight {

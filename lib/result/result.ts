@@ -41,6 +41,8 @@ export interface TimelineRow {
   readonly max: number;
   /** From the scheduled send; null in a closed loop. */
   readonly p99_corrected: number | null;
+  /** Of `received`, those that came after the run had stopped: no part of a rate. */
+  readonly drained: number;
 }
 
 /** How a connection fared, by TCP_INFO (tcp(7)), taken while it waited longest. */
@@ -124,7 +126,7 @@ export interface GeneratorReport {
  * latency. What is missing to those asked for was spent outside of any latency.
  */
 export interface InFlight {
-  /** Connections times `--pipeline`. */
+  /** Connections times `--pipeline`; where connections come and go by a ramp or stages, on average. */
   asked: number;
   average: number;
   /** `average / asked`, from 0 to 1. */

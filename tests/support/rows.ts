@@ -14,6 +14,15 @@ export function checkRows(result: StressResult): void {
   const { failed, lost } = connections;
   expect(sum((row) => row.errors)).toBe(failed + lost + messages.timed_out + messages.mismatched);
   expect(Math.abs(sum((row) => row.seconds) - result.duration_s)).toBeLessThan(0.001);
+  // What came after the stop is of the last row, and of no rate: without it the rates are the run's.
+  const drained = timeline.map((row) => row.drained);
+  expect(drained.slice(0, -1).every((n) => n === 0)).toBe(true);
+  if (result.config.expect !== "none") {
+    const inTime = sum((row) => row.received - row.drained);
+    expect(Math.abs(inTime - result.rate.messages_per_s * result.duration_s)).toBeLessThan(
+      0.06 * result.duration_s + 0.5,
+    );
+  }
   let end = 0;
   for (const row of timeline) {
     const { p50, p90, p99, max, t, seconds } = row;

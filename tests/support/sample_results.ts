@@ -62,6 +62,7 @@ export function sampleResult(
       active: 50,
       ...{ p50, p90, p99, max },
       p99_corrected: open ? corrected.percentile(99) : null,
+      drained: 0,
     });
   }
   const count = all.count;

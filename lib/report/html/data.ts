@@ -1,5 +1,6 @@
 /** What the charts of a report's page are drawn from, few enough points to be read by a phone. */
 import type { NamedResult, StressResult, TimelineRow } from "../../result/result.ts";
+import { inTime } from "../../result/figures.ts";
 import { latenciesOf } from "../../result/histograms.ts";
 import type { Recorder } from "../../result/recorder.ts";
 import { expectsNothing, settingsOf } from "../../result/settings.ts";
@@ -139,7 +140,7 @@ function timelineData(name: string, result: StressResult): TimelineData {
     name,
     step: rows[0]?.seconds ?? 1,
     t: rows.map(({ t }) => t),
-    rate: column((row) => (none ? row.sent : row.received) / row.seconds),
+    rate: column((row) => (none ? row.sent : inTime(row)) / row.seconds),
     asked: asked && column((row) => asked(row.t - row.seconds / 2)),
     errors: column((row) => row.errors / row.seconds),
     // At the end of the last one all have been closed, which is no news.
@@ -167,6 +168,7 @@ const joined = (a: TimelineRow, b: TimelineRow): TimelineRow => ({
   seconds: a.seconds + b.seconds,
   sent: a.sent + b.sent,
   received: a.received + b.received,
+  drained: (a.drained ?? 0) + (b.drained ?? 0),
   bytes_sent: a.bytes_sent + b.bytes_sent,
   bytes_received: a.bytes_received + b.bytes_received,
   errors: a.errors + b.errors,

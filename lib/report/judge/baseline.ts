@@ -1,5 +1,6 @@
 /** A result against an earlier one: better, worse, or with no significant difference. */
 import { CONFIDENCE, METHOD, unpairedRatio } from "./interval.ts";
+import { inTime } from "../../result/figures.ts";
 import { latencyOf } from "./compare.ts";
 import type { BaselineMeasure, BaselineReport, Change, Interval } from "../../result/judgement.ts";
 import type { StressResult, TimelineRow } from "../../result/result.ts";
@@ -85,7 +86,7 @@ export function compareWithBaseline(
     measure(
       "rate",
       (result) => result.rate.messages_per_s,
-      (row) => (replies ? row.received : row.sent) / row.seconds,
+      (row) => (replies ? inTime(row) : row.sent) / row.seconds,
     ),
     ...(replies
       ? [

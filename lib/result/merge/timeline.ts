@@ -11,7 +11,7 @@ const SECOND = 1000;
 /** A row's end that is in another second for less than this stays with the rest: alone it says nothing. */
 const SLIVER = 200;
 
-const COUNTS = ["sent", "received", "bytes_sent", "bytes_received", "errors"] as const;
+const COUNTS = ["sent", "received", "bytes_sent", "bytes_received", "errors", "drained"] as const;
 /** What can't be added: of parts of a row the highest is an upper bound for the row. */
 const BOUNDS = ["p50", "p90", "p99", "max"] as const;
 
@@ -67,7 +67,7 @@ function cut({ row, start, end }: Piece): Piece[] {
   bounds.push(end);
   if (bounds.length === 2) return [{ row, start, end }];
   const countedUntil = (key: typeof COUNTS[number], time: number) =>
-    Math.round(row[key] * (time - start) / (end - start));
+    Math.round((row[key] ?? 0) * (time - start) / (end - start));
   return bounds.slice(1).map((to, i) => {
     const from = bounds[i]!;
     const counts = COUNTS.map((key) => [key, countedUntil(key, to) - countedUntil(key, from)]);
@@ -80,7 +80,7 @@ function joined(a: Piece, b: Piece, active: number): Piece {
   const row = {
     ...a.row,
     active,
-    ...Object.fromEntries(COUNTS.map((key) => [key, a.row[key] + b.row[key]])),
+    ...Object.fromEntries(COUNTS.map((key) => [key, (a.row[key] ?? 0) + (b.row[key] ?? 0)])),
     ...Object.fromEntries(BOUNDS.map((key) => [key, Math.max(a.row[key], b.row[key])])),
     p99_corrected: corrected.length > 0 ? Math.max(...corrected) : null,
   };

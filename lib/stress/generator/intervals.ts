@@ -22,8 +22,10 @@ export const FIGURE = {
   open: 7,
   /** When the thread started to count, in milliseconds since the epoch. */
   start: 8,
+  /** Of those received, the ones that came after the stop. */
+  drained: 9,
 } as const;
-const FIGURES = 9;
+const FIGURES = 10;
 
 /** Slots of the engine's counters that show the progress of a run while it goes on. */
 export const PROGRESS = {

@@ -35,7 +35,9 @@ export class Tally {
   #uncountedIn = 0;
   #uncountedOut = 0;
   #startedAt = 0;
+  /** What was open and received when the run stopped. */
   #openAtStop = 0;
+  #receivedAtStop = Infinity;
 
   constructor(slots: Float64Array, { recorders, intervals }: LoadData) {
     this.#slots = slots;
@@ -75,6 +77,7 @@ export class Tally {
   /** The run has stopped: its connections are ended before its last interval is. */
   stop(): void {
     this.#openAtStop = this.#slots[PROGRESS.open]!;
+    this.#receivedAtStop = this.#slots[PROGRESS.received]!;
   }
 
   /**
@@ -93,6 +96,7 @@ export class Tally {
     figures[FIGURE.bytesOut] = bytesOut;
     figures[FIGURE.bytesIn] = bytesIn;
     figures[FIGURE.errors] = this.#slots[PROGRESS.failures]! + mismatched;
+    figures[FIGURE.drained] = Math.max(0, received - this.#receivedAtStop);
     figures[FIGURE.open] = last ? this.#openAtStop : this.#slots[PROGRESS.open]!;
     this.#halves.turnOver();
     if (!last) this.#half = this.#halves.current;

@@ -66,6 +66,7 @@ interface Source {
 
 const NO_FIGURES: Figures = {
   ...{ number: 0, ms: 0, sent: 0, received: 0, bytesOut: 0, bytesIn: 0, errors: 0, open: 0 },
+  drained: 0,
   start: Infinity,
 };
 
@@ -138,6 +139,7 @@ export class Timeline {
       active: now.open,
       ...{ p50, p90, p99, max },
       p99_corrected: this.#open ? corrected.percentile(99) : null,
+      drained: risen("drained"),
     });
   }
 

@@ -199,6 +199,14 @@ describe("the rows of a report", () => {
       "49.1 of 50 in flight accounted for (98 %); rate steady to ±1.1 % from second to second",
     );
     expect(row({ ...closed, in_flight: null }, "closure")).toMatch(/^rate steady to ±1\.1 %/);
+    // A server that answers after 200 ms, 50 at a time: neither the start nor the drain is unsteady.
+    const late = timeline.slice(0, 5).map((r, i) => ({
+      ...{ ...r, t: i + 1, seconds: 1, received: [200, 250, 250, 250, 300][i]! },
+      drained: i === 4 ? 50 : 0,
+    }));
+    const latency_us = { ...sample.latency_us, min: 200_000 };
+    expect(row({ ...closed, latency_us, in_flight: null, timeline: late }, "closure"))
+      .toBe("rate steady to ±0.0 % from second to second");
     expect(row({ ...closed, timeline: timeline.slice(0, 2) }, "closure")).toMatch(/\(98 %\)$/);
     const ramp = { ...closed, config: { ...closed.config, rampMs: 2000 } };
     expect(row(ramp, "closure")).toMatch(/\(98 %\)$/); // its rate was to change
