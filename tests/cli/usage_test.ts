@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { cliCommand, spawnCli, startServe } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
+import { refusals } from "../support/usages.ts";
 import { itUnless } from "../support/systems.ts";
 
 /** Other runtimes reserve more at their start, and end before the program begins. */
@@ -17,6 +18,43 @@ async function run(line: string, env: Record<string, string> = {}) {
   const { code } = await cli.exit;
   return { code, stdout: cli.stdout(), stderr: cli.stderr() };
 }
+
+/** Options beside others that leave them no effect. */
+const UNUSED: [line: string, says: RegExp][] = [
+  ["serve --unix a.sock -p 8", /^iomux: options '--unix' and '--port' exclude each other\n$/],
+  ["serve --unix a.sock -H ::1", /^iomux: options '--unix' and '--host' exclude each other\n$/],
+  ["serve -p 0 --lease-timeout 1s", /^iomux: option '--lease-timeout' needs '--handler' or /],
+  ["serve -p 0 --handler-workers 2", /^iomux: option '--handler-workers' needs '--handler' /],
+  ...["--confidence 5", "--abort-on errors>1", "--start-at +1s", "--hold"].flatMap((option) => {
+    const name = option.split(" ")[0];
+    return ["--compare select,poll", "--find-rate p99<5ms"].map((
+      mode,
+    ): [string, RegExp] => [
+      `stress ${mode} ${option}`,
+      new RegExp(`^iomux: '${mode.split(" ")[0]}' and '${name}': .+\\n$`),
+    ]);
+  }),
+  ["stress --find-rate p99<5ms -n 9", /^iomux: '--find-rate' and '--messages': .+\n$/],
+  ["stress --find-rate p99<5ms --ramp 1s", /^iomux: '--find-rate' and '--ramp': .+\n$/],
+  ["stress --find-rate p99<5ms --think 1ms", /^iomux: '--find-rate' and '--think': .+\n$/],
+  ["stress --confidence 5 --hold", /^iomux: '--confidence' and '--hold': .+\n$/],
+  [
+    "stress --compare 127.0.0.1:1,127.0.0.1:2 --service upper",
+    /^iomux: option '--service' is for the /,
+  ],
+  [
+    "stress --compare 127.0.0.1:1,127.0.0.1:2 --server-workers 2",
+    /^iomux: option '--server-workers' is /,
+  ],
+  ["stress --shuffle -n 1", /^iomux: '--shuffle' is for '--messages-from'\n$/],
+  ["stress --tick 1ms -n 1", /^iomux: '--tick' is for a schedule/],
+  ["stress --rate 5 --think 1ms", /^iomux: '--think' waits after a reply/],
+  ["stress --expect none --think 1ms", /^iomux: '--think' is of replies/],
+  ["stress --expect none --pipeline 3", /^iomux: '--pipeline' is of replies/],
+  ["stress --hold --pipeline 3", /^iomux: '--hold' has one message in flight/],
+  ["stress --hold --think 1ms", /^iomux: '--hold' sends no message after a reply/],
+  ["stress --hold --warmup 1s", /^iomux: '--hold' counts from the first connect/],
+];
 
 describe("iomux refuses", () => {
   it("a selector that this system does not have, and names those that it has", async () => {
@@ -99,21 +137,8 @@ describe("iomux refuses", () => {
   });
 
   it("options that would have no effect", async () => {
-    for (
-      const [line, says] of [
-        ["serve --unix a.sock -p 8", /^iomux: options '--unix' and '--port' exclude each other\n$/],
-        [
-          "serve --unix a.sock -H ::1",
-          /^iomux: options '--unix' and '--host' exclude each other\n$/,
-        ],
-        ["serve -p 0 --lease-timeout 1s", /^iomux: option '--lease-timeout' needs '--handler' or /],
-        ["serve -p 0 --handler-workers 2", /^iomux: option '--handler-workers' needs '--handler' /],
-      ] as const
-    ) {
-      const { code, stdout, stderr } = await run(line);
-      expect([line, code, stdout]).toEqual([line, 2, ""]);
-      expect(stderr).toMatch(says);
-    }
+    const said = await refusals(UNUSED.map(([line]) => ({ args: line.split(" ") })));
+    UNUSED.forEach(([, says], i) => expect(said[i]).toMatch(says));
   });
 
   it("more connections than there can be open files", async () => {

@@ -1,6 +1,8 @@
 // The shapes of a load: churn, holding, replacing what is lost, paced connects, local addresses.
 import { describe, expect, it } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { Socket } from "../../lib/net/mod.ts";
+import { TempDir } from "../support/files.ts";
 import { startServe } from "../support/cli.ts";
 import { until } from "../support/waiting.ts";
 import { allAccountedFor, answering, stress, target } from "../support/misbehaving.ts";
@@ -70,6 +72,21 @@ describe("stress --hold", () => {
     expect(result.messages).toMatchObject({ sent: 200, verified: 200 });
     expect(result.connections).toMatchObject({ established: 200, lost: 0, peak: 200 });
     expect(result.duration_s >= 0.9).toBe(true);
+  });
+
+  it("holds more and more with a ramp, and as many as a stage wants", async () => {
+    await using serve = await startServe();
+    const ramp = await stress([serve.name, "-c", "20", "--hold", "--ramp", "300ms", "-d", "600ms"]);
+    expect(ramp.code).toBe(0);
+    expect(ramp.result.connections).toMatchObject({ established: 20, peak: 20, lost: 0 });
+    expect(ramp.result.messages).toMatchObject({ sent: 20, verified: 20 });
+    using folder = new TempDir();
+    const stages = [5, 15, 2].map((connections) => ({ duration: "300ms", connections }));
+    writeFileSync(folder.file("s.json"), JSON.stringify({ hold: true, stages }));
+    const { code, result } = await stress([serve.name, "--scenario", folder.file("s.json")]);
+    expect(code).toBe(0);
+    expect(result.connections).toMatchObject({ established: 15, peak: 15, lost: 0 });
+    expect(result.messages).toMatchObject({ sent: 15, verified: 15 });
   });
 
   it("notices a held connection that the peer ends: lost, exit 5", async () => {

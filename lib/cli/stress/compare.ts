@@ -18,6 +18,7 @@ import { judged } from "../../report/judge/judge.ts";
 import { UsageError } from "../exit.ts";
 import { say } from "../output.ts";
 import { checkSelector } from "../options/checks.ts";
+import { longName } from "../options/option.ts";
 import { parseTarget } from "../options/target.ts";
 import { SELECTORS } from "../options/values.ts";
 import { exitCode } from "../results/exit_code.ts";
@@ -120,6 +121,12 @@ export async function runCompare(
   }
   if (given.has("selector")) {
     throw new UsageError("'--compare' and '--selector' exclude each other: name it in '--compare'");
+  }
+  for (const name of ["service", "serverWorkers"] as const) {
+    if (!targets || !given.has(name)) continue;
+    throw new UsageError(
+      `option '--${longName(name)}' is for the embedded server; targets are compared`,
+    );
   }
   if (settings.stages.length > 0) throw new UsageError("'--compare' has no stages");
   if (!targets) { for (const name of names) checkSelector(name as SelectorName | "auto"); }

@@ -1,4 +1,6 @@
 /** Options of a run that can't be meant together, on the command line and in a scenario. */
+import { UsageError } from "../exit.ts";
+import { longName } from "../options/option.ts";
 
 /** Pairs, and why they exclude each other. */
 export const EXCLUSIVE: readonly (readonly [string, string, string])[] = [
@@ -12,5 +14,40 @@ export const EXCLUSIVE: readonly (readonly [string, string, string])[] = [
   ["hold", "rate", "'--hold' keeps connections idle, '--rate' does not"],
   ["hold", "messagesPerConnection", "'--hold' and '--messages-per-connection' exclude each other"],
   ["hold", "messages", "'--hold' sends one message on each connection, whatever '--messages' says"],
+  ["hold", "pipeline", "'--hold' has one message in flight on each connection, and no more"],
+  ["hold", "think", "'--hold' sends no message after a reply, for which '--think' would wait"],
+  ["hold", "warmup", "'--hold' counts from the first connect on, and has no '--warmup'"],
   ["source", "unix", "'--source' is for TCP, a Unix socket has no local address"],
 ];
+
+/** Ways to judge, of which a run can have one. */
+const JUDGED = ["compare", "findRate", "baseline"];
+const MANY = "it is of one run, and there are many";
+
+/** What a way to run has no use for, and why. */
+const WITHOUT: readonly (readonly [mode: string, option: string, why: string])[] = [
+  ["compare", "hold", "idle connections have no rate"],
+  ["compare", "confidence", "a comparison has intervals of its own"],
+  ["compare", "abortOn", MANY],
+  ["compare", "startAt", MANY],
+  ["findRate", "messages", "a probe has a time, '--duration'"],
+  ["findRate", "hold", "idle connections have no rate"],
+  ["findRate", "ramp", "each probe has one rate throughout"],
+  ["findRate", "think", "messages of a probe have their own times"],
+  ["findRate", "confidence", "a rate is found when it holds each time"],
+  ["findRate", "abortOn", MANY],
+  ["findRate", "startAt", MANY],
+  ["confidence", "hold", "idle connections have no rate"],
+];
+
+/** Checks that each of the options that were given has an effect. @throws UsageError */
+export function checkModes(given: ReadonlySet<string>): void {
+  const [one, two] = JUDGED.filter((mode) => given.has(mode)).map(quoted);
+  if (two) throw new UsageError(`${one} and ${two} exclude each other`);
+  for (const [mode, option, why] of WITHOUT) {
+    if (!given.has(mode) || !given.has(option)) continue;
+    throw new UsageError(`${quoted(mode)} and ${quoted(option)}: ${why}`);
+  }
+}
+
+const quoted = (option: string): string => `'--${longName(option)}'`;

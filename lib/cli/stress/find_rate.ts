@@ -12,7 +12,6 @@ import type { SpawnLoad } from "../../stress/run/run.ts";
 import type { Threshold } from "../../report/judge/threshold.ts";
 import { judged } from "../../report/judge/judge.ts";
 import { EXIT, UsageError } from "../exit.ts";
-import { longName } from "../options/option.ts";
 import { exitCode } from "../results/exit_code.ts";
 import { checkWritable } from "../results/files.ts";
 import { type Outcome, publish } from "../results/publish.ts";
@@ -34,20 +33,8 @@ const LOOK_MS = 200;
 /** The first rate, unless `--rate` says otherwise, in messages a second. */
 const START = 1000;
 
-/** What can't be had together with a search. */
-const EXCLUDED: readonly [option: string, why: string][] = [
-  ["messages", "a probe has a time, '--duration'"],
-  ["hold", "idle connections have no rate"],
-  ["ramp", "each probe has one rate throughout"],
-];
-
 export async function runFindRate(job: StressJob, spawn: Spawn & SpawnLoad): Promise<number> {
   const { settings, given, options } = job;
-  for (const [option, why] of EXCLUDED) {
-    if (given.has(option)) {
-      throw new UsageError(`'--find-rate' and '--${longName(option)}': ${why}`);
-    }
-  }
   if (settings.stages.length > 0) throw new UsageError("'--find-rate' has no stages");
   const texts = [...options.findRate!.split(","), ...job.threshold];
   if (settings.expect.kind === "none") {

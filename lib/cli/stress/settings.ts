@@ -18,7 +18,7 @@ import type { Read } from "../options/read.ts";
 import type { CLIENT_TLS } from "../options/client_tls.ts";
 import { type ClientTls, clientTlsOf } from "../options/tls.ts";
 import type { STRESS, StressRead } from "./command.ts";
-import { EXCLUSIVE } from "./exclusive.ts";
+import { checkModes, EXCLUSIVE } from "./exclusive.ts";
 import { isEmbedded, type RunSettings } from "./session.ts";
 
 /** What `iomux stress` is asked for: a run, and what becomes of it. */
@@ -42,15 +42,11 @@ export type RunOptions =
 /** What is sent at most by one `send`: a pipeline's worth of messages. */
 const MAX_IN_FLIGHT = 64 * 2 ** 20;
 
-/** Options of which one run can have one. */
-const MODES = ["compare", "findRate", "baseline"] as const;
-
 /** Reads the options, and the scenario that they may name. @throws UsageError */
 export async function jobOf(read: StressRead): Promise<StressJob> {
   const { options, given, source } = read;
   const operand = checkedOperand(read);
-  const [one, two] = MODES.filter((mode) => given.has(mode)).map((mode) => `'--${longName(mode)}'`);
-  if (two) throw new UsageError(`${one} and ${two} exclude each other`);
+  checkModes(given);
   const plain = { ...options, ...chooseTarget(operand, read) };
   const all = options.scenario === undefined
     ? { options: plain, given, stages: [] as Stage[], thresholds: undefined }
@@ -64,12 +60,31 @@ export async function jobOf(read: StressRead): Promise<StressJob> {
       );
     }
   }
+  checkModes(all.given);
+  const settings = { ...readSettings({ ...all.options, tls }, all.given), stages: all.stages };
+  checkSchedule(settings, all.given);
   return {
     options,
     given: all.given,
-    settings: { ...readSettings({ ...all.options, tls }, all.given), stages: all.stages },
+    settings,
     threshold: all.thresholds ?? options.threshold,
   };
+}
+
+/** Checks what a schedule has use for, be it of a rate or of stages. @throws UsageError */
+function checkSchedule(settings: RunSettings, given: ReadonlySet<string>): void {
+  const open = isOpen(settings) || given.has("findRate");
+  if (given.has("tick") && !open) {
+    throw new UsageError("'--tick' is for a schedule, as '--rate' makes one");
+  }
+  if (open && settings.hold) {
+    throw new UsageError("'--hold' keeps connections idle, a rate does not");
+  }
+  if (open && settings.thinkMs > 0) {
+    throw new UsageError(
+      "'--think' waits after a reply; with a rate messages have their own times",
+    );
+  }
 }
 
 /** The TLS of a run, for which there has to be a target. @throws UsageError */
@@ -115,8 +130,8 @@ export function readSettings(
   if (given.has("escapes") && !given.has("messageFile") && !given.has("messagesFrom")) {
     throw new UsageError("'--escapes' is for '--message-file' and '--messages-from'");
   }
-  if (given.has("tick") && !["rate", "findRate", "scenario"].some((name) => given.has(name))) {
-    throw new UsageError("'--tick' is for a schedule, as '--rate' makes one");
+  if (options.shuffle && !given.has("messagesFrom")) {
+    throw new UsageError("'--shuffle' is for '--messages-from'");
   }
   // A count is not cut short by a time that was not asked for.
   const untimed = options.messages !== undefined && !given.has("duration");
@@ -125,6 +140,10 @@ export function readSettings(
   const expect = parseExpectation(options.expect, frame);
   if (frame && ![expect, ...(script ?? []).map((line) => line.expect)].some(isJudged)) {
     throw new UsageError("option '--frame' says where a reply ends that '--expect /regex/' judges");
+  }
+  for (const name of ["think", "pipeline"] as const) {
+    if (expect.kind !== "none" || !given.has(name)) continue;
+    throw new UsageError(`'--${name}' is of replies, and --expect none awaits none`);
   }
   // Servers that answer requests expect one at a time, whatever the schedule says.
   const requests = (message !== null || script !== null) && expect.kind !== "none";

@@ -57,6 +57,7 @@ class Phases {
       load.start(this.#startedAt);
     }
     fleet.connectAll();
+    if (plan.hold) fleet.follow(this.#startedAt); // held all the same, they come and go as is asked
     this.#until(() => fleet.settled || this.#stopped);
     // A duplicate, for main to close: this thread may end before main has heard of it.
     this.#post({ type: "connected", wakeFd: duplicate(engine.wakeHandle.wakeFd) });

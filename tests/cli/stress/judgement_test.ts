@@ -245,7 +245,6 @@ describe("iomux stress --find-rate", () => {
     const refused = (findRate: string, change: Partial<RunSettings> = {}, given: string[] = []) =>
       runFindRate(jobOf(change, { findRate }, given), neverSpawn);
     await rejects(refused("p99=5ms"), /threshold "p99=5ms": there is no operator =/);
-    await rejects(refused("p99<5ms", {}, ["messages"]), /'--find-rate' and '--messages'/);
     await rejects(refused("rate>1", { expect: { kind: "none" } }), /awaits none/);
     await rejects(refused("p99<5ms", { stages: [{ durationMs: 1 }] }), /has no stages/);
   });
