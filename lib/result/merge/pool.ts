@@ -1,7 +1,7 @@
 /** All rounds of one of those compared, as one result. */
 import { inFlightOf } from "../figures.ts";
 import { mergeResults } from "./merge.ts";
-import type { StressResult } from "../result.ts";
+import type { StressResult, TimelineRow } from "../result.ts";
 
 /**
  * The sum of results that were made one after the other with the same settings: its rate is per second of
@@ -26,5 +26,16 @@ export function pool(rounds: readonly StressResult[]): StressResult {
     in_flight: first.in_flight &&
       inFlightOf(first.in_flight.asked, sum.rate.messages_per_s, sum.latency_us),
     server: rounds.at(-1)!.server,
+    timeline: inTurn(rounds),
   };
+}
+
+/** The rows of all rounds, one behind the other: what was between two of them is of no row. */
+function inTurn(rounds: readonly StressResult[]): TimelineRow[] {
+  let before = 0;
+  return rounds.flatMap(({ timeline }) => {
+    const from = before;
+    before += timeline.at(-1)?.t ?? 0;
+    return timeline.map((row) => ({ ...row, t: Math.round((from + row.t) * 1e6) / 1e6 }));
+  });
 }

@@ -27,43 +27,20 @@ export function mergeTimelines(
   results: readonly Pick<StressResult, "started_at" | "timeline">[],
 ): TimelineRow[] {
   const seconds = new Map<number, Piece>();
-  const pieces: Piece[] = [];
   for (const { started_at, timeline } of results) {
     for (const [second, piece] of bySecond(Date.parse(started_at), timeline)) {
       const before = seconds.get(second);
       const active = (before?.row.active ?? 0) + piece.row.active;
       seconds.set(second, before ? joined(before, piece, active) : piece);
-      pieces.push(piece);
     }
   }
   const origin = Math.min(...results.map(({ started_at }) => Date.parse(started_at)));
-  const times = timesOf(pieces, seconds);
-  return [...seconds].sort(([a], [b]) => a - b).map(([second, { row, end }]) => {
-    const { covered, to } = times.get(second) ?? { covered: 0, to: end };
-    return { ...row, t: (to - origin) / 1000, seconds: covered / 1000 };
+  return [...seconds].sort(([a], [b]) => a - b).map(([second, { row, start, end }]) => {
+    // One run's sliver may reach into a second that another run has a row of: rows never overlap.
+    const from = seconds.has(second - 1) ? Math.max(start, second * SECOND) : start;
+    const to = seconds.has(second + 1) ? Math.min(end, (second + 1) * SECOND) : end;
+    return { ...row, t: (to - origin) / 1000, seconds: (to - from) / 1000 };
   });
-}
-
-/**
- * For how long any run went on in each second, and until when: together they are the time of all. What
- * reaches into a second without a row is of the one beside it; a pause between two runs is of none.
- */
-function timesOf(
-  pieces: readonly Piece[],
-  rows: ReadonlyMap<number, unknown>,
-): Map<number, { covered: number; to: number }> {
-  const times = new Map<number, { covered: number; to: number }>();
-  let from = -Infinity;
-  for (const { start, end } of pieces.toSorted((a, b) => a.start - b.start)) {
-    for (from = Math.max(from, start); from < end;) {
-      const second = Math.floor(from / SECOND);
-      const to = Math.min(end, (second + 1) * SECOND);
-      const key = [second, second - 1].find((number) => rows.has(number)) ?? second + 1;
-      times.set(key, { covered: (times.get(key)?.covered ?? 0) + to - from, to });
-      from = to;
-    }
-  }
-  return times;
 }
 
 /** One run's rows, cut at the seconds of the clock. */

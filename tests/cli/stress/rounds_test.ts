@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import type { StressResult } from "../../../lib/result/result.ts";
 import { spawnCli, startServe } from "../../support/cli.ts";
 import { TempDir } from "../../support/files.ts";
+import { checkRows } from "../../support/rows.ts";
 import { answering, stress, target } from "../../support/misbehaving.ts";
 
 describe("--confidence", () => {
@@ -23,6 +24,7 @@ describe("--confidence", () => {
     expect(high).toBeGreaterThanOrEqual(mean);
     expect(confidence!.reached).toBe(confidence!.rounds < 30 || confidence!.rate.percent <= 90);
     expect(result.config.rounds).toBe(confidence!.rounds);
+    checkRows(result);
   });
 
   it("is a usage error without a percentage", async () => {

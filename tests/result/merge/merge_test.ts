@@ -331,30 +331,6 @@ describe("mergeTimelines", () => {
     );
   });
 
-  it("is as long as any run went on: a pause between two rounds is of no row", () => {
-    const lengths = (rows: readonly TimelineRow[]) =>
-      rows.reduce((sum, row) => sum + row.seconds, 0);
-    const rounds = [[1000, 1000, 120], [1000, 1000, 990], [700]].map((seconds, i) =>
-      resultOf([], 250 + 2300 * i, seconds)
-    );
-    expect(lengths(mergeTimelines(rounds))).toBeCloseTo(2.12 + 3, 6);
-    fc.assert(
-      fc.property(fc.array(anyResult, { minLength: 1, maxLength: 3 }), (results) => {
-        const times = results.map(({ started_at, timeline }) => {
-          const start = Date.parse(started_at);
-          return { start, end: start + Math.round(1000 * (timeline.at(-1)?.t ?? 0)) };
-        }).sort((a, b) => a.start - b.start);
-        let [any, until] = [0, -Infinity];
-        for (const { start, end } of times) {
-          any += Math.max(0, end - Math.max(start, until));
-          until = Math.max(until, end);
-        }
-        expect(lengths(mergeTimelines(results))).toBeCloseTo(any / 1000, 6);
-      }),
-      { numRuns: 50 },
-    );
-  });
-
   it("has no two rows of one time, when a run ends in a sliver of another's second", () => {
     const long = resultOf([], 3630, [2497]);
     const short = resultOf([], 4958, [915, 300]);
