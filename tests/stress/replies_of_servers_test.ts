@@ -168,6 +168,15 @@ describe("stress and a server that says something else", () => {
     expect(allAccountedFor(result)).toBe(true);
   });
 
+  it("stops at a head that can't be one of HTTP", async () => {
+    await using server = await lineServer(() => "HTTP/1.1 200 OK\r\nContent-Length: x\r\n");
+    const args = ["-c", "2", "-n", "2", "-m", "x\\n", "--expect", "http"];
+    const { code, result } = await stress([server.name, ...args]);
+    expect(code).toBe(6);
+    expect(result.messages).toMatchObject({ mismatched: 2, timed_out: 0 });
+    expect(result.first_mismatch).toMatchObject({ offset: 17, kind: "corrupted" });
+  });
+
   it("waits for a reply that never becomes whole: exit 4", async () => {
     await using half = await lineServer(() => "no end of line");
     const args = ["-c", "2", "-n", "2", "-m", "x\\n", "--expect", "line", "--timeout", "300ms"];

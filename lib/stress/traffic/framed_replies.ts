@@ -76,9 +76,9 @@ export class FramedReplies implements Replies {
     const scanner = this.#scanner ?? shape.scanner;
     const end = scanner.scan(bytes, at);
     if (scanner.wrong) {
-      this.#offset += end - at;
+      this.#offset += end - at - (scanner.before?.length ?? 0);
       this.#expected = hex(scanner.required ?? NOTHING);
-      this.#wrong(bytes.subarray(end));
+      this.#wrong(joined(scanner.before, bytes.subarray(end)));
       if (!this.#scanner) scanner.reset();
     } else if (!scanner.done) {
       this.#scanner ??= shape.lend();

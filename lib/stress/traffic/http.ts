@@ -6,6 +6,7 @@ const MOST_HEAD = 64 * 1024;
 const VERSION = new TextEncoder().encode("HTTP/1.");
 const NOTHING = new Uint8Array(0);
 const LF = 10, CR = 13;
+const CONTENT_LENGTH = "content-length", CONNECTION = "connection", ENCODING = "transfer-encoding";
 
 /** Where in a response the next byte belongs. */
 type Phase = "head" | "counted" | "until close" | "chunk size" | "chunk" | "chunk end" | "trailer";
@@ -16,10 +17,14 @@ export class HttpScanner implements Scanner {
   wrong = false;
   status = 0;
   closes = false;
+  before: Uint8Array | undefined;
   readonly #withoutBody: boolean;
   #phase: Phase = "head";
   /** What has come of a head that is not complete. */
   #head: Uint8Array = NOTHING;
+  /** What the head says of the body; no length is -1. */
+  #length = -1;
+  #chunked = false;
   /** Bytes of the body, or of the chunk, that are to come. */
   #left = 0;
   /** Digits of a chunk's size, or bytes of a line of the trailer, so far. */
@@ -90,6 +95,7 @@ export class HttpScanner implements Scanner {
       if (digit >= 0) {
         this.#left = this.#left * 16 + digit;
         this.#digits++;
+        this.wrong = !Number.isSafeInteger(this.#left);
       } else if (this.#digits > 0 && (byte === 59 || byte === 32 || byte === 9)) {
         this.#extension = true;
       } else this.wrong = true;
@@ -107,35 +113,80 @@ export class HttpScanner implements Scanner {
     }
     const joined = before === 0 ? bytes.subarray(at) : join(this.#head, bytes.subarray(at));
     const end = endOfHead(joined, Math.max(0, before - 3));
+    const lines = end === -1 ? joined.lastIndexOf(LF) + 1 : end;
+    const bad = lines > before ? this.#read(LATIN1.decode(joined.subarray(0, lines))) : -1;
+    if (bad !== -1 || (end === -1 && joined.length > MOST_HEAD)) {
+      this.wrong = true;
+      this.#head = joined;
+      if (bad !== -1 && bad < before) this.before = joined.subarray(bad, before);
+      return at + Math.max(0, bad - before);
+    }
     if (end === -1) {
-      if (joined.length > MOST_HEAD) {
-        this.wrong = true;
-        return at;
-      }
       this.#head = before === 0 ? joined.slice() : joined;
       return bytes.length;
     }
     this.#head = NOTHING;
-    this.#read(LATIN1.decode(joined.subarray(0, end)));
+    this.#begin();
     return at + end - before;
   }
 
-  #read(head: string): void {
-    const [, minor, status] = /^HTTP\/1\.([01]) (\d{3})(?:[ \r\n])/.exec(head) ?? [];
-    if (status === undefined) {
-      this.wrong = true;
-      return;
+  /** Takes the lines of a head; returns where the first one begins that can't be one, else -1. */
+  #read(head: string): number {
+    this.#length = -1;
+    this.#chunked = false;
+    for (let from = 0, end: number; (end = head.indexOf("\n", from)) !== -1; from = end + 1) {
+      if (!(from === 0 ? this.#takeStatus(head) : this.#takeField(head, from, end))) return from;
     }
+    return -1;
+  }
+
+  #takeStatus(head: string): boolean {
+    const [, minor, status] = /^HTTP\/1\.([01]) (\d{3})[ \r\n]/.exec(head) ?? [];
     this.status = Number(status);
+    this.closes = minor === "0";
+    return status !== undefined;
+  }
+
+  /** A field that says where the body ends must be right; of others the name is enough. */
+  #takeField(head: string, from: number, end: number): boolean {
+    const first = head.charCodeAt(from);
+    // The end of the head, or what goes on with the line before.
+    if (first === LF || first === CR || first === 32 || first === 9) return true;
+    const colon = head.indexOf(":", from);
+    if (colon === -1 || colon > end) return false;
+    const length = colon - from;
+    if (
+      length !== CONTENT_LENGTH.length && length !== CONNECTION.length && length !== ENCODING.length
+    ) {
+      return length > 0;
+    }
+    const [name, value] = [
+      head.slice(from, colon).toLowerCase(),
+      head.slice(colon + 1, end).trim(),
+    ];
+    if (name === CONTENT_LENGTH) return this.#takeLength(value);
+    if (name === CONNECTION) {
+      if (/\bclose\b/i.test(value)) this.closes = true;
+      else if (/\bkeep-alive\b/i.test(value)) this.closes = false;
+    } else if (name === ENCODING) this.#chunked ||= /\bchunked\b/i.test(value);
+    return true;
+  }
+
+  /** It may be there twice, if it is the same. */
+  #takeLength(text: string): boolean {
+    const length = /^\d+$/.test(text) ? Number(text) : NaN;
+    const known = this.#length === -1 || this.#length === length;
+    this.#length = length;
+    return known && Number.isSafeInteger(length);
+  }
+
+  /** The head is complete: what follows it? */
+  #begin(): void {
     if (this.status < 200 && this.status !== 101) return; // an interim one: another head follows
-    this.closes = minor === "0"
-      ? !/^connection:.*\bkeep-alive\b/im.test(head)
-      : /^connection:.*\bclose\b/im.test(head);
-    const length = /^content-length:[ \t]*(\d+)[ \t]*\r?$/im.exec(head)?.[1];
     if (this.#withoutBody || this.status === 204 || this.status === 304) this.done = true;
-    else if (/^transfer-encoding:.*\bchunked\b/im.test(head)) this.#expectSize();
-    else if (length !== undefined) {
-      this.#left = Number(length);
+    else if (this.#chunked) this.#expectSize();
+    else if (this.#length !== -1) {
+      this.#left = this.#length;
       this.#phase = "counted";
       this.done = this.#left === 0;
     } else {
@@ -153,6 +204,7 @@ export class HttpScanner implements Scanner {
     this.status = this.#left = this.#digits = 0;
     this.#phase = "head";
     this.#head = NOTHING;
+    this.before = undefined;
   }
 }
 

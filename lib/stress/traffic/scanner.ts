@@ -6,6 +6,8 @@ export interface Scanner {
   readonly done: boolean;
   /** What begins at the place that `scan` returned can't be part of a reply. */
   readonly wrong: boolean;
+  /** Bytes before that place that are wrong with it, as they came in an earlier piece. */
+  readonly before?: Uint8Array | undefined;
   /** Bytes that must follow, as far as that is known. */
   readonly required?: Uint8Array;
   /** The reply's status, of HTTP. */

@@ -55,6 +55,8 @@ const responses = [
   "1\r\n\n\r\n0\r\nTrailer: 1\r\nMore: 2\r\n\r\n",
   head("100 Continue") + head("204 No Content", "Content-Length: 7"),
   "HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+  head("200 OK", "CONTENT-LENGTH: 2", "X: a", "  folded", "Content-length:2", "Empty:") + "ok",
+  head("103 Early Hints", "Link: x") + head("200", "Content-Length: 1") + "y",
 ];
 
 /** Servers that are right: their reply to a message, for each expectation. */
@@ -243,6 +245,19 @@ describe("replies that are wrong", () => {
     ["x", "http", 1, "HTTP/2 200\r\n", {
       ...{ kind: "corrupted", offset: 5, expected: hexOf("1."), actual: hexOf("2 200\r\n") },
     }],
+    ...[
+      ["HTTP/1.1 OK\r\n", 0],
+      ["HTTP/1.1 20 OK\r\nA: b\r\n", 0],
+      [head("200 OK", "Content-Length: x") + "abc", 17],
+      [head("200 OK", "Date: now", "Content-Length: -1") + "abc", 28],
+      [head("200 OK", "Content-Length: 99999999999999999999"), 17],
+      [head("200 OK", "Content-Length: 2", "Content-Length: 3") + "abc", 36],
+      [head("200 OK", "Server: x", "this is no field at all"), 28],
+      [head("100 Continue") + "HTTP/1.1 2xx\r\n", 25],
+    ].map(([received, offset]): Wrong => ["x", "http", 1, `${received}`, {
+      ...{ kind: "corrupted", offset: Number(offset), expected: "" },
+      actual: hexOf(`${received}`.slice(Number(offset), Number(offset) + 16)),
+    }]),
     ["x", "http", 1, head("200 OK", "Transfer-Encoding: chunked") + "5\r\nhello0\r\n\r\n", {
       ...{ kind: "corrupted", offset: 55, expected: "", actual: hexOf("0\r\n\r\n") },
     }],
