@@ -48,13 +48,13 @@ export class DatagramSession {
         const received = this.#receive();
         const full = this.#send();
         const reason = this.#over();
-        if (reason) return { reason, notTaken: this.#input.left };
+        if (reason) return { reason, unsent: this.#input.left, lost: 0 };
         const alwaysReady = this.#watch(received, full);
         await this.#loop.turn(alwaysReady ? 0 : this.#left());
         stop.throwIfAborted();
       }
     } catch (error) {
-      if (error instanceof ReaderGone) return { reason: "reader-gone", notTaken: 0 };
+      if (error instanceof ReaderGone) return { reason: "reader-gone", unsent: 0, lost: 0 };
       throw error;
     } finally {
       for (const fd of [this.#socket.fileno(), this.#input.fd, this.#output.fd]) {

@@ -6,7 +6,7 @@ import type { TlsSocket } from "../tls/mod.ts";
 /** A Socket, or one with TLS around it, which may hold bytes of either way. */
 export type PeerSocket =
   & Pick<Socket, "fileno" | "recv" | "send" | "shutdown">
-  & Partial<Pick<TlsSocket, "hasIncoming" | "hasOutgoing" | "flush">>;
+  & Partial<Pick<TlsSocket, "hasIncoming" | "hasOutgoing" | "flush" | "writtenBytes">>;
 
 /** A connected peer. Disposing of it closes the connection. */
 export interface Peer extends Disposable {

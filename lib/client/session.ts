@@ -35,8 +35,10 @@ export interface SessionEnd {
   readonly reason: "finished" | "lost" | "idle" | "quit" | "reader-gone";
   /** With "lost": what the connection failed with. */
   readonly error?: Error;
-  /** Bytes of standard input that the peer's kernel did not take. */
-  readonly notTaken: number;
+  /** Bytes of standard input that were not sent: a next peer can have them. */
+  readonly unsent: number;
+  /** Bytes that were sent, and that the peer's kernel did not take. */
+  readonly lost: number;
 }
 
 /** How long the peer's kernel may take nothing of what is left at the end. */
@@ -197,10 +199,14 @@ export class Session {
   }
 
   #end(reason: SessionEnd["reason"], error = this.#down.error ?? this.#up.error): SessionEnd {
-    const notTaken = this.#options.sends ? this.#input.left + this.#up.inTransit : 0;
-    if (reason === "lost" && error) return { reason, error, notTaken };
+    const { sends } = this.#options;
+    const bytes = {
+      unsent: sends ? this.#input.left : 0,
+      lost: sends ? this.#up.inTransit : 0,
+    };
+    if (reason === "lost" && error) return { reason, error, ...bytes };
     const { truncation } = this.#down;
-    if (reason !== "finished" || !truncation) return { reason, notTaken };
-    return { reason: "lost", error: truncation, notTaken };
+    if (reason !== "finished" || !truncation) return { reason, ...bytes };
+    return { reason: "lost", error: truncation, ...bytes };
   }
 }

@@ -29,6 +29,8 @@ export class Upward {
   /** What FIN, and close_notify before it, add to what is in transit. */
   #finBytes = 0;
   #sentBytes = 0;
+  /** All that was written, once the end has followed it. */
+  #allBytes: number | undefined;
   #error: Error | undefined;
   /** When the last byte, or the end, was read; when the last one was sent. Milliseconds. */
   readAt: number = performance.now();
@@ -56,13 +58,16 @@ export class Upward {
   }
   /**
    * The same by what the peer has acknowledged, where the kernel counts that: a reset empties the queue
-   * that SIOCOUTQ counts, whatever became of it. SYN and FIN are counted as bytes. With TLS unknown.
+   * that SIOCOUTQ counts, whatever became of it. SYN and FIN are counted as bytes.
    */
   get #unacknowledged(): number {
-    if (this.#peer.socket !== this.#peer.transport) return 0;
     const acknowledged = tcpInfo(this.#peer.transport.fileno())?.acknowledgedBytes ?? 0;
-    const left = this.#sentBytes - acknowledged;
+    const left = (this.#allBytes ?? this.#written) - acknowledged;
     return acknowledged === 0 || left <= 2 ? 0 : left;
+  }
+  /** Bytes for the kernel so far: with TLS those of its records. */
+  get #written(): number {
+    return this.#peer.socket.writtenBytes ?? this.#sentBytes;
   }
   /** All that was read has been sent. */
   get idle(): boolean {
@@ -107,6 +112,7 @@ export class Upward {
   sendFin(): void {
     if (this.#finSent) return;
     this.#finSent = true;
+    this.#allBytes = this.#written;
     const before = inTransit(this.#peer);
     try {
       this.#peer.socket.shutdown("write");

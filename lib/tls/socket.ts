@@ -37,6 +37,8 @@ export class TlsSocket implements TlsSink {
   readonly #raw = new Uint8Array(new ArrayBuffer(CHUNK));
   readonly #incoming = new Bytes();
   readonly #outgoing = new Bytes();
+  /** Bytes of all records that were made so far, whether the socket has taken them or not. */
+  writtenBytes = 0;
   #isSecured = false;
   #ended = false;
   /** The socket has nothing more to give: FIN, which is right only after close_notify. */
@@ -168,6 +170,7 @@ export class TlsSocket implements TlsSink {
 
   ciphertext(bytes: Uint8Array): void {
     this.#outgoing.push(bytes);
+    this.writtenBytes += bytes.length;
   }
   secured(): void {
     this.#isSecured = true;

@@ -107,27 +107,6 @@ describe("iomux client", () => {
     );
   });
 
-  it("--reconnect connects again until stdin has ended, and loses nothing of it", async () => {
-    const words: string[] = [];
-    let closed = 0;
-    await using brief = await peer((socket) => {
-      socket.on("end", () => socket.end());
-      socket.on("close", () => closed++);
-      socket.once("data", (chunk: Buffer) => {
-        words.push(String(chunk));
-        socket.end();
-      });
-    });
-    await using cli = spawnCli(["client", "--reconnect", "100ms", brief.name], { stdin: "pipe" });
-    for (const word of ["one", "two", "three"]) {
-      cli.child.stdin!.write(word);
-      await until(() => closed === words.length && words.includes(word), 15_000);
-    }
-    cli.child.stdin!.end();
-    expect((await cli.exit).code).toBe(0);
-    expect(words).toEqual(["one", "two", "three"]);
-  });
-
   it("is ended by a reset just after connecting with exit 5, not 3", async () => {
     using listener = Socket.listen({ host: "127.0.0.1" });
     await using cli = spawnCli(["client", `127.0.0.1:${listener.port}`], { stdin: "pipe" });
@@ -175,6 +154,13 @@ describe("iomux client", () => {
       ["-4 -z -s ::1 localhost 1", /'--source' and '--ipv4' exclude each other: ::1 is IPv6/],
       ["-z 127.0.0.1:9-1", /ends before it begins/],
       ["-w 5 127.0.0.1:1", /unit/],
+      ["-l 0 --tls-cert c --tls-key k", /option '--tls-cert' needs '--tls'/],
+      ["-l 0 --tls-key k", /option '--tls-key' needs '--tls'/],
+      ["-l 0 --tls --tls-cert c", /option '--tls-cert' needs '--tls-key' as well/],
+      ["-l 0 --tls-insecure", /exclude each other/],
+      ["-l ./s --tls-cert c --tls-key k", /option '--tls-cert' needs '--tls'/],
+      ["-z 127.0.0.1 1 --tls-insecure", /option '--tls-insecure' needs '--tls'/],
+      ["--udp 127.0.0.1:1 --tls-ca c", /option '--tls-ca' needs '--tls'/],
     ];
     const said = await refusals(cases.map(([line]) => ({ args: ["client", ...line.split(" ")] })));
     for (const [i, [line, message]] of cases.entries()) {

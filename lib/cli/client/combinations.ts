@@ -1,6 +1,7 @@
 /** Options of the client that exclude or need each other. */
 import { UsageError } from "../exit.ts";
 import { longName } from "../options/option.ts";
+import { checkNeedsTls } from "../options/tls.ts";
 import type { ClientRead } from "./command.ts";
 
 type Key = keyof ClientRead["options"] & string;
@@ -36,6 +37,7 @@ export function checkCombinations(read: ClientRead): void {
       `options '--${longName(first)}' and '--${longName(other)}' exclude each other`,
     );
   }
+  checkNeedsTls(read);
   if (typed("tlsAlpn") && !read.options.tls) {
     throw new UsageError("option '--tls-alpn' needs '--tls'");
   }

@@ -24,6 +24,8 @@ export interface Outcome {
   readonly code: number;
   /** There is more to say to a next peer, or to hear from it. */
   readonly goesOn: boolean;
+  /** Bytes were sent that the peer has not taken: no next peer gets them. */
+  readonly lost: boolean;
 }
 
 /** What the conversations of a run have in common: where bytes come from and go to. */
@@ -33,6 +35,8 @@ export class Conversation {
   readonly #options: SessionOptions;
   readonly #script: { readonly path: string; readonly steps: Step[] } | undefined;
   readonly #hex: boolean;
+  /** Another peer follows the one that has gone. */
+  readonly #hasNext: boolean;
 
   /** To be made before anything else gets the numbers of standard input and output. @throws UsageError */
   constructor({ options }: ClientRead, spawn: SpawnRelay) {
@@ -42,6 +46,7 @@ export class Conversation {
     this.#input = new Input(0, kindOf(0), options.crlf, reads ? relayOf(spawn, "in") : undefined);
     this.#output = standardOutput(spawn);
     this.#hex = options.hex;
+    this.#hasNext = options.reconnect !== undefined || options.keepListening;
     const { quitAfter: quitAfterMs, idleTimeout: idleTimeoutMs } = options;
     this.#options = {
       halfClose: !options.noHalfClose,
@@ -57,13 +62,15 @@ export class Conversation {
   /** Talks until it is over. @throws OSError of standard input or output; the signal's reason */
   async talk(peer: Peer, loop: Loop, stop: AbortSignal): Promise<Outcome> {
     const observe = this.#hex ? dumping() : undefined;
-    if (this.#script) return { code: await this.#follow(peer, loop, stop, observe), goesOn: false };
+    if (this.#script) {
+      return { code: await this.#follow(peer, loop, stop, observe), goesOn: false, lost: false };
+    }
     const options = { ...this.#options, ...(observe ? { observe } : {}) };
     const session = new Session(peer, this.#input, this.#output, loop, options);
     const end = await session.run(stop);
-    const code = report(end, options.idleTimeoutMs);
     const exhausted = options.sends && this.#input.ended && this.#input.empty;
-    return { code, goesOn: !exhausted && end.reason !== "reader-gone" };
+    const goesOn = this.#hasNext && !exhausted && end.reason !== "reader-gone";
+    return { code: report(end, options.idleTimeoutMs, goesOn), goesOn, lost: end.lost > 0 };
   }
 
   /** After the last: all that came is written. The exit code, if that went well. @throws ReaderGone; OSError */
@@ -76,7 +83,7 @@ export class Conversation {
   async exchange(socket: DatagramSocket, loop: Loop, stop: AbortSignal): Promise<number> {
     const options = { ...this.#options, ...(this.#hex ? { observe: dumping() } : {}) };
     const session = new DatagramSession(socket, this.#input, this.#output, loop, options);
-    return report(await session.run(stop), options.idleTimeoutMs);
+    return report(await session.run(stop), options.idleTimeoutMs, false);
   }
 
   async #follow(

@@ -96,11 +96,12 @@ async function connect({ read, conversation, loop, stop }: Run): Promise<number>
     ...(tls ? { tls: { ...tls, ...(alpn ? { alpn } : {}) } } : {}),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   };
-  for (let said = "";;) {
+  for (let said = "", hasLost = false;;) {
     try {
       using peer = await dial(options, loop, stop);
-      const { code, goesOn } = await conversation.talk(peer, loop, stop);
-      if (reconnect === undefined || !goesOn) return code;
+      const { code, goesOn, lost } = await conversation.talk(peer, loop, stop);
+      hasLost ||= lost;
+      if (!goesOn) return code === EXIT.ok && hasLost ? EXIT.peerGone : code;
       said = "";
     } catch (error) {
       const { name, message } = error as Error;
@@ -108,7 +109,7 @@ async function connect({ read, conversation, loop, stop }: Run): Promise<number>
       if (message !== said) say(message); // once, however often it fails
       said = message;
     }
-    await pause(reconnect, loop, stop);
+    await pause(reconnect!, loop, stop);
   }
 }
 

@@ -30,19 +30,23 @@ export function serverTlsOf({ tlsCert, tlsKey }: ServerFlags): { tls?: TlsIdenti
   return { tls: readIdentity(tlsCert, tlsKey) };
 }
 
+const OF_TLS = ["tlsCa", "tlsInsecure", "tlsServerName", "tlsCert", "tlsKey"] as const;
+
+/** Nothing is said in plain text to whom TLS was meant for. @throws UsageError */
+export function checkNeedsTls({ options, source }: Read<typeof CLIENT_TLS>): void {
+  const typed = OF_TLS.find((name) => source(name) === "cli");
+  if (options.tls || typed === undefined) return;
+  throw new UsageError(`option '--${longName(typed)}' needs '--tls'`);
+}
+
 /** What the options of a client ask for; undefined without `--tls`. The host is that of the command line. */
 export function clientTlsOf(
-  { options, source }: Read<typeof CLIENT_TLS>,
+  read: Read<typeof CLIENT_TLS>,
   host: string | undefined,
 ): ClientTls | undefined {
-  if (!options.tls) {
-    for (const name of ["tlsCa", "tlsInsecure", "tlsServerName", "tlsCert", "tlsKey"] as const) {
-      if (source(name) === "cli") {
-        throw new UsageError(`option '--${longName(name)}' needs '--tls'`);
-      }
-    }
-    return undefined;
-  }
+  checkNeedsTls(read);
+  const { options } = read;
+  if (!options.tls) return undefined;
   const { tlsCa: ca, tlsInsecure: insecure, tlsServerName: name } = options;
   // A Unix socket has no name: its certificate is one for this machine.
   const trusted = ca === undefined ? {} : { ca: readAuthorities(ca) };
