@@ -1,6 +1,6 @@
 /** `--abort-on EXPR`: ends a run as soon as it is known that it can't pass any more. */
 import { holds } from "../../report/judge/judge.ts";
-import type { Metric, Operator, Threshold } from "../../report/judge/threshold.ts";
+import type { Operator, Threshold } from "../../report/judge/threshold.ts";
 import type { Judged } from "../../result/judgement.ts";
 import type { StressResult } from "../../result/result.ts";
 import type { Run } from "../../stress/run/run.ts";
@@ -56,7 +56,7 @@ export class AbortWatch {
 
   #look(run: Run): void {
     for (const condition of this.#conditions) {
-      const value = valueNow(run, condition.metric);
+      const value = valueNow(run, condition);
       if (value === null || !holds(condition, value)) continue;
       const { expression, operator } = condition;
       // A text that a threshold can have, too: results are judged anew when they are added up.
@@ -80,11 +80,14 @@ export class AbortWatch {
 }
 
 /** What a metric is so far; null before anything was measured. */
-function valueNow(run: Run, metric: Metric): number | null {
+function valueNow(run: Run, condition: Threshold): number | null {
+  const { metric } = condition;
   if (metric.kind === "count") {
     const { errors, mismatched } = run.progress();
     return metric.name === "errors" ? errors : mismatched;
   }
+  const waited = waitedNow(run, condition);
+  if (waited !== null) return waited;
   const second = run.timeline.at(-1);
   if (!second || second.seconds <= 0) return null;
   if (metric.kind === "rate") {
@@ -94,4 +97,27 @@ function valueNow(run: Run, metric: Metric): number | null {
   if (recorder.count === 0) return null;
   if (typeof metric.of === "number") return recorder.percentile(metric.of);
   return recorder.summary()[metric.of];
+}
+
+/**
+ * How long is waited already, or was in vain, where a percentile falls among those messages: beyond `limit`, in
+ * microseconds. Null where it falls among the replies.
+ */
+function waitedNow(run: Run, { metric, limit }: Threshold): number | null {
+  const percent = !("of" in metric) || metric.of === "min" || metric.of === "mean"
+    ? null
+    : metric.of === "max"
+    ? 100
+    : metric.of;
+  if (percent === null) return null;
+  const { received, unanswered } = run.progress();
+  let over = unanswered;
+  let us = unanswered > 0 ? run.plan.timeoutMs * 1000 : 0;
+  for (const [waited, count] of run.recorder("waiting").buckets()) {
+    if (waited <= limit) continue;
+    over += count;
+    us = Math.max(us, waited);
+  }
+  const answered = received / (received + over);
+  return over > 0 && answered < percent / 100 ? us : null;
 }

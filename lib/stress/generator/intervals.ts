@@ -36,6 +36,9 @@ export const PROGRESS = {
   open: COUNTER.user + 3,
   /** Failed connects, lost connections and timed-out messages. */
   failures: COUNTER.user + 4,
+  /** Messages whose reply did not come in time, and those that were lost with their connections. */
+  timedOut: COUNTER.user + 5,
+  unanswered: COUNTER.user + 6,
 } as const;
 
 /** Recorders of each set: latencies from the real and from the scheduled send. */

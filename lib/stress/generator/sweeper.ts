@@ -14,6 +14,7 @@ const MAX_SWEEP_MS = 250;
 export function sweep(load: Load): void {
   const { target, timeoutMs } = load.part.plan;
   const now = clock();
+  load.tally.waiting.reset();
   load.peers.each((peer) => {
     const flow = peer.state;
     if (flow.leaving && now - flow.progressAt > PATIENCE_MS) peer.close();
@@ -37,6 +38,7 @@ function noteSlow(load: Load, peer: Peer, waiting: number): void {
   if (!load.paced || !flow.opened || flow.inFlight === 0) return;
   if (flow.oldestDueAt >= load.received.countFrom) {
     load.slow.note(peer, load.numberOf(flow), waiting);
+    load.tally.waiting.record(waiting);
   }
 }
 

@@ -7,9 +7,9 @@ import type { Mismatch } from "../../result/result.ts";
 import { FIGURE, type Half, Halves, PROGRESS } from "./intervals.ts";
 
 /** The recorders of a thread that are not of one interval, one after the other in shared memory. */
-export const RECORDERS = { connect: 0, lag: 1, ownLag: 2 } as const;
+export const RECORDERS = { connect: 0, lag: 1, ownLag: 2, waiting: 3 } as const;
 /** Bytes of all of them. */
-export const RECORDERS_BYTES: number = 3 * RECORDER_BYTES;
+export const RECORDERS_BYTES: number = 4 * RECORDER_BYTES;
 
 /** Counts and latencies. All that another thread wants to watch lies in shared memory. */
 export class Tally {
@@ -17,13 +17,13 @@ export class Tally {
   /** How late messages left, and how late after there was a connection with room for them. */
   readonly lag: Recorder;
   readonly ownLag: Recorder;
+  /** At the latest look at all connections: for how long each has waited for a reply. */
+  readonly waiting: Recorder;
   established = 0;
   failed = 0;
   lost = 0;
   reconnected = 0;
   peak = 0;
-  timedOut = 0;
-  unanswered = 0;
   held = 0;
   firstMismatch: Mismatch | null = null;
   firstFailure: LoadResult["firstFailure"] = null;
@@ -44,6 +44,7 @@ export class Tally {
     this.connect = new Recorder(recorders, RECORDERS.connect);
     this.lag = new Recorder(recorders, RECORDERS.lag);
     this.ownLag = new Recorder(recorders, RECORDERS.ownLag);
+    this.waiting = new Recorder(recorders, RECORDERS.waiting);
     this.#halves = new Halves(intervals);
     this.#half = this.#halves.current;
   }
@@ -147,8 +148,19 @@ export class Tally {
     this.#slots[PROGRESS.failures]!++;
   }
 
+  get timedOut(): number {
+    return this.#slots[PROGRESS.timedOut]!;
+  }
+
+  get unanswered(): number {
+    return this.#slots[PROGRESS.unanswered]!;
+  }
+  set unanswered(messages: number) {
+    this.#slots[PROGRESS.unanswered] = messages;
+  }
+
   timeout(messages: number): void {
-    this.timedOut += messages;
+    this.#slots[PROGRESS.timedOut]! += messages;
     this.#slots[PROGRESS.failures]! += messages;
   }
 

@@ -19,6 +19,8 @@ export interface Progress {
   readonly received: number;
   readonly mismatched: number;
   readonly errors: number;
+  /** Messages that are known not to be answered any more. */
+  readonly unanswered: number;
   readonly bytes: number;
 }
 
@@ -43,6 +45,7 @@ export function progressOf(threads: readonly Shared[]): Progress {
     received: sum(PROGRESS.received),
     mismatched,
     errors: sum(PROGRESS.failures) + mismatched,
+    unanswered: sum(PROGRESS.timedOut) + sum(PROGRESS.unanswered),
     bytes: sum(COUNTER.bytesIn),
   };
 }

@@ -79,7 +79,15 @@ suite("the line of a run", () => {
     plan: { connections: 4, warmupMs: 0, expect: { kind: "echo" } },
     elapsedMs,
     timeline: [],
-    progress: () => ({ connections: 4, sent: 0, received, mismatched: 0, errors: 0, bytes: 0 }),
+    progress: () => ({
+      connections: 4,
+      sent: 0,
+      received,
+      mismatched: 0,
+      errors: 0,
+      unanswered: 0,
+      bytes: 0,
+    }),
   });
 
   it("is not empty before the run has begun, nor between two of them", () => {

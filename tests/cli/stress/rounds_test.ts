@@ -84,6 +84,21 @@ describe("--abort-on", () => {
     expect(threshold.value).toBeGreaterThan(20);
   });
 
+  for (const [what, every] of [["nothing", Infinity], ["every third message", 3]] as const) {
+    it(`counts what has waited for too long already, where ${what} is answered`, async () => {
+      await using deaf = await answering((message, sequence) =>
+        every < Infinity && sequence % every !== every - 1 ? message : null
+      );
+      const args = ["-c", "4", "-d", "60s", "--timeout", "50s", "--abort-on", "p90>600ms"];
+      await using cli = spawnCli(["stress", deaf.name, ...args, "--json"]);
+      expect((await cli.exit).code).toBe(7);
+      const result: StressResult = JSON.parse(cli.stdout());
+      expect(result.duration_s).toBeLessThan(30);
+      expect(result.thresholds).toMatchObject([{ expression: "p90<=600ms", ok: false }]);
+      expect(result.thresholds[0]!.value).toBeGreaterThan(600_000);
+    });
+  }
+
   it("leaves a run alone whose condition is not met", async () => {
     const { code, result } = await stress(["-c", "2", "-d", "200ms", "--abort-on", "p99>60s"]);
     expect([code, result.interrupted, result.thresholds]).toEqual([0, false, []]);
