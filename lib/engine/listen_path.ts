@@ -1,7 +1,8 @@
 /** Listening on the path of a Unix socket: for the server, and for the client's -l. */
 import { lstatSync } from "node:fs";
-import { OSError, Socket } from "../net/mod.ts";
+import { DatagramSocket, OSError, Socket } from "../net/mod.ts";
 import { ERRNO } from "../sys/errno.ts";
+import { system } from "../sys/system.ts";
 import { identityOf, removeSocketFile } from "../sys/stdio/file.ts";
 
 /** A socket that listens on a path, and what becomes of its file. */
@@ -52,9 +53,15 @@ function removeStale(path: string): void {
   }
 }
 
+/**
+ * Asks by a socket of another type: a connection would be taken for a client's, maybe for the only one
+ * that is waited for. Where a socket lives it gets EPROTOTYPE, see unix(7).
+ */
 function hasListener(path: string): boolean {
   try {
-    Socket.connect({ path }).close();
+    // Windows has no such datagrams.
+    if (system === "windows") Socket.connect({ path }).close();
+    else DatagramSocket.connect({ path }).close();
     return true;
   } catch (error) {
     return (error as OSError).code !== "ECONNREFUSED";
