@@ -16,12 +16,15 @@ export function closure(result: StressResult): string | null {
   const flight = result.latency_us.count > 0 ? result.in_flight : null;
   const steady = steadiness(result);
   const parts = [
-    flight && `${flight.average.toFixed(1)} of ${flight.asked} in flight accounted for ` +
+    flight && `${flight.average.toFixed(1)} of ${inTenths(flight.asked)} in flight accounted for ` +
       `(${Math.round(flight.accounted * 100)} %)`,
     steady === null ? null : `rate steady to ±${steady.toFixed(1)} % from second to second`,
   ].filter((part) => part !== null);
   return parts.length === 0 ? null : parts.join("; ");
 }
+
+/** Connections that came and went are no whole number on average. */
+const inTenths = (asked: number) => Number.isInteger(asked) ? asked : asked.toFixed(1);
 
 /**
  * The standard deviation of the rates of whole seconds, in percent of their mean. Null with too few, where the rate

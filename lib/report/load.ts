@@ -96,6 +96,9 @@ function describeCheck(plan: Settings, verified: number): string {
 /** What a reply had to be, from the value of `--expect`: "a line", "5 bytes", "a match of /x/". */
 function describeExpectation(expect: string): string {
   if (expect === "line") return "a line, whatever it says";
+  if (expect === "http") return "HTTP with a status of 2xx";
+  const [, end] = /^until:(.*)$/s.exec(expect) ?? [];
+  if (end !== undefined) return `anything that ends with ${quoted(end)}`;
   const [, bytes] = /^bytes:(\d+)$/.exec(expect) ?? [];
   if (bytes !== undefined) return `${plural(Number(bytes), "byte")}, whatever they are`;
   return /^\/.*\/[a-z]*$/s.test(expect) ? `a match of ${cut(expect)}` : quoted(expect);

@@ -85,9 +85,12 @@ export function confidenceRows({ confidence }: StressResult): Row[] {
   ]];
 }
 
-/** "pass", "fail (interrupted)". */
-export function describeVerdict({ verdict, interrupted, partial }: StressResult): string {
-  const but = [interrupted ? "interrupted" : "", partial ? "partial" : ""].filter((word) => word);
+/** "pass", "fail (interrupted)", "fail (ended by --abort-on)". */
+export function describeVerdict(
+  { verdict, interrupted, aborted, partial }: StressResult,
+): string {
+  const ended = aborted ? "ended by --abort-on" : interrupted ? "interrupted" : "";
+  const but = [ended, partial ? "partial" : ""].filter((word) => word);
   return but.length > 0 ? `${verdict} (${but.join(", ")})` : verdict;
 }
 

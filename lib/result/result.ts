@@ -140,6 +140,8 @@ export interface StressResult {
   selector: string;
   config: Record<string, unknown>;
   interrupted: boolean;
+  /** A condition of `--abort-on` has ended it. */
+  aborted?: boolean;
   /** Results of other machines or processes are missing in this sum. */
   partial: boolean;
   /** When counting started, in ISO 8601. */

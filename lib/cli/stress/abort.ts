@@ -75,7 +75,8 @@ export class AbortWatch {
   judged(result: StressResult): StressResult {
     this.end();
     if (!this.#met) return result;
-    return { ...result, thresholds: [...result.thresholds, this.#met], verdict: "fail" };
+    const thresholds = [...result.thresholds, this.#met];
+    return { ...result, aborted: true, thresholds, verdict: "fail" };
   }
 }
 

@@ -52,6 +52,7 @@ export function mergeResults(
     selector: mergeTexts(results.map(({ selector }) => selector)),
     config: mergeConfig(results),
     interrupted: results.some(({ interrupted }) => interrupted),
+    ...(results.some(({ aborted }) => aborted) ? { aborted: true } : {}),
     partial: options.missing === true || results.some(({ partial }) => partial),
     started_at: parts.map((part) => part.started_at).sort()[0]!,
     duration_s: seconds,

@@ -1,6 +1,6 @@
 // Runs that are repeated, compared, cut short or watched: --confidence, --compare of targets, --abort-on, --progress.
 import { describe, expect, it } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import type { StressResult } from "../../../lib/result/result.ts";
 import { spawnCli, startServe } from "../../support/cli.ts";
 import { TempDir } from "../../support/files.ts";
@@ -74,11 +74,14 @@ describe("--abort-on", () => {
       return null;
     });
     const args = [closing.name, "-c", "4", "-d", "60s", "--reconnect", "--abort-on", "errors>20"];
-    await using cli = spawnCli(["stress", ...args, "--json"]);
+    using folder = new TempDir();
+    const file = folder.file("run.json");
+    await using cli = spawnCli(["stress", ...args, "-o", file]);
     expect((await cli.exit).code).toBe(7);
-    const result = JSON.parse(cli.stdout());
+    expect(cli.stdout()).toMatch(/^verdict +fail \(ended by --abort-on\)$/m);
+    const result = JSON.parse(readFileSync(file, "utf8"));
     expect(result.duration_s).toBeLessThan(50);
-    expect(result).toMatchObject({ interrupted: true, verdict: "fail" });
+    expect(result).toMatchObject({ interrupted: true, aborted: true, verdict: "fail" });
     const [threshold] = result.thresholds;
     expect(threshold).toMatchObject({ expression: "errors<=20", ok: false });
     expect(threshold.value).toBeGreaterThan(20);

@@ -210,6 +210,9 @@ describe("the rows of a report", () => {
     expect(row({ ...closed, timeline: timeline.slice(0, 2) }, "closure")).toMatch(/\(98 %\)$/);
     const ramp = { ...closed, config: { ...closed.config, rampMs: 2000 } };
     expect(row(ramp, "closure")).toMatch(/\(98 %\)$/); // its rate was to change
+    const some = { asked: 5.912, average: 5.87, accounted: 0.993 }; // connections that came and went
+    expect(row({ ...ramp, in_flight: some }, "closure"))
+      .toBe("5.9 of 5.9 in flight accounted for (99 %)");
     const short = { ...closed, in_flight: null, timeline: [] };
     expect(row(short, "closure")).toBe(undefined);
   });
@@ -276,6 +279,8 @@ describe("the rows of a report", () => {
     [{ message: "x" }, / messages came back as sent, byte for byte$/],
     [{ message: "x", expect: "upper" }, / messages came back in upper case$/],
     [{ expect: "line" }, / replies are a line, whatever it says$/],
+    [{ expect: "http" }, / replies are HTTP with a status of 2xx$/],
+    [{ expect: "until:END\\r\\n" }, / replies are anything that ends with "END\\r\\n"$/],
     [{ expect: "bytes:5" }, / replies are 5 bytes, whatever they are$/],
     [{ expect: "/a+/i" }, / replies are a match of \/a\+\/i$/],
     [{ expect: "+PONG\r\n" }, / replies are "\+PONG\\r\\n"$/],
