@@ -19,13 +19,13 @@ export interface Applied<O> {
 /** Reads a scenario. @throws UsageError */
 export function readScenario(file: string): Scenario {
   const scenario = parseScenario(readText(file, "scenario"), file);
-  const { messageFile } = scenario.options as { messageFile?: string };
-  if (messageFile === undefined || isAbsolute(messageFile)) return scenario;
   // Beside the scenario, wherever that is read from.
-  return {
-    ...scenario,
-    options: { ...scenario.options, messageFile: join(dirname(file), messageFile) },
-  };
+  const files = Object.entries(scenario.options).flatMap(([name, path]) =>
+    (name === "messageFile" || name === "messagesFrom") && !isAbsolute(`${path}`)
+      ? [[name, join(dirname(file), `${path}`)]]
+      : []
+  );
+  return { ...scenario, options: { ...scenario.options, ...Object.fromEntries(files) } };
 }
 
 /** What a scenario looks at in the options over which it is put. */

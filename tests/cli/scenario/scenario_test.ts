@@ -201,12 +201,26 @@ describe("the file of a scenario", () => {
       .toThrow("Cannot read the scenario /nonexistent/s.yaml: ENOENT");
   });
 
-  it("has the file of its message beside it", () => {
+  for (const [key, name] of [["message-file", "messageFile"], ["messages-from", "messagesFrom"]]) {
+    it(`has the file of its ${key} beside it`, () => {
+      using folder = new TempDir();
+      writeFileSync(folder.file("s.yaml"), `${key}: hello.txt\n`);
+      expect(readScenario(folder.file("s.yaml")).options[name!]).toBe(folder.file("hello.txt"));
+      writeFileSync(folder.file("s.yaml"), `${key}: /hello.txt\n`);
+      expect(readScenario(folder.file("s.yaml")).options[name!]).toBe("/hello.txt");
+    });
+  }
+
+  it("has several messages, in any order, and thinks between them", async () => {
     using folder = new TempDir();
-    writeFileSync(folder.file("s.yaml"), "message-file: hello.txt\n");
-    expect(readScenario(folder.file("s.yaml")).options.messageFile).toBe(folder.file("hello.txt"));
-    writeFileSync(folder.file("s.yaml"), "message-file: /hello.txt\n");
-    expect(readScenario(folder.file("s.yaml")).options.messageFile).toBe("/hello.txt");
+    writeFileSync(folder.file("m"), "a{seq}\\n\techo\nb{conn}\\n\tline\n");
+    const text = "messages-from: m\nescapes: true\nshuffle: true\nthink: 20ms\n";
+    writeFileSync(folder.file("s.yaml"), `${text}messages: 20\nconnections: 2\n`);
+    await using cli = spawnCli(["stress", "--scenario", folder.file("s.yaml"), "--json"]);
+    expect([(await cli.exit).code, cli.stderr()]).toEqual([0, ""]);
+    const { messages, duration_s: seconds } = JSON.parse(cli.stdout());
+    expect(messages).toMatchObject({ sent: 20, verified: 20 });
+    expect(seconds).toBeGreaterThanOrEqual(0.17); // nine times on each connection
   });
 
   it("with mistakes ends the command before anything starts: one line, and exit code 2", async () => {
