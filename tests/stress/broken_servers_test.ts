@@ -2,7 +2,15 @@
 // and the first wrong byte. faults_test.ts has more of them, for one message in flight.
 import { describe, expect, it } from "bun:test";
 import type { MismatchKind } from "../../lib/result/result.ts";
-import { SIZE, stress, type Target, target, type Victim } from "../support/misbehaving.ts";
+import {
+  allAccountedFor,
+  answering,
+  SIZE,
+  stress,
+  type Target,
+  target,
+  type Victim,
+} from "../support/misbehaving.ts";
 
 /** The message that is spoilt. */
 const AT = 3;
@@ -102,6 +110,21 @@ async function names(
 const CHURN = ["lost", "corrupted", "foreign", "truncated"] as const;
 
 describe("stress names what a broken server does:", () => {
+  for (const [when, delay] of [["at once", 0], ["a moment later", 30]] as const) {
+    it(`a second reply ${when}, to a message that is mismatched then and not verified as well`, async () => {
+      await using server = await answering((message, _, { socket }) => {
+        const again = Buffer.from(message);
+        if (delay > 0) setTimeout(() => socket.writable && socket.write(again), delay);
+        return delay > 0 ? message : Buffer.concat([message, again]);
+      });
+      const args = delay > 0 ? ["-r", "5", "-d", "900ms"] : ["-n", "1"];
+      const { code, result } = await stress([server.name, "-c", "1", ...args]);
+      expect([code, result.first_mismatch?.kind]).toEqual([6, "duplicated"]);
+      expect(result.messages).toMatchObject({ verified: 0, mismatched: 1 });
+      expect(allAccountedFor(result)).toBe(true);
+    });
+  }
+
   it("with messages in flight", () => names(ALL, ["-n", "60", "--pipeline", "8"]));
 
   it("on schedule", () =>

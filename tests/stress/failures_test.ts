@@ -49,6 +49,7 @@ describe("stress and a target that closes", () => {
     expect(result.messages.lost).toBeGreaterThan(0);
     expect(allAccountedFor(result)).toBe(true);
     expect(result.connections.lost).toBe(1);
+    expect(result.errors).toEqual({ FIN: 1 });
   });
 
   it("as soon as it has accepted: exit 5", async () => {

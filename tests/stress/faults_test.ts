@@ -91,7 +91,7 @@ describe("stress and a target that", () => {
     expect(result.first_mismatch!.kind).toBe("duplicated");
     expect(result.first_mismatch!.offset).toBe((SPOILT + 1) * SIZE);
     expect(result.messages.mismatched).toBe(1);
-    expect(allAccountedFor(result) || result.messages.verified === result.messages.sent).toBe(true);
+    expect(allAccountedFor(result)).toBe(true);
   });
 
   it("says more after everything was answered: foreign", async () => {
@@ -102,8 +102,8 @@ describe("stress and a target that", () => {
     expect(code).toBe(6);
     expect(result.messages).toEqual({
       sent: 10,
-      received: 10,
-      verified: 10,
+      received: 9,
+      verified: 9,
       mismatched: 1,
       timed_out: 0,
       lost: 0,
@@ -124,7 +124,7 @@ describe("stress and a target that", () => {
     });
     const { code, result } = await stress([target.name, "-c", "1", "-n", "10"]);
     expect(code).toBe(6);
-    expect(result.messages.verified).toBe(10);
+    expect(result.messages.verified).toBe(9);
     expect(result.first_mismatch!.actual).toBe(hex(Buffer.from("goodbye")));
   });
 

@@ -225,7 +225,7 @@ export class Load implements Handler<Flow> {
     }
     if (error === null && flow.finished) return;
     // What ended it was counted: an error counts once.
-    if (!flow.timedOut && !flow.mismatched) this.tally.connectionLost();
+    if (!flow.timedOut && !flow.mismatched) this.tally.connectionLost(error);
     if (!(this.part.plan.reconnect && this.fleet.retry(slot))) this.#drop(slot);
   }
 

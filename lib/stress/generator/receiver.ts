@@ -41,7 +41,9 @@ export class Receiver {
     const wasBroken = replies.broken;
     const early = this.#awaitsEarlier(flow);
     let counted = 0;
-    const complete = replies.take(bytes, flow.sentMessages);
+    let complete = replies.take(bytes, flow.sentMessages);
+    // What comes behind the last reply spoils it: a message is never both verified and mismatched.
+    if (replies.broken && complete > 0 && complete === flow.inFlight) complete--;
     for (let i = 0; i < complete; i++) {
       if (early && !this.#awaitsEarlier(flow)) counted += replies.lengthOf(i, complete);
       this.#answered(peer, now, replies.refusal?.(i) ?? 0);
@@ -97,6 +99,10 @@ export class Receiver {
 
   #countMismatch(flow: Flow): void {
     flow.mismatched = true;
+    if (flow.inFlight === 0 && flow.receivedMessages > 0) {
+      flow.receivedMessages--; // it has no answer any more
+      this.#parts.tally.spoilt();
+    }
     this.#parts.tally.mismatched();
   }
 

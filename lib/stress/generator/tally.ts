@@ -118,14 +118,23 @@ export class Tally {
     this.#slots[PROGRESS.received]!++;
   }
 
+  /** Something came behind the last reply, which had been taken for good: it is the one that is wrong. */
+  spoilt(): void {
+    if (this.#slots[PROGRESS.received]! > 0) this.#slots[PROGRESS.received]!--;
+  }
+
   mismatched(): void {
     this.#slots[PROGRESS.mismatched]!++;
   }
 
   /** A reply that says in its own protocol that it is an error, such as 404. */
   refused(status: number): void {
-    this.#statuses[status] = (this.#statuses[status] ?? 0) + 1;
+    this.#code(status);
     this.mismatched();
+  }
+
+  #code(name: string | number): void {
+    this.#statuses[name] = (this.#statuses[name] ?? 0) + 1;
   }
 
   opened(again: boolean): void {
@@ -143,8 +152,10 @@ export class Tally {
     this.#slots[PROGRESS.failures]!++;
   }
 
-  connectionLost(): void {
+  /** A connection that the peer has ended in order has no error of the system: its code is FIN. */
+  connectionLost(error: OSError | null): void {
     this.lost++;
+    if (error === null) this.#code("FIN");
     this.#slots[PROGRESS.failures]!++;
   }
 

@@ -122,7 +122,7 @@ export interface LoadResult {
   readonly firstMismatch: Mismatch | null;
   /** Why the first connection failed that did. */
   readonly firstFailure: { readonly code: string; readonly message: string } | null;
-  /** Replies that were errors by the number that they had, such as HTTP's 404. */
+  /** Errors that the system has no number for: replies by theirs, such as HTTP's 404, and lost connections by FIN. */
   readonly statuses: Readonly<Record<string, number>>;
   /** CPU time of the thread from the start of counting to the stop, in milliseconds. */
   readonly cpu: { readonly user: number; readonly system: number };
