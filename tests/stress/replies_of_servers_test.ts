@@ -26,11 +26,12 @@ const closingAfter = (n: number, how: "end" | "resetAndDestroy") =>
         const last = ++answered === n;
         const fields = `Content-Length: ${body.length}${last ? "\r\nConnection: close" : ""}`;
         socket.write(`HTTP/1.1 200 OK\r\n${fields}\r\n\r\n${body}`);
-        // A reset would take a reply with it that is still on its way.
-        if (last) setTimeout(() => socket[how](), how === "end" ? 0 : 5);
+        if (last && how === "end") socket.end();
       }
     });
-  });
+    // Before that a reset could overtake the reply.
+    socket.on("end", () => answered === n ? socket[how]() : socket.end());
+  }, false);
 
 describe("stress and a server that closes behind a reply, and says so", () => {
   const get = ["-m", "GET /{seq} HTTP/1.1\\r\\n\\r\\n"];
