@@ -41,11 +41,6 @@ export interface SessionEnd {
   readonly lost: number;
 }
 
-/** How long the peer's kernel may take nothing of what is left at the end. */
-const STALLED_MS = 5000;
-/** Between two looks at that, at most. */
-const LOOK_MS = 20;
-
 /** One session over a connected, non-blocking socket. */
 export class Session {
   readonly #peer: Peer;
@@ -171,24 +166,8 @@ export class Session {
   async #confirm(stop: AbortSignal): Promise<SessionEnd> {
     this.#forget();
     this.#up.sendFin(); // has the rest acknowledged at once
-    this.#discard();
-    let left = this.#up.inTransit;
-    let deadline = performance.now() + STALLED_MS;
-    for (
-      let wait = 1;
-      left > 0 && performance.now() < deadline;
-      wait = Math.min(2 * wait, LOOK_MS)
-    ) {
-      const error = this.#peer.transport.takeError();
-      if (error) return this.#end("lost", error);
-      await this.#loop.turn(wait);
-      stop.throwIfAborted();
-      this.#discard();
-      const now = this.#up.inTransit;
-      if (now < left) deadline = performance.now() + STALLED_MS;
-      left = now;
-    }
-    return this.#end("finished");
+    const error = await this.#up.delivery.settle(this.#loop, stop, () => this.#discard());
+    return this.#end(error ? "lost" : "finished", error);
   }
 
   /** Without `receives`: what is unread when a socket is closed makes the kernel reset the connection. */
@@ -202,7 +181,7 @@ export class Session {
     const { sends } = this.#options;
     const bytes = {
       unsent: sends ? this.#input.left : 0,
-      lost: sends ? this.#up.inTransit : 0,
+      lost: sends ? this.#up.delivery.inTransit : 0,
     };
     if (reason === "lost" && error) return { reason, error, ...bytes };
     const { truncation } = this.#down;

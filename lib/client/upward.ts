@@ -1,9 +1,8 @@
 /** From standard input to the peer. */
 import { WOULD_BLOCK } from "../net/mod.ts";
 import { EVENT_READ, EVENT_WRITE } from "../selectors/selector.ts";
-import { tcpInfo } from "../sys/socket/tcp_info.ts";
 import type { Input } from "./input.ts";
-import { inTransit, type Peer } from "./peer.ts";
+import { Delivery, type Peer } from "./peer.ts";
 
 /** How many chunks are moved before the other direction, and signals, get their turn. */
 const BUDGET = 16;
@@ -23,14 +22,10 @@ export class Upward {
   readonly #input: Input;
   readonly #peer: Peer;
   readonly #options: UpwardOptions;
+  /** What the peer's kernel has taken. */
+  readonly delivery: Delivery;
   #inputWaits: boolean;
   #peerWaits = false;
-  #finSent = false;
-  /** What FIN, and close_notify before it, add to what is in transit. */
-  #finBytes = 0;
-  #sentBytes = 0;
-  /** All that was written, once the end has followed it. */
-  #allBytes: number | undefined;
   #error: Error | undefined;
   /** When the last byte, or the end, was read; when the last one was sent. Milliseconds. */
   readAt: number = performance.now();
@@ -40,6 +35,7 @@ export class Upward {
     this.#input = input;
     this.#inputWaits = input.mayWait;
     this.#peer = peer;
+    this.delivery = new Delivery(peer);
     this.#options = options;
   }
 
@@ -52,30 +48,13 @@ export class Upward {
     const { code } = (this.#error ?? {}) as { code?: string };
     return this.#error !== undefined && code !== "EPIPE" && code !== "ECONNRESET";
   }
-  /** Bytes that were sent and that the peer's kernel has not taken. */
-  get inTransit(): number {
-    return Math.max(0, inTransit(this.#peer) - this.#finBytes, this.#unacknowledged);
-  }
-  /**
-   * The same by what the peer has acknowledged, where the kernel counts that: a reset empties the queue
-   * that SIOCOUTQ counts, whatever became of it. SYN and FIN are counted as bytes.
-   */
-  get #unacknowledged(): number {
-    const acknowledged = tcpInfo(this.#peer.transport.fileno())?.acknowledgedBytes ?? 0;
-    const left = (this.#allBytes ?? this.#written) - acknowledged;
-    return acknowledged === 0 || left <= 2 ? 0 : left;
-  }
-  /** Bytes for the kernel so far: with TLS those of its records. */
-  get #written(): number {
-    return this.#peer.socket.writtenBytes ?? this.#sentBytes;
-  }
   /** All that was read has been sent. */
   get idle(): boolean {
     return this.#input.empty && !this.#peer.socket.hasOutgoing;
   }
   /** There is nothing more to do. */
   get done(): boolean {
-    return this.idle && this.#input.ended && (this.#finSent || !this.#options.halfClose);
+    return this.idle && this.#input.ended && (this.delivery.ended || !this.#options.halfClose);
   }
   /** Nothing can be done without waiting. */
   get waits(): boolean {
@@ -110,16 +89,11 @@ export class Upward {
 
   /** Says that nothing more will come. */
   sendFin(): void {
-    if (this.#finSent) return;
-    this.#finSent = true;
-    this.#allBytes = this.#written;
-    const before = inTransit(this.#peer);
     try {
-      this.#peer.socket.shutdown("write");
+      this.delivery.end();
     } catch (error) {
       this.#failed(error as Error);
     }
-    this.#finBytes = Math.max(0, inTransit(this.#peer) - before);
   }
 
   #read(): void {
@@ -150,7 +124,7 @@ export class Upward {
     if (count === WOULD_BLOCK) return;
     this.#options.sent?.(buffer.subarray(start, start + count));
     this.#input.start += count;
-    this.#sentBytes += count;
+    this.delivery.sent(count);
     this.sentAt = performance.now();
   }
 

@@ -1,16 +1,25 @@
 // Scripts of iomux client: what they send and expect, and how they fail.
-import { describe, expect, it } from "bun:test";
+import { afterAll, describe, expect, it } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { type Cli, spawnCli } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
 import { refusals } from "../support/usages.ts";
+import { NO_TLS } from "../tls/certificates.ts";
+import { FarEnd, PATIENCE_MS } from "./far_end.ts";
 import { echoPeer, peer } from "./peers.ts";
 
 describe("iomux client --script", () => {
+  const scripts = new TempDir();
+  let written = 0;
+  afterAll(() => scripts[Symbol.dispose]());
+
+  function start(text: string, ...target: string[]): Cli {
+    const path = scripts.file(`${written++}-steps`);
+    writeFileSync(path, text);
+    return spawnCli(["client", "--script", path, ...target]);
+  }
   async function script(text: string, target: string): Promise<Cli> {
-    using folder = new TempDir();
-    writeFileSync(folder.file("steps"), text);
-    const cli = spawnCli(["client", "--script", folder.file("steps"), target]);
+    const cli = start(text, target);
     await cli.exit;
     return cli;
   }
@@ -36,6 +45,34 @@ describe("iomux client --script", () => {
     expect(cli.stderr()).toContain(
       `nothing of the kind within 1 s; expected "two" 1000ms, came ${came}\n`,
     );
+  });
+
+  for (const transport of ["tcp", ...(NO_TLS === undefined ? ["tls"] as const : [])] as const) {
+    for (const last of ["", "close\n"]) {
+      it(`ends when the peer's kernel has taken all, or with exit 5 (${transport}, ${last.trim()})`, async () => {
+        const much = `send "${"a".repeat(10_000_000)}"\n${last}`;
+        for (const reads of [true, false]) {
+          using far = new FarEnd(transport);
+          await using cli = start(much, ...far.target);
+          const connection = await far.accept(cli.stderr);
+          await connection.read(PATIENCE_MS, 1);
+          if (reads) await connection.read(PATIENCE_MS);
+          else connection.reset();
+          expect([reads, (await cli.exit).code]).toEqual([reads, reads ? 0 : 5]);
+          expect(cli.stderr()).toMatch(
+            reads ? /^$/ : /^iomux: \S*, line \d: Cannot .*: (ECONNRESET|EPIPE|TLS_TRUNCATED)/,
+          );
+        }
+      });
+    }
+  }
+
+  it("says how much a peer has not taken that takes nothing: exit 5", async () => {
+    using far = new FarEnd();
+    await using cli = start(`send "${"a".repeat(3_000_000)}"\n`, ...far.target);
+    await far.accept(cli.stderr);
+    expect((await cli.exit).code).toBe(5);
+    expect(cli.stderr()).toMatch(/, line 1: [\d,]+ bytes were not taken by the peer\n$/);
   });
 
   it("does not blame a peer that has reset for anything else, and names the line", async () => {

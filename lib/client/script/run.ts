@@ -2,9 +2,9 @@
 import { WOULD_BLOCK } from "../../net/mod.ts";
 import { EVENT_READ, EVENT_WRITE } from "../../selectors/selector.ts";
 import { latin1, quote } from "../../text/bytes.ts";
-import { briefDuration } from "../../text/words.ts";
+import { briefDuration, plural } from "../../text/words.ts";
 import type { Loop } from "../loop.ts";
-import type { Peer } from "../peer.ts";
+import { Delivery, type Peer } from "../peer.ts";
 import type { Expected, Step } from "./parse.ts";
 
 /** A step failed: which line, what came, and what was expected. */
@@ -23,14 +23,13 @@ export class StepError extends Error {
 export type Observe = (direction: "sent" | "received", bytes: Uint8Array) => void;
 
 const CHUNK = 64 * 1024;
-/** How long the last step's bytes may take to go out, in milliseconds. */
-const LAST_BYTES_MS = 65_536;
 /** What messages show of what came, its last part, and of what was expected, its first. */
 const SHOWN = 256;
 
 /** One run of a script over a connected peer. */
 export class ScriptRun {
   readonly #peer: Peer;
+  readonly #delivery: Delivery;
   readonly #loop: Loop;
   readonly #stop: AbortSignal;
   readonly #observe: Observe;
@@ -42,6 +41,7 @@ export class ScriptRun {
 
   constructor(peer: Peer, loop: Loop, stop: AbortSignal, observe: Observe) {
     this.#peer = peer;
+    this.#delivery = new Delivery(peer);
     this.#loop = loop;
     this.#stop = stop;
     this.#observe = observe;
@@ -53,9 +53,29 @@ export class ScriptRun {
       if (step.kind === "send") await this.#send(step, step.bytes);
       else if (step.kind === "expect") await this.#expect(step, step.expected, step.withinMs);
       else if (step.kind === "sleep") await this.#until(performance.now() + step.ms, () => false);
-      else this.#gone(step, () => this.#peer.socket.shutdown("write"));
+      else this.#gone(step, () => this.#delivery.end());
     }
-    await this.#until(performance.now() + LAST_BYTES_MS, () => !this.#peer.socket.hasOutgoing);
+    const last = steps.findLast(({ kind }) => kind === "send");
+    if (last) await this.#settle(last);
+  }
+
+  /** Waits until the peer's kernel has taken all. @throws StepError of the last step that has sent */
+  async #settle(step: Step): Promise<void> {
+    this.#loop.forget(this.#peer.socket.fileno());
+    try {
+      this.#delivery.end(); // has the rest acknowledged at once
+    } catch {
+      // The peer has gone; what it has not taken is counted below.
+    }
+    const error = await this.#delivery.settle(this.#loop, this.#stop, () => this.#receive());
+    if (error) this.#receive(); // which says best how the peer has gone
+    const left = this.#delivery.inTransit;
+    if (left === 0 && !error) return;
+    const why = this.#error ?? error;
+    const what = left === 0
+      ? []
+      : [`${plural(left, "byte")} ${left === 1 ? "was" : "were"} not taken by the peer`];
+    throw new StepError(step, "gone", [...(why ? [why.message] : []), ...what].join("; "));
   }
 
   async #send(step: Step, bytes: Uint8Array): Promise<void> {
@@ -66,6 +86,7 @@ export class ScriptRun {
           const count = this.#peer.socket.send(bytes, at, bytes.length - at);
           if (count === WOULD_BLOCK) return false;
           at += count;
+          this.#delivery.sent(count);
         }
         return true;
       }), EVENT_WRITE);
