@@ -19,17 +19,18 @@ export interface JunitSuite {
 
 /**
  * A test suite for each result. Beside thresholds there are test cases for the measures of a baseline; and one for
- * the verdict, where that is not "pass" for another reason or there is nothing else.
+ * the verdict, where that is not "pass" for another reason or there is nothing else; the `reason` may be
+ * known to who has made the results.
  */
-export const junitReport = (results: readonly NamedResult[]): string =>
+export const junitReport = (results: readonly NamedResult[], reason?: string): string =>
   junit(results.map(({ name, result }) => ({
     name,
     timestamp: result.started_at.replace(/\.\d+Z$/, "Z"),
     seconds: result.duration_s,
-    cases: casesOf(result),
+    cases: casesOf(result, reason),
   })));
 
-function casesOf(result: StressResult): JunitCase[] {
+function casesOf(result: StressResult, given?: string): JunitCase[] {
   const thresholds = result.thresholds.map((judged): JunitCase => {
     const value = `${judged.expression}: ${describeValue(result, judged)}`;
     return { name: judged.expression, failure: judged.ok ? null : value };
@@ -42,8 +43,8 @@ function casesOf(result: StressResult): JunitCase[] {
   const verdict = describeVerdict(result);
   const known = verdict === "pass" || all.some(({ failure }) => failure !== null);
   if (known && all.length > 0) return all;
-  const { bottleneck, reason } = result.generator;
-  const why = bottleneck ? `${verdict}: ${reason}` : verdict;
+  const reason = given ?? result.generator.reason;
+  const why = reason ? `${verdict}: ${reason}` : verdict;
   return [...all, { name: "verdict", failure: verdict === "pass" ? null : why }];
 }
 

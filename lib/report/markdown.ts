@@ -16,14 +16,19 @@ export interface Summary {
   readonly tables?: readonly ReportTable[];
   /** Of all together; that of the only result unless it is given. */
   readonly verdict?: string;
+  /** Why it is not "pass", where no result says that itself. */
+  readonly reason?: string;
 }
 
 /** The summary: the verdict first, then the figures of all results beside each other, then what was judged. */
-export function markdownReport({ title, results, tables = [], verdict }: Summary): string {
+export function markdownReport(
+  { title, results, tables = [], verdict, reason }: Summary,
+): string {
   const only = results.length === 1 ? results[0]!.result : undefined;
   const word = verdict ?? (only ? describeVerdict(only) : "");
   const blocks = [
     `### ${escape(title)}: ${escape(word)}`,
+    ...(reason === undefined ? [] : [escape(reason)]),
     table(["", ...results.map(({ name }) => name)], figuresOf(results)),
     ...results.flatMap(({ name, result }) => judgement(only ? "" : `${name}: `, result)),
     ...tables.filter(({ title }) => only === undefined || title !== "Against the baseline")

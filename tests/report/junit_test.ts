@@ -50,6 +50,12 @@ describe("a JUnit report", () => {
     });
   }
 
+  it("says why, where who has made the results knows", () => {
+    const result = sampleResult({ seconds: 1 }, { verdict: "invalid" });
+    expect(junitReport([{ name: "the last probe", result }], "busy"))
+      .toContain('<failure message="invalid: busy"/>');
+  });
+
   it("is well-formed, whatever is in it", () => {
     const evil = `a&b<"'>]]>\0\x1b[31m` + "\ud800" + `\u{1f600}\n`;
     const xml = report({ thresholds }, evil);

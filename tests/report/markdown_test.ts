@@ -52,6 +52,12 @@ describe("a Markdown summary", () => {
     expect(short).not.toContain("corrected");
   });
 
+  it("has the reason of a verdict that no result has", () => {
+    const results = [{ name: "the last probe", result: sampleResult({ seconds: 1 }) }];
+    const text = markdownReport({ title: "t", results, verdict: "invalid", reason: "busy" });
+    expect(text).toMatch(/^### t: invalid\n\nbusy\n\n\|/);
+  });
+
   it("takes no text for markup, nor for another row", () => {
     const evil = "a | b <img> *c* `d` [e](f)\n| g |";
     const text = markdownReport({ title: evil, results: [{ name: evil, result: sampleResult() }] });

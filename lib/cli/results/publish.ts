@@ -24,6 +24,8 @@ export interface Outcome {
   readonly tables?: readonly ReportTable[];
   /** The judgement of all together, for the page. */
   readonly verdict?: string;
+  /** Why it is not "pass", where no result says that itself. */
+  readonly reason?: string;
   /** How all of this was made; the command line unless it is given. */
   readonly command?: string | undefined;
 }
@@ -85,7 +87,7 @@ async function filesOf(
       return [{ path, text: await htmlReport(page) }];
     }
     case "junit":
-      return [{ path, text: junitReport(results) }];
+      return [{ path, text: junitReport(results, outcome.reason) }];
     case "markdown":
       return [{ path, text: markdownReport({ ...outcome, results: outcome.beside ?? results }) }];
   }

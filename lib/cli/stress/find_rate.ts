@@ -125,6 +125,7 @@ function outcomeOf(
     results: [{ name: search.rate === null ? "the last probe" : "the rate found", result }],
     tables: [table],
     verdict: result.verdict,
+    ...(result.verdict === "pass" ? {} : { reason: search.reason }),
     text: unreachable ? null : (width) => formatOutcome(head, table, rows, width),
     json: { ...result, find_rate: search },
   };
