@@ -15,14 +15,16 @@ const digits = (value: number) => value >= 0.1 ? value.toFixed(2) : value.toPrec
 export function comparisonTable(comparison: Comparison, open: boolean): ReportTable {
   const first = comparison.rows[0]!.name;
   const row = (name: string, what: string, measure: Measure, show: (value: number) => string) => [
-    ...[name, what, show(measure.value), formatRatio(measure.ratio)],
+    // A mean of nothing: some had no replies.
+    ...[name, what, measure.value > 0 ? show(measure.value) : "-", formatRatio(measure.ratio)],
     measure.word ?? "-",
   ];
   return {
     title: "Comparison",
     note: `Means are geometric, of ${comparison.rounds} rounds. Ratios have ` +
-      `${comparison.confidence * 100} % confidence intervals: ${comparison.method}. Percentiles ` +
-      "of all replies together differ from these means: a slow round weighs more in them." +
+      `${comparison.confidence * 100} % confidence intervals: ${comparison.method}. Figures ` +
+      "of all rounds together differ from these means: messages/s are there of all their time, and " +
+      "percentiles of all their replies, in which a slow round weighs more." +
       (open ? " Latencies are from the scheduled send." : ""),
     head: ["", "", "mean", `ratio to ${first}`, "difference"],
     rows: comparison.rows.flatMap(({ name, rate, p50, p99 }) => [

@@ -6,7 +6,7 @@ import type { Row } from "../text/layout.ts";
 import { formatCount, formatUs as us } from "../text/units.ts";
 import { plural } from "../text/words.ts";
 import { baselineRows } from "./baseline.ts";
-import { isUnknown } from "./judge/judge.ts";
+import { isUnknown, valueOf } from "./judge/judge.ts";
 import { parseThreshold } from "./judge/threshold.ts";
 
 /** Slow connections that are named at most. */
@@ -139,5 +139,6 @@ export function describeValue(result: StressResult, { expression, value }: Judge
   if (metric.kind === "rate" || metric.kind === "count") {
     return Number.isInteger(value) ? formatCount(value) : value.toFixed(1);
   }
+  if (valueOf(result, metric) === null) return "nothing was measured";
   return (isUnknown(result, metric) ? "over " : "") + us(value);
 }

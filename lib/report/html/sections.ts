@@ -22,7 +22,8 @@ const at = (d: Distribution, percent: number | null, key: keyof Distribution) =>
 
 /** The same in a table: percentiles beyond p99 only where enough values are beyond them. */
 const cell = (d: Distribution, percent: number | null, key: keyof Distribution) =>
-  percent !== null && percent > 99 && percent < 100 && !isFounded(d, percent)
+  (d.count === 0 && (percent === null || d.unanswered === 0)) ||
+    (percent !== null && percent > 99 && percent < 100 && !isFounded(d, percent))
     ? "–"
     : at(d, percent, key);
 
@@ -119,7 +120,7 @@ const ROWS: [name: string, percent: number | null, key: keyof Distribution][] = 
   ["max", 100, "max"],
 ];
 
-const FEW = `A dash: fewer than ${BEYOND} values are beyond that percentile.`;
+const FEW = `A dash: no value, or fewer than ${BEYOND} values are beyond that percentile.`;
 
 /** Every figure of every distribution; of several results also what else one compares. */
 export function numbers(results: Results): Markup {
@@ -136,14 +137,14 @@ export function numbers(results: Results): Markup {
       ["messages/s", ...all.map(({ rate }) => formatCount(rate.messages_per_s))],
       ...spread(all.map((result) => result.latency_us)),
       ...(all.every((result) => result.latency_corrected_us)
-        ? [["p99 corrected", ...all.map((r) => at(r.latency_corrected_us!, 99, "p99"))]]
+        ? [["p99 corrected", ...all.map((r) => cell(r.latency_corrected_us!, 99, "p99"))]]
         : []),
       ["closure", ...all.map((result) => closure(result) ?? "-")],
       ["errors", ...all.map(describeErrors)],
       ["verdict", ...all.map(describeVerdict)],
     ];
-    const note = "Percentiles of all replies of a result together, whichever round they are of. " +
-      FEW;
+    const note = "Messages/s of all the time of a result, and percentiles of all its replies, " +
+      `whichever round they are of: means of rounds differ from them. ${FEW}`;
     return section(
       "Numbers",
       markup`<p class="note">${note}</p>`,

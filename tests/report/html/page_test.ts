@@ -5,6 +5,7 @@ import { decodeHistogram } from "../../../lib/result/hdr.ts";
 import { htmlReport, type Page } from "../../../lib/report/html/page.ts";
 import { chartData } from "../../../lib/report/html/data.ts";
 import type { StressResult } from "../../../lib/result/result.ts";
+import { Recorder } from "../../../lib/result/recorder.ts";
 import { sampleResult } from "../../support/sample_results.ts";
 
 const page = (content: Page) => htmlReport(content);
@@ -177,6 +178,18 @@ describe("the page", () => {
     expect(text).toMatch(/<th scope="col">epoll<\/th><th scope="col">poll<\/th>/);
     expect(text).toMatch(/<th scope="row">workers<\/th><td>1<\/td><td>2<\/td>/);
     expect(text).toMatch(/Ratios[\s\S]*of rates[\s\S]*>poll<[\s\S]*>0\.84</);
+  });
+
+  it("has a dash for what was not measured, and says of when its figures are", async () => {
+    const none = new Recorder().summary();
+    const results = ["good", "deaf"].map((name, i) => {
+      const result = sampleResult({ seed: i });
+      return { name, result: i === 0 ? result : { ...result, latency_us: none } };
+    });
+    const text = await page({ title: "two", results, verdict: "fail" });
+    expect(text).toMatch(/<th scope="row">p50<\/th><td>[^<]*us<\/td><td>–<\/td>/);
+    expect(text).toMatch(/<th scope="row">mean<\/th><td>[^<]*us<\/td><td>–<\/td>/);
+    expect(text).toContain("Messages/s of all the time of a result");
   });
 
   it("says nothing of the keys of TLS", async () => {

@@ -82,6 +82,12 @@ describe("a comparison", () => {
     expect(rows[1]!.word).toBe("slower");
   });
 
+  it("has a dash for what nothing was measured of", () => {
+    const none = Array.from({ length: 4 }, () => [resultOf(1000, 5, 9), resultOf(0, 0, 0)]);
+    const { rows } = comparisonTable(compare(["base", "deaf"], none), false);
+    expect(rows.slice(3).map((row) => row[2])).toEqual(["-", "-", "-"]);
+  });
+
   it("is a table and sentences", () => {
     const table = comparisonTable(comparison, false);
     expect(table.rows.map((row) => row[0]).filter((name) => name !== "")).toEqual([

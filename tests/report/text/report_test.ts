@@ -189,6 +189,10 @@ describe("the rows of a report", () => {
     expect(rows.get("latency")).toMatch(/p90 200 us {3}p99 over 5\.00 s {3}p99\.9 over 5\.00 s/);
     expect(rows.get("latency")).toMatch(/max over 5\.00 s$/);
     expect(rows.get("threshold")).toBe("FAILED  p99<5s: over 5.00 s");
+    const none = { ...sample, latency_us: new Recorder().summary() };
+    const nothing = judge(none, [parseThreshold("p99<5s")]);
+    expect(row({ ...none, thresholds: nothing, verdict: "fail" }, "threshold"))
+      .toBe("FAILED  p99<5s: nothing was measured");
   });
 
   it("close: what was in flight is accounted for, and how steady the rate was", () => {
