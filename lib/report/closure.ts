@@ -24,7 +24,7 @@ export function closure(result: StressResult): string | null {
 }
 
 /** Connections that came and went are no whole number on average. */
-const inTenths = (asked: number) => Number.isInteger(asked) ? asked : asked.toFixed(1);
+const inTenths = (asked: number) => Number(asked.toFixed(1));
 
 /**
  * The standard deviation of the rates of whole seconds, in percent of their mean. Null with too few, where the rate

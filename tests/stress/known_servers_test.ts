@@ -144,7 +144,7 @@ const cases: Case[] = [
       expect(messages).toMatchObject({ sent: 3, timed_out: 3 });
       expect(inFlight).toMatchObject({ asked: 3, average: 0 });
       expect(generator.limited_by).toContain("waited for replies that never came (3 messages)");
-      expect(generator.limited_by).not.toContain("generator");
+      expect(generator.limited_by).not.toContain("waited for this generator");
     },
   },
   {
@@ -288,7 +288,7 @@ function checkText(result: StressResult, text: string): void {
   if (inFlight !== null && latency_us.count > 0) {
     const { average, asked, accounted } = inFlight;
     expect(row("closure")).toContain(
-      `${average.toFixed(1)} of ${asked} in flight accounted for (${
+      `${average.toFixed(1)} of ${+asked.toFixed(1)} in flight accounted for (${
         Math.round(accounted * 100)
       } %)`,
     );
