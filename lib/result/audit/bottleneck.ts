@@ -44,6 +44,10 @@ function withoutPorts({ errors }: Evidence): string | null {
 
 function nothingMeasured(run: Evidence): string | null {
   const { rate, paced, failed, timedOut, latency, hold } = run;
+  if (!run.counted) {
+    const when = run.connect.count < run.requested ? "while it was connecting" : "in its warm-up";
+    return failed > 0 ? null : `nothing was measured: the run ended ${when}`;
+  }
   const us = (run.askedSeconds ?? run.seconds) * 1e6;
   // What was answered nevertheless came after the time, in the turn in which its end was noticed.
   const tooShort = paced && !hold && latency.count > 0 && latency.min > us;

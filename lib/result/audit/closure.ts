@@ -14,8 +14,10 @@ type Cause = readonly [most: number, what: string];
 
 /** The cause that there is evidence of, as a clause; null where a loop closes, and where none is. */
 export function closure(run: Evidence): string | null {
-  const { closure, seconds } = run;
-  if (closure === null || closure.accounted >= CLOSED || seconds < MIN_SECONDS) return null;
+  const { closure, seconds, counted } = run;
+  if (!counted || closure === null || closure.accounted >= CLOSED || seconds < MIN_SECONDS) {
+    return null;
+  }
   const { asked, average } = closure;
   const missing = asked - average;
   const cause = causes(run, asked).find(([most]) => most >= MOST * missing);

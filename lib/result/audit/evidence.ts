@@ -15,6 +15,8 @@ export interface CpuUse {
 
 /** A run that has ended. Distributions are in microseconds, CPU use in percent of one CPU. */
 export interface Evidence {
+  /** Messages have begun to count: it did not end while connecting, nor in its warm-up. */
+  readonly counted: boolean;
   readonly seconds: number;
   /** How long it was to be; null without a duration. */
   readonly askedSeconds: number | null;

@@ -91,7 +91,7 @@ class Phases {
     engine.close();
     return {
       ...tally.summary(),
-      startedAt: performance.timeOrigin + this.#startedAt,
+      startedAt: performance.timeOrigin + (this.#counting ? this.#startedAt : stop.at),
       stoppedAt: performance.timeOrigin + stop.at,
       drainMs: Math.max(0, load.received.lastReply - stop.at),
       ...{ atStop: stop.counts, cpu: stop.cpu, stalls: this.#heartbeat.stalls },

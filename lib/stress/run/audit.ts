@@ -94,6 +94,7 @@ export function evidenceOf(
   const open = rateProfile(plan).length > 0;
   const peak = sum((r) => r.peak);
   return {
+    counted: run.elapsedMs > 0,
     ...{ seconds, rate, open, hold: plan.hold, paced: plan.expect.kind !== "none" },
     askedSeconds: plan.durationMs === null ? null : plan.durationMs / 1000,
     inFlight: open && plan.pipeline === null ? null : peak * (plan.pipeline ?? 1),

@@ -21,7 +21,7 @@ const cpuUse = (process: number, more: Partial<CpuUse> = {}): CpuUse => ({
 
 /** A closed loop of 50 against a server elsewhere, with nothing wrong. */
 const closed: Evidence = {
-  ...{ seconds: 10, open: false, hold: false, paced: true, inFlight: 50 },
+  ...{ counted: true, seconds: 10, open: false, hold: false, paced: true, inFlight: 50 },
   ...{ messagesPerConnection: null, thinkMs: 0, askedSeconds: 10 },
   ...{ closure: null, requested: 50, peak: 50 },
   ...{ busiest: 40, generator: 40, longestStallMs: 0, away: 0 },
@@ -58,6 +58,16 @@ describe("the generator was the bottleneck", () => {
       "the run was shorter than the quickest answer, however many came in its last turn",
       { ...closed, seconds: 0.002, askedSeconds: 1e-6, latency: all(12, 60), rate: 6000 },
       /^nothing was measured: no message was answered in 1 us$/,
+    ],
+    [
+      "the run ended in its warm-up",
+      { ...closed, counted: false, rate: 0, sent: 0, latency: none },
+      /^nothing was measured: the run ended in its warm-up$/,
+    ],
+    [
+      "the run ended while it was connecting",
+      { ...closed, counted: false, rate: 0, sent: 0, latency: none, connect: all(200, 3) },
+      /^nothing was measured: the run ended while it was connecting$/,
     ],
     [
       "a thread of a closed loop used a whole CPU",
