@@ -115,9 +115,12 @@ export class DatagramSession {
     const nothing = () => {};
     const events = (hasRoom ? EVENT_READ : 0) | (full ? EVENT_WRITE : 0);
     this.#loop.watch(this.#socket.fileno(), events, nothing);
-    const reads = this.#options.sends && !this.#input.ended && !full;
+    const { sends, receives } = this.#options;
+    const reads = sends && !this.#input.ended && !full;
     const input = this.#loop.tryToWatch(this.#input.fd, reads ? EVENT_READ : 0, nothing);
-    const output = this.#loop.tryToWatch(this.#output.fd, hasRoom ? 0 : EVENT_WRITE, nothing);
+    const { fd, showsReader } = this.#output;
+    const wanted = (hasRoom ? 0 : EVENT_WRITE) | (receives && showsReader ? EVENT_READ : 0);
+    const output = this.#loop.tryToWatch(fd, wanted, () => this.#output.checkReader());
     return (reads && !input) || (!hasRoom && !output);
   }
 }

@@ -12,11 +12,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { promisify } from "node:util";
-import { socketPair, WOULD_BLOCK } from "../../lib/net/mod.ts";
+import { getAvailablePort, socketPair, WOULD_BLOCK } from "../../lib/net/mod.ts";
 import { cliCommand, root, spawnCli } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
 import { sleep, until } from "../support/waiting.ts";
-import { echoPeer, everything, peer, shellClient } from "./peers.ts";
+import { NO_TLS } from "../tls/certificates.ts";
+import { echoPeer, everything, FullBacklog, peer, shellClient } from "./peers.ts";
 
 const MUCH = 20_000_000;
 const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
@@ -118,6 +119,37 @@ describe("iomux client and a stdout that is", () => {
     await using client = shellClient(line, [endless.name]);
     await client.exit;
     expect(client.stderr).toBe("exit 141\n");
+  });
+
+  describe("broken while there is no connection: exit 141 at once", () => {
+    // The reader goes away when it has seen that the client waits; the shell then says how that has ended.
+    const line = '{ "$@"; echo "exit $?" >&2; } | { until [ -e "$GO" ]; do sleep 0.05; done; }';
+    const cases: [name: string, waits: RegExp, args: (port: number) => string[]][] = [
+      ["listening", /listening on/, () => ["-v", "-l", "127.0.0.1:0"]],
+      ["connecting", /trying/, (port) => ["-v", `127.0.0.1:${port}`]],
+      [
+        "between two connections",
+        /ECONNREFUSED/,
+        () => ["--reconnect", "99s", `127.0.0.1:${getAvailablePort()}`],
+      ],
+      ["with datagrams", /udp|from/, (port) => ["-v", "--udp", `127.0.0.1:${port}`]],
+    ];
+    if (NO_TLS === undefined) {
+      const tls = ["-v", "--tls", "--tls-insecure"];
+      cases.push(["in a handshake", /connected to/, (port) => [...tls, `127.0.0.1:${port}`]]);
+    }
+    for (const [name, waits, args] of cases) {
+      it(name, async () => {
+        using folder = new TempDir();
+        await using full = await new FullBacklog().fill();
+        await using silent = await peer(() => {});
+        const port = name === "connecting" ? full.port : silent.port;
+        await using client = shellClient(line, args(port), { GO: folder.file("go") });
+        expect(await until(() => waits.test(client.stderr), 15_000)).toBe(true);
+        writeFileSync(folder.file("go"), "");
+        expect(await until(() => client.stderr.endsWith("exit 141\n"), 15_000)).toBe(true);
+      });
+    }
   });
 
   it("closed: it ends without a trace of an exception", async () => {

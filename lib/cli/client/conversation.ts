@@ -11,6 +11,7 @@ import { parseScript, ScriptError, type Step } from "../../client/script/parse.t
 import { ScriptRun, StepError } from "../../client/script/run.ts";
 import { Session, type SessionOptions } from "../../client/session.ts";
 import type { DatagramSocket } from "../../net/mod.ts";
+import { EVENT_READ } from "../../selectors/selector.ts";
 import { kindOf } from "../../sys/stdio/file.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import { readText } from "../input.ts";
@@ -59,8 +60,15 @@ export class Conversation {
     };
   }
 
+  /** While there is no peer: a reader of standard output that goes away makes the loop's turn throw ReaderGone. */
+  watchReader(loop: Loop): void {
+    if (!this.#options.receives || !this.#output.showsReader) return;
+    loop.tryToWatch(this.#output.fd, EVENT_READ, () => this.#output.checkReader());
+  }
+
   /** Talks until it is over. @throws OSError of standard input or output; the signal's reason */
   async talk(peer: Peer, loop: Loop, stop: AbortSignal): Promise<Outcome> {
+    loop.forget(this.#output.fd);
     const observe = this.#hex ? dumping() : undefined;
     if (this.#script) {
       return { code: await this.#follow(peer, loop, stop, observe), goesOn: false, lost: false };

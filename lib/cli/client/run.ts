@@ -97,6 +97,7 @@ async function connect({ read, conversation, loop, stop }: Run): Promise<number>
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   };
   for (let said = "", hasLost = false;;) {
+    conversation.watchReader(loop);
     try {
       using peer = await dial(options, loop, stop);
       const { code, goesOn, lost } = await conversation.talk(peer, loop, stop);
@@ -109,6 +110,7 @@ async function connect({ read, conversation, loop, stop }: Run): Promise<number>
       if (message !== said) say(message); // once, however often it fails
       said = message;
     }
+    conversation.watchReader(loop);
     await pause(reconnect!, loop, stop);
   }
 }
@@ -131,6 +133,7 @@ async function accept({ read, conversation, loop, stop }: Run, listen: string): 
   const tell = "port" in where && where.port === 0 ? say : trace;
   for (const address of listener.addresses) tell(`listening on ${formatAddress(address)}`);
   for (;;) {
+    conversation.watchReader(loop);
     const accepted = await listener.accept(stop);
     const once = !read.options.keepListening;
     if (once) listener[Symbol.dispose]();
