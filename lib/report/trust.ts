@@ -139,6 +139,8 @@ export function describeValue(result: StressResult, { expression, value }: Judge
   if (metric.kind === "rate" || metric.kind === "count") {
     return Number.isInteger(value) ? formatCount(value) : value.toFixed(1);
   }
-  if (valueOf(result, metric) === null) return "nothing was measured";
-  return (isUnknown(result, metric) ? "over " : "") + us(value);
+  const known = valueOf(result, metric);
+  if (known === null) return "nothing was measured";
+  // Of a condition that has ended the run the value is of before: more has been waited for since.
+  return isUnknown(result, metric) ? `over ${us(Math.max(value, known))}` : us(value);
 }

@@ -189,6 +189,11 @@ describe("the rows of a report", () => {
     expect(rows.get("latency")).toMatch(/p90 200 us {3}p99 over 5\.00 s {3}p99\.9 over 5\.00 s/);
     expect(rows.get("latency")).toMatch(/max over 5\.00 s$/);
     expect(rows.get("threshold")).toBe("FAILED  p99<5s: over 5.00 s");
+    const early = [{ expression: "p99<4ms", value: 4560, ok: false }]; // as --abort-on leaves it
+    expect(
+      row({ ...sample, latency_us, messages, thresholds: early, verdict: "fail" }, "threshold"),
+    )
+      .toBe("FAILED  p99<4ms: over 5.00 s");
     const none = { ...sample, latency_us: new Recorder().summary() };
     const nothing = judge(none, [parseThreshold("p99<5s")]);
     expect(row({ ...none, thresholds: nothing, verdict: "fail" }, "threshold"))
