@@ -77,8 +77,12 @@ function checkSchedule(settings: RunSettings, given: ReadonlySet<string>): void 
   if (given.has("tick") && !open) {
     throw new UsageError("'--tick' is for a schedule, as '--rate' makes one");
   }
-  if (open && settings.hold) {
-    throw new UsageError("'--hold' keeps connections idle, a rate does not");
+  const { stages, rate, rampMs } = settings;
+  const staged = (key: "rate" | "connections") => stages.some((stage) => stage[key]);
+  if (rampMs > 0 && staged("connections") && (staged("rate") || rate === null)) {
+    throw new UsageError(
+      "'--ramp' has nothing to do where stages say how many connections there are",
+    );
   }
   if (open && settings.thinkMs > 0) {
     throw new UsageError(

@@ -12,6 +12,7 @@ import { parseThreshold } from "../../../lib/report/judge/threshold.ts";
 import { root, spawnCli } from "../../support/cli.ts";
 import { TempDir } from "../../support/files.ts";
 import { target } from "../../support/misbehaving.ts";
+import { refusals } from "../../support/usages.ts";
 
 const DEFAULTS: RunOptions = {
   ...initialValues(STRESS.options),
@@ -233,6 +234,22 @@ describe("the file of a scenario", () => {
     expect(cli.stderr()).toBe(
       `iomux: ${file}:1:1: sizes: there is no such key (did you mean size?)\n`,
     );
+  });
+
+  it("with options that its stages leave no effect is refused", async () => {
+    using folder = new TempDir();
+    const cases: [lines: string, stage: string, says: RegExp][] = [
+      ["tick: 1ms", "connections: 3", /'--tick' is for a schedule/],
+      ["think: 1ms", "rate: 50", /'--think' waits after a reply/],
+      ["hold: true", "rate: 50", /hold: idle connections have no rate/],
+      ["ramp: 100ms", "connections: 3", /'--ramp' has nothing to do/],
+    ];
+    const said = await refusals(cases.map(([lines, stage], i) => {
+      const file = folder.file(`${i}.yaml`);
+      writeFileSync(file, `${lines}\nstages:\n  - { duration: 200ms, ${stage} }\n`);
+      return { args: ["stress", "--scenario", file] };
+    }));
+    cases.forEach(([, , says], i) => expect(said[i]).toMatch(says));
   });
 
   it("runs: stages, warm-up and thresholds are those of the file", async () => {
