@@ -2,7 +2,7 @@
 import { formatAddress, type Socket } from "../net/mod.ts";
 import { EVENT_READ, EVENT_WRITE } from "../selectors/selector.ts";
 import { formatDuration } from "../text/units.ts";
-import { lateHandshake } from "../tls/errors.ts";
+import { HANDSHAKE_MS, lateHandshake } from "../tls/errors.ts";
 import type { TlsClientOptions, TlsEndpoint, TlsIdentity, TlsInfo, TlsSocket } from "../tls/mod.ts";
 import { connect, type Target } from "./connect.ts";
 import type { Loop } from "./loop.ts";
@@ -19,24 +19,33 @@ export interface DialOptions {
   readonly tls?: SecureOptions;
   /** For all of it, the name's resolution and TLS included; milliseconds. */
   readonly timeoutMs?: number;
+  /** How long nothing may come in a handshake. */
+  readonly idleTimeoutMs?: number;
   /** Gets what is done, in words. */
   readonly trace: (line: string) => void;
 }
 
+/** What to do with whom has connected to us. */
+export interface WelcomeOptions extends Pick<DialOptions, "idleTimeoutMs" | "trace"> {
+  /** TLS is spoken, with this certificate. */
+  readonly identity?: TlsIdentity;
+  /** For the handshake; milliseconds. */
+  readonly timeoutMs?: number;
+}
+
 /** Longest time when none is given: the system gives up by itself before that. */
 const LONGEST_MS = 300_000;
-/** The same for the handshake with whom has connected to us. */
-const HANDSHAKE_MS = 30_000;
 
 /** Connects. The caller closes what it gets. @throws ResolveError; OSError; TlsError; the signal's reason */
 export async function dial(options: DialOptions, loop: Loop, stop: AbortSignal): Promise<Peer> {
-  const { to, tls, timeoutMs = LONGEST_MS, trace } = options;
+  const { to, tls, timeoutMs = LONGEST_MS, idleTimeoutMs, trace } = options;
   const startedAt = performance.now();
   const name = "path" in to ? `unix:${to.path}` : `${to.host}:${to.port}`;
   const transport = await connect(to, { timeoutMs, signal: stop, trace }, loop);
   if (!tls) return peerOf(transport);
   const socket = await shakeHands(transport, {
     ...{ makeEndpoint: async () => (await library()).tlsClient(tls), trace, stop, timeoutMs },
+    ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
     ...{ deadline: startedAt + timeoutMs, name, serverName: tls.serverName },
   }, loop);
   return peerOf(transport, socket);
@@ -45,17 +54,18 @@ export async function dial(options: DialOptions, loop: Loop, stop: AbortSignal):
 /** Makes a peer of a socket that has connected to us. @throws TlsError; OSError; the signal's reason */
 export async function welcome(
   transport: Socket,
-  identity: TlsIdentity | undefined,
-  trace: DialOptions["trace"],
+  options: WelcomeOptions,
   loop: Loop,
   stop: AbortSignal,
 ): Promise<Peer> {
+  const { identity, timeoutMs = HANDSHAKE_MS, idleTimeoutMs, trace } = options;
   const name = formatAddress(transport.remoteAddress);
   trace(`${name} has connected`);
   if (!identity) return peerOf(transport);
   const socket = await shakeHands(transport, {
     ...{ makeEndpoint: async () => (await library()).tlsServer(identity), trace, stop, name },
-    ...{ deadline: performance.now() + HANDSHAKE_MS, timeoutMs: HANDSHAKE_MS },
+    ...{ deadline: performance.now() + timeoutMs, timeoutMs },
+    ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
     serverName: undefined,
   }, loop);
   return peerOf(transport, socket);
@@ -80,6 +90,8 @@ export interface Handshake {
   /** In milliseconds of performance.now(), and how long that was at the beginning. */
   readonly deadline: number;
   readonly timeoutMs: number;
+  /** How long nothing may come. */
+  readonly idleTimeoutMs?: number;
   readonly stop: AbortSignal;
   readonly trace: (line: string) => void;
 }
@@ -95,7 +107,9 @@ export async function shakeHands(
   loop: Loop,
 ): Promise<TlsSocket> {
   const { makeEndpoint, serverName, name, deadline, timeoutMs, stop, trace } = handshake;
+  const { idleTimeoutMs = Infinity } = handshake;
   const startedAt = performance.now();
+  let movedAt = startedAt;
   let socket: Disposable = { [Symbol.dispose]: () => transport.close() };
   try {
     const { TlsSocket } = await library();
@@ -103,11 +117,16 @@ export async function shakeHands(
     socket = tls; // which owns the transport and the endpoint
     while (!tls.isSecured) {
       stop.throwIfAborted();
-      const left = deadline - performance.now();
-      if (left <= 0) throw lateHandshake(name, timeoutMs);
+      const now = performance.now();
+      if (now >= deadline) throw lateHandshake(name, timeoutMs);
+      const idleAt = movedAt + idleTimeoutMs;
+      if (now >= idleAt) throw lateHandshake(name, idleTimeoutMs);
       const events = EVENT_READ | (tls.hasOutgoing ? EVENT_WRITE : 0);
-      loop.watch(transport.fileno(), events, () => tls.take());
-      await loop.turn(left);
+      loop.watch(transport.fileno(), events, () => {
+        movedAt = performance.now();
+        tls.take();
+      });
+      await loop.turn(Math.min(deadline, idleAt) - now);
     }
     trace(`${describe(tls.info)}, after ${formatDuration(performance.now() - startedAt)}`);
     loop.forget(transport.fileno());

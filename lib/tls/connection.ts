@@ -7,12 +7,10 @@
  */
 import type { Connection, Engine, Handler, Timer, TransportInfo } from "../engine/mod.ts";
 import type { OSError } from "../net/mod.ts";
-import { handshakeError, TlsError, truncated } from "./errors.ts";
+import { HANDSHAKE_MS, handshakeError, TlsError, truncated } from "./errors.ts";
 import type { TlsEndpoint } from "./endpoint.ts";
 import type { TlsInfo, TlsSession, TlsSink } from "./session.ts";
 
-/** A client that connects and says nothing must not stay for ever; no idle timeout holds yet. */
-const HANDSHAKE_MS = 10_000;
 /** How long a peer that has ended the wrong way may take to read what was sent before. */
 const LINGER_MS = 10_000;
 

@@ -34,6 +34,9 @@ export const truncated = (handshaking: boolean): TlsError =>
     ? new TlsError("TLS_HANDSHAKE", "the peer closed the connection during the handshake")
     : new TlsError("TLS_TRUNCATED", "the peer ended without close_notify");
 
+/** How long whom has connected to us may take for its handshake: else it could stay for ever. */
+export const HANDSHAKE_MS = 10_000;
+
 /** A handshake that was not done in time. */
 export const lateHandshake = (name: string, timeoutMs: number): OSError =>
   new OSError(

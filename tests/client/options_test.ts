@@ -159,6 +159,7 @@ describe("iomux client", () => {
       ["-l 0 --tls --tls-cert c", /option '--tls-cert' needs '--tls-key' as well/],
       ["-l 0 --tls-insecure", /exclude each other/],
       ["-l ./s --tls-cert c --tls-key k", /option '--tls-cert' needs '--tls'/],
+      ["-l 0 -w 1s", /options '--listen' and '--connect-timeout' need '--tls' as well/],
       ["-z 127.0.0.1 1 --tls-insecure", /option '--tls-insecure' needs '--tls'/],
       ["--udp 127.0.0.1:1 --tls-ca c", /option '--tls-ca' needs '--tls'/],
     ];

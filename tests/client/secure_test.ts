@@ -1,6 +1,7 @@
 // The client's options of TLS: its own certificate, the name that it expects, protocols, and listening.
 import { afterAll, describe, expect } from "bun:test";
 import { type Cli, type CliOptions, spawnCli } from "../support/cli.ts";
+import { Socket } from "../../lib/net/mod.ts";
 import { itUnless } from "../support/systems.ts";
 import { Certificates, NO_TLS } from "../tls/certificates.ts";
 import { FarEnd } from "./far_end.ts";
@@ -115,6 +116,29 @@ describe("iomux client --tls", () => {
     await listener.says(/from iomux\n$/, "stdout");
     expect((await cli.exit).code).toBe(0);
     expect(listener.stderr()).toMatch(/TLSv1\.3, TLS_\w+, no certificate, after [\d.]+ ms\n/);
+  });
+
+  for (const [option, value] of [["-w", "700ms"], ["-i", "600ms"]] as const) {
+    it(`-l ${option} bounds the handshake of a peer that says nothing, and -k takes the next one`, async () => {
+      const { cert, key } = identity!;
+      const options = ["--tls", "--tls-cert", cert, "--tls-key", key, option, value];
+      await using listener = spawnCli(["client", "-k", "-l", "127.0.0.1:0", ...options], {
+        stdin: "pipe",
+      });
+      const [, port] = await listener.says(/listening on 127\.0\.0\.1:(\d+)/);
+      using _silent = Socket.connect({ port: Number(port) });
+      await listener.says(/Cannot agree on TLS with 127\.0\.0\.1:\d+ within \d00 ms/);
+      await using cli = client(port!, [], { stdin: "next\n" });
+      await listener.says(/^next\n$/, "stdout");
+      expect((await cli.exit).code).toBe(0);
+    });
+  }
+
+  it("-i counts in the handshake as well: exit 4", async () => {
+    using silent = Socket.listen({ host: "127.0.0.1" });
+    await using cli = client(silent.port, ["-i", "300ms"], { stdin: "pipe" });
+    expect((await cli.exit).code).toBe(4);
+    expect(cli.stderr()).toMatch(/Cannot agree on TLS with .* within 300 ms: ETIMEDOUT/);
   });
 
   it("needs a key to its certificate, and a certificate to listen with", async () => {

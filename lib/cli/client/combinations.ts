@@ -9,7 +9,7 @@ type Key = keyof ClientRead["options"] & string;
 const EXCLUDE: readonly (readonly [Key, ...Key[]])[] = [
   ["ipv4", "ipv6"],
   ["sendOnly", "recvOnly"],
-  ["listen", "scan", "source", "connectTimeout"],
+  ["listen", "scan", "source"],
   ["listen", "reconnect"],
   ["udp", "unix", "listen", "reconnect", "scan", "tls", "script", "noHalfClose", "connectTimeout"],
   ["listen", "tlsCa", "tlsInsecure", "tlsServerName", "tlsAlpn"],
@@ -40,6 +40,10 @@ export function checkCombinations(read: ClientRead): void {
   checkNeedsTls(read);
   if (typed("tlsAlpn") && !read.options.tls) {
     throw new UsageError("option '--tls-alpn' needs '--tls'");
+  }
+  // Whom it bounds then is a peer that connects and says nothing.
+  if (typed("listen") && typed("connectTimeout") && !read.options.tls) {
+    throw new UsageError("options '--listen' and '--connect-timeout' need '--tls' as well");
   }
   if (read.options.keepListening && read.options.listen === undefined) {
     throw new UsageError("option '--keep-listening' needs '--listen'");

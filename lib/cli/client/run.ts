@@ -72,6 +72,9 @@ interface Run {
   readonly stop: AbortSignal;
 }
 
+const idleOf = ({ options: { idleTimeout: idleTimeoutMs } }: ClientRead) =>
+  idleTimeoutMs === undefined ? {} : { idleTimeoutMs };
+
 const traceOf = ({ options }: ClientRead) => options.verbose ? say : () => {};
 
 /** Datagrams, to the first of the target's addresses. */
@@ -92,7 +95,7 @@ async function connect({ read, conversation, loop, stop }: Run): Promise<number>
   if (tls) await checkClientTls(tls);
   const { connectTimeout: timeoutMs, reconnect, tlsAlpn: alpn } = read.options;
   const options = {
-    ...{ to, trace: traceOf(read) },
+    ...{ to, trace: traceOf(read), ...idleOf(read) },
     ...(tls ? { tls: { ...tls, ...(alpn ? { alpn } : {}) } } : {}),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   };
@@ -127,7 +130,13 @@ async function pause(ms: number, loop: Loop, stop: AbortSignal): Promise<void> {
 async function accept({ read, conversation, loop, stop }: Run, listen: string): Promise<number> {
   const where = listenOf(read, listen);
   const trace = traceOf(read);
-  const { tls } = read.options.tls ? serverTlsOf(read.options) : {};
+  const { tls: identity } = read.options.tls ? serverTlsOf(read.options) : {};
+  const { connectTimeout: timeoutMs } = read.options;
+  const options = {
+    ...{ trace, ...idleOf(read) },
+    ...(identity ? { identity } : {}),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  };
   using listener = await Listener.open(where, say, loop);
   // Where the system has chosen the port nobody could connect without being told.
   const tell = "port" in where && where.port === 0 ? say : trace;
@@ -138,7 +147,7 @@ async function accept({ read, conversation, loop, stop }: Run, listen: string): 
     const once = !read.options.keepListening;
     if (once) listener[Symbol.dispose]();
     try {
-      using peer = await welcome(accepted, tls, trace, loop, stop);
+      using peer = await welcome(accepted, options, loop, stop);
       const { code } = await conversation.talk(peer, loop, stop);
       if (once || code === EXIT.brokenPipe) return code;
     } catch (error) {
