@@ -17,7 +17,7 @@ import { checkWritable } from "../results/files.ts";
 import { type Outcome, publish } from "../results/publish.ts";
 import { readThresholds } from "../results/thresholds.ts";
 import { interruptible } from "./context.ts";
-import { corrected, judgeProbe, messagesFor } from "./probe_judge.ts";
+import { busyWith, corrected, judgeProbe, messagesFor } from "./probe_judge.ts";
 import { formatCount } from "../../text/units.ts";
 import { isEmbedded, type RunOutcome, runSession } from "./session.ts";
 import type { StressJob } from "./settings.ts";
@@ -30,6 +30,7 @@ const WARM_UP_MS = 200;
 const LONGEST_MS = 60_000;
 /** For how long the machine is looked at after a probe: the target is idle then. */
 const LOOK_MS = 200;
+const LOOKS = 3;
 /** The first rate, unless `--rate` says otherwise, in messages a second. */
 const START = 1000;
 
@@ -72,12 +73,17 @@ export async function runFindRate(job: StressJob, spawn: Spawn & SpawnLoad): Pro
   });
 }
 
-/** What uses the CPUs now. */
+/** What uses the CPUs now. A target that has work left from the probe is not idle at once. */
 async function lookAtMachine(): Promise<RunOutcome["cpu"]> {
-  const watch = new MachineWatch();
-  watch.start();
-  await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-  return watch.cpu();
+  let cpu: RunOutcome["cpu"] = null;
+  for (let look = 0; look < LOOKS; look++) {
+    const watch = new MachineWatch();
+    watch.start();
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    cpu = watch.cpu();
+    if (busyWith(cpu) === null) break;
+  }
+  return cpu;
 }
 
 function verdictOf({ rate, limit }: Search, best: StressResult): StressResult["verdict"] {

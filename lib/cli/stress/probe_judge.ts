@@ -33,7 +33,7 @@ export function messagesFor(thresholds: readonly Threshold[]): number {
 }
 
 /** Why the machine was too busy with something else; null when it was not, or that can't be known. */
-function busyWith(cpu: CpuUse | null): string | null {
+export function busyWith(cpu: CpuUse | null): string | null {
   if (cpu === null || cpu.machine === null) return null;
   const others = (cpu.machine - cpu.process) / cpu.cpus;
   if (others < BUSY) return null;
