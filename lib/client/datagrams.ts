@@ -15,7 +15,7 @@ const MOST = 16_384;
 /** The options of a session that have a meaning here. */
 export type DatagramOptions = Pick<
   SessionOptions,
-  "graceMs" | "quitAfterMs" | "idleTimeoutMs" | "sends" | "receives" | "observe"
+  "graceMs" | "quitAfterMs" | "idleTimeoutMs" | "sends" | "receives" | "observer"
 >;
 
 /** One session over a connected datagram socket. */
@@ -47,6 +47,11 @@ export class DatagramSession {
       for (;;) {
         const received = this.#receive();
         const full = this.#send();
+        const { observer } = this.#options;
+        if (observer?.waits) {
+          this.#forget();
+          await observer.settle(this.#loop, stop);
+        }
         const reason = this.#over();
         if (reason) return { reason, unsent: this.#input.left, lost: 0 };
         const alwaysReady = this.#watch(received, full);
@@ -57,9 +62,13 @@ export class DatagramSession {
       if (error instanceof ReaderGone) return { reason: "reader-gone", unsent: 0, lost: 0 };
       throw error;
     } finally {
-      for (const fd of [this.#socket.fileno(), this.#input.fd, this.#output.fd]) {
-        this.#loop.forget(fd);
-      }
+      this.#forget();
+    }
+  }
+
+  #forget(): void {
+    for (const fd of [this.#socket.fileno(), this.#input.fd, this.#output.fd]) {
+      this.#loop.forget(fd);
     }
   }
 
@@ -70,7 +79,7 @@ export class DatagramSession {
       if (datagram === null) return true;
       this.#movedAt = performance.now();
       if (!this.#options.receives || datagram.bytes === 0) continue;
-      this.#options.observe?.("received", this.#output.buffer.subarray(0, datagram.bytes));
+      this.#options.observer?.see("received", this.#output.buffer.subarray(0, datagram.bytes));
       this.#output.fill(datagram.bytes);
     }
     return false;
@@ -87,7 +96,7 @@ export class DatagramSession {
         continue;
       }
       if (this.#socket.send(part) === WOULD_BLOCK) return true;
-      this.#options.observe?.("sent", part);
+      this.#options.observer?.see("sent", part);
       this.#input.start += part.length;
       this.#movedAt = performance.now();
     }

@@ -26,8 +26,18 @@ export interface SessionOptions {
   readonly sends: boolean;
   /** False: what comes is thrown away, and the session ends when all is sent. */
   readonly receives: boolean;
-  /** Sees all bytes. They are lent. */
-  readonly observe?: (direction: "sent" | "received", bytes: Uint8Array) => void;
+  /** Sees all bytes. */
+  readonly observer?: Observer;
+}
+
+/** Who sees what goes over a connection. */
+export interface Observer {
+  /** Bytes are lent. */
+  see(direction: "sent" | "received", bytes: Uint8Array): void;
+  /** It can't go on now: nothing more is to be moved before it has settled. */
+  readonly waits: boolean;
+  /** @throws the signal's reason */
+  settle(loop: Loop, stop: AbortSignal): Promise<void>;
 }
 
 /** How a session ended. */
@@ -52,14 +62,14 @@ export class Session {
   readonly #down: Downward;
 
   constructor(peer: Peer, input: Input, output: Output, loop: Loop, options: SessionOptions) {
-    const { halfClose, sends, receives, observe } = options;
+    const { halfClose, sends, receives, observer } = options;
     this.#peer = peer;
     this.#input = input;
     this.#output = output;
     this.#loop = loop;
     this.#options = options;
-    const see = observe &&
-      ((way: "sent" | "received") => (bytes: Uint8Array) => observe(way, bytes));
+    const see = observer &&
+      ((way: "sent" | "received") => (bytes: Uint8Array) => observer.see(way, bytes));
     this.#up = new Upward(input, peer, { halfClose, sends, sent: see?.("sent") });
     this.#down = new Downward(peer.socket, output, receives, see?.("received"));
   }
@@ -71,10 +81,15 @@ export class Session {
    */
   async run(stop: AbortSignal): Promise<SessionEnd> {
     const [up, down] = [this.#up, this.#down];
+    const { observer } = this.#options;
     try {
       for (let hasLooked = false;;) {
         down.move();
         up.move();
+        if (observer?.waits) {
+          this.#forget();
+          await observer.settle(this.#loop, stop);
+        }
         const reason = this.#over();
         if (reason) return await this.#finish(reason, stop);
         // This process may have been stopped for longer than a deadline: what has come meanwhile counts.

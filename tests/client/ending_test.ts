@@ -1,9 +1,11 @@
 // How the client ends when it is told to, when it can't connect, and how it waits until then.
 import { describe, expect, it } from "bun:test";
 import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { Socket } from "../../lib/net/mod.ts";
+import { TempDir } from "../support/files.ts";
 import { type Cli, spawnCli } from "../support/cli.ts";
-import { sleep } from "../support/waiting.ts";
+import { sleep, until } from "../support/waiting.ts";
 import { echoPeer, FullBacklog, peer, shellClient } from "./peers.ts";
 
 const closedPort = (): number => {
@@ -120,6 +122,21 @@ describe("iomux client ends on a signal", () => {
     for (let i = 0; i < 500 && !client.stderr.includes("exit"); i++) await sleep(20);
     expect(client.stderr).toMatch(/exit 143\n$/);
     expect(performance.now() - start).toBeLessThan(10_000);
+  });
+
+  it("while nobody takes what -x shows, in a session and in a script", async () => {
+    using folder = new TempDir();
+    writeFileSync(folder.file("steps"), 'expect "never" 99s\n');
+    for (const options of [["-x"], ["-x", "--script", folder.file("steps")]]) {
+      await using much = await peer((socket) => void socket.write(Buffer.alloc(1_000_000)));
+      const line =
+        'exec 3<&0; { "$@" <&3 2>&1 >/dev/null & echo $! >&2; wait $!; echo "exit $?" >&2; } | sleep 60';
+      await using client = shellClient(line, [...options, much.name]);
+      await much.connection;
+      await sleep(500);
+      process.kill(parseInt(client.stderr), "SIGTERM");
+      expect(await until(() => client.stderr.endsWith("exit 143\n"), 10_000)).toBe(true);
+    }
   });
 
   it("while nobody takes what it prints", async () => {

@@ -1,6 +1,5 @@
 /** Talking to a connected peer: a session of standard input and output, or a script. */
 import { DatagramSession } from "../../client/datagrams.ts";
-import { type Direction, Hexdump } from "../../client/hexdump.ts";
 import { Input } from "../../client/input.ts";
 import type { Loop } from "../../client/loop.ts";
 import type { Output } from "../../client/output.ts";
@@ -9,14 +8,15 @@ import { Printer } from "../../client/printer.ts";
 import type { SpawnRelay } from "../../client/relay.ts";
 import { parseScript, ScriptError, type Step } from "../../client/script/parse.ts";
 import { ScriptRun, StepError } from "../../client/script/run.ts";
-import { Session, type SessionOptions } from "../../client/session.ts";
+import { type Observer, Session, type SessionOptions } from "../../client/session.ts";
 import type { DatagramSocket } from "../../net/mod.ts";
 import { EVENT_READ } from "../../selectors/selector.ts";
 import { kindOf } from "../../sys/stdio/file.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import { readText } from "../input.ts";
-import { err, say } from "../output.ts";
+import { say } from "../output.ts";
 import type { ClientRead } from "./command.ts";
+import { Dump } from "./dump.ts";
 import { report } from "./ending.ts";
 import { relayOf, standardOutput } from "./streams.ts";
 
@@ -69,13 +69,14 @@ export class Conversation {
   /** Talks until it is over. @throws OSError of standard input or output; the signal's reason */
   async talk(peer: Peer, loop: Loop, stop: AbortSignal): Promise<Outcome> {
     loop.forget(this.#output.fd);
-    const observe = this.#hex ? dumping() : undefined;
+    const dump = this.#hex ? new Dump() : undefined;
     if (this.#script) {
-      return { code: await this.#follow(peer, loop, stop, observe), goesOn: false, lost: false };
+      return { code: await this.#follow(peer, loop, stop, dump), goesOn: false, lost: false };
     }
-    const options = { ...this.#options, ...(observe ? { observe } : {}) };
+    const options = { ...this.#options, ...(dump ? { observer: dump } : {}) };
     const session = new Session(peer, this.#input, this.#output, loop, options);
     const end = await session.run(stop);
+    await dump?.settle(loop, stop);
     const exhausted = options.sends && this.#input.ended && this.#input.empty;
     const goesOn = this.#hasNext && !exhausted && end.reason !== "reader-gone";
     return { code: report(end, options.idleTimeoutMs, goesOn), goesOn, lost: end.lost > 0 };
@@ -89,7 +90,7 @@ export class Conversation {
 
   /** The same with datagrams. */
   async exchange(socket: DatagramSocket, loop: Loop, stop: AbortSignal): Promise<number> {
-    const options = { ...this.#options, ...(this.#hex ? { observe: dumping() } : {}) };
+    const options = { ...this.#options, ...(this.#hex ? { observer: new Dump() } : {}) };
     const session = new DatagramSession(socket, this.#input, this.#output, loop, options);
     return report(await session.run(stop), options.idleTimeoutMs, false);
   }
@@ -98,15 +99,22 @@ export class Conversation {
     peer: Peer,
     loop: Loop,
     stop: AbortSignal,
-    observe: Observe | undefined,
+    dump: Dump | undefined,
   ): Promise<number> {
     using printer = new Printer(this.#output, loop);
-    const show: Observe = (direction, bytes) => {
-      observe?.(direction, bytes);
-      if (direction === "received") printer.print(bytes);
+    const observer: Observer = {
+      see(direction, bytes) {
+        dump?.see(direction, bytes);
+        if (direction === "received") printer.print(bytes);
+      },
+      get waits() {
+        return dump?.waits ?? false;
+      },
+      settle: async (loop, stop) => await dump?.settle(loop, stop),
     };
     try {
-      await new ScriptRun(peer, loop, stop, show).run(this.#script!.steps);
+      await new ScriptRun(peer, loop, stop, observer).run(this.#script!.steps);
+      await dump?.settle(loop, stop);
       await printer.finish(stop);
       return EXIT.ok;
     } catch (error) {
@@ -116,13 +124,6 @@ export class Conversation {
       return error.reason === "timeout" ? EXIT.timeout : EXIT.peerGone;
     }
   }
-}
-
-type Observe = (direction: Direction, bytes: Uint8Array) => void;
-
-function dumping(): Observe {
-  const dump = new Hexdump();
-  return (direction, bytes) => err(dump.lines(direction, bytes, new Date()));
 }
 
 function readScript(path: string): Step[] {

@@ -5,6 +5,7 @@ import { latin1, quote } from "../../text/bytes.ts";
 import { briefDuration, plural } from "../../text/words.ts";
 import type { Loop } from "../loop.ts";
 import { Delivery, type Peer } from "../peer.ts";
+import type { Observer } from "../session.ts";
 import type { Expected, Step } from "./parse.ts";
 
 /** A step failed: which line, what came, and what was expected. */
@@ -19,9 +20,6 @@ export class StepError extends Error {
   }
 }
 
-/** Called with what was sent and received. Bytes are lent. */
-export type Observe = (direction: "sent" | "received", bytes: Uint8Array) => void;
-
 const CHUNK = 64 * 1024;
 /** What messages show of what came, its last part, and of what was expected, its first. */
 const SHOWN = 256;
@@ -32,19 +30,19 @@ export class ScriptRun {
   readonly #delivery: Delivery;
   readonly #loop: Loop;
   readonly #stop: AbortSignal;
-  readonly #observe: Observe;
+  readonly #observer: Observer;
   readonly #buffer = new Uint8Array(new ArrayBuffer(CHUNK));
   /** What came and no step has expected yet, a character for each byte. */
   #pending = "";
   #ended = false;
   #error: Error | undefined;
 
-  constructor(peer: Peer, loop: Loop, stop: AbortSignal, observe: Observe) {
+  constructor(peer: Peer, loop: Loop, stop: AbortSignal, observer: Observer) {
     this.#peer = peer;
     this.#delivery = new Delivery(peer);
     this.#loop = loop;
     this.#stop = stop;
-    this.#observe = observe;
+    this.#observer = observer;
   }
 
   /** Follows the steps, one after the other. @throws StepError; the signal's reason */
@@ -90,7 +88,7 @@ export class ScriptRun {
         }
         return true;
       }), EVENT_WRITE);
-    this.#observe("sent", bytes);
+    this.#observer.see("sent", bytes);
   }
 
   /** What fails at a peer that has reset fails because of that. @throws StepError */
@@ -136,6 +134,10 @@ export class ScriptRun {
     const { socket } = this.#peer;
     for (;;) {
       this.#receive();
+      if (this.#observer.waits) {
+        this.#loop.forget(socket.fileno());
+        await this.#observer.settle(this.#loop, this.#stop);
+      }
       if (done()) return true;
       const left = deadline - performance.now();
       if (left <= 0) return false;
@@ -159,7 +161,7 @@ export class ScriptRun {
       if (count === WOULD_BLOCK) return;
       if (count === 0) this.#ended = true;
       const bytes = this.#buffer.subarray(0, count);
-      if (count > 0) this.#observe("received", bytes);
+      if (count > 0) this.#observer.see("received", bytes);
       this.#pending += latin1(bytes);
     }
   }
