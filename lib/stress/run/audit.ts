@@ -112,7 +112,9 @@ export function evidenceOf(
     latency: run.latencies.latency.summary(),
     corrected: open ? run.latencies.corrected.summary() : null,
     connect: run.recorder("connect").summary(),
-    inFlightAtStop: sum(({ atStop: { sent, received } }) => sent - received),
+    inFlightAtStop: sum(({ atStop: { sent, received }, mismatched, timedOut }) =>
+      Math.max(0, sent - received - mismatched - timedOut)
+    ),
     ...{ sent: sum((r) => r.sent), received: sum((r) => r.received) },
     ...{ mismatched: sum((r) => r.mismatched), lost: sum((r) => r.unanswered) },
     ...{ timedOut: sum((r) => r.timedOut), timeoutMs: plan.timeoutMs },
