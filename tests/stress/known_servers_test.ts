@@ -85,7 +85,8 @@ const cases: Case[] = [
       const { duration_s, drain_s, rate, messages, generator, latency_us: us } = result;
       expect(duration_s).toBeGreaterThan(0.99);
       expect(duration_s).toBeLessThan(4);
-      expect(drain_s).toBeGreaterThan(0.3);
+      // The last message was due just before 1 s, and its reply comes 400 ms later; the stop may be late.
+      expect(drain_s).toBeGreaterThan(1.38 - duration_s);
       expect(messages.verified).toBe(messages.sent);
       expect(messages.sent + generator.unsent).toBe(generator.scheduled!);
       expect(Math.abs(generator.scheduled! - 100 * counted(result, 1))).toBeLessThanOrEqual(2);
