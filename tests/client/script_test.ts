@@ -86,6 +86,17 @@ describe("iomux client --script", () => {
     }
   });
 
+  it("names the line and what was expected when the peer resets before the first step", async () => {
+    for (let round = 0; round < 5; round++) {
+      await using rude = await peer((socket) => void socket.resetAndDestroy());
+      await using cli = await script('# none yet\nexpect "x" 2s\n', rude.name);
+      expect((await cli.exit).code).toBe(5);
+      expect(cli.stderr()).toMatch(
+        /^iomux: \S*steps, line 2: Cannot receive .*; expected "x" 2s, came nothing\n$/,
+      );
+    }
+  });
+
   it("sends, expects, half-closes and sleeps", async () => {
     await using echo = await echoPeer();
     await using cli = await script(

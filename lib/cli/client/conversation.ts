@@ -7,12 +7,12 @@ import type { Peer } from "../../client/peer.ts";
 import { Printer } from "../../client/printer.ts";
 import type { SpawnRelay } from "../../client/relay.ts";
 import { parseScript, ScriptError, type Step } from "../../client/script/parse.ts";
-import { ScriptRun, StepError } from "../../client/script/run.ts";
+import { goneBefore, ScriptRun, StepError } from "../../client/script/run.ts";
 import { type Observer, Session, type SessionOptions } from "../../client/session.ts";
 import type { DatagramSocket } from "../../net/mod.ts";
 import { EVENT_READ } from "../../selectors/selector.ts";
 import { kindOf } from "../../sys/stdio/file.ts";
-import { EXIT, UsageError } from "../exit.ts";
+import { EXIT, exitCodeOf, UsageError } from "../exit.ts";
 import { readText } from "../input.ts";
 import { say } from "../output.ts";
 import type { ClientRead } from "./command.ts";
@@ -80,6 +80,14 @@ export class Conversation {
     const exhausted = options.sends && this.#input.ended && this.#input.empty;
     const goesOn = this.#hasNext && !exhausted && end.reason !== "reader-gone";
     return { code: report(end, options.idleTimeoutMs, goesOn), goesOn, lost: end.lost > 0 };
+  }
+
+  /** What is said of a peer that has gone before it could be talked to: a script says where it was. */
+  named(error: Error): Error {
+    const failed = this.#script && exitCodeOf(error) === EXIT.peerGone &&
+      goneBefore(this.#script.steps, error);
+    if (failed) error.message = `${this.#script!.path}, ${failed.message}`;
+    return error;
   }
 
   /** After the last: all that came is written. The exit code, if that went well. @throws ReaderGone; OSError */

@@ -102,7 +102,9 @@ async function connect({ read, conversation, loop, stop }: Run): Promise<number>
   for (let said = "", hasLost = false;;) {
     conversation.watchReader(loop);
     try {
-      using peer = await dial(options, loop, stop);
+      using peer = await dial(options, loop, stop).catch((error) => {
+        throw conversation.named(error);
+      });
       const { code, goesOn, lost } = await conversation.talk(peer, loop, stop);
       hasLost ||= lost;
       if (!goesOn) return code === EXIT.ok && hasLost ? EXIT.peerGone : code;
@@ -147,7 +149,9 @@ async function accept({ read, conversation, loop, stop }: Run, listen: string): 
     const once = !read.options.keepListening;
     if (once) listener[Symbol.dispose]();
     try {
-      using peer = await welcome(accepted, options, loop, stop);
+      using peer = await welcome(accepted, options, loop, stop).catch((error) => {
+        throw conversation.named(error);
+      });
       const { code } = await conversation.talk(peer, loop, stop);
       if (once || code === EXIT.brokenPipe) return code;
     } catch (error) {

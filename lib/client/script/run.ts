@@ -122,11 +122,7 @@ export class ScriptRun {
   }
 
   #difference(step: Step): string {
-    const cut = this.#pending.length > SHOWN ? "…" : "";
-    const came = this.#pending === "" ? "nothing" : cut + quote(this.#pending.slice(-SHOWN));
-    const expected = step.text.replace(/^expect\s+/, "");
-    const most = expected.length > SHOWN ? `${expected.slice(0, SHOWN)}…` : expected;
-    return `expected ${most}, came ${came}`;
+    return difference(step, this.#pending);
   }
 
   /** Receives until `done`, or until the time has passed: then false. */
@@ -165,6 +161,21 @@ export class ScriptRun {
       this.#pending += latin1(bytes);
     }
   }
+}
+
+function difference(step: Step, came: string): string {
+  const cut = came.length > SHOWN ? "…" : "";
+  const shown = came === "" ? "nothing" : cut + quote(came.slice(-SHOWN));
+  const expected = step.text.replace(/^expect\s+/, "");
+  const most = expected.length > SHOWN ? `${expected.slice(0, SHOWN)}…` : expected;
+  return `expected ${most}, came ${shown}`;
+}
+
+/** The error of a script whose peer has gone before its first step. */
+export function goneBefore([step]: readonly Step[], { message }: Error): StepError | undefined {
+  if (step === undefined) return undefined;
+  const what = step.kind === "expect" ? `; ${difference(step, "")}` : "";
+  return new StepError(step, "gone", message + what);
 }
 
 /** Where in `text` what is expected ends; undefined when it is not in it. */
