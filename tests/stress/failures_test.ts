@@ -52,6 +52,17 @@ describe("stress and a target that closes", () => {
     expect(result.errors).toEqual({ FIN: 1 });
   });
 
+  it("by a reset after a wrong reply: that is one error, and its code none", async () => {
+    await using resetting = await answering((message, _, { socket }) => {
+      socket.write(Buffer.from(message).reverse(), () => socket.resetAndDestroy());
+      return null;
+    });
+    const { code, result } = await stress([resetting.name, "-c", "3", "-n", "3"]);
+    expect(code).toBe(6);
+    expect(result.messages.mismatched).toBe(3);
+    expect([result.connections.lost, result.errors]).toEqual([0, {}]);
+  });
+
   it("as soon as it has accepted: exit 5", async () => {
     await using closing = await target(({ socket }) => void socket.destroy());
     const { code, result } = await stress([closing.name, "-c", "10", "-n", "100"]);

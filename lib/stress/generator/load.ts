@@ -210,8 +210,11 @@ export class Load implements Handler<Flow> {
     // The target has said that it answers no more: messages behind that are another connection's.
     const announced = flow.leaving && flow.replies.closing === true && !flow.timedOut &&
       !flow.mismatched;
-    if (announced && error) this.engine.counters.countError(error.errno, -1);
-    else if (!this.#over) this.tally.failure(error);
+    // Codes are of errors that count: what comes after one that did, or after the run, is none.
+    const late = announced || this.#over || flow.timedOut || flow.mismatched;
+    if (flow.opened && late) {
+      if (error) this.engine.counters.countError(error.errno, -1);
+    } else if (!this.#over) this.tally.failure(error);
     if (!flow.opened) return this.#connectFailed(flow, error);
     this.tally.closed();
     this.slots.closed(flow.slot, flow.sentMessages, announced ? flow.unanswered : []);
