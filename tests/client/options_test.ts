@@ -131,6 +131,25 @@ describe("iomux client", () => {
     expect([(await cli.exit).code, cli.stdout()]).toEqual([0, "hello"]);
   });
 
+  it("takes what was typed rather than a variable that excludes it", async () => {
+    await using six = await echoPeer("::1");
+    const cases: [env: Record<string, string>, ...args: string[]][] = [
+      [{ IOMUX_CLIENT_IPV4: "1" }, "-6", `localhost:${six.port}`],
+      [{ IOMUX_CLIENT_IPV4: "1" }, "-s", "::1", `localhost:${six.port}`],
+      [{ IOMUX_CLIENT_SOURCE: "127.0.0.1" }, "-6", `localhost:${six.port}`],
+      [{ IOMUX_CLIENT_SCAN: "1" }, "-x", `[::1]:${six.port}`],
+    ];
+    for (const [env, ...args] of cases) {
+      await using cli = spawnCli(["client", ...args], { stdin: "six", env });
+      expect([args, (await cli.exit).code]).toEqual([args, 0]);
+      expect(cli.stdout()).toBe("six");
+    }
+    await using cli = spawnCli(["client", "--recv-only", `[::1]:${six.port}`, "-i", "300ms"], {
+      ...{ stdin: "six", env: { IOMUX_CLIENT_SEND_ONLY: "1" } },
+    });
+    expect([(await cli.exit).code, cli.stdout()]).toEqual([4, ""]);
+  });
+
   it("says what is wrong with its options, and starts nothing", async () => {
     const cases: [line: string, message: RegExp][] = [
       ["-N 127.0.0.1:1", /-N.*OpenBSD.*--no-half-close/],

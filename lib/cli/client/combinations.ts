@@ -26,16 +26,26 @@ const EXCLUDE: readonly (readonly [Key, ...Key[]])[] = [
   ],
 ];
 
-/** @throws UsageError */
-export function checkCombinations(read: ClientRead): void {
-  // A variable is a default, and gives way.
-  const typed = (key: Key) => read.source(key) === "cli";
-  for (const [first, ...others] of EXCLUDE) {
-    const other = typed(first) ? others.find(typed) : undefined;
-    if (other === undefined) continue;
+/** Of two that exclude each other a variable gives way to what was typed. @throws UsageError */
+function checkPair(read: ClientRead, first: Key, other: Key): void {
+  const options = read.options as Record<string, unknown>;
+  const isGiven = (key: Key) => read.source(key) !== "default" && options[key] !== false;
+  if (!isGiven(first) || !isGiven(other)) return;
+  const sources = [first, other].map(read.source);
+  if (sources[0] === sources[1]) {
     throw new UsageError(
       `options '--${longName(first)}' and '--${longName(other)}' exclude each other`,
     );
+  }
+  const variable = sources[0] === "env" ? first : other;
+  options[variable] = typeof options[variable] === "boolean" ? false : undefined;
+}
+
+/** @throws UsageError */
+export function checkCombinations(read: ClientRead): void {
+  const typed = (key: Key) => read.source(key) === "cli";
+  for (const [first, ...others] of EXCLUDE) {
+    for (const other of others) checkPair(read, first, other);
   }
   checkNeedsTls(read);
   if (typed("tlsAlpn") && !read.options.tls) {

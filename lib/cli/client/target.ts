@@ -109,6 +109,10 @@ function localEnd(read: ClientRead): Pick<Target, "source" | "family"> {
   if (source === undefined) return asked ? { family: asked } : {};
   const family = familyOf(source.host)!;
   if (asked !== undefined && asked !== family) {
+    // A variable gives way to what was typed.
+    const [ofSource, ofFamily] = [read.source("source"), read.source(`ipv${asked}`)];
+    if (ofSource === "env" && ofFamily === "cli") return { family: asked };
+    if (ofSource === "cli" && ofFamily === "env") return { source, family };
     throw new UsageError(
       `options '--source' and '--ipv${asked}' exclude each other: ${source.host} is IPv${family}`,
     );
@@ -116,12 +120,8 @@ function localEnd(read: ClientRead): Pick<Target, "source" | "family"> {
   return { source, family };
 }
 
-function askedFamily({ options }: ClientRead): 4 | 6 | undefined {
-  if (options.ipv4 && options.ipv6) {
-    throw new UsageError("options '-4' and '-6' exclude each other");
-  }
-  return options.ipv4 ? 4 : options.ipv6 ? 6 : undefined;
-}
+const askedFamily = ({ options }: ClientRead): 4 | 6 | undefined =>
+  options.ipv4 ? 4 : options.ipv6 ? 6 : undefined;
 
 const shown = ({ operands }: ClientRead) => operands.join(" ");
 
