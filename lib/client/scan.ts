@@ -33,9 +33,9 @@ interface Probe {
   readonly deadline: number;
 }
 
-/** A firewall that says so (by ICMP) is a filter like one that is silent. */
+/** A firewall that says so (by ICMP) is a filter like one that is silent, and so is a route that drops (EINVAL). */
 const REFUSED = new Set(["ECONNREFUSED", "ECONNRESET"]);
-const FILTERED = new Set(["ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EACCES", "EPERM"]);
+const FILTERED = new Set(["ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EACCES", "EPERM", "EINVAL"]);
 /** How many answers that come at once are taken before signals get their turn. */
 const BUDGET = 512;
 

@@ -12,6 +12,11 @@ import { lateFor } from "./connect.ts";
 /** The delay between attempts that RFC 8305, section 8, recommends. */
 export const ATTEMPT_DELAY_MS = 250;
 
+/** What this machine says of an address to which it has no way: any answer of a host tells more. */
+const UNREACHED = new Set([
+  ...["ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT", "EINVAL"],
+]);
+
 /** What is tried: a socket that is connecting. */
 export interface Attempt {
   fileno(): number;
@@ -30,6 +35,7 @@ export class Race<A extends Attempt> {
   readonly #begin: (address: string) => A;
   readonly #going = new Set<A>();
   #nextAt = 0;
+  /** The most telling of the errors so far. */
   #failure: unknown;
 
   /** `begin` makes a socket that is connecting to an address, or throws when that fails at once. */
@@ -53,7 +59,8 @@ export class Race<A extends Attempt> {
    * Looks how the attempts do, and begins those that are due. Returns the one that is connected, which is
    * the caller's from then on, or undefined while none is.
    *
-   * @throws the error of the last address when all have failed; RangeError when there was none
+   * @throws the error of the last address that was reached, or of the last, when all have failed; RangeError
+   * when there was none
    */
   advance(): A | undefined {
     for (const attempt of this.#going) {
@@ -74,7 +81,7 @@ export class Race<A extends Attempt> {
       this.#going.add(attempt);
       return attempt;
     } catch (error) {
-      this.#failure = error;
+      this.#failed(error);
       return undefined;
     }
   }
@@ -83,12 +90,18 @@ export class Race<A extends Attempt> {
     try {
       return attempt.waitConnected(0);
     } catch (error) {
-      this.#failure = error;
+      this.#failed(error);
       this.#going.delete(attempt);
       attempt.close();
       this.#nextAt = 0; // the next is due at once
       return false;
     }
+  }
+
+  #failed(error: unknown): void {
+    const isUnreached = (failure: unknown) => UNREACHED.has((failure as { code?: string }).code!);
+    if (this.#failure !== undefined && isUnreached(error) && !isUnreached(this.#failure)) return;
+    this.#failure = error;
   }
 
   #won(attempt: A): A {

@@ -1,9 +1,13 @@
 // What the options of iomux client do, seen from its peer and on its streams.
 import { describe, expect, it } from "bun:test";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { getAvailablePort, Socket } from "../../lib/net/mod.ts";
 import { type Cli, spawnCli } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
+import { inNamespace, NO_NAMESPACE } from "../support/namespaces.ts";
+import { itUnless } from "../support/systems.ts";
 import { refusals } from "../support/usages.ts";
 import { until } from "../support/waiting.ts";
 import { echoPeer, everything, FullBacklog, peer, shellClient } from "./peers.ts";
@@ -323,6 +327,17 @@ describe("iomux client --scan", () => {
     expect(silent.stderr()).toContain("0 open, 0 refused, 1 filtered of 1");
     await using refused = client("-z", `127.0.0.1:${getAvailablePort()}`);
     expect((await refused.exit).code).toBe(3);
+  });
+
+  itUnless(NO_NAMESPACE, "counts a port to which a route drops all as filtered", async () => {
+    const drop = "ip link set lo up; ip route add blackhole 127.8.0.0/16 table local";
+    const [command, args] = inNamespace(
+      `${drop}; "$@" client -v -z 127.8.0.1 80-81; echo "exit $?"`,
+    );
+    const { stdout, stderr } = await promisify(execFile)(command, args);
+    expect(stdout).toBe("exit 4\n");
+    expect(stderr).toMatch(/127\.8\.0\.1:80 filtered.*\n.*127\.8\.0\.1:81 filtered/);
+    expect(stderr).toContain("0 open, 0 refused, 2 filtered of 2");
   });
 
   it("names a source that can't be had, as a connection does", async () => {

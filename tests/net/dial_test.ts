@@ -136,6 +136,17 @@ describe("Race", () => {
     expect(interleaved([])).toEqual([]);
   });
 
+  it("fails with the error that tells most: an answer of a host before none at all", () => {
+    const failing = (...codes: string[]) => () =>
+      new Race(codes, (code) => {
+        throw Object.assign(new Error(code), { code });
+      }).advance();
+    expect(failing("ECONNREFUSED", "ENETUNREACH")).toThrow("ECONNREFUSED");
+    expect(failing("ENETUNREACH", "ECONNREFUSED", "EADDRNOTAVAIL")).toThrow("ECONNREFUSED");
+    expect(failing("ETIMEDOUT", "ECONNREFUSED")).toThrow("ECONNREFUSED");
+    expect(failing("ENETUNREACH", "EADDRNOTAVAIL")).toThrow("EADDRNOTAVAIL");
+  });
+
   it("closes the losers, and is a RangeError without an address", () => {
     const closed: string[] = [];
     const attempt = (address: string) => ({

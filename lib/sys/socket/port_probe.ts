@@ -14,6 +14,7 @@ const length = new Native(8);
 
 /** Begins connections to the ports of one address. */
 export class PortProbe {
+  readonly #host: string;
   readonly #domain: number;
   readonly #to = new Native(SOCKADDR_SIZE);
   readonly #toLength: number;
@@ -25,6 +26,7 @@ export class PortProbe {
 
   /** For an IP address, from a local one. @throws RangeError when it is none */
   constructor(host: string, source?: { readonly host: string; readonly port?: number }) {
+    this.#host = host;
     this.#domain = host.includes(":") ? AF_INET6 : AF_INET;
     this.#toLength = packAddress(this.#to.view, { host, port: 1 });
     if (!source) return;
@@ -48,7 +50,7 @@ export class PortProbe {
       const result = c.connect(fd, this.#to.pointer, this.#toLength);
       if (result === -1 && !GOES_ON.has(errno())) {
         const from = this.#hasPort ? ` from ${this.#source}` : "";
-        check(-1, "connect", `connect to port ${port}${from}`);
+        check(-1, "connect", `connect to ${hostAndPort(this.#host, port)}${from}`);
       }
       return fd;
     } catch (error) {
