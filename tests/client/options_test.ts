@@ -34,6 +34,11 @@ describe("iomux client", () => {
     await using b = client("-s", `127.0.0.6:${port}`, whose.name);
     await b.exit;
     expect(b.stdout()).toBe(`127.0.0.6:${port}`);
+    await using any = client("-s", "127.0.0.7:0", whose.name);
+    expect([(await any.exit).code, any.stdout()]).toEqual([
+      0,
+      expect.stringMatching(/^127\.0\.0\.7:/),
+    ]);
   });
 
   it("-s leaves only the addresses of its family", async () => {
@@ -182,6 +187,12 @@ describe("iomux client", () => {
       ["-l 0 --tls --tls-cert c", /option '--tls-cert' needs '--tls-key' as well/],
       ["-l 0 --tls-insecure", /exclude each other/],
       ["-l ./s --tls-cert c --tls-key k", /option '--tls-cert' needs '--tls'/],
+      ["-n 127.0.0.1 1", /-n.*a name is resolved/],
+      ["-d 127.0.0.1 1", /-d.*--recv-only/],
+      ["--recv-only -q 1s 127.0.0.1:1", /'--recv-only' and '--quit-after' exclude each other/],
+      ["-z -i 1s 127.0.0.1:1", /'--scan' and '--idle-timeout' exclude each other/],
+      ["-z -q 1s 127.0.0.1:1", /'--scan' and '--quit-after' exclude each other/],
+      ["--script - 127.0.0.1:1", /option '--script' needs a file: .*stdin/],
       ["-l 0 -w 1s", /options '--listen' and '--connect-timeout' need '--tls' as well/],
       ["-z 127.0.0.1 1 --tls-insecure", /option '--tls-insecure' needs '--tls'/],
       ["--udp 127.0.0.1:1 --tls-ca c", /option '--tls-ca' needs '--tls'/],
@@ -297,6 +308,10 @@ describe("iomux client -l", () => {
     const port = getAvailablePort();
     await using joined = spawnCli(["client", `-kvl${port}`], { stdin: "pipe" });
     await joined.says(new RegExp(`listening on 0\\.0\\.0\\.0:${port}\n`));
+    for (const word of [":0", "*:0"]) {
+      await using every = spawnCli(["client", "-l", word], { stdin: "pipe" });
+      await every.says(/listening on 0\.0\.0\.0:/);
+    }
     await using six = spawnCli(["client", "-vl6", "0"], { stdin: "pipe" });
     await six.says(/listening on \[::\]:/);
   });

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "bun:test";
 import { type Cli, readProc, spawnCli } from "../support/cli.ts";
 import { sleep, until } from "../support/waiting.ts";
+import { FarEnd, PATIENCE_MS } from "./far_end.ts";
 import { echoPeer, peer } from "./peers.ts";
 
 /** How often the main thread has gone to sleep and been woken: proc(5), status. */
@@ -55,6 +56,21 @@ describe("iomux client", () => {
       const took = performance.now() - start;
       expect(took > least - 100 && took < most).toBe(true);
     }
+  });
+
+  it("says of what -q ends in transit that it is not taken yet: it arrives", async () => {
+    using far = new FarEnd();
+    const all = 1_000_000;
+    await using cli = spawnCli(["client", "-q", "300ms", ...far.target], {
+      stdin: Buffer.alloc(all),
+    });
+    const connection = await far.accept(cli.stderr);
+    expect((await cli.exit).code).toBe(5);
+    expect(cli.stderr()).toMatch(
+      /^iomux: [\d,]+ bytes of standard input were not yet taken by the peer\n$/,
+    );
+    await connection.read(PATIENCE_MS);
+    expect([connection.got, connection.ended]).toEqual([all, "FIN"]);
   });
 
   it("ends by a signal that comes at any moment of its start or its wait", async () => {

@@ -85,6 +85,8 @@ export const CLIENT = command({
   gone: {
     "-N": "it means the opposite in OpenBSD's nc; write --no-half-close",
     "-p": "to listen use -l PORT, to connect from a port -s ADDR:PORT",
+    "-n": "it is not needed: an address is used as it is, and a name is resolved",
+    "-d": "to leave stdin alone write --recv-only",
     "-u": "it is --udp here",
     "-e": "programs are run by iomux serve --exec",
   },

@@ -135,6 +135,9 @@ export class Conversation {
 }
 
 function readScript(path: string): Step[] {
+  if (path === "-") {
+    throw new UsageError("option '--script' needs a file: what stands on stdin is no script");
+  }
   const source = readText(path, "script");
   try {
     return parseScript(source);

@@ -15,7 +15,9 @@ export function report(
   if (reason === "reader-gone") return EXIT.brokenPipe;
   const bytes = plural(notTaken, "byte");
   const was = notTaken === 1 ? "was" : "were";
-  const rest = notTaken > 0 ? [`${bytes} of standard input ${was} not taken by the peer`] : [];
+  // After an end by --quit-after the kernel goes on sending: these may arrive.
+  const taken = reason === "quit" && end.unsent === 0 ? "not yet taken" : "not taken";
+  const rest = notTaken > 0 ? [`${bytes} of standard input ${was} ${taken} by the peer`] : [];
   const idle = reason === "idle"
     ? [`nothing came or went for ${briefDuration(idleTimeoutMs!)}`]
     : [];

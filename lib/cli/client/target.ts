@@ -42,12 +42,13 @@ export function scanOf(read: ClientRead): Omit<Target, "port"> & { ports: number
 }
 
 /**
- * Where to listen: `-l PORT`, `-l HOST:PORT`, `-l HOST PORT` or `-l PATH`, whatever switches stand between;
+ * Where to listen: `-l PORT`, `-l :PORT`, `-l *:PORT`, `-l HOST:PORT`, `-l HOST PORT` or `-l PATH`, whatever switches stand between;
  * `-l -U PATH`. @throws UsageError
  */
 export function listenOf(read: ClientRead, value: string): Place {
   const { unix } = read.options;
-  const [where, port, ...more] = value === "" ? read.operands : [value, ...read.operands];
+  const [first, port, ...more] = value === "" ? read.operands : [value, ...read.operands];
+  const where = first?.replace(/^\*?:(?=[^:]+$)/, "");
   const other = new UsageError(
     "option '--listen' waits for whom connects: there is no other target",
   );
@@ -99,7 +100,7 @@ export function sourceOf(text: string | undefined): { host: string; port?: numbe
   if (familyOf(host) === undefined) {
     throw new UsageError(`option '--source': "${text}" is no IP address, nor one with a port`);
   }
-  return { host, ...(port === undefined ? {} : { port: portNumber(port) }) };
+  return { host, ...(port === undefined || port === "0" ? {} : { port: portNumber(port) }) };
 }
 
 /** The local address, and the family that it leaves, or that was asked for. @throws UsageError */
