@@ -84,12 +84,16 @@ export class Delivery {
 
   /**
    * Waits until the peer's kernel has taken all, or takes nothing more. Resolves to why the connection has
-   * failed meanwhile, if it has. `look` is called again and again.
+   * failed meanwhile, if it has. `look` is called again and again, and may know why.
    *
    * @throws the signal's reason
    */
-  async settle(loop: Loop, stop: AbortSignal, look: () => void): Promise<Error | undefined> {
-    look();
+  async settle(
+    loop: Loop,
+    stop: AbortSignal,
+    look: () => Error | undefined,
+  ): Promise<Error | undefined> {
+    let failed = look();
     let left = this.inTransit;
     let deadline = performance.now() + STALLED_MS;
     for (
@@ -97,11 +101,11 @@ export class Delivery {
       left > 0 && performance.now() < deadline;
       wait = Math.min(2 * wait, LOOK_MS)
     ) {
-      const error = this.#peer.transport.takeError() ?? this.#flush();
+      const error = failed ?? this.#peer.transport.takeError() ?? this.#flush();
       if (error) return error;
       await loop.turn(wait);
       stop.throwIfAborted();
-      look();
+      failed = look();
       const now = this.inTransit;
       if (now < left) deadline = performance.now() + STALLED_MS;
       left = now;

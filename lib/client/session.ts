@@ -181,7 +181,10 @@ export class Session {
   async #confirm(stop: AbortSignal): Promise<SessionEnd> {
     this.#forget();
     this.#up.sendFin(); // has the rest acknowledged at once
-    const error = await this.#up.delivery.settle(this.#loop, stop, () => this.#discard());
+    const error = await this.#up.delivery.settle(this.#loop, stop, () => {
+      this.#discard();
+      return this.#down.error;
+    });
     return this.#end(error ? "lost" : "finished", error);
   }
 

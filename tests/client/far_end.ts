@@ -1,6 +1,8 @@
 // The other end of a client's connection: it does one thing after the other, exactly when it is told to,
 // over TCP, a Unix socket or TLS.
 import { Socket, WOULD_BLOCK } from "../../lib/net/mod.ts";
+import { POLLIN } from "../../lib/sys/constants.ts";
+import { pollFor } from "../../lib/sys/poll.ts";
 import { readIdentity, tlsServer, TlsSocket } from "../../lib/tls/mod.ts";
 import { TempDir } from "../support/files.ts";
 import { sleep } from "../support/waiting.ts";
@@ -124,6 +126,11 @@ export class Connection {
       this.got += count;
       if (this.got >= enough) return true;
     }
+  }
+
+  /** Something has come, and is left unread. */
+  async unread(): Promise<void> {
+    while (pollFor(this.#raw.fileno(), POLLIN, 0) === 0) await sleep(2);
   }
 
   /** Reads for so long, or until the client's end, or until so much has come. */

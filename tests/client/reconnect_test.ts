@@ -31,6 +31,20 @@ describe("iomux client --reconnect", () => {
     expect(words).toEqual(["one", "two", "three"]);
   });
 
+  it("remembers that a peer has closed a Unix socket with unread input: exit 5", async () => {
+    using far = new FarEnd("unix");
+    await using cli = client(...far.target);
+    cli.child.stdin!.write("never read");
+    const first = await far.accept(cli.stderr);
+    await first.unread();
+    first.close();
+    const second = await far.accept(cli.stderr);
+    cli.child.stdin!.end("read");
+    await second.read(PATIENCE_MS);
+    second.close();
+    expect([(await cli.exit).code, second.text]).toEqual([5, "read"]);
+  });
+
   for (const transport of ["tcp", ...(NO_TLS === undefined ? ["tls"] as const : [])] as const) {
     it(`remembers what a peer has not taken, apart from what the next one gets: exit 5 (${transport})`, async () => {
       const all = 20_000_000;

@@ -8,7 +8,12 @@ import { Printer } from "../../client/printer.ts";
 import type { SpawnRelay } from "../../client/relay.ts";
 import { parseScript, ScriptError, type Step } from "../../client/script/parse.ts";
 import { goneBefore, ScriptRun, StepError } from "../../client/script/run.ts";
-import { type Observer, Session, type SessionOptions } from "../../client/session.ts";
+import {
+  type Observer,
+  Session,
+  type SessionEnd,
+  type SessionOptions,
+} from "../../client/session.ts";
 import type { DatagramSocket } from "../../net/mod.ts";
 import { EVENT_READ } from "../../selectors/selector.ts";
 import { kindOf } from "../../sys/stdio/file.ts";
@@ -25,7 +30,7 @@ export interface Outcome {
   readonly code: number;
   /** There is more to say to a next peer, or to hear from it. */
   readonly goesOn: boolean;
-  /** Bytes were sent that the peer has not taken: no next peer gets them. */
+  /** Bytes were sent that the peer has not taken, or thrown away: no next peer gets them. */
   readonly lost: boolean;
 }
 
@@ -79,7 +84,11 @@ export class Conversation {
     await dump?.settle(loop, stop);
     const exhausted = options.sends && this.#input.ended && this.#input.empty;
     const goesOn = this.#hasNext && !exhausted && end.reason !== "reader-gone";
-    return { code: report(end, options.idleTimeoutMs, goesOn), goesOn, lost: end.lost > 0 };
+    return {
+      code: report(end, options.idleTimeoutMs, goesOn),
+      goesOn,
+      lost: end.lost > 0 || wasUnread(peer, end),
+    };
   }
 
   /** What is said of a peer that has gone before it could be talked to: a script says where it was. */
@@ -133,6 +142,11 @@ export class Conversation {
     }
   }
 }
+
+/** Over a Unix socket only who closes with unread input resets; how much that was is not known. */
+const wasUnread = ({ transport }: Peer, { error }: SessionEnd): boolean =>
+  (error as { code?: string } | undefined)?.code === "ECONNRESET" &&
+  transport.localAddress.family === "unix";
 
 function readScript(path: string): Step[] {
   if (path === "-") {

@@ -65,7 +65,10 @@ export class ScriptRun {
     } catch {
       // The peer has gone; what it has not taken is counted below.
     }
-    const error = await this.#delivery.settle(this.#loop, this.#stop, () => this.#receive());
+    const error = await this.#delivery.settle(this.#loop, this.#stop, () => {
+      this.#receive();
+      return this.#error;
+    });
     if (error) this.#receive(); // which says best how the peer has gone
     const left = this.#delivery.inTransit;
     if (left === 0 && !error) return;
