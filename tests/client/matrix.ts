@@ -43,7 +43,7 @@ export class Running {
       env: {
         ...process.env,
         ...{ CODE: this.file("code"), OUT: this.file("out"), PID: this.file("pid") },
-        FIFO: this.file("fifo"),
+        ...{ FIFO: this.file("fifo"), GO: this.file("go") },
       },
     });
     this.#child.stderr!.on("data", (chunk) => this.stderr += chunk);
@@ -212,8 +212,12 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: "stdout's reader goes away; the peer is silent",
-    line: `"$@" ${QUIET} > >(true)${DONE}`,
-    far: () => Promise.resolve(),
+    // Not before there is a connection: a client whose reader has gone needs none.
+    line: `"$@" ${QUIET} > >(until [ -e "$GO" ]; do sleep 0.05; done)${DONE}`,
+    far(_, client) {
+      writeFileSync(client.file("go"), "");
+      return Promise.resolve();
+    },
     expected: "sends 0 B and FIN, prints 0 B, exit 141",
   },
   {
