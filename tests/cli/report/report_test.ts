@@ -97,7 +97,7 @@ describe("stress --start-at", () => {
       const [args, why] of [
         [["--start-at", "2020-01-01T00:00:00Z"], /is in the past: it was [\d.]+ s ago\n$/],
         [["--start-at", "soon"], /"soon" is not a time: /],
-        [["--start-at", "+1s", "--compare", "poll,epoll"], /--start-at.*for one run/],
+        [["--start-at", "+1s", "--compare", "poll,epoll"], /--start-at.*of one run/],
       ] as const
     ) {
       const { code, stdout, stderr } = await run("stress", ...args);
