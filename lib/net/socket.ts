@@ -170,7 +170,7 @@ export class Socket extends BaseSocket {
     throw new OSError(error, syscall, `${action} ${this.peerName}`);
   }
 
-  /** Blocking sockets: receives exactly `length` bytes; null when the stream ends before. */
+  /** Blocking sockets: exactly `length` bytes; null when the stream ends before. A failure puts back what came. */
   recvExactly(length: number): Uint8Array | null {
     checkInteger(length, "length", 0, 0x7fffffff);
     const bytes = new Uint8Array(new ArrayBuffer(length));
@@ -178,17 +178,23 @@ export class Socket extends BaseSocket {
   }
 
   #fill(bytes: Uint8Array): boolean {
-    for (let at = 0; at < bytes.length;) {
-      const received = this.#blocking(this.recv(bytes.subarray(at)), "recv");
-      if (received === 0) return false;
-      at += received;
+    let at = 0;
+    try {
+      while (at < bytes.length) {
+        const received = this.#blocking(this.recv(bytes.subarray(at)), "recv");
+        if (received === 0) return false;
+        at += received;
+      }
+    } catch (error) {
+      this.unread(bytes.subarray(0, at));
+      throw error;
     }
     return true;
   }
 
   /**
    * Blocking sockets: the next line as UTF-8 text, without its "\n" or "\r\n"; at the end of the stream
-   * what is left, then null. Takes nothing beyond the line.
+   * what is left, then null. Takes nothing beyond the line, and puts back what it had when it fails.
    *
    * @throws RangeError when a line is longer than `maxBytes`
    */
@@ -198,6 +204,7 @@ export class Socket extends BaseSocket {
       maxBytes,
       (buffer) => this.#blocking(this.#receive(buffer, MSG_PEEK), "recv"),
       (bytes) => void this.#fill(bytes),
+      (bytes) => this.unread(bytes),
     );
   }
 
@@ -237,7 +244,7 @@ export class Socket extends BaseSocket {
     return this.#result(uninterrupted(this.fileno(), "recv", get), "recv");
   }
 
-  /** Blocking sockets: sends all of it. */
+  /** Blocking sockets: sends all of it. When it fails, some of it may have been sent. */
   sendAll(buffer: Bytes): void {
     const bytes = bytesOf(buffer);
     for (let at = 0; at < bytes.length;) at += this.#blocking(this.send(bytes, at), "send");

@@ -171,6 +171,28 @@ describe("setTimeouts() and setBlocking()", () => {
     else expect(receive()).toBe(WOULD_BLOCK);
   });
 
+  it("what had come before the failure comes again", () => {
+    for (
+      const [fail, code] of [
+        [(socket: Socket) => socket.recvExactly(10), "ETIMEDOUT"],
+        [(socket: Socket) => socket.readLine(), "ETIMEDOUT"],
+        [(socket: Socket) => socket.readLine(3), undefined],
+      ] as const
+    ) {
+      const [socket, peer] = blockingPair(own);
+      socket.setTimeouts({ recvMs: 20 });
+      peer.send(encode("abcdef"));
+      for (let i = 0; i < 2; i++) expect(thrownBy(() => fail(socket)).code as unknown).toBe(code);
+      peer.send(encode("gh\nrest"));
+      expect(socket.readLine()).toBe("abcdefgh");
+      expect(decode(socket.recvExactly(4)!)).toBe("rest");
+    }
+    const [socket, peer] = blockingPair(own);
+    peer.send(encode("longer\nnext\n")); // the end of the line is known, and it is too long
+    expect(() => socket.readLine(3)).toThrow(RangeError);
+    expect([socket.readLine(), socket.readLine()]).toEqual(["longer", "next"]);
+  });
+
   it("sendMs: sendAll() throws ETIMEDOUT when nobody reads", () => {
     const [socket] = own(...socketPair());
     fill(socket);
