@@ -3,6 +3,7 @@ import { describe, expect, it } from "bun:test";
 import { availableSelectors } from "../../../lib/selectors/mod.ts";
 import { readProc, startServe } from "../../support/cli.ts";
 import { expectSameBytes, pattern } from "../../support/engines.ts";
+import { TempDir } from "../../support/files.ts";
 import { ask, handlerAt, startHandling, ticksIn } from "../../support/handoff.ts";
 import { bytesOf, Peer } from "../../support/peers.ts";
 import { tries } from "../../support/runtime.ts";
@@ -176,15 +177,20 @@ describe("serve --handler", () => {
     expect([stats.active, stats.handoffs]).toEqual([0, 2]);
   });
 
-  it("a handler that takes nothing: its answer arrives, and it is not called for ever", async () => {
-    await using server = await startServe(["--handler", handlerAt("ignore_input.ts")]);
-    using peer = Peer.dial(server);
-    await peer.send("x".repeat(50_000));
-    expect(new TextDecoder().decode(await peer.readToEnd())).toBe("hi\n");
-    peer.end();
-    const stats = await server.statsWhen(({ active }) => active === 0);
-    expect([stats.active, stats.handoffs]).toEqual([0, 1]);
-  });
+  for (const where of ["TCP", "a Unix socket"]) {
+    it(`a handler that takes nothing (${where}): its answer arrives, and it is not called for ever`, async () => {
+      using dir = new TempDir();
+      const path = where === "TCP" ? undefined : dir.file("socket");
+      const args = path === undefined ? [] : ["--unix", path];
+      await using server = await startServe(["--handler", handlerAt("ignore_input.ts"), ...args]);
+      using peer = Peer.dial(path === undefined ? server : { path });
+      await peer.send("x".repeat(50_000));
+      expect(new TextDecoder().decode(await peer.readToEnd())).toBe("hi\n");
+      peer.end();
+      const stats = await server.statsWhen(({ active }) => active === 0);
+      expect([stats.active, stats.handoffs]).toEqual([0, 1]);
+    });
+  }
 
   it("a handler that puts all back is called when there is more, and not before", async () => {
     await using server = await startServe(["--handler", handlerAt("whole_lines.ts")]);
