@@ -22,6 +22,7 @@ import {
   NO_FILES,
   NO_SIGNALS,
 } from "../support/systems.ts";
+import { allStill } from "../support/still.ts";
 import { settles, sleep, timed } from "../support/waiting.ts";
 import type { Create } from "./selector.ts";
 
@@ -255,7 +256,7 @@ export function lostCases(name: SelectorName, create: Create): void {
         expect(await program.line()).toBe("waiting");
         await sleep(100);
         process.kill(program.pid, "SIGSTOP");
-        await sleep(50);
+        await allStill(program.pid);
         program.write("x");
         await sleep(1500);
         process.kill(program.pid, "SIGCONT");

@@ -1,8 +1,8 @@
 // The command line as a process of its own, on the runtime that runs the test.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { executable } from "./runtime.ts";
+import { allStill } from "./still.ts";
 
 export const root: string = fileURLToPath(new URL("../../", import.meta.url));
 const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
@@ -142,18 +142,7 @@ export class Cli implements AsyncDisposable {
   /** Stops it where it is, until SIGCONT: on Linux all its threads stand still by then. */
   async freeze(): Promise<void> {
     this.kill("SIGSTOP");
-    if (process.platform !== "linux") return;
-    const threads = `/proc/${this.pid}/task`;
-    const isStill = (thread: string) => {
-      try {
-        return /^.*\) T /.test(readFileSync(`${threads}/${thread}/stat`, "utf8"));
-      } catch {
-        return true; // it has ended meanwhile
-      }
-    };
-    while (!this.ended && !readdirSync(threads).every(isStill)) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+    await allStill(this.pid);
   }
 
   /** Sends SIGTERM, and SIGKILL when that has not helped in time; returns how it ended. */
