@@ -172,6 +172,8 @@ export function connectError(fd: number, name: string): OSError | null {
  */
 export function finishConnect(fd: number, name: string, timeoutMs: number): boolean {
   checkDuration(timeoutMs);
+  // poll(2) waits in vain for a number below 0.
+  if (fd < 0) throw new OSError(ERRNO.EBADF!, "poll", `wait for ${name}`);
   const deadline = performance.now() + timeoutMs;
   for (let left = timeoutMs;; left = Math.max(0, deadline - performance.now())) {
     const ready = pollFor(fd, POLLOUT, left);

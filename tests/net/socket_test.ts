@@ -200,6 +200,7 @@ for (const kind of kinds) {
       expect(thrownBy(() => client.setBlocking(true)).code).toBe("EBADF");
       expect(thrownBy(() => client.localAddress).code).toBe("EBADF");
       expect(thrownBy(() => client.accept()).code).toBe("EBADF");
+      expect(thrownBy(() => client.waitConnected(60_000)).code).toBe("EBADF");
       expect(client.detach()).toBe(-1);
     });
 

@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { delimiter, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { HandoffOptions } from "../../serve/options.ts";
-import { isExecutable, startProblem } from "../../sys/process/executable.ts";
+import { isExecutable, isFile, startProblem } from "../../sys/process/executable.ts";
 import { escapeControls } from "../../text/escape.ts";
 import { UsageError } from "../exit.ts";
 import { longName } from "../options/option.ts";
@@ -70,8 +70,16 @@ function programFor(text: string): string[] {
   const folders = program.includes("/")
     ? [""]
     : (process.env.PATH ?? "/bin:/usr/bin").split(delimiter);
-  const path = folders.map((folder) => resolve(folder, program)).find(isExecutable);
-  if (path === undefined) throw new UsageError(`option '--exec': there is no program "${program}"`);
+  const paths = folders.map((folder) => resolve(folder, program));
+  const path = paths.find(isExecutable);
+  if (path === undefined) {
+    const exists = paths.some(isFile);
+    throw new UsageError(
+      exists
+        ? `option '--exec': cannot start "${program}": it may not be executed`
+        : `option '--exec': there is no program "${program}"`,
+    );
+  }
   const problem = startProblem(path);
   if (problem) {
     const why = escapeControls(problem); // a first line that ends with a carriage return, for one

@@ -31,6 +31,15 @@ const NO_PROGRAM =
 export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
+    return isFile(path);
+  } catch {
+    return false;
+  }
+}
+
+/** Whether there is a file, whoever may use it. */
+export function isFile(path: string): boolean {
+  try {
     return statSync(path).isFile();
   } catch {
     return false;

@@ -26,6 +26,11 @@ describe("serve --handler and --exec, used wrongly: exit 2, one line", () => {
     ["a handler that is a folder", [...LOCAL, "--handler", "lib"], /--handler.*no file "lib"/],
     ["--exec without --host", ["-p", "0", "--exec", "cat"], /--exec' needs an explicit '--host'/],
     ["a program that is not there", [...LOCAL, "--exec", "no-such"], /no program "no-such"/],
+    [
+      "a program that may not be executed",
+      [...LOCAL, "--exec", "./README.md"],
+      /may not be executed/,
+    ],
     ["a program that is a folder", [...LOCAL, "--exec", "/tmp"], /no program "\/tmp"/],
     ["an open quote", [...LOCAL, "--exec", "sh -c 'x"], /' has no counterpart in: sh -c 'x/],
     ["an empty command", [...LOCAL, "--exec", "  "], /--exec.*no command/],
