@@ -29,6 +29,8 @@ export class Registration {
   /** The number of the last wait that reported it, and of how many in a row: see spin_guard.ts. */
   lastWait: number = -1;
   streak: number = 0;
+  /** Which socket it is, for the backends that ask (socketIdentity). */
+  identity: number = 0;
 
   constructor(fd: number, generation: number, modes: number, events: number) {
     this.fd = fd;
@@ -57,6 +59,12 @@ export interface Backend {
    * @throws OSError when the kernel refuses; the base calls `remove` then
    */
   change(registration: Registration): void;
+
+  /**
+   * For a backend that knows numbers only: whether the number is another socket's by now, which is then
+   * watched no longer. Asked where there is doubt, not with every event.
+   */
+  dropOther?(registration: Registration): boolean;
 
   /** Stops to watch. The descriptor may be closed, and its number in use again. Never throws. */
   remove(registration: Registration): void;

@@ -25,7 +25,7 @@ import {
   type WatchOptions,
 } from "./selector.ts";
 import { SpinGuard, SUSPICIOUS } from "./spin_guard.ts";
-import { Waker } from "./waker.ts";
+import { noHandle, Waker } from "./waker.ts";
 
 /**
  * What the selectors of this library have in common: all of {@linkcode Selector}.
@@ -132,6 +132,7 @@ export abstract class BaseSelector<T> implements Selector<T> {
 
   /** See {@linkcode Selector.dispatch}. */
   dispatch(timeoutMs: number | undefined, callback: DispatchCallback<T>): number {
+    this.#checkOpen();
     checkCallback(callback, "callback");
     if (this.#notable && this.#attend()) return 0;
     this.#notable = this.#dispatching = true; // in the way of a wait from within a callback
@@ -158,7 +159,6 @@ export abstract class BaseSelector<T> implements Selector<T> {
 
   /** Does what must be done before a wait; true when that takes the place of the wait. */
   #attend(): boolean {
-    this.#checkOpen();
     if (this.#dispatching) {
       throw new Error("Cannot wait on a selector from within its own dispatch callback");
     }
@@ -212,17 +212,15 @@ export abstract class BaseSelector<T> implements Selector<T> {
         this.#early = true;
         continue;
       }
-      const { fileobj } = key;
+      const { fileobj, fd } = key;
       const streak = registration.lastWait === wait - 1 ? registration.streak + 1 : 0;
       registration.lastWait = wait;
       registration.streak = streak;
       // Closed and not unregistered: in this very batch, or long ago while a duplicate lives (epoll). To
       // ask the kernel each time would cost a call per event, so the object is asked, and the kernel
       // only when that has changed its mind, or now and then when a number is all there is.
-      const doubtful = typeof fileobj === "number"
-        ? (streak & 63) === 8
-        : fileobj.fileno() !== registration.fd;
-      if (doubtful && !isOpen(registration.fd)) continue;
+      const doubtful = typeof fileobj === "number" ? (streak & 63) === 8 : fileobj.fileno() !== fd;
+      if (doubtful && (!isOpen(fd) || this.#backend.dropOther?.(registration))) continue;
       called++;
       const raw = ready.raw(at);
       if (streak >= SUSPICIOUS) this.#guard.suspect(registration, events, raw, this.onSpin);
@@ -274,7 +272,7 @@ export abstract class BaseSelector<T> implements Selector<T> {
         this.#registrations.insert(waker.fileno(), EVENT_READ);
       } catch (error) {
         waker.close();
-        throw error;
+        throw noHandle(error);
       }
       this.#waker = waker;
     }

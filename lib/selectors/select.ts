@@ -7,6 +7,7 @@
 import { ERRNO, errno } from "../sys/errno.ts";
 import { cannotWatch, checkPollable } from "../sys/pollable.ts";
 import { isOpen } from "../sys/posix.ts";
+import { socketIdentity } from "../sys/socket/sockets.ts";
 import { system } from "../sys/system.ts";
 import { type Backend, PRIORITY, type ReadyList, type Registration } from "./backend.ts";
 import { BaseSelector } from "./base.ts";
@@ -24,6 +25,7 @@ class Select implements Backend {
   add(registration: Registration): void {
     this.#sets.admit(registration.fd);
     checkPollable(registration.fd);
+    registration.identity = socketIdentity(registration.fd);
     this.#watched[registration.fd] = registration;
     this.#sets.ask(registration.fd, registration.events);
   }
@@ -32,6 +34,12 @@ class Select implements Backend {
     if (!isOpen(registration.fd)) throw cannotWatch(ERRNO.EBADF!, registration.fd);
     this.#watched[registration.fd] = registration; // it may have been dropped as closed
     this.#sets.ask(registration.fd, registration.events);
+  }
+
+  dropOther(registration: Registration): boolean {
+    const isOther = socketIdentity(registration.fd) !== registration.identity;
+    if (isOther) this.remove(registration);
+    return isOther;
   }
 
   remove({ fd }: Registration): void {

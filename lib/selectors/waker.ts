@@ -36,7 +36,9 @@ const PENDING = 1 << 29;
  */
 export function wake(handle: WakeHandle): void {
   const { wakeFd, state } = handle ?? {};
-  if (!Number.isInteger(wakeFd) || !(state === undefined || state instanceof SharedArrayBuffer)) {
+  const isState = state === undefined ||
+    (state instanceof SharedArrayBuffer && state.byteLength === 4);
+  if (!Number.isInteger(wakeFd) || wakeFd < 0 || wakeFd > 0x7fffffff || !isState) {
     throw new TypeError("Cannot wake: use what wakeHandle() returns");
   }
   if (state === undefined) return write(wakeFd);
@@ -45,6 +47,12 @@ export function wake(handle: WakeHandle): void {
   if (isOpen && (Atomics.or(cell, 0, PENDING) & PENDING) === 0) write(wakeFd);
   Atomics.sub(cell, 0, 1);
 }
+
+/** The error of a handle that can't be made: a waker above FD_SETSIZE was not what the caller named. */
+export const noHandle = (error: unknown): unknown =>
+  error instanceof RangeError
+    ? new RangeError(`Cannot make a wake handle, which selectAsync needs too: ${error.message}`)
+    : error;
 
 function write(fd: number): void {
   // EAGAIN means that the counter or the buffer is full, so that a wake-up is pending already.

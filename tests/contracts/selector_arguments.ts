@@ -109,7 +109,10 @@ export function argumentCases(name: SelectorName, create: Create): void {
   });
 
   it("wake() of what is no handle is a TypeError", () => {
-    for (const handle of [undefined, null, {}, 5, "x", { wakeFd: 1.5 }, { wakeFd: 1, state: {} }]) {
+    const states = [{}, new SharedArrayBuffer(0), new SharedArrayBuffer(3)];
+    const numbers = [-1, 1.5, 2 ** 31, NaN].map((wakeFd) => ({ wakeFd }));
+    const handles = [...numbers, ...states.map((state) => ({ wakeFd: 1, state }))];
+    for (const handle of [undefined, null, {}, 5, "x", ...handles]) {
       expect(() => wake(handle as never)).toThrow(TypeError);
     }
   });
@@ -234,6 +237,16 @@ export function argumentCases(name: SelectorName, create: Create): void {
       expect(ready).toEqual([...selector.getMap().keys()].sort((x, y) => x - y));
     },
   );
+
+  it("a wake handle above FD_SETSIZE: the error says what it is of, also from selectAsync()", async () => {
+    if (name !== "select" || onWindows) return;
+    const [selector, a] = own(create(), ...socketPair());
+    raiseOpenFileLimit();
+    own(...Array.from({ length: 1100 }, () => duplicate(a.fileno())));
+    const words = /^RangeError: Cannot make a wake handle, .*descriptor \d+ .* FD_SETSIZE is 1024/;
+    expect(String(thrownBy(() => selector.wakeHandle()))).toMatch(words);
+    expect(await selector.selectAsync(0).then(() => "", String)).toMatch(words);
+  });
 
   // Where numbers count, the test above has said it; on Windows it is how many there are.
   if (!onWindows) return;

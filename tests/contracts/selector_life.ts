@@ -54,6 +54,14 @@ export function lifeCases(create: Create): void {
     expect(selector.modify(a, EVENT_WRITE).data).toBe(undefined);
   });
 
+  it("dispatch() after close() says so, whatever the callback is", () => {
+    const selector = create();
+    selector.close();
+    for (const callback of [undefined, 5, () => {}]) {
+      expect(() => selector.dispatch(0, callback as never)).toThrow(SelectorClosedError);
+    }
+  });
+
   it("modify() of the data only makes no system call: it works on a closed descriptor", () => {
     const [selector, a] = own(create<string>(), ...socketPair());
     const fd = a.fileno();

@@ -2,7 +2,7 @@
 // an earlier life of a number, and no wake-up that nobody is told of, again and again.
 import { expect, it } from "bun:test";
 import { EVENT_READ, EVENT_WRITE, type Selector, wake } from "../../lib/selectors/mod.ts";
-import { socketPair } from "../../lib/net/mod.ts";
+import { Socket, socketPair } from "../../lib/net/mod.ts";
 import { threadCpu } from "../../lib/sys/process/limits.ts";
 import { closeFd } from "../../lib/sys/posix.ts";
 import { duplicate, duplicateAt, encode, ownership, tcpPair } from "../support/sockets.ts";
@@ -113,6 +113,33 @@ export function staleCases(create: Create): void {
     });
     expect(told).toEqual(["first life"]);
     expect(selector.select(1000).map(([key]) => key.data)).toEqual(["first life"]);
+  });
+
+  it("closed and not unregistered, and its number lives again: the new socket is not told of", () => {
+    if (process.platform !== "linux") return console.log("not run: sockets have no identity here");
+    for (const event of [EVENT_READ, EVENT_WRITE]) {
+      for (const modified of [false, true]) {
+        const [selector, a, b] = own(create<string>(), ...socketPair());
+        b.send(encode("x"));
+        const fd = a.fileno();
+        selector.register(a, event, "first life");
+        a.close();
+        if (modified) selector.modify(a, event, "other data");
+        const [c, d] = own(...socketPair());
+        expect([c.fileno(), d.fileno()]).toContain(fd);
+        for (const socket of [c, d]) socket.send(encode("y"));
+        sleepsFor(selector, 50);
+        selector.unregister(a);
+      }
+    }
+  });
+
+  it("detached and not unregistered: it is the same socket, and told of", () => {
+    const [selector, a, b] = own(create<string>(), ...socketPair());
+    b.send(encode("x"));
+    const key = selector.register(a, EVENT_READ, "mine");
+    own(Socket.fromFd(a.detach()));
+    expect(selector.select(1000)).toEqual([[key, EVENT_READ]]);
   });
 
   it("closed and not unregistered: the wait sleeps, and unregister works", () => {

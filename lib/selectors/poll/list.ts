@@ -5,6 +5,7 @@ import { Native } from "../../sys/ffi.ts";
 import { POLLFD, pollList } from "../../sys/poll.ts";
 import { cannotWatch, checkPollable } from "../../sys/pollable.ts";
 import { isOpen } from "../../sys/posix.ts";
+import { socketIdentity } from "../../sys/socket/sockets.ts";
 import { type Backend, PRIORITY, type ReadyList, type Registration } from "../backend.ts";
 import { eventsOf, pollBits } from "./bits.ts";
 
@@ -24,7 +25,14 @@ export class PollList implements Backend {
   /** Appends a pollfd. */
   add(registration: Registration): void {
     checkPollable(registration.fd);
+    registration.identity = socketIdentity(registration.fd);
     this.#append(registration);
+  }
+
+  dropOther(registration: Registration): boolean {
+    const isOther = socketIdentity(registration.fd) !== registration.identity;
+    if (isOther) this.remove(registration);
+    return isOther;
   }
 
   #append(registration: Registration): void {
