@@ -1,6 +1,6 @@
 /** The checks of what callers pass in that are of the network: buffers, ports, hosts. */
 import { checkAmount, checkOptions, checkText, kindOf } from "../sys/arguments.ts";
-import { checkPort } from "../sys/socket/sockaddr.ts";
+import { addressBytes, checkPort } from "../sys/socket/sockaddr.ts";
 import { familyOf } from "../sys/socket/ip.ts";
 import { literalAddresses } from "./address.ts";
 
@@ -61,6 +61,7 @@ export function numericHosts(host: string, family?: 4 | 6): string[] {
     family === undefined || familyOf(address) === family
   );
   if (addresses !== undefined) return fitting!.length > 0 ? fitting! : addresses;
+  if (host.includes("%")) addressBytes(host); // no address, and no name has that
   throw new RangeError(
     `Cannot use the host name "${host}" here: resolve it with resolveHost, or use dial`,
   );

@@ -226,6 +226,8 @@ describe("options", () => {
 });
 
 describe("functions", () => {
+  const own = ownership();
+
   it("of addresses and hosts: TypeError for another kind of value, RangeError for no such value", async () => {
     for (const value of [5, null, undefined, {}, Symbol("s")] as unknown as string[]) {
       expect(() => parseHostPort(value)).toThrow(/^Invalid address: /);
@@ -248,6 +250,20 @@ describe("functions", () => {
       expect(await failure(dial({ port: 1, ...options } as never))).toMatch(/^TypeError: /);
     }
     expect(await failure(dial({ port: 1 }, 5 as never))).toMatch(/^TypeError: Invalid wait: /);
+  });
+
+  it("zones: none of IPv4, none that is empty or beyond 32 bits, in any call and without a query", async () => {
+    const [from] = own(DatagramSocket.bind({ host: "127.0.0.1" }));
+    for (const host of ["127.0.0.1%lo", "127.0.0.1%", "::1%", "::1%4294967296", "1%lo"]) {
+      const words = `Invalid IP address "${host}"`;
+      expect(() => own(Socket.listen({ host }))).toThrow(words);
+      expect(() => own(Socket.connect({ host, port: 1 }))).toThrow(words);
+      expect(() => own(DatagramSocket.bind({ host }))).toThrow(words);
+      expect(() => from.sendTo(new Uint8Array(1), { host, port: 1 })).toThrow(words);
+      const code = await resolveHost(host).then(() => "found", (error) => error.code);
+      expect(code).toBe("ENOTFOUND");
+    }
+    expect(await resolveHost("::1%4294967295")).toEqual(["::1%4294967295"]);
   });
 
   it("take an address that a socket gave as options", () => {

@@ -35,9 +35,15 @@ describe("familyOf()", () => {
     );
   });
 
-  it("does not look at a zone", () => {
-    expect([familyOf("fe80::1%eth0"), familyOf("127.0.0.1%lo"), familyOf("name")])
-      .toEqual([6, 4, undefined]);
+  it("takes a zone of IPv6 only, and no empty or impossible one", () => {
+    for (const zone of ["eth0", "1", "4294967295", "a%b"]) {
+      expect(familyOf(`fe80::1%${zone}`)).toBe(6);
+    }
+    for (
+      const host of ["127.0.0.1%lo", "127.0.0.1%", "::1%", "::1%4294967296", "name%lo", "name"]
+    ) {
+      expect([host, familyOf(host)]).toEqual([host, undefined]);
+    }
   });
 });
 

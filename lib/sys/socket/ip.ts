@@ -13,11 +13,23 @@ export function bytesOfIp(text: string): Uint8Array | undefined {
   return groups && Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 0xff]));
 }
 
-/** The family of an IP address, whose zone does not matter; undefined for a name. */
+/** The family of an IP address, of which those of IPv6 may have a zone; undefined for anything else. */
 export function familyOf(host: string): 4 | 6 | undefined {
-  const bytes = bytesOfIp(host.replace(/%.*/, ""));
-  return bytes && (bytes.length === 4 ? 4 : 6);
+  const [address, zone] = splitZone(host);
+  const bytes = bytesOfIp(address);
+  if (bytes?.length === 4) return zone === undefined ? 4 : undefined;
+  return bytes && (zone === undefined || isZone(zone)) ? 6 : undefined;
 }
+
+/** An address, and what stands behind its "%" (RFC 4007, 11); undefined where there is none. */
+export function splitZone(host: string): [address: string, zone: string | undefined] {
+  const at = host.indexOf("%");
+  return at < 0 ? [host, undefined] : [host.slice(0, at), host.slice(at + 1)];
+}
+
+/** Whether it may be the name of an interface, or its number: 32 bits. */
+export const isZone = (zone: string): boolean =>
+  /^\d+$/.test(zone) ? Number(zone) < 2 ** 32 : zone !== "";
 
 function bytesOf4(text: string): Uint8Array | undefined {
   const parts = text.split(".");

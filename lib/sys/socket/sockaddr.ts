@@ -8,7 +8,7 @@ import { ERRNO, OSError } from "../errno.ts";
 import { Native, open } from "../ffi.ts";
 import { c } from "../posix.ts";
 import { isBsd, LIBC, system } from "../system.ts";
-import { bytesOfIp } from "./ip.ts";
+import { bytesOfIp, familyOf, isZone, splitZone } from "./ip.ts";
 import { isAbstract, PATH_FORM, type PathForm, pathProblem } from "./unix_path.ts";
 
 /**
@@ -171,8 +171,8 @@ export function packAddress(
     view.setUint8(2, 0); // unix(7): the name is what follows a NUL, up to the length, without another
     return begin(view, AF_UNIX, 2 + path.length, form);
   }
-  const [host = "", zone] = to.host.split("%");
-  const bytes = addressBytes(host);
+  const [host, zone] = splitZone(to.host);
+  const bytes = addressBytes(zone === undefined || familyOf(to.host) === 6 ? host : to.host);
   const inet = bytes.length === 4;
   view.setUint16(2, checkPort(to.port));
   new Uint8Array(view.buffer, view.byteOffset + (inet ? 4 : 8)).set(bytes);
@@ -198,6 +198,7 @@ function interfaceIndex(name: string): number {
 /** The scope of a link-local address: "%2" names it by number, "%eth0" by interface. @throws OSError ENODEV */
 export function zoneIndex(zone: string | undefined): number {
   if (zone === undefined) return 0;
+  if (!isZone(zone)) throw new RangeError(`Invalid interface "${zone}": use its name or number`);
   if (/^\d+$/.test(zone)) return Number(zone);
   const index = interfaceIndex(zone);
   if (index !== 0) return index;

@@ -82,6 +82,9 @@ describe("iomux serve, where it can't listen", () => {
   it("a name without an address: exit 3", () =>
     fails(["-H", "no.such.host.invalid", "-p", "0"], 3, /Cannot resolve no\.such\.host\.invalid/));
 
+  it("an IPv4 address with a zone: exit 3", () =>
+    fails(["-H", "127.0.0.1%lo", "-p", "0"], 3, /Cannot resolve 127\.0\.0\.1%lo: ENOTFOUND/));
+
   it("Deno without --allow-ffi: exit 1, the line says which flag", () =>
     process.versions.deno
       ? fails(["-p", "0", "-H", "127.0.0.1"], 1, /--allow-ffi/, {
