@@ -16,6 +16,9 @@ export class Downward {
   readonly #keeps: boolean;
   #peerWaits = true;
   #outputWaits = false;
+  /** Since when, and how long before that in all. Milliseconds. */
+  #blockedFrom = 0;
+  #blockedMs = 0;
   #ended = false;
   #error: Error | undefined;
   /** The peer has ended, but in a way that anybody could have feigned: something may be missing. */
@@ -51,6 +54,14 @@ export class Downward {
     if (!this.#output.empty) return this.#outputWaits;
     return this.#over || (this.#peerWaits && !this.#peer.hasIncoming);
   }
+  /** Standard output takes nothing now. */
+  get blocked(): boolean {
+    return this.#outputWaits && !this.#output.empty;
+  }
+  /** How long it has taken nothing, in all. Milliseconds. */
+  get blockedMs(): number {
+    return this.#blockedMs + (this.blocked ? performance.now() - this.#blockedFrom : 0);
+  }
   /** What to wait for at the peer. */
   get peerEvents(): number {
     return this.#output.empty && !this.#over ? EVENT_READ : 0;
@@ -65,6 +76,7 @@ export class Downward {
   }
   /** @throws ReaderGone */
   outputReady(): void {
+    this.#blockedMs = this.blockedMs;
     this.#outputWaits = false;
     this.#output.checkReader();
   }
@@ -73,7 +85,9 @@ export class Downward {
   move(): void {
     for (let chunks = 0; chunks < BUDGET && !this.waits; chunks++) {
       if (this.#output.empty) this.#receive();
-      if (!this.#output.empty) this.#outputWaits = !this.#output.write();
+      if (this.#output.empty || this.#output.write()) continue;
+      this.#blockedFrom = performance.now();
+      this.#outputWaits = true;
     }
   }
 

@@ -60,6 +60,9 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #up: Upward;
   readonly #down: Downward;
+  /** From when on the peer's end is waited for, and how long standard output had taken nothing by then. */
+  #quitFrom = 0;
+  #blockedBefore = 0;
 
   constructor(peer: Peer, input: Input, output: Output, loop: Loop, options: SessionOptions) {
     const { halfClose, sends, receives, observer } = options;
@@ -136,9 +139,14 @@ export class Session {
     if (!down.done || !up.idle || this.#input.isFile) return Infinity;
     return Math.max(down.receivedAt, up.readAt, up.sentAt) + this.#options.graceMs;
   }
+  /** While standard output takes nothing it is not the peer that is waited for: that time is none of it. */
   #quitAt(): number {
-    if (!this.#input.ended) return Infinity;
-    return Math.max(this.#up.readAt, this.#up.sentAt) + (this.#options.quitAfterMs ?? Infinity);
+    const { quitAfterMs } = this.#options;
+    if (!this.#input.ended || quitAfterMs === undefined) return Infinity;
+    const { blocked, blockedMs } = this.#down;
+    const from = Math.max(this.#up.readAt, this.#up.sentAt);
+    if (from !== this.#quitFrom) [this.#quitFrom, this.#blockedBefore] = [from, blockedMs];
+    return blocked ? Infinity : from + quitAfterMs + blockedMs - this.#blockedBefore;
   }
   #idleAt(): number {
     const last = Math.max(this.#up.readAt, this.#up.sentAt, this.#down.receivedAt);

@@ -1,9 +1,11 @@
 // How the client waits: without waking up, for as long as it was told, and to no shorter end.
 import { describe, expect, it } from "bun:test";
+import { statSync } from "node:fs";
 import { type Cli, readProc, spawnCli } from "../support/cli.ts";
+import { TempDir } from "../support/files.ts";
 import { sleep, until } from "../support/waiting.ts";
 import { FarEnd, PATIENCE_MS } from "./far_end.ts";
-import { echoPeer, peer } from "./peers.ts";
+import { echoPeer, peer, shellClient } from "./peers.ts";
 
 /** How often the main thread has gone to sleep and been woken: proc(5), status. */
 const switches = (pid: number): number =>
@@ -71,6 +73,17 @@ describe("iomux client", () => {
     );
     await connection.read(PATIENCE_MS);
     expect([connection.got, connection.ended]).toEqual([all, "FIN"]);
+  });
+
+  it("prints all that came when -q is over while stdout's reader is slow", async () => {
+    const all = 300_000;
+    await using far = await peer((socket) => void socket.end(Buffer.alloc(all)));
+    using folder = new TempDir();
+    const seen = folder.file("seen");
+    const line = '"$@" </dev/null | (sleep 1; cat >"$SEEN")';
+    await using cli = shellClient(line, ["-q", "200ms", far.name], { SEEN: seen });
+    await cli.exit;
+    expect([statSync(seen).size, cli.stderr]).toEqual([all, ""]);
   });
 
   it("ends by a signal that comes at any moment of its start or its wait", async () => {
