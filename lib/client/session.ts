@@ -90,7 +90,7 @@ export class Session {
         down.move();
         up.move();
         if (observer?.waits) {
-          this.#forget();
+          this.#watchReader();
           await observer.settle(this.#loop, stop);
         }
         const reason = this.#over();
@@ -170,6 +170,13 @@ export class Session {
     if (!input) up.inputReady();
     if (!output) down.outputReady();
     return input && output;
+  }
+
+  /** Asks for nothing but what says that standard output's reader has gone. */
+  #watchReader(): void {
+    this.#forget();
+    const { fd, showsReader } = this.#output;
+    this.#loop.tryToWatch(fd, showsReader ? EVENT_READ : 0, this.#outputReady);
   }
 
   readonly #peerReady = (events: number): void => {

@@ -139,6 +139,14 @@ describe("iomux client ends on a signal", () => {
     }
   });
 
+  it("when stdout's reader goes away while nobody takes what -x shows: 141", async () => {
+    await using much = await peer((socket) => void socket.write(Buffer.alloc(1_000_000)));
+    const line =
+      'exec 3<&0 5>&2; { { "$@" <&3 2>&4; echo "exit $?" >&5; } | sleep 1; } 4>&1 | sleep 60';
+    await using client = shellClient(line, ["-x", much.name]);
+    expect(await until(() => client.stderr === "exit 141\n", 15_000)).toBe(true);
+  });
+
   it("while nobody takes what it prints", async () => {
     await using brief = await peer((socket) => void socket.write(Buffer.alloc(1_000_000)));
     const line = 'exec 3<&0; { "$@" <&3 & echo $! >&2; wait $!; echo "exit $?" >&2; } | sleep 60';

@@ -81,7 +81,7 @@ export class Conversation {
     const options = { ...this.#options, ...(dump ? { observer: dump } : {}) };
     const session = new Session(peer, this.#input, this.#output, loop, options);
     const end = await session.run(stop);
-    await dump?.settle(loop, stop);
+    if (end.reason !== "reader-gone") await dump?.settle(loop, stop);
     const exhausted = options.sends && this.#input.ended && this.#input.empty;
     const goesOn = this.#hasNext && !exhausted && end.reason !== "reader-gone";
     return {
