@@ -33,13 +33,17 @@ fi
 
 function caseOf(command: Completed): string {
   const specs = command.words.map(specOf);
-  const { words, file, usage } = command.operands;
-  // A message for operands that nothing is known of would keep zsh from inserting what it completes.
-  const operand = file ? "*:file:_files" : words ? `*:${escaped(usage)}:(${words.join(" ")})` : "";
-  const all = [...specs, "'(- *)'{-h,--help}'[this help]'", ...(operand ? [quoted(operand)] : [])];
+  const all = [...specs, "'(- *)'{-h,--help}'[this help]'", ...operandsOf(command)];
   return `    ${command.name})
       _arguments -s -S ${all.join(" \\\n        ")} ;;
 `;
+}
+
+/** Where a command has operands: without a word on them _arguments completes nothing that is behind one. */
+function operandsOf({ operands: { words, file, usage, most } }: Completed): string[] {
+  if (most === 0) return [];
+  if (file) return [quoted("*:file:_files")];
+  return [quoted(words ? `*:${escaped(usage)}:(${words.join(" ")})` : "*:host:_hosts")];
 }
 
 function specOf({ names, option }: Word): string {
