@@ -2,6 +2,7 @@
 import { escapeControls } from "../text/escape.ts";
 import { wrap } from "../text/layout.ts";
 import { reasonOf } from "../text/words.ts";
+import { isTerminal } from "../sys/process/exit.ts";
 import { writeAll } from "../sys/stdio/output.ts";
 import { EXIT } from "./exit.ts";
 
@@ -27,16 +28,16 @@ export function print(text: string): number {
   }
 }
 
+const NUMBERS = { stdout: 1, stderr: 2 };
 /** Columns where the terminal's are not known. */
 const COLUMNS = 80;
 
 /** How many columns a text on this stream may have: those of its terminal, 80 where there is none. */
 export const columnsOf = (stream: "stdout" | "stderr"): number =>
-  process[stream].isTTY === true ? process[stream].columns || COLUMNS : COLUMNS;
+  isTerminal(NUMBERS[stream]) ? process[stream].columns || COLUMNS : COLUMNS;
 
 /** Says something on stderr: a line, which a terminal gets wrapped between words. */
 export function say(message: string): void {
   const line = `iomux: ${escapeControls(message.trim().replace(/\s*\n\s*/g, " "))}`;
-  const isTerminal = process.stderr.isTTY === true;
-  err(`${isTerminal ? wrap(line, columnsOf("stderr")).join("\n") : line}\n`);
+  err(`${isTerminal(2) ? wrap(line, columnsOf("stderr")).join("\n") : line}\n`);
 }
