@@ -2,8 +2,8 @@
 import { escapeControls } from "../text/escape.ts";
 import { wrap } from "../text/layout.ts";
 import { reasonOf } from "../text/words.ts";
-import { isTerminal } from "../sys/process/exit.ts";
 import { writeAll } from "../sys/stdio/output.ts";
+import { isTerminal } from "../sys/stdio/terminal.ts";
 import { EXIT } from "./exit.ts";
 
 /** Writes to stdout: results. False when its reader has gone. @throws Error with a code, such as ENOSPC */

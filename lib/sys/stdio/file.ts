@@ -4,6 +4,7 @@ import { ERRNO, OSError } from "../errno.ts";
 import { type Functions, open, type Signature } from "../ffi.ts";
 import { c as posix } from "../posix.ts";
 import { absent, LIBC, system } from "../system.ts";
+import { isTerminal } from "./terminal.ts";
 import { standardBytesAhead, standardKind } from "../windows/kernel32.ts";
 
 /** "device" is any character device but a terminal, such as /dev/null; "none": the descriptor is closed. */
@@ -13,7 +14,7 @@ export type Kind = "file" | "device" | "terminal" | "pipe" | "socket" | "none";
 export function kindOf(fd: number): Kind {
   if (system === "windows") {
     const kind = standardKind(fd);
-    return kind === "device" && process.getBuiltinModule("node:tty").isatty(fd) ? "terminal" : kind;
+    return kind === "device" && isTerminal(fd) ? "terminal" : kind;
   }
   let stat;
   try {
@@ -24,7 +25,7 @@ export function kindOf(fd: number): Kind {
   if (stat.isSocket()) return "socket";
   if (stat.isFIFO()) return "pipe";
   if (!stat.isCharacterDevice()) return "file";
-  return posix.isatty(fd) === 1 ? "terminal" : "device";
+  return isTerminal(fd) ? "terminal" : "device";
 }
 
 const TABLE = {
