@@ -225,8 +225,8 @@ export class Socket extends BaseSocket {
   }
 
   /**
-   * What was put back, and behind it what the kernel has by now: whoever has put back half a message would
-   * otherwise receive no more than that, however often.
+   * What was put back, and behind it what the kernel has by now: who put back half a message would otherwise
+   * receive no more than that, however often.
    */
   #receiveAhead(buffer: Uint8Array, flags: number): number {
     const count = Math.min(buffer.length, this.#ahead.length);

@@ -37,7 +37,7 @@ export function isExecutable(path: string): boolean {
   }
 }
 
-/** Whether there is a file, whoever may use it. */
+/** Whether there is a file, to be used or not. */
 export function isFile(path: string): boolean {
   try {
     return statSync(path).isFile();
