@@ -58,7 +58,8 @@ Options:
   --quiet PERCENT     repeat a measurement, twice at most, while other programs
                       take more than this of the two cores (10)
   --only A,B,...      only these servers, and the C server with them
-  --case A,B,...      only cases of the engine section whose name contains one of these
+  --case A,B,...      only cases of the engine and the scale section whose name
+                      contains one of these
   --json FILE         write all figures there too
   --plot FILE         write the plot of the selectors or the growth section there,
                       as SVG

@@ -8,8 +8,10 @@ import { iomux, targeted, whyMissing } from "../support/entries.ts";
 import { type Program, run, sleep, start } from "../support/process.ts";
 import { type Report, table, verdict } from "../support/report.ts";
 
-/** Bytes of the generator's memory for a held connection. */
-const target = 1024;
+/** Bytes of memory for a held connection, of the generator and of the server. */
+const target = 600;
+/** What both sides wait with. */
+const engines = ["readiness", "uring"];
 /** As many as fit below a limit of 20,000 open files, and as no process could have. */
 const held = 19_000;
 const heldByMany = 60_000;
@@ -48,20 +50,25 @@ export interface Result {
 }
 
 /** Runs the section. */
-export async function scale({ progress }: Context): Promise<Report> {
+export async function scale({ progress, isCase }: Context): Promise<Report> {
   const name = targeted.findLast((name) => whyMissing(iomux[name]!) === null);
   if (name === undefined) throw new Error("no iomux that could run");
   const command = iomux[name]!;
   const rows: Row[] = [];
-  const add = (row: Row) => {
+  const add = async (what: string, measure: (what: string) => Promise<Row>) => {
+    if (!isCase(what)) return;
+    const row = await measure(what);
     rows.push(row);
-    const bytes = row.generatorBytes?.toFixed(0) ?? "-";
-    progress(`scale ${row.what}: ${row.verified} verified, ${bytes} bytes/connection`);
+    const bytes = [row.generatorBytes, row.serverBytes].map((each) => each?.toFixed(0) ?? "-");
+    progress(
+      `scale ${row.what}: ${row.verified} verified, ${bytes.join(" and ")} bytes/connection`,
+    );
   };
-  add(await hold(command, held, 1));
-  add(await hold(command, heldByMany, processes));
-  add(await churn(command));
-  const worst = Math.max(...rows.map((row) => row.generatorBytes ?? 0));
+  for (const engine of engines) {
+    await add(`${held} held, ${engine}`, (what) => hold(what, command, held, 1, engine));
+  }
+  await add(`${heldByMany} held`, (what) => hold(what, command, heldByMany, processes, "auto"));
+  await add(`${connects} connects to one port`, (what) => churn(what, command));
   const lines = [
     `scale: ${name}, one verified message on each connection (${name} serve on the other side)`,
     table(
@@ -75,9 +82,15 @@ export async function scale({ progress }: Context): Promise<Report> {
         row.serverBytes?.toFixed(0) ?? "",
       ]),
     ),
-    `${name}: ${worst.toFixed(0)} bytes of the generator for a connection, ${
-      verdict(worst, target)
-    }`,
+    ...rows.flatMap(({ what, generatorBytes, serverBytes }) =>
+      Object.entries({ generator: generatorBytes, server: serverBytes }).flatMap(([side, bytes]) =>
+        bytes === null
+          ? []
+          : `${what}: ${bytes.toFixed(0)} bytes of the ${side} for a connection, ${
+            verdict(bytes, target)
+          }`
+      )
+    ),
   ];
   return { text: lines.join("\n"), data: { name, rows } };
 }
@@ -86,7 +99,11 @@ export async function scale({ progress }: Context): Promise<Report> {
  * Servers on one port. Each is given a listening socket of its own, as systemd(1) would; by SO_REUSEPORT
  * the kernel spreads connects over them evenly, which a socket that they share would not do.
  */
-export async function startServers(command: string[], count: number): Promise<[Program[], string]> {
+export async function startServers(
+  command: string[],
+  count: number,
+  engine = "auto",
+): Promise<[Program[], string]> {
   const servers: Program[] = [];
   let port = 0;
   using first = Socket.listen({ host: "127.0.0.1", port, reusePort: true });
@@ -96,7 +113,7 @@ export async function startServers(command: string[], count: number): Promise<[P
       const options = { host: "127.0.0.1", port, reusePort: true };
       const listener = i === 0 ? first : Socket.listen(options);
       const script = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"';
-      const server = start(["sh", "-c", script, "sh", ...command, "serve"], {
+      const server = start(["sh", "-c", script, "sh", ...command, "serve", "--engine", engine], {
         manyFiles: true,
         listenFd: listener.fileno(),
       });
@@ -122,12 +139,19 @@ interface Sample {
  * Connections that exchange a message and stay. Memory is compared with that of as many connections less
  * that the programs are warm, and is looked at in the middle of the time in which all are idle.
  */
-async function hold(command: string[], connections: number, count: number): Promise<Row> {
-  const [servers, address] = await startServers(command, count);
+async function hold(
+  what: string,
+  command: string[],
+  connections: number,
+  count: number,
+  engine: string,
+): Promise<Row> {
+  const [servers, address] = await startServers(command, count, engine);
   const ours = servers.map(({ pid }) => pid);
   const stress = async (connections: number) => {
     const each = String(Math.ceil(connections / count));
-    const args = ["-c", each, "--hold", "-d", `${holdSeconds}s`, "--json"];
+    const args = ["-c", each, "--hold", "-d", `${holdSeconds}s`, "--json"]
+      .concat("--client-engine", engine);
     // Several processes start together, as docs/distributed.md has it.
     const at = count > 1 ? ["--start-at", `+${connectSeconds}s`] : [];
     const programs = Array.from(
@@ -156,7 +180,7 @@ async function hold(command: string[], connections: number, count: number): Prom
     const each = (key: "generator" | "server") =>
       (many.idle[key] - few.idle[key]) / (connections - warm * count);
     return {
-      what: `${connections} held`,
+      what,
       generators: count,
       servers: count,
       ...summary(many.result),
@@ -170,14 +194,14 @@ async function hold(command: string[], connections: number, count: number): Prom
 }
 
 /** A connection for each message. */
-async function churn(command: string[]): Promise<Row> {
+async function churn(what: string, command: string[]): Promise<Row> {
   const [servers, address] = await startServers(command, 1);
   try {
     const args = ["-c", "20", "-n", String(connects), "--messages-per-connection", "1", "--json"];
     const text = await run([...command, "stress", address, ...args], patience);
     const result: Result = JSON.parse(text);
     return {
-      what: `${connects} connects to one port`,
+      what,
       generators: 1,
       servers: 1,
       ...summary(result),

@@ -11,7 +11,6 @@ import type { OSError } from "../../lib/net/mod.ts";
 import { Random } from "../../lib/serve/faults/options.ts";
 import { Oracle } from "../../lib/stress/traffic/oracle.ts";
 import { Verifier } from "../../lib/stress/traffic/verifier.ts";
-import { sameBytes } from "../../lib/sys/posix.ts";
 
 /** How a scenario's clients behave. What a role does not have, it does not care about. */
 export interface Role {
@@ -117,7 +116,7 @@ export class Driver implements Handler<Client> {
 
   dial(role: Role): Peer {
     const index = this.seen.dialled++;
-    const client = new Client(index, role, new Verifier(this.#oracle, index, sameBytes));
+    const client = new Client(index, role, new Verifier(this.#oracle, index));
     const peer = this.engine.connect({ host: "127.0.0.1", port: this.#port }, this, client);
     this.peers.add(peer);
     return peer;

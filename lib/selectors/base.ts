@@ -205,7 +205,7 @@ export abstract class BaseSelector<T> implements Selector<T> {
     for (let at = 0; at < ready.length; at++) {
       const registration = ready.take(at);
       const events = ready.events(at) & registration.events;
-      if (events === 0 || !registration.live) continue;
+      if (events === 0) continue;
       const { key } = registration;
       if (key === undefined) {
         this.#waker!.drain();
@@ -303,4 +303,4 @@ export abstract class BaseSelector<T> implements Selector<T> {
   }
 }
 
-const isReportedOnce = ({ live, modes }: Registration) => live && (modes & (EDGE | ONESHOT)) !== 0;
+const isReportedOnce = ({ modes }: Registration) => (modes & (EDGE | ONESHOT)) !== 0;

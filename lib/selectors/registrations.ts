@@ -2,15 +2,9 @@
 import { ERRNO } from "../sys/errno.ts";
 import { cannotWatch } from "../sys/pollable.ts";
 import { checkEvents, descriptorOf, filenoOf, modesOf } from "./arguments.ts";
-import { type Backend, ONESHOT, PRIORITY, Registration } from "./backend.ts";
+import { type Backend, ONESHOT, Registration } from "./backend.ts";
 import { AlreadyRegisteredError, NotRegisteredError } from "./errors.ts";
-import {
-  EVENT_PRIORITY,
-  type FileObject,
-  type SelectorKey,
-  type SelectorName,
-  type WatchOptions,
-} from "./selector.ts";
+import type { FileObject, SelectorKey, SelectorName, WatchOptions } from "./selector.ts";
 
 /** The registrations of one selector. Arguments are checked before anything changes. */
 export class Registrations<T> {
@@ -54,7 +48,7 @@ export class Registrations<T> {
   /** Watches a descriptor. One that the system refuses leaves nothing behind, not even a longer table. */
   insert(fd: number, events: number, modes = 0): Registration {
     this.#generation = (this.#generation + 1) | 0;
-    const registration = new Registration(fd, this.#generation, modes, withPriority(events, modes));
+    const registration = new Registration(fd, this.#generation, modes, events);
     this.#backend.add(registration);
     return this.#all[fd] = registration;
   }
@@ -85,7 +79,7 @@ export class Registrations<T> {
       if (typeof fileobj !== "number" && fileobj.fileno() < 0) {
         throw cannotWatch(ERRNO.EBADF!, registration.fd);
       }
-      registration.events = withPriority(events, registration.modes);
+      registration.events = events;
       this.#backend.change(registration);
     } catch (error) {
       this.delete(registration);
@@ -95,10 +89,10 @@ export class Registrations<T> {
 
   /** Watches no longer. */
   delete(registration: Registration): void {
-    registration.live = false;
     this.#all[registration.fd] = undefined;
     this.#size--;
     this.#backend.remove(registration);
+    registration.end();
   }
 
   /** The registration of a file object, which may be closed. @throws NotRegisteredError */
@@ -119,13 +113,10 @@ export class Registrations<T> {
 
   /** Forgets everything, without a word to the backend: its resources go next. */
   clear(): void {
-    for (const registration of this.all()) registration.live = false;
+    for (const registration of this.all()) registration.end();
     this.#all.length = this.#size = 0;
   }
 }
-
-const withPriority = (events: number, modes: number) =>
-  modes & PRIORITY ? events | EVENT_PRIORITY : events;
 
 /**
  * The live view behind `getMap`, in the order of the descriptors: reads pass through, and there is

@@ -7,10 +7,10 @@
 import { ERRNO, errno } from "../sys/errno.ts";
 import { cannotWatch, checkPollable } from "../sys/pollable.ts";
 import { isOpen } from "../sys/posix.ts";
-import { socketIdentity } from "../sys/socket/sockets.ts";
 import { system } from "../sys/system.ts";
 import { type Backend, PRIORITY, type ReadyList, type Registration } from "./backend.ts";
 import { BaseSelector } from "./base.ts";
+import { Identities } from "./identities.ts";
 import { SelectArrays } from "./select/arrays.ts";
 import { SelectBitmaps, type SelectSets } from "./select/bitmaps.ts";
 
@@ -21,11 +21,12 @@ class Select implements Backend {
   readonly #sets: SelectSets = system === "windows" ? new SelectArrays() : new SelectBitmaps();
   /** What is in the sets, by descriptor. */
   readonly #watched: (Registration | undefined)[] = [];
+  readonly #identities = new Identities();
 
   add(registration: Registration): void {
     this.#sets.admit(registration.fd);
     checkPollable(registration.fd);
-    registration.identity = socketIdentity(registration.fd);
+    this.#identities.note(registration.fd);
     this.#watched[registration.fd] = registration;
     this.#sets.ask(registration.fd, registration.events);
   }
@@ -37,7 +38,7 @@ class Select implements Backend {
   }
 
   dropOther(registration: Registration): boolean {
-    const isOther = socketIdentity(registration.fd) !== registration.identity;
+    const isOther = this.#identities.changed(registration.fd);
     if (isOther) this.remove(registration);
     return isOther;
   }

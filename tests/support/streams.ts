@@ -3,7 +3,6 @@ import { expect } from "bun:test";
 import fc from "fast-check";
 import { Oracle } from "../../lib/stress/traffic/oracle.ts";
 import { Verifier } from "../../lib/stress/traffic/verifier.ts";
-import { sameBytes } from "../../lib/sys/posix.ts";
 
 /** The connection that is verified. */
 export const CONNECTION = 3;
@@ -42,7 +41,7 @@ export function verify(
   chunking: number[],
   sent: number,
 ): Verifier {
-  const verifier = new Verifier(oracle, CONNECTION, sameBytes);
+  const verifier = new Verifier(oracle, CONNECTION);
   let right = 0;
   for (let at = 0, i = 0; at < received.length; i++) {
     const chunk = received.subarray(at, at + chunking[i % chunking.length]!);

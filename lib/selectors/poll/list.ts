@@ -5,8 +5,8 @@ import { Native } from "../../sys/ffi.ts";
 import { POLLFD, pollList } from "../../sys/poll.ts";
 import { cannotWatch, checkPollable } from "../../sys/pollable.ts";
 import { isOpen } from "../../sys/posix.ts";
-import { socketIdentity } from "../../sys/socket/sockets.ts";
 import { type Backend, PRIORITY, type ReadyList, type Registration } from "../backend.ts";
+import { Identities } from "../identities.ts";
 import { eventsOf, pollBits } from "./bits.ts";
 
 const { size: SIZE, events: EVENTS, revents: REVENTS } = POLLFD;
@@ -21,16 +21,17 @@ export class PollList implements Backend {
   readonly #members: Registration[] = [];
   /** By descriptor: the place in the list; undefined for what is not in it (any more). */
   readonly #places: (number | undefined)[] = [];
+  readonly #identities = new Identities();
 
   /** Appends a pollfd. */
   add(registration: Registration): void {
     checkPollable(registration.fd);
-    registration.identity = socketIdentity(registration.fd);
+    this.#identities.note(registration.fd);
     this.#append(registration);
   }
 
   dropOther(registration: Registration): boolean {
-    const isOther = socketIdentity(registration.fd) !== registration.identity;
+    const isOther = this.#identities.changed(registration.fd);
     if (isOther) this.remove(registration);
     return isOther;
   }

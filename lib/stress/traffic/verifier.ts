@@ -1,4 +1,5 @@
 /** Holds what a connection receives against the oracle, and classifies the first mismatch. */
+import { sameBytes } from "../../sys/posix.ts";
 import { hex, SHOWN } from "./hex.ts";
 import type { Place } from "./oracle.ts";
 import type { Mismatch, MismatchKind } from "../../result/result.ts";
@@ -29,30 +30,29 @@ const EVIDENCE = 64 * 1024;
 const SCAN = 4096;
 
 /**
- * Verifies one connection. Places count from the start of its stream, which is `base` bytes before that
- * of the connection when an earlier one has used them up; a mismatch says what this one has received.
+ * Verifies one connection. Places count from the start of its stream; when an earlier connection has used up
+ * the messages before the `first`, a mismatch says what this one has received.
  */
 export class Verifier {
   protected readonly streams: Streams;
   protected readonly connection: number;
-  readonly #same: (a: Uint8Array, b: Uint8Array, length: number) => boolean;
-  /** Where in its stream the connection began. */
-  readonly #base: number;
+  /** The number of its first message. */
+  protected readonly first: number;
   /** The place in its stream until which all was right. */
   offset: number;
   /** What arrived from the first wrong byte on. */
   #evidence: Uint8Array | undefined;
 
-  constructor(
-    streams: Streams,
-    connection: number,
-    same: (a: Uint8Array, b: Uint8Array, length: number) => boolean,
-    base = 0,
-  ) {
+  constructor(streams: Streams, connection: number, first = 0) {
     this.streams = streams;
     this.connection = connection;
-    this.#same = same;
-    this.#base = this.offset = base;
+    this.first = first;
+    this.offset = this.#base;
+  }
+
+  /** Where in its stream the connection began. */
+  get #base(): number {
+    return this.streams.lengthOf(this.connection, this.first);
   }
 
   /** A wrong byte was seen. */
@@ -76,7 +76,7 @@ export class Verifier {
     }
     const length = Math.min(bytes.length, allowed - this.offset);
     const expected = this.streams.expected(this.connection, this.offset, length);
-    if (length === bytes.length && this.#same(bytes, expected, length)) {
+    if (length === bytes.length && sameBytes(bytes, expected, length)) {
       this.offset += length;
       return length;
     }

@@ -3,7 +3,6 @@ import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
 import { Oracle } from "../../../lib/stress/traffic/oracle.ts";
 import { Verifier } from "../../../lib/stress/traffic/verifier.ts";
-import { sameBytes } from "../../../lib/sys/posix.ts";
 import {
   chunkings,
   CONNECTION,
@@ -81,7 +80,7 @@ describe("bytes after everything was answered", () => {
   it("are wrong even if they are what the next message will be", () => {
     const oracle = new Oracle(1, 50);
     const early = oracle.expected(CONNECTION, 0, 128).slice();
-    const verifier = new Verifier(oracle, CONNECTION, sameBytes);
+    const verifier = new Verifier(oracle, CONNECTION);
     expect(verifier.take(early, 64)).toBe(64);
     expect(verifier.broken).toBe(true);
   });
@@ -90,7 +89,7 @@ describe("bytes after everything was answered", () => {
 describe("the evidence", () => {
   it("is conclusive at 64 KiB and grows no more", () => {
     const oracle = new Oracle(1, 50);
-    const verifier = new Verifier(oracle, CONNECTION, sameBytes);
+    const verifier = new Verifier(oracle, CONNECTION);
     const noise = new Uint8Array(1000);
     for (let i = 0; i < 200; i++) {
       expect(verifier.conclusive).toBe(i * noise.length >= 64 * 1024);
@@ -102,7 +101,7 @@ describe("the evidence", () => {
 
   it("is classified soon, also when it is 64 KiB of letters that upper case may have made", () => {
     const oracle = new Oracle(1, 50, "upper");
-    const verifier = new Verifier(oracle, CONNECTION, sameBytes);
+    const verifier = new Verifier(oracle, CONNECTION);
     verifier.take(new Uint8Array(64 * 1024).fill(0x41), 1e6);
     const start = performance.now();
     verifier.mismatch(1e6);
@@ -111,7 +110,7 @@ describe("the evidence", () => {
 
   it("is classified soon, also when it is another block and then noise", () => {
     const oracle = new Oracle(1, 50, "upper");
-    const verifier = new Verifier(oracle, CONNECTION, sameBytes);
+    const verifier = new Verifier(oracle, CONNECTION);
     verifier.take(oracle.expected(CONNECTION, 5000, 100).slice(), 1e6);
     verifier.take(new Uint8Array(64 * 1024).fill(0x41), 1e6);
     const start = performance.now();
