@@ -27,6 +27,15 @@ const USAGE = new Set([
 ]);
 const GONE = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED", "TLS_TRUNCATED"]);
 
+/** What connections that could not be made mean, by the codes of their errors: those of a whole run, or of one. */
+export function connectCodeOf(codes: readonly (string | null)[]): number {
+  const gone = (code: string | null) => GONE.has(code!);
+  // Something answered, but not as one that can be talked to.
+  if (codes.some((code) => code?.startsWith("TLS_") && !gone(code))) return EXIT.failed;
+  if (codes.every(gone)) return EXIT.peerGone;
+  return codes.every((code) => code === "ETIMEDOUT") ? EXIT.timeout : EXIT.unreachable;
+}
+
 /** What fails where there is nobody to connect to, or no such place here to listen on. */
 const NOWHERE = new Set(["connect", "bind", "listen", "if_nametoindex"]);
 

@@ -38,7 +38,13 @@ async function run([name, ...args]: readonly string[], spawn: SpawnThread): Prom
   const values = read(description, args, process.env);
   for (const warning of values.warnings) say(warning);
   if (command.connects) checkLimits(name);
-  return await command.run(values, spawn);
+  try {
+    return await command.run(values, spawn);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const { withVariables } = await import("./options/environment.ts");
+    throw new UsageError(withVariables(error.message, description, values.source));
+  }
 }
 
 /** Whether one of the words is among the arguments, in front of "--". */

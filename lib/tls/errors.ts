@@ -21,18 +21,20 @@ export class TlsError extends OSError {
   /** OpenSSL's words or ours: "certificate has expired". */
   readonly reason: string;
 
-  constructor(code: TlsCode, reason: string) {
-    super(TLS_ERRNO[code], "tls", ACTIONS[code]);
+  constructor(code: TlsCode, reason: string, action: string = ACTIONS[code]) {
+    super(TLS_ERRNO[code], "tls", action);
     this.reason = reason;
-    this.message = `Cannot ${ACTIONS[code]}: ${code} (${reason})`;
+    this.message = `Cannot ${action}: ${code} (${reason})`;
   }
 }
 
 /** FIN, or an end of the descriptor's life, where close_notify had to come first (RFC 8446, 6.1). */
-export const truncated = (handshaking: boolean): TlsError =>
-  handshaking
-    ? new TlsError("TLS_HANDSHAKE", "the peer closed the connection during the handshake")
-    : new TlsError("TLS_TRUNCATED", "the peer ended without close_notify");
+export const truncated = (handshaking: boolean): TlsError => {
+  const [reason, action] = handshaking
+    ? ["the peer closed the connection during the handshake", ACTIONS.TLS_HANDSHAKE]
+    : ["the peer ended without close_notify"];
+  return new TlsError("TLS_TRUNCATED", reason!, action);
+};
 
 /** How long whom has connected to us may take for its handshake: else it could stay for ever. */
 export const HANDSHAKE_MS = 10_000;

@@ -69,6 +69,16 @@ describe("iomux client", () => {
     expect(known.stderr()).toContain("127.0.0.1:70");
   });
 
+  it("takes a path for a target as -l does: a Unix socket", async () => {
+    using folder = new TempDir();
+    await using _echo = await echoPeer(folder.file("s"));
+    await using cli = spawnCli(["client", "./s"], { stdin: "local", cwd: folder.path });
+    expect([(await cli.exit).code, cli.stdout()]).toEqual([0, "local"]);
+    await using none = client("@iomux-nobody-listens");
+    expect((await none.exit).code).toBe(3);
+    expect(none.stderr()).toContain("unix:@iomux-nobody-listens: ECONNREFUSED");
+  });
+
   it("-U reaches an abstract name", async () => {
     using listener = Socket.listen({ path: `@iomux-test-${process.pid}` });
     await using cli = talking("hello", "-U", `@iomux-test-${process.pid}`);
@@ -153,10 +163,49 @@ describe("iomux client", () => {
       expect([args, (await cli.exit).code]).toEqual([args, 0]);
       expect(cli.stdout()).toBe("six");
     }
+    using folder = new TempDir();
+    const path = folder.file("s");
+    await using _local = await echoPeer(path);
+    const listens = { IOMUX_CLIENT_LISTEN: "127.0.0.1:0", IOMUX_CLIENT_KEEP_LISTENING: "1" };
+    for (const target of [[`[::1]:${six.port}`], ["::1", `${six.port}`], ["-U", path], [path]]) {
+      await using cli = spawnCli(["client", ...target], { stdin: "sent", env: listens });
+      expect([target, (await cli.exit).code, cli.stdout()]).toEqual([target, 0, "sent"]);
+    }
     await using cli = spawnCli(["client", "--recv-only", `[::1]:${six.port}`, "-i", "300ms"], {
       ...{ stdin: "six", env: { IOMUX_CLIENT_SEND_ONLY: "1" } },
     });
     expect([(await cli.exit).code, cli.stdout()]).toEqual([4, ""]);
+  });
+
+  it("names the variable of an option that it refuses", async () => {
+    const cases: [env: Record<string, string>, line: string, message: RegExp][] = [
+      [
+        { IOMUX_CLIENT_IPV4: "1", IOMUX_CLIENT_IPV6: "1" },
+        "localhost:1",
+        /'--ipv4' is from IOMUX_CLIENT_IPV4; '--ipv6' is from IOMUX_CLIENT_IPV6$/m,
+      ],
+      [
+        { IOMUX_CLIENT_LISTEN: "80", IOMUX_CLIENT_TLS: "1" },
+        "",
+        /need '--tls-cert'.*; '--listen' is from IOMUX_CLIENT_LISTEN; '--tls' is from IOMUX_CLIENT_TLS$/m,
+      ],
+      [
+        { IOMUX_CLIENT_LISTEN: "x.sock" },
+        "",
+        /no port.*; '--listen' is from IOMUX_CLIENT_LISTEN$/m,
+      ],
+      [
+        { IOMUX_CLIENT_TLS_CERT: "c" },
+        "--tls 127.0.0.1:1",
+        /'--tls-key' as well; '--tls-cert' is from IOMUX_CLIENT_TLS_CERT$/m,
+      ],
+    ];
+    const said = await refusals(
+      cases.map(([env, line]) => ({ args: ["client", ...line.split(" ").filter(Boolean)], env })),
+    );
+    for (const [i, [, line, message]] of cases.entries()) {
+      expect(`${line}: ${said[i]}`).toMatch(message);
+    }
   });
 
   it("says what is wrong with its options, and starts nothing", async () => {
@@ -192,6 +241,13 @@ describe("iomux client", () => {
       ["--recv-only -q 1s 127.0.0.1:1", /'--recv-only' and '--quit-after' exclude each other/],
       ["-z -i 1s 127.0.0.1:1", /'--scan' and '--idle-timeout' exclude each other/],
       ["-z -q 1s 127.0.0.1:1", /'--scan' and '--quit-after' exclude each other/],
+      ["-z --grace 1s 127.0.0.1:1", /'--scan' and '--grace' exclude each other/],
+      ["-z --no-half-close 127.0.0.1:1", /'--scan' and '--no-half-close' exclude each other/],
+      ["--recv-only --grace 1s 127.0.0.1:1", /'--recv-only' and '--grace' exclude each other/],
+      ["-nvz 127.0.0.1 1", /option '-n' in '-nvz': it is not needed: an address/],
+      ["-vnz 127.0.0.1 1", /option '-n' in '-nz': it is not needed: an address/],
+      [`./${"a".repeat(108)}`, /the target: .*1 to 107 bytes/],
+      ["./s 80", /"\.\/s" is the path of a Unix socket, which has no port/],
       ["--script - 127.0.0.1:1", /option '--script' needs a file: .*stdin/],
       ["-l 0 -w 1s", /options '--listen' and '--connect-timeout' need '--tls' as well/],
       ["-z 127.0.0.1 1 --tls-insecure", /option '--tls-insecure' needs '--tls'/],

@@ -123,7 +123,7 @@ describe("serve with TLS", () => {
     using peer = Peer.dial({ port: server.port });
     peer.end();
     const stats = await server.statsWhen(({ closed }) => closed === 1);
-    expect(stats.errors).toEqual({ TLS_HANDSHAKE: 1 });
+    expect(stats.errors).toEqual({ TLS_TRUNCATED: 1 });
   });
 
   it("stops reading from who does not read, and loses nothing", async () => {

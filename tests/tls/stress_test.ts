@@ -93,6 +93,19 @@ describe("stress with TLS", () => {
     expect(stderr).toMatch(/^iomux: Cannot agree on TLS: TLS_HANDSHAKE \(.+\)\n$/);
   });
 
+  for (const how of ["end", "resetAndDestroy"] as const) {
+    it(`says that the target closes in the handshake: exit 5, as in every command (${how})`, async () => {
+      await using rude = await peer((socket) => void socket.once("data", () => socket[how]()));
+      const { code, result } = await stress(rude.name, "-c", "2", "-n", "20");
+      const error = how === "end" ? "TLS_TRUNCATED" : "ECONNRESET";
+      expect([code, result.errors]).toEqual([5, { [error]: 2 }]);
+      for (const args of [["client", rude.name], ["probe", rude.name, "reset"]]) {
+        await using cli = spawnCli([...args, "--tls"], { stdin: "" });
+        expect([args[0], (await cli.exit).code]).toEqual([args[0], 5]);
+      }
+    });
+  }
+
   it("gives up a handshake that takes too long: exit 4", async () => {
     await using silent = await peer(() => {});
     const load = ["-c", "2", "-n", "20", "--timeout", "300ms"];

@@ -2,14 +2,14 @@
 import { UsageError } from "../exit.ts";
 import { longName } from "../options/option.ts";
 import { checkNeedsTls } from "../options/tls.ts";
-import type { ClientRead } from "./command.ts";
+import { CLIENT, type ClientRead } from "./command.ts";
 
 type Key = keyof ClientRead["options"] & string;
 
 const EXCLUDE: readonly (readonly [Key, ...Key[]])[] = [
   ["ipv4", "ipv6"],
   ["sendOnly", "recvOnly"],
-  ["recvOnly", "quitAfter"],
+  ["recvOnly", "quitAfter", "grace"],
   ["listen", "scan", "source"],
   ["listen", "reconnect"],
   ["udp", "unix", "listen", "reconnect", "scan", "tls", "script", "noHalfClose", "connectTimeout"],
@@ -25,6 +25,8 @@ const EXCLUDE: readonly (readonly [Key, ...Key[]])[] = [
     "sendOnly",
     "recvOnly",
     "quitAfter",
+    "grace",
+    "noHalfClose",
     "idleTimeout",
   ],
   [
@@ -34,6 +36,7 @@ const EXCLUDE: readonly (readonly [Key, ...Key[]])[] = [
     "crlf",
     "reconnect",
     "quitAfter",
+    "grace",
     "idleTimeout",
     "noHalfClose",
   ],
@@ -51,12 +54,17 @@ function checkPair(read: ClientRead, first: Key, other: Key): void {
     );
   }
   const variable = sources[0] === "env" ? first : other;
-  options[variable] = typeof options[variable] === "boolean" ? false : undefined;
+  options[variable] = CLIENT.options[variable].initial;
 }
 
 /** @throws UsageError */
 export function checkCombinations(read: ClientRead): void {
   const typed = (key: Key) => read.source(key) === "cli";
+  const options = read.options as { -readonly [K in Key]: ClientRead["options"][K] };
+  if (read.source("listen") === "env" && (read.operands.length > 0 || typed("unix"))) {
+    options.listen = undefined; // a target was typed
+  }
+  if (options.listen === undefined && !typed("keepListening")) options.keepListening = false;
   for (const [first, ...others] of EXCLUDE) {
     for (const other of others) checkPair(read, first, other);
   }

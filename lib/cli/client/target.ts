@@ -19,7 +19,12 @@ export function destinationOf(read: ClientRead): Target | { path: string } {
   const { target, unix } = chooseTarget(read.operands[0], read);
   if (unix !== undefined) return { path: unix };
   if (target === undefined) throw new UsageError("missing target: HOST:PORT or --unix PATH");
-  const { host, port } = hostAndPort(target, read.operands[1]);
+  const [, second] = read.operands;
+  if (isPath(target)) {
+    if (second === undefined) return { path: pathOf(target, "the target") };
+    throw new UsageError(`"${target}" is the path of a Unix socket, which has no port`);
+  }
+  const { host, port } = hostAndPort(target, second);
   return {
     host,
     port: portNumber(port, shown(read)),
@@ -57,10 +62,9 @@ export function listenOf(read: ClientRead, value: string): Place {
     return { path: unix };
   }
   if (where === undefined) throw new UsageError("option '--listen' needs a port: -l [HOST:]PORT");
-  const isPath = where.includes("/") || where.startsWith("@");
   const alone = port === undefined && !/^\[|:/.test(where);
-  if (more.length > 0 || port !== undefined && (isPath || /^\d+$/.test(where))) throw other;
-  if (isPath) return { path: listenPath(where) };
+  if (more.length > 0 || port !== undefined && (isPath(where) || /^\d+$/.test(where))) throw other;
+  if (isPath(where)) return { path: pathOf(where, "option '--listen'") };
   const wildcard = read.options.ipv6 ? "::" : "0.0.0.0";
   const place = alone ? { host: wildcard, port: where } : hostAndPort(where, port);
   const family = askedFamily(read);
@@ -71,12 +75,15 @@ export function listenOf(read: ClientRead, value: string): Place {
   };
 }
 
+/** No host and no port looks like this: a Unix socket, as with `--unix`. */
+const isPath = (where: string): boolean => where.includes("/") || where.startsWith("@");
+
 /** @throws UsageError */
-function listenPath(where: string): string {
+function pathOf(where: string, what: string): string {
   try {
     return socketPath(where);
   } catch (error) {
-    throw new UsageError(`option '--listen': ${(error as Error).message}`);
+    throw new UsageError(`${what}: ${(error as Error).message}`);
   }
 }
 

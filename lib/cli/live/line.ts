@@ -1,6 +1,7 @@
 /** A line on a terminal that is drawn again and again, and leaves nothing behind. */
 import { columnsOf, err } from "../output.ts";
 import { isIgnored } from "../../sys/process/signals.ts";
+import { isTerminal } from "../../sys/stdio/terminal.ts";
 
 const INTERVAL_MS = 100;
 const HIDE_CURSOR = "\x1b[?25l";
@@ -10,7 +11,7 @@ const RESET = "\x1b[0m";
 
 /** Whether stderr is a terminal on which a line can be drawn again. */
 export function isLive(): boolean {
-  return process.stderr.isTTY === true && process.env.TERM !== "dumb";
+  return isTerminal(2) && process.env.TERM !== "dumb";
 }
 
 /** Whether colours are wanted on stderr (no-color.org). */

@@ -10,6 +10,18 @@ export const variableOf = (command: string, key: string): string =>
 const SERVICE = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;
 const ADDRESS = /^(tcp|udp|sctp):\/\//;
 
+/** A message that names options, with the variables that some of them are from. */
+export function withVariables(
+  message: string,
+  command: Command,
+  source: (key: string) => string,
+): string {
+  const from = Object.keys(command.options)
+    .filter((key) => source(key) === "env" && message.includes(`'--${longName(key)}'`))
+    .map((key) => `'--${longName(key)}' is from ${variableOf(command.name, key)}`);
+  return [message, ...from].join("; ");
+}
+
 interface Variable {
   readonly key: string;
   readonly name: string;

@@ -108,10 +108,12 @@ function inOurWords(
       `option '${name}' takes no value${instead === undefined ? "" : `: ${instead}`}`,
     );
   }
-  const instead = command.gone?.[name] ?? command.gone?.[name.slice(0, 2)];
+  const letter = name.slice(0, 2);
+  const instead = command.gone?.[name] ?? command.gone?.[letter];
   if (instead !== undefined) {
     const gone = instead.startsWith("use ") ? ` is gone: ${instead}` : `: ${instead}`;
-    return new UsageError(`option '${name}'${gone}`);
+    const which = command.gone?.[name] ? `'${name}'` : `'${letter}' in '${name}'`;
+    return new UsageError(`option ${which}${gone}`);
   }
   const hint = name.length > 2 ? didYouMean(name, names) : "";
   return new UsageError(

@@ -4,7 +4,7 @@ import type { ProfileName, ProfileRow, Refusal } from "../../probe/plan.ts";
 import { junit, type JunitSuite } from "../../report/junit.ts";
 import { tableBlocks } from "../../report/markdown.ts";
 import type { ReportTable } from "../../report/tables.ts";
-import { EXIT } from "../exit.ts";
+import { connectCodeOf, EXIT } from "../exit.ts";
 import type { OutputFlags } from "../options/outputs.ts";
 import { withAdvice } from "../options/tls.ts";
 import { adviceFor } from "../limits.ts";
@@ -107,10 +107,7 @@ const REFUSALS = {
 
 /** Wrong bytes are 6; another reaction than the expected one is 7, as a threshold is. */
 function exitCodeOf({ rows, refusal }: Outcome): number {
-  if (refusal?.kind === "unreachable") {
-    if (refusal.code?.startsWith("TLS_")) return EXIT.failed;
-    return refusal.code === "ETIMEDOUT" ? EXIT.timeout : EXIT.unreachable;
-  }
+  if (refusal?.kind === "unreachable") return connectCodeOf([refusal.code]);
   if (refusal) return REFUSALS[refusal.kind];
   if (rows.some((row) => row.first_mismatch !== null)) return EXIT.verification;
   return rows.every((row) => row.ok) ? EXIT.ok : EXIT.threshold;

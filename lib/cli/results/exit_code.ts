@@ -1,6 +1,6 @@
 /** Which exit code results mean: one order, for one run and for many. */
 import type { StressResult } from "../../result/result.ts";
-import { EXIT } from "../exit.ts";
+import { connectCodeOf, EXIT } from "../exit.ts";
 
 /** The gravest first, as docs/judgement.md has them. */
 const GRAVITY: readonly number[] = [
@@ -32,7 +32,7 @@ function codesOf(result: StressResult, strict: boolean): number[] {
     // Without a connection every threshold fails, and says nothing.
     connections.established > 0 && thresholds.some(({ ok }) => !ok) && EXIT.threshold,
     result.baseline !== undefined && result.baseline.regressed.length > 0 && EXIT.threshold,
-    connections.failed > 0 && connectCode(result),
+    connections.failed > 0 && connectCodeOf(Object.keys(result.errors)),
     messages.timed_out > 0 && EXIT.timeout,
     (messages.lost > 0 || connections.lost > 0) && EXIT.peerGone,
     result.partial && EXIT.failed,
@@ -40,11 +40,4 @@ function codesOf(result: StressResult, strict: boolean): number[] {
   ].filter((code) => code !== false);
   // Of a sum: one of its parts has failed for a reason that is not in its counts.
   return verdict === "fail" && codes.length === 0 ? [EXIT.threshold] : codes;
-}
-
-function connectCode({ errors }: StressResult): number {
-  const codes = Object.keys(errors);
-  // Something answered, but not as one that can be talked to.
-  if (codes.some((code) => code.startsWith("TLS_"))) return EXIT.failed;
-  return codes.every((code) => code === "ETIMEDOUT") ? EXIT.timeout : EXIT.unreachable;
 }

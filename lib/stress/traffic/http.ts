@@ -1,4 +1,5 @@
 /** Finds where an HTTP/1.x response ends (RFC 9112): by Content-Length, chunked, at once, or at the close. */
+import { latin1 } from "../../text/bytes.ts";
 import type { Scanner } from "./scanner.ts";
 
 /** A longer head is none. */
@@ -114,7 +115,7 @@ export class HttpScanner implements Scanner {
     const joined = before === 0 ? bytes.subarray(at) : join(this.#head, bytes.subarray(at));
     const end = endOfHead(joined, Math.max(0, before - 3));
     const lines = end === -1 ? joined.lastIndexOf(LF) + 1 : end;
-    const bad = lines > before ? this.#read(LATIN1.decode(joined.subarray(0, lines))) : -1;
+    const bad = lines > before ? this.#read(latin1(joined.subarray(0, lines))) : -1;
     if (bad !== -1 || (end === -1 && joined.length > MOST_HEAD)) {
       this.wrong = true;
       this.#head = joined;
@@ -207,8 +208,6 @@ export class HttpScanner implements Scanner {
     this.before = undefined;
   }
 }
-
-const LATIN1 = new TextDecoder("latin1");
 
 /** Where the empty line after the fields ends; -1 when it has not come. */
 function endOfHead(bytes: Uint8Array, from: number): number {
