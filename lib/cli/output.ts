@@ -36,8 +36,11 @@ const COLUMNS = 80;
 export const columnsOf = (stream: "stdout" | "stderr"): number =>
   isTerminal(NUMBERS[stream]) ? process[stream].columns || COLUMNS : COLUMNS;
 
-/** Says something on stderr: a line, which a terminal gets wrapped between words. */
-export function say(message: string): void {
+/** A message as a line of stderr, which a terminal gets wrapped between words. */
+export function lineOf(message: string): string {
   const line = `iomux: ${escapeControls(message.trim().replace(/\s*\n\s*/g, " "))}`;
-  err(`${isTerminal(2) ? wrap(line, columnsOf("stderr")).join("\n") : line}\n`);
+  return `${isTerminal(2) ? wrap(line, columnsOf("stderr")).join("\n") : line}\n`;
 }
+
+/** Says something on stderr. */
+export const say = (message: string): void => void err(lineOf(message));

@@ -6,7 +6,7 @@ import { type DatagramSocket, WOULD_BLOCK } from "../net/mod.ts";
 import { EVENT_READ, EVENT_WRITE } from "../selectors/selector.ts";
 import type { Input } from "./input.ts";
 import type { Loop } from "./loop.ts";
-import { type Output, ReaderGone } from "./output.ts";
+import type { Output } from "./output.ts";
 import type { SessionEnd, SessionOptions } from "./session.ts";
 
 /** The most bytes of standard input that become one datagram, as with OpenBSD's nc. */
@@ -41,7 +41,7 @@ export class DatagramSession {
     this.#options = options;
   }
 
-  /** Pumps until the session is over. @throws OSError ECONNREFUSED, …; the signal's reason */
+  /** Pumps until the session is over. @throws OSError ECONNREFUSED, …; ReaderGone; the signal's reason */
   async run(stop: AbortSignal): Promise<SessionEnd> {
     try {
       for (;;) {
@@ -50,7 +50,7 @@ export class DatagramSession {
         const { observer } = this.#options;
         if (observer?.waits) {
           this.#forget();
-          await observer.settle(this.#loop, stop);
+          await observer.settle(stop);
         }
         const reason = this.#over();
         if (reason) return { reason, unsent: this.#input.left, lost: 0 };
@@ -58,18 +58,15 @@ export class DatagramSession {
         await this.#loop.turn(alwaysReady ? 0 : this.#left());
         stop.throwIfAborted();
       }
-    } catch (error) {
-      if (error instanceof ReaderGone) return { reason: "reader-gone", unsent: 0, lost: 0 };
-      throw error;
     } finally {
       this.#forget();
     }
   }
 
   #forget(): void {
-    for (const fd of [this.#socket.fileno(), this.#input.fd, this.#output.fd]) {
-      this.#loop.forget(fd);
-    }
+    this.#loop.forget(this.#socket.fileno());
+    this.#loop.forget(this.#input.fd);
+    this.#output.rest(this.#loop);
   }
 
   /** Receives and writes what has come; false when the output has no room. */
@@ -124,12 +121,9 @@ export class DatagramSession {
     const nothing = () => {};
     const events = (hasRoom ? EVENT_READ : 0) | (full ? EVENT_WRITE : 0);
     this.#loop.watch(this.#socket.fileno(), events, nothing);
-    const { sends, receives } = this.#options;
-    const reads = sends && !this.#input.ended && !full;
+    const reads = this.#options.sends && !this.#input.ended && !full;
     const input = this.#loop.tryToWatch(this.#input.fd, reads ? EVENT_READ : 0, nothing);
-    const { fd, showsReader } = this.#output;
-    const wanted = (hasRoom ? 0 : EVENT_WRITE) | (receives && showsReader ? EVENT_READ : 0);
-    const output = this.#loop.tryToWatch(fd, wanted, () => this.#output.checkReader());
+    const output = this.#output.watch(this.#loop, nothing);
     return (reads && !input) || (!hasRoom && !output);
   }
 }

@@ -1,6 +1,6 @@
 /** From the peer to standard output. */
 import { WOULD_BLOCK } from "../net/mod.ts";
-import { EVENT_READ, EVENT_WRITE } from "../selectors/selector.ts";
+import { EVENT_READ } from "../selectors/selector.ts";
 import type { Output } from "./output.ts";
 import type { PeerSocket } from "./peer.ts";
 
@@ -66,19 +66,12 @@ export class Downward {
   get peerEvents(): number {
     return this.#output.empty && !this.#over ? EVENT_READ : 0;
   }
-  /** What to wait for at standard output. */
-  get outputEvents(): number {
-    return (this.#output.empty ? 0 : EVENT_WRITE) |
-      (this.#keeps && this.#output.showsReader ? EVENT_READ : 0);
-  }
   peerReady(): void {
     this.#peerWaits = false;
   }
-  /** @throws ReaderGone */
   outputReady(): void {
     this.#blockedMs = this.blockedMs;
     this.#outputWaits = false;
-    this.#output.checkReader();
   }
 
   /** @throws ReaderGone; OSError of standard output */

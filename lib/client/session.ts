@@ -8,7 +8,7 @@ import { EVENT_READ, EVENT_WRITE } from "../selectors/selector.ts";
 import { Downward } from "./downward.ts";
 import type { Input } from "./input.ts";
 import type { Loop } from "./loop.ts";
-import { type Output, ReaderGone } from "./output.ts";
+import type { Output } from "./output.ts";
 import type { Peer } from "./peer.ts";
 import { Upward } from "./upward.ts";
 
@@ -36,13 +36,13 @@ export interface Observer {
   see(direction: "sent" | "received", bytes: Uint8Array): void;
   /** It can't go on now: nothing more is to be moved before it has settled. */
   readonly waits: boolean;
-  /** @throws the signal's reason */
-  settle(loop: Loop, stop: AbortSignal): Promise<void>;
+  /** @throws the signal's reason; ReaderGone */
+  settle(stop: AbortSignal): Promise<void>;
 }
 
 /** How a session ended. */
 export interface SessionEnd {
-  readonly reason: "finished" | "lost" | "idle" | "quit" | "reader-gone";
+  readonly reason: "finished" | "lost" | "idle" | "quit";
   /** With "lost": what the connection failed with. */
   readonly error?: Error;
   /** Bytes of standard input that were not sent: a next peer can have them. */
@@ -80,7 +80,7 @@ export class Session {
   /**
    * Pumps until the session is over.
    *
-   * @throws OSError of standard input or output; the signal's reason
+   * @throws OSError of standard input or output; ReaderGone; the signal's reason
    */
   async run(stop: AbortSignal): Promise<SessionEnd> {
     const [up, down] = [this.#up, this.#down];
@@ -90,8 +90,8 @@ export class Session {
         down.move();
         up.move();
         if (observer?.waits) {
-          this.#watchReader();
-          await observer.settle(this.#loop, stop);
+          this.#forget();
+          await observer.settle(stop);
         }
         const reason = this.#over();
         if (reason) return await this.#finish(reason, stop);
@@ -104,9 +104,6 @@ export class Session {
         if (yielding) await yielding;
         stop.throwIfAborted();
       }
-    } catch (error) {
-      if (error instanceof ReaderGone) return this.#end("reader-gone");
-      throw error;
     } finally {
       this.#forget();
     }
@@ -166,17 +163,10 @@ export class Session {
       this.#peerReady,
     );
     const input = this.#loop.tryToWatch(this.#input.fd, up.inputEvents, this.#inputReady);
-    const output = this.#loop.tryToWatch(this.#output.fd, down.outputEvents, this.#outputReady);
+    const output = this.#output.watch(this.#loop, this.#outputReady);
     if (!input) up.inputReady();
     if (!output) down.outputReady();
     return input && output;
-  }
-
-  /** Asks for nothing but what says that standard output's reader has gone. */
-  #watchReader(): void {
-    this.#forget();
-    const { fd, showsReader } = this.#output;
-    this.#loop.tryToWatch(fd, showsReader ? EVENT_READ : 0, this.#outputReady);
   }
 
   readonly #peerReady = (events: number): void => {
@@ -186,10 +176,11 @@ export class Session {
   readonly #inputReady = (): void => this.#up.inputReady();
   readonly #outputReady = (): void => this.#down.outputReady();
 
+  /** Asks for nothing but what says that standard output's reader has gone. */
   #forget(): void {
-    for (const fd of [this.#peer.socket.fileno(), this.#input.fd, this.#output.fd]) {
-      this.#loop.forget(fd);
-    }
+    this.#loop.forget(this.#peer.socket.fileno());
+    this.#loop.forget(this.#input.fd);
+    this.#output.rest(this.#loop);
   }
 
   /** Nothing is left to do here. Waits until the peer's kernel has taken all of it. */

@@ -54,7 +54,7 @@ describe("iomux client --script", () => {
         for (const reads of [true, false]) {
           using far = new FarEnd(transport);
           await using cli = start(much, ...far.target);
-          const connection = await far.accept(cli.stderr);
+          const connection = await far.accept(() => cli.stderr());
           await connection.read(PATIENCE_MS, 1);
           if (reads) await connection.read(PATIENCE_MS);
           else connection.reset();

@@ -1,7 +1,7 @@
 // The client on a terminal, and with streams that it shares with others: it leaves them as they are.
 import { describe, expect, it } from "bun:test";
 import { spawn, spawnSync } from "node:child_process";
-import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { cliCommand, root, spawnCli } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
 import { sleep, until } from "../support/waiting.ts";
@@ -101,6 +101,41 @@ describe("iomux client on a terminal", () => {
     const shown = await onTerminal(line, serve, [/listening on/, "\n"]);
     expect(shown).toMatch(/exit 0\n-echo\n/);
   });
+});
+
+describe("iomux client whose stdout is a terminal that is not its own", () => {
+  for (const words of [[], ["-l", "127.0.0.1:0"], ["--udp"]]) {
+    it(`ends when that goes away, with no signal and at once: 141 (${words.join(" ")})`, async () => {
+      using folder = new TempDir();
+      await using silent = await peer(() => {});
+      const [command, args] = cliCommand([
+        "client",
+        "-v",
+        ...words,
+        ...(words.includes("-l") ? [] : [silent.name]),
+      ]);
+      const quoted = [command, ...args].map((word) => `'${word}'`).join(" ");
+      // In a session of its own, which has no terminal; stdin is a FIFO that stays open.
+      const line = `mkfifo in; exec 3<>in; timeout 40 ${quoted} <&3 2>err; echo "exit $?" >end`;
+      writeFileSync(folder.file("line"), line);
+      const script = spawn("script", ["-qec", "setsid --wait sh ./line", "/dev/null"], {
+        cwd: folder.path,
+        stdio: ["pipe", "ignore", "inherit"],
+      });
+      const said = (name: string, what: RegExp) =>
+        until(() => {
+          try {
+            return what.test(readFileSync(folder.file(name), "utf8"));
+          } catch {
+            return false;
+          }
+        }, 20_000);
+      expect(await said("err", /connected to|listening on|from/)).toBe(true);
+      await sleep(300);
+      script.kill("SIGKILL");
+      expect(await said("end", /^exit 141\n$/)).toBe(true);
+    });
+  }
 });
 
 function nonBlocking(shown: string): boolean {

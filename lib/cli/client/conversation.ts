@@ -15,15 +15,20 @@ import {
   type SessionOptions,
 } from "../../client/session.ts";
 import type { DatagramSocket } from "../../net/mod.ts";
-import { EVENT_READ } from "../../selectors/selector.ts";
 import { kindOf } from "../../sys/stdio/file.ts";
 import { EXIT, exitCodeOf, UsageError } from "../exit.ts";
 import { readText } from "../input.ts";
-import { say } from "../output.ts";
 import type { ClientRead } from "./command.ts";
-import { Dump } from "./dump.ts";
 import { report } from "./ending.ts";
+import type { Lines } from "./lines.ts";
 import { relayOf, standardOutput } from "./streams.ts";
+
+/** What every wait needs, and every message. */
+export interface Turns {
+  readonly loop: Loop;
+  readonly stop: AbortSignal;
+  readonly lines: Lines;
+}
 
 /** How a conversation ended. */
 export interface Outcome {
@@ -50,7 +55,7 @@ export class Conversation {
     this.#script = path === undefined ? undefined : { path, steps: readScript(path) };
     const reads = !options.recvOnly && !this.#script;
     this.#input = new Input(0, kindOf(0), options.crlf, reads ? relayOf(spawn, "in") : undefined);
-    this.#output = standardOutput(spawn);
+    this.#output = standardOutput(spawn, !options.sendOnly);
     this.#hex = options.hex;
     this.#hasNext = options.reconnect !== undefined || options.keepListening;
     const { quitAfter: quitAfterMs, idleTimeout: idleTimeoutMs } = options;
@@ -65,27 +70,24 @@ export class Conversation {
     };
   }
 
-  /** While there is no peer: a reader of standard output that goes away makes the loop's turn throw ReaderGone. */
-  watchReader(loop: Loop): void {
-    if (!this.#options.receives || !this.#output.showsReader) return;
-    loop.tryToWatch(this.#output.fd, EVENT_READ, () => this.#output.checkReader());
+  /** From now on a reader of standard output that goes away makes the loop's turns throw ReaderGone. */
+  start({ loop }: Turns): void {
+    this.#output.rest(loop);
   }
 
-  /** Talks until it is over. @throws OSError of standard input or output; the signal's reason */
-  async talk(peer: Peer, loop: Loop, stop: AbortSignal): Promise<Outcome> {
-    loop.forget(this.#output.fd);
-    const dump = this.#hex ? new Dump() : undefined;
+  /** Talks until it is over. @throws OSError of standard input or output; ReaderGone; the signal's reason */
+  async talk(peer: Peer, turns: Turns): Promise<Outcome> {
+    const observer = this.#hex ? turns.lines.observer() : undefined;
     if (this.#script) {
-      return { code: await this.#follow(peer, loop, stop, dump), goesOn: false, lost: false };
+      return { code: await this.#follow(peer, turns, observer), goesOn: false, lost: false };
     }
-    const options = { ...this.#options, ...(dump ? { observer: dump } : {}) };
-    const session = new Session(peer, this.#input, this.#output, loop, options);
-    const end = await session.run(stop);
-    if (end.reason !== "reader-gone") await dump?.settle(loop, stop);
+    const { loop, stop, lines } = turns;
+    const options = { ...this.#options, ...(observer ? { observer } : {}) };
+    const end = await new Session(peer, this.#input, this.#output, loop, options).run(stop);
     const exhausted = options.sends && this.#input.ended && this.#input.empty;
-    const goesOn = this.#hasNext && !exhausted && end.reason !== "reader-gone";
+    const goesOn = this.#hasNext && !exhausted;
     return {
-      code: report(end, options.idleTimeoutMs, goesOn),
+      code: report(end, options.idleTimeoutMs, goesOn, lines.say),
       goesOn,
       lost: end.lost > 0 || wasUnread(peer, end),
     };
@@ -100,23 +102,22 @@ export class Conversation {
   }
 
   /** After the last: all that came is written. The exit code, if that went well. @throws ReaderGone; OSError */
-  async finish(code: number, loop: Loop, stop: AbortSignal): Promise<number> {
+  async finish(code: number, { loop, stop }: Turns): Promise<number> {
     await this.#output.finish(loop, stop);
     return code;
   }
 
   /** The same with datagrams. */
-  async exchange(socket: DatagramSocket, loop: Loop, stop: AbortSignal): Promise<number> {
-    const options = { ...this.#options, ...(this.#hex ? { observer: new Dump() } : {}) };
+  async exchange(socket: DatagramSocket, { loop, stop, lines }: Turns): Promise<number> {
+    const options = { ...this.#options, ...(this.#hex ? { observer: lines.observer() } : {}) };
     const session = new DatagramSession(socket, this.#input, this.#output, loop, options);
-    return report(await session.run(stop), options.idleTimeoutMs, false);
+    return report(await session.run(stop), options.idleTimeoutMs, false, lines.say);
   }
 
   async #follow(
     peer: Peer,
-    loop: Loop,
-    stop: AbortSignal,
-    dump: Dump | undefined,
+    { loop, stop, lines }: Turns,
+    dump: Observer | undefined,
   ): Promise<number> {
     using printer = new Printer(this.#output, loop);
     const observer: Observer = {
@@ -127,17 +128,16 @@ export class Conversation {
       get waits() {
         return dump?.waits ?? false;
       },
-      settle: async (loop, stop) => await dump?.settle(loop, stop),
+      settle: async (stop) => await dump?.settle(stop),
     };
     try {
       await new ScriptRun(peer, loop, stop, observer).run(this.#script!.steps);
-      await dump?.settle(loop, stop);
       await printer.finish(stop);
       return EXIT.ok;
     } catch (error) {
       if (!(error instanceof StepError)) throw error;
       await printer.finish(stop);
-      say(`${this.#script!.path}, ${error.message}`);
+      lines.say(`${this.#script!.path}, ${error.message}`);
       return error.reason === "timeout" ? EXIT.timeout : EXIT.peerGone;
     }
   }

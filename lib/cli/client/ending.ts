@@ -2,17 +2,16 @@
 import type { SessionEnd } from "../../client/session.ts";
 import { briefDuration, plural } from "../../text/words.ts";
 import { EXIT, exitCodeOf } from "../exit.ts";
-import { say } from "../output.ts";
 
 /** Says what went wrong, and returns the exit code. With `goesOn` a next peer gets what was not sent. */
 export function report(
   end: SessionEnd,
   idleTimeoutMs: number | undefined,
   goesOn: boolean,
+  say: (message: string) => void,
 ): number {
   const { reason, error } = end;
   const notTaken = end.lost + (goesOn ? 0 : end.unsent);
-  if (reason === "reader-gone") return EXIT.brokenPipe;
   const bytes = plural(notTaken, "byte");
   const was = notTaken === 1 ? "was" : "were";
   // After an end by --quit-after the kernel goes on sending: these may arrive.

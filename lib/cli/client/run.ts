@@ -5,16 +5,17 @@ import { Loop } from "../../client/loop.ts";
 import { ReaderGone } from "../../client/output.ts";
 import type { SpawnRelay } from "../../client/relay.ts";
 import { DatagramSocket, formatAddress, resolveHost } from "../../net/mod.ts";
-import { EXIT } from "../exit.ts";
+import { EXIT, exitCodeOf } from "../exit.ts";
 import { leave } from "../leave.ts";
-import { say } from "../output.ts";
+import { adviceFor } from "../limits.ts";
 import { checkClientTls, clientTlsOf, serverTlsOf, withAdvice } from "../options/tls.ts";
 import { onSignals } from "../signals.ts";
 import { checkCombinations } from "./combinations.ts";
 import type { ClientRead } from "./command.ts";
-import { Conversation } from "./conversation.ts";
+import { Conversation, type Turns } from "./conversation.ts";
+import { Lines } from "./lines.ts";
 import { runScan } from "./scan.ts";
-import { standardOutput } from "./streams.ts";
+import { standardError, standardOutput } from "./streams.ts";
 import { destinationOf, listenOf } from "./target.ts";
 
 /** The reason of the abort signal: a signal came, and this is the exit code. */
@@ -28,6 +29,9 @@ class Interrupted extends Error {
   }
 }
 
+/** How long after a terminal has gone its SIGHUP may come. */
+const SIGNAL_MS = 100;
+
 /** Does what the options say; returns the exit code. */
 export async function run(read: ClientRead, spawn: SpawnRelay): Promise<number> {
   checkCombinations(read);
@@ -38,84 +42,121 @@ export async function run(read: ClientRead, spawn: SpawnRelay): Promise<number> 
     keepsIgnored: true,
   });
   try {
-    if (read.options.scan) {
-      const output = standardOutput(spawn);
-      using loop = new Loop();
-      return await runScan(read, output, loop, stop.signal);
-    }
-    const conversation = new Conversation(read, spawn);
+    // Before anything else gets the numbers of the standard streams.
+    const stderr = standardError();
+    const work = read.options.scan ? scan(read, spawn) : talk(read, spawn);
     using loop = new Loop();
-    const run: Run = { read, conversation, loop, stop: stop.signal };
-    const { listen, udp } = read.options;
-    const code = udp
-      ? await exchange(run)
-      : listen === undefined
-      ? await connect(run)
-      : await accept(run, listen);
-    return await conversation.finish(code, loop, stop.signal);
+    const lines = new Lines(stderr, loop);
+    const turns = { loop, stop: stop.signal, lines };
+    try {
+      const code = await work(turns).catch((error) => saidOf(error, lines));
+      await lines.finish(stop.signal);
+      return code;
+    } catch (error) {
+      if (error instanceof ReaderGone) {
+        await signalOf(error, stop.signal);
+        return EXIT.brokenPipe;
+      }
+      throw error;
+    }
   } catch (error) {
     if (error instanceof Interrupted) return error.code;
-    if (error instanceof ReaderGone) return EXIT.brokenPipe;
-    const { code, message } = error as { code?: string; message: string };
-    (error as Error).message = withAdvice(code ?? "", message);
     throw error;
   } finally {
     restore();
   }
 }
 
+/** What is done once the standard streams and the loop are there. */
+type Work = (turns: Turns) => Promise<number>;
+
+/** The exit code of an error, which is said; those of signals, stdout's reader and usage are thrown again. */
+function saidOf(error: Error & { code?: string }, { say }: Lines): number {
+  const code = exitCodeOf(error);
+  if (error instanceof Interrupted || error instanceof ReaderGone || code === EXIT.usage) {
+    throw error;
+  }
+  say(withAdvice(error.code ?? "", error.message) + adviceFor(error));
+  return code;
+}
+
+/** A terminal that goes away is a signal as well, if it was this process's: that one counts. @throws its reason */
+async function signalOf({ wasTerminal }: ReaderGone, stop: AbortSignal): Promise<void> {
+  if (wasTerminal) await new Promise((resolve) => setTimeout(resolve, SIGNAL_MS));
+  stop.throwIfAborted();
+}
+
+function scan(read: ClientRead, spawn: SpawnRelay): Work {
+  const output = standardOutput(spawn);
+  return (turns) => runScan(read, output, turns);
+}
+
+/** @throws UsageError */
+function talk(read: ClientRead, spawn: SpawnRelay): Work {
+  const conversation = new Conversation(read, spawn);
+  const { listen, udp } = read.options;
+  return async (turns) => {
+    const run: Run = { read, conversation, turns };
+    conversation.start(turns);
+    const code = udp
+      ? await exchange(run)
+      : listen === undefined
+      ? await connect(run)
+      : await accept(run, listen);
+    return await conversation.finish(code, turns);
+  };
+}
+
 /** What the ways to a peer have in common. */
 interface Run {
   readonly read: ClientRead;
   readonly conversation: Conversation;
-  readonly loop: Loop;
-  readonly stop: AbortSignal;
+  readonly turns: Turns;
 }
 
 const idleOf = ({ options: { idleTimeout: idleTimeoutMs } }: ClientRead) =>
   idleTimeoutMs === undefined ? {} : { idleTimeoutMs };
 
-const traceOf = ({ options }: ClientRead) => options.verbose ? say : () => {};
+const traceOf = ({ options }: ClientRead, { say }: Lines) => options.verbose ? say : () => {};
 
 /** Datagrams, to the first of the target's addresses. */
-async function exchange({ read, conversation, loop, stop }: Run): Promise<number> {
+async function exchange({ read, conversation, turns }: Run): Promise<number> {
   const to = destinationOf(read);
   if (!("host" in to)) throw new Error("--udp and --unix exclude each other");
   const [host] = await resolveHost(to.host, to.family);
   using socket = DatagramSocket.connect({ host: host!, port: to.port }, to.source);
   const [from, peer] = [socket.localAddress, socket.remoteAddress].map(formatAddress);
-  traceOf(read)(`sending from ${from} to ${peer}`);
-  return await conversation.exchange(socket, loop, stop);
+  traceOf(read, turns.lines)(`sending from ${from} to ${peer}`);
+  return await conversation.exchange(socket, turns);
 }
 
 /** Connects, and with `--reconnect` again and again. */
-async function connect({ read, conversation, loop, stop }: Run): Promise<number> {
+async function connect({ read, conversation, turns }: Run): Promise<number> {
+  const { loop, stop, lines } = turns;
   const to = destinationOf(read);
   const tls = clientTlsOf(read, "host" in to ? to.host : undefined);
   if (tls) await checkClientTls(tls);
   const { connectTimeout: timeoutMs, reconnect, tlsAlpn: alpn } = read.options;
   const options = {
-    ...{ to, trace: traceOf(read), ...idleOf(read) },
+    ...{ to, trace: traceOf(read, lines), ...idleOf(read) },
     ...(tls ? { tls: { ...tls, ...(alpn ? { alpn } : {}) } } : {}),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   };
   for (let said = "", hasLost = false;;) {
-    conversation.watchReader(loop);
     try {
       using peer = await dial(options, loop, stop).catch((error) => {
         throw conversation.named(error);
       });
-      const { code, goesOn, lost } = await conversation.talk(peer, loop, stop);
+      const { code, goesOn, lost } = await conversation.talk(peer, turns);
       hasLost ||= lost;
       if (!goesOn) return code === EXIT.ok && hasLost ? EXIT.peerGone : code;
       said = "";
     } catch (error) {
       const { name, message } = error as Error;
       if (reconnect === undefined || !(name === "OSError" || name === "ResolveError")) throw error;
-      if (message !== said) say(message); // once, however often it fails
+      if (message !== said) lines.say(message); // once, however often it fails
       said = message;
     }
-    conversation.watchReader(loop);
     await pause(reconnect!, loop, stop);
   }
 }
@@ -129,9 +170,10 @@ async function pause(ms: number, loop: Loop, stop: AbortSignal): Promise<void> {
 }
 
 /** Waits for a peer, and with `-k` for the next one. */
-async function accept({ read, conversation, loop, stop }: Run, listen: string): Promise<number> {
+async function accept({ read, conversation, turns }: Run, listen: string): Promise<number> {
+  const { loop, stop, lines: { say } } = turns;
   const where = listenOf(read, listen);
-  const trace = traceOf(read);
+  const trace = traceOf(read, turns.lines);
   const { tls: identity } = read.options.tls ? serverTlsOf(read.options) : {};
   const { connectTimeout: timeoutMs } = read.options;
   const options = {
@@ -144,7 +186,6 @@ async function accept({ read, conversation, loop, stop }: Run, listen: string): 
   const tell = "port" in where && where.port === 0 ? say : trace;
   for (const address of listener.addresses) tell(`listening on ${formatAddress(address)}`);
   for (;;) {
-    conversation.watchReader(loop);
     const accepted = await listener.accept(stop);
     const once = !read.options.keepListening;
     if (once) listener[Symbol.dispose]();
@@ -152,8 +193,8 @@ async function accept({ read, conversation, loop, stop }: Run, listen: string): 
       using peer = await welcome(accepted, options, loop, stop).catch((error) => {
         throw conversation.named(error);
       });
-      const { code } = await conversation.talk(peer, loop, stop);
-      if (once || code === EXIT.brokenPipe) return code;
+      const { code } = await conversation.talk(peer, turns);
+      if (once) return code;
     } catch (error) {
       if (once || (error as Error).name !== "OSError") throw error;
       say((error as Error).message); // the next one may do better

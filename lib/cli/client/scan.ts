@@ -1,5 +1,4 @@
 /** `iomux client --scan`: which ports of a host are open. */
-import type { Loop } from "../../client/loop.ts";
 import type { Output } from "../../client/output.ts";
 import { Printer } from "../../client/printer.ts";
 import { type PortState, scan } from "../../client/scan.ts";
@@ -8,8 +7,8 @@ import { formatAddress, type OSError, resolveHost } from "../../net/mod.ts";
 import { openFileLimit } from "../../sys/process/limits.ts";
 import { formatCount } from "../../text/units.ts";
 import { EXIT } from "../exit.ts";
-import { say } from "../output.ts";
 import type { ClientRead } from "./command.ts";
+import type { Turns } from "./conversation.ts";
 import { scanOf } from "./target.ts";
 
 /** How long a port has to answer where `--connect-timeout` says nothing. */
@@ -27,8 +26,7 @@ const RESERVE = 32;
 export async function runScan(
   read: ClientRead,
   output: Output,
-  loop: Loop,
-  stop: AbortSignal,
+  { loop, stop, lines: { say } }: Turns,
 ): Promise<number> {
   const { host, ports, family, source } = scanOf(read);
   const [address] = await resolveHost(host, family);
@@ -43,7 +41,7 @@ export async function runScan(
     if (state === "open") printer.print(new TextEncoder().encode(`${line}\n`));
     else if (read.options.verbose) say(line);
   };
-  const skipped = (error: OSError) => say(error.message);
+  const skipped = ({ message }: OSError) => say(message);
   await scan(
     {
       ...{

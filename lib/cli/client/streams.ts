@@ -10,6 +10,10 @@ export const relayOf = (
 ): ((fd: number) => Relay) | undefined =>
   process.platform === "win32" ? (fd) => new Relay(spawn, way, fd) : undefined;
 
-/** To be made before anything else gets its number. */
-export const standardOutput = (spawn: SpawnRelay): Output =>
-  new Output(1, kindOf(1), relayOf(spawn, "out"));
+/** Standard output, or nothing in its place. To be made before anything else gets its number. */
+export const standardOutput = (spawn: SpawnRelay, prints = true): Output =>
+  new Output(1, prints ? kindOf(1) : "none", relayOf(spawn, "out"));
+
+/** The same of standard error, whose failures cost nothing but what was to be said; undefined where a write may wait. */
+export const standardError = (): Output | undefined =>
+  process.platform === "win32" ? undefined : new Output(2, kindOf(2), undefined, false);

@@ -135,7 +135,7 @@ export class ScriptRun {
       this.#receive();
       if (this.#observer.waits) {
         this.#loop.forget(socket.fileno());
-        await this.#observer.settle(this.#loop, this.#stop);
+        await this.#observer.settle(this.#stop);
       }
       if (done()) return true;
       const left = deadline - performance.now();
