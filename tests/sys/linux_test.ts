@@ -1,4 +1,5 @@
 import { describe, expect, it } from "bun:test";
+import { socketPair } from "../../lib/net/mod.ts";
 import { ERRNO, errno } from "../../lib/sys/errno.ts";
 import { Native } from "../../lib/sys/ffi.ts";
 import {
@@ -13,8 +14,9 @@ import {
   eventfd,
 } from "../../lib/sys/linux/epoll.ts";
 import { c } from "../../lib/sys/posix.ts";
+import { countReceived, peek, receivedSince } from "../../lib/sys/socket/sockets.ts";
 import { atMost } from "../support/runtime.ts";
-import { Descriptor, ownership, pipe } from "../support/sockets.ts";
+import { Descriptor, duplicate, encode, ownership, pipe } from "../support/sockets.ts";
 import { timed } from "../support/waiting.ts";
 
 const F_GETFD = 1, FD_CLOEXEC = 1;
@@ -89,5 +91,23 @@ describe("epoll", () => {
     c.writeBytes(writer.fileno(), Uint8Array.of(1), 1);
     expect(epollWait(epoll.fileno(), event.pointer, 1, 500.5)).toBe(1);
     expect(event.view.getUint32(0, true)).toBe(EPOLLIN);
+  });
+});
+
+describe("countReceived", () => {
+  const own = ownership();
+
+  it("counts what is received from a Unix socket by whoever has it, and what comes meanwhile not", () => {
+    const [a, b] = own(...socketPair());
+    b.setBlocking(true);
+    a.send(encode("abcdef"));
+    expect(receivedSince(b.fileno())).toBe(undefined);
+    expect(countReceived(b.fileno())).toBe(true);
+    a.send(encode("more"));
+    const other = own(duplicate(b.fileno()))[0];
+    expect(c.read(other.fileno(), new Native(8).pointer, 2)).toBe(2);
+    expect(b.recv(new Uint8Array(3))).toBe(3);
+    expect(receivedSince(b.fileno())).toBe(5);
+    expect([receivedSince(b.fileno()), peek(b.fileno())]).toEqual([undefined, "unread"]);
   });
 });

@@ -1,11 +1,9 @@
 /** Child processes as handlers: a program for each connection that is ready, as its stdin and stdout. */
 import type { Engine } from "../../engine/mod.ts";
 import { type InetAddress, type OSError, Socket } from "../../net/mod.ts";
-import { Edges } from "../../sys/linux/edges.ts";
-import { EPOLLIN } from "../../sys/linux/epoll.ts";
 import { closeFd, setNonBlocking } from "../../sys/posix.ts";
 import { addressIn } from "../../sys/socket/sockaddr.ts";
-import { unreadBytes } from "../../sys/socket/sockets.ts";
+import { countReceived, receivedSince, unreadBytes } from "../../sys/socket/sockets.ts";
 import {
   type Ending,
   hasEnded,
@@ -72,7 +70,6 @@ export class ProgramExecutor implements Executor {
   readonly #program: Program;
   readonly #table: SharedArrayBuffer;
   readonly #pids: Int32Array;
-  readonly #edges = new Edges(EPOLLIN);
   readonly #running = new Map<Lease, Child>();
   readonly #ended: [Lease, Outcome][] = [];
   /** Numbers of workers that may be given again. */
@@ -97,13 +94,14 @@ export class ProgramExecutor implements Executor {
 
   start(lease: Lease): Outcome | undefined {
     const { worker } = lease;
-    const before = inputOf(lease.fd, this.#edges);
+    const before = inputOf(lease.fd);
+    if (before.arrived === undefined) countReceived(lease.fd);
     let pid: number;
     try {
       setNonBlocking(lease.fd, false);
       pid = this.#program.start(lease.fd, variablesFor(lease));
     } catch (error) {
-      this.#edges.forget(lease.fd);
+      receivedSince(lease.fd);
       this.#free.push(worker);
       return { kind: "failed", message: (error as Error).message, errno: (error as OSError).errno };
     }
@@ -122,7 +120,7 @@ export class ProgramExecutor implements Executor {
     if (!child) return;
     this.#running.delete(lease);
     child.forget();
-    this.#edges.forget(lease.fd);
+    receivedSince(lease.fd);
     const { pid } = child;
     killGroup(pid, SIGTERM);
     const guard = this.#engine.after(GRACE_MS, () => killGroup(pid, SIGKILL));
@@ -134,7 +132,6 @@ export class ProgramExecutor implements Executor {
   }
 
   close(): void {
-    this.#edges.close();
     endPrograms(this.#table);
   }
 
@@ -149,8 +146,7 @@ export class ProgramExecutor implements Executor {
     if (!ending) return;
     this.#running.delete(lease);
     child.forget();
-    const received = taken(child.before, inputOf(lease.fd, this.#edges));
-    this.#edges.forget(lease.fd);
+    const received = receivedSince(lease.fd) ?? taken(child.before, inputOf(lease.fd));
     this.#ended.push([lease, judge(this.#program.name, ending, received)]);
   }
 
@@ -189,35 +185,28 @@ export class ProgramExecutor implements Executor {
   }
 }
 
-/** What a connection has to receive, and what tells whether more has arrived since. */
+/** What a connection has to receive. */
 interface Input {
   readonly unread: number;
-  /** TCP where it is counted: bytes, since it began. */
+  /** TCP where it is counted: bytes that have arrived since it began. */
   readonly arrived: number | undefined;
-  /** Other sockets: how often bytes have arrived, or the end. */
-  readonly edges: number | undefined;
 }
 
-/** All at one moment: bytes may arrive while one of them is asked for. */
-function inputOf(fd: number, counted: Edges): Input {
+/** Both at one moment: bytes may arrive while one of them is asked for. */
+function inputOf(fd: number): Input {
   for (;;) {
     const arrived = arrivedBytes(fd);
-    const edges = arrived === undefined ? counted.of(fd) : undefined;
     const unread = unreadBytes(fd);
-    if ((arrived === undefined ? counted.of(fd) : arrivedBytes(fd)) === (arrived ?? edges)) {
-      return { unread, arrived, edges };
-    }
+    if (arrivedBytes(fd) === arrived) return { unread, arrived };
   }
 }
 
 /** How many bytes a program has received; undefined when it may be none. */
 function taken(before: Input, after: Input): number | undefined {
-  const missing = Math.max(0, before.unread - after.unread);
-  if (before.arrived !== undefined && after.arrived !== undefined) {
-    return Math.max(0, before.unread + after.arrived - before.arrived - after.unread);
+  if (before.arrived === undefined || after.arrived === undefined) {
+    return Math.max(0, before.unread - after.unread) || undefined;
   }
-  const isSame = before.edges !== undefined && before.edges === after.edges;
-  return isSame || missing > 0 ? missing : undefined;
+  return Math.max(0, before.unread + after.arrived - before.arrived - after.unread);
 }
 
 function judge(program: string, { code, signal }: Ending, taken: number | undefined): Outcome {

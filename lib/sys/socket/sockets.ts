@@ -59,6 +59,35 @@ export function unreadBytes(fd: number): number {
   return c.ioctl(fd, FIONREAD, byte.pointer) === -1 ? 0 : byte.int32[0]!;
 }
 
+const SO_PEEK_OFF = 42;
+/** Farther than anything that is received while it is counted. */
+const FAR = 2 ** 30;
+const offset = new Native(8);
+const offsetLength = new Native(8);
+
+const peekFrom = (fd: number, from: number): boolean => {
+  offset.int32[0] = from;
+  return system === "linux" &&
+    c.setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, offset.pointer, 4) === 0;
+};
+
+/**
+ * From now on counts what is received from a Unix socket, whoever does it: the kernel moves the place
+ * that is peeked at (SO_PEEK_OFF) by as much. Nobody can peek meanwhile. False where it does not.
+ */
+export const countReceived = (fd: number): boolean => peekFrom(fd, FAR);
+
+/** How many bytes were received since `countReceived`; undefined when they were not counted. Ends that. */
+export function receivedSince(fd: number): number | undefined {
+  if (system !== "linux") return undefined;
+  offsetLength.int32[0] = 4;
+  const got = c.getsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, offset.pointer, offsetLength.pointer);
+  const left = offset.int32[0]!;
+  if (got === -1 || left < 0) return undefined;
+  peekFrom(fd, -1);
+  return FAR - left;
+}
+
 const SO_COOKIE = 57;
 const cookie = new Native(8);
 const cookieLength = new Native(8);

@@ -127,18 +127,17 @@ else {
       }
     }
 
-    it("that ignores its input, on a Unix socket to which more comes meanwhile: its runs have an end", async () => {
+    it("that ignores its input, on a Unix socket to which more comes meanwhile: it is run once", async () => {
       using dir = new TempDir();
       const path = dir.file("socket");
       await using server = await startExec("sh -c 'echo $$; sleep 0.3'", ["--unix", path]);
       using peer = Peer.dial({ path });
       await peer.send("abc");
       await numberFrom(peer);
-      await peer.send("def"); // are the bytes that wait after it the same ones?
+      await peer.send("def");
       peer.end();
-      await numberFrom(peer); // another run shows it
       expect((await peer.readToEnd()).length).toBe(0);
-      expect((await server.stats()).handoffs).toBe(2);
+      expect((await server.stats()).handoffs).toBe(1);
     });
 
     it("that is killed in the middle: its connection is closed, and no other", async () => {
