@@ -1,17 +1,23 @@
 /** What a connection is in either engine: a descriptor, its handler, its state, and what is queued. */
-import { formatAddress, type OSError, Socket } from "../net/mod.ts";
+import { formatAddress, OSError, Socket } from "../net/mod.ts";
 import { addressIn } from "../sys/socket/sockaddr.ts";
 import { bytesInTransit, unreadBytes } from "../sys/socket/sockets.ts";
+import { receive } from "../sys/socket/transfer.ts";
 import { tcpInfo, type TransportInfo } from "../sys/socket/tcp_info.ts";
-import type { Handler } from "./engine.ts";
+import type { EngineCore } from "./core.ts";
+import { COUNTER } from "./counters.ts";
+import type { Connection, Handler } from "./engine.ts";
 import type { OutputQueue } from "./queue.ts";
-import { CLOSED } from "./state.ts";
+import { BROKEN, CLOSED, HELD, PAUSED, PEER_ENDED } from "./state.ts";
 
 /** Not a field of each connection: few listeners ask for it. */
 const sockaddrs = new WeakMap<object, Uint8Array>();
 
 /** Attempts to connect that go on, as sockets that know where to. */
 const attempts = new WeakMap<object, Socket>();
+
+/** What a send has failed with, until its connection is over. */
+const failures = new WeakMap<object, OSError>();
 
 /** The part that does not depend on how one waits. */
 export abstract class BaseStream<S> {
@@ -20,6 +26,7 @@ export abstract class BaseStream<S> {
   index = -1;
   /** Below 0: an attempt to connect that failed at once. */
   protected readonly fd: number;
+  protected abstract readonly core: EngineCore;
   protected readonly handler: Handler<S>;
   /** CONNECTING and so on: see state.ts. */
   protected is: number;
@@ -64,7 +71,7 @@ export abstract class BaseStream<S> {
   }
 
   get closed(): boolean {
-    return (this.is & CLOSED) !== 0;
+    return (this.is & (CLOSED | BROKEN)) !== 0;
   }
 
   get unacknowledged(): number {
@@ -83,6 +90,89 @@ export abstract class BaseStream<S> {
 
   transportInfo(): TransportInfo | null {
     return this.is & CLOSED ? null : tcpInfo(this.fd);
+  }
+
+  /** Itself, as its handler knows it. */
+  protected abstract get connection(): Connection<S>;
+  /** Ends what waits for something to receive or for room to send. */
+  protected abstract stopReceiving(): void;
+  /** It is over: closes, and calls the handler's `close`. */
+  protected abstract retire(error: OSError | null): void;
+
+  /** A receive that was to end is still under way. */
+  protected get receives(): boolean {
+    return false;
+  }
+
+  /** Why nothing can be sent any more. */
+  protected get failure(): OSError | undefined {
+    return this.is & BROKEN ? failures.get(this) : undefined;
+  }
+
+  /** It is over by an error, with which nothing more comes either. */
+  protected fail(error: OSError): void {
+    this.core.count(error);
+    this.retire(error);
+  }
+
+  /** A send has failed: nothing goes out any more, but what the peer had sent before comes first. */
+  protected sendFailed(errno: number): void {
+    if (this.is & (CLOSED | BROKEN)) return;
+    const error = new OSError(errno, "send", "send");
+    this.core.count(error);
+    failures.set(this, error);
+    this.is = this.is & ~HELD | BROKEN;
+    this.closeByReset(); // a stream that was cut must not look whole
+    this.dropQueue();
+    this.stopReceiving();
+    // Who has paused, or receives by other means, is given nothing.
+    if (this.is & (PAUSED | PEER_ENDED) || this.handler.ready) this.retire(error);
+    else this.#takeRest();
+  }
+
+  /** One receive a turn, until all has come that was there at the beginning. */
+  #takeRest(left?: number): void {
+    this.core.defer(() => {
+      if (this.is & CLOSED) return;
+      if (this.receives) return this.#takeRest(left);
+      const most = left ?? this.unread;
+      const bytes = most > 0 && !(this.is & PAUSED) ? this.#nextOfRest() : undefined;
+      if (!bytes) return this.retire(null);
+      this.handler.data(this.connection, bytes);
+      this.#takeRest(most - bytes.length);
+    });
+  }
+
+  #nextOfRest(): Uint8Array | undefined {
+    const { core, ahead } = this;
+    if (ahead) {
+      const first = ahead.subarray(0, core.receiveBytes);
+      this.ahead = first.length < ahead.length ? ahead.subarray(first.length) : undefined;
+      return first;
+    }
+    const received = receive(this.fd, core.buffer.pointer, core.receiveBytes, 0);
+    if (received <= 0) return undefined;
+    core.slots[COUNTER.bytesIn]! += received;
+    const bytes = core.views.first(received);
+    core.observer?.received(this.connection, bytes);
+    return bytes;
+  }
+
+  /** Drops what is queued, and counts that. */
+  protected dropQueue(): void {
+    if (!this.queue) return;
+    this.core.slots[COUNTER.cut]!++;
+    this.queue.clear();
+    this.queue = undefined;
+  }
+
+  /** Closing will be a reset. */
+  protected closeByReset(): void {
+    try {
+      this.asSocket((socket) => socket.setLinger(0));
+    } catch {
+      // BSDs refuse options of a connection that the peer has reset.
+    }
   }
 
   /** Does something with the descriptor as a Socket, which stays open. */

@@ -1,5 +1,6 @@
 /** What both engines do alike: counters, timers, deferred calls, and who is there to be closed. */
 import type { OSError } from "../net/mod.ts";
+import { Native } from "../sys/ffi.ts";
 import { COUNTER, Counters } from "./counters.ts";
 import type { EngineOptions, Observer } from "./engine.ts";
 import { IndexedSet } from "./indexed_set.ts";
@@ -31,6 +32,9 @@ export abstract class EngineCore {
   readonly observer: Observer | undefined;
   /** The most that is received at once. */
   readonly receiveBytes: number;
+  /** Where that is received to. */
+  readonly buffer: Native;
+  readonly views: Views;
   /** A connection with so much queued is not received from, until no more than a half of it is left. */
   readonly highWater: number;
   readonly connections: IndexedSet<Closable> = new IndexedSet<Closable>({
@@ -49,6 +53,8 @@ export abstract class EngineCore {
     this.slots = this.counters.slots;
     this.observer = options.observer;
     this.receiveBytes = options.receiveBytes ?? RECEIVE_BYTES;
+    this.buffer = new Native(this.receiveBytes);
+    this.views = new Views(this.buffer.bytes);
     this.highWater = (options.maxQueued ?? Infinity) / 2;
   }
 

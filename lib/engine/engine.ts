@@ -13,7 +13,8 @@
  *   them to `send`, after which they must not be changed any more: an echo copies nothing. `retain` keeps
  *   them longer.
  * - `send` never blocks and never fails by itself; a failure arrives as `close`, after the running
- *   handler call has returned. What is sent, ended, closed or reset goes to the kernel at once, or with
+ *   handler call has returned and what the peer had sent before it ended has come as `data`: a server's last
+ *   reply is not lost with its reset (but to a handler that has paused, or has `ready`). What is sent, ended, closed or reset goes to the kernel at once, or with
  *   the next turn, before that waits; in the order in which it was asked for.
  * - After `pause`, and while too much is queued, no `data` and no `end` comes until `resume`. A completion
  *   engine may have received more by then, at most what its buffers hold (128 KiB, or 4 KiB for each of its
@@ -37,7 +38,7 @@ export interface Connection<S> {
   readonly queued: number;
   /** As `queued`, with what waits behind a send that goes along with the next turn. */
   readonly unsent: number;
-  /** It is over; `close` was called or is about to be. */
+  /** Nothing can be sent any more: `close` was called or is about to be, after what had come before. */
   readonly closed: boolean;
   /** Bytes that the kernel has taken and the peer's has not; 0 where the system does not say. */
   readonly unacknowledged: number;

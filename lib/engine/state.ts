@@ -14,7 +14,9 @@ export const LEVEL = 32;
 export const HELD = 64;
 /** Other processes may have the descriptor too: closing it does not end the connection. */
 export const SHARED = 128;
+/** A send has failed: what came before is still received. */
+export const BROKEN = 256;
 /** With both, nothing more can happen to it. */
 export const OVER: number = PEER_ENDED | ENDING;
 /** On the readiness engine, what the selector watches stands above all others. */
-export const WATCHED_SHIFT = 8;
+export const WATCHED_SHIFT = 9;

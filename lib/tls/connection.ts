@@ -40,6 +40,8 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
   /** Sent before the handshake was done. */
   #early: Uint8Array[] = [];
   #error: TlsError | null = null;
+  /** The handler has closed it: nothing more is given to it. */
+  #left = false;
   #timer: Timer | undefined;
 
   constructor(side: TlsSide<S>, state: S) {
@@ -67,6 +69,10 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
   }
   get closed(): boolean {
     return this.#error !== null || (this.#transport?.closed ?? false);
+  }
+  /** Nothing is received any more: a transport that can't send may still have what came before. */
+  get #over(): boolean {
+    return this.#left || this.#error !== null;
   }
   get unacknowledged(): number {
     return this.#transport?.unacknowledged ?? 0;
@@ -108,9 +114,11 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
   close(): void {
     const orderly = this.#secured && !this.closed && !this.#ending && this.queued === 0;
     if (orderly) this.#session!.end();
+    this.#left = true;
     this.#transport?.close();
   }
   reset(): void {
+    this.#left = true;
     this.#transport?.reset();
   }
 
@@ -138,7 +146,7 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
     this.#session.start();
   }
   received(bytes: Uint8Array): void {
-    if (!this.closed) this.#session!.receive(bytes);
+    if (!this.#over) this.#session!.receive(bytes);
   }
   writable(): void {
     if (this.#secured && !this.closed) this.#side.handler.writable(this);
@@ -170,7 +178,7 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
     this.#transport!.send(bytes); // which knows by itself when nothing more can be sent
   }
   secured(): void {
-    if (this.closed) return;
+    if (this.#over) return;
     this.#timer?.cancel();
     this.#secured = true;
     const early = this.#early;
@@ -181,10 +189,10 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
     if (this.#ending && !this.closed) this.#finish();
   }
   plaintext(bytes: Uint8Array): void {
-    if (!this.closed) this.#side.handler.data(this, bytes);
+    if (!this.#over) this.#side.handler.data(this, bytes);
   }
   ended(): void {
-    if (this.closed || this.#peerEnded) return;
+    if (this.#over || this.#peerEnded) return;
     this.#peerEnded = true;
     this.#side.handler.end(this);
   }
@@ -193,7 +201,7 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
     this.#transport!.end();
   }
   failed(error: TlsError): void {
-    if (this.closed) return;
+    if (this.#over) return;
     this.#fail(error);
     this.#transport!.close(); // the alert has gone before
   }

@@ -3,6 +3,7 @@ import { describe } from "bun:test";
 import type { CreateEngine } from "../support/engines.ts";
 import { flowCases } from "./engine_flow.ts";
 import { listenerCases } from "./engine_listener.ts";
+import { lastWordsCases } from "./engine_last_words.ts";
 import { manyCases } from "./engine_many.ts";
 import { orderCases } from "./engine_order.ts";
 import { retainCases } from "./engine_retain.ts";
@@ -15,6 +16,7 @@ export function engineContract(name: string, create: CreateEngine, observes = tr
   describe(`${name} engine: order of calls`, () => orderCases(create));
   describe(`${name} engine: sending and receiving`, () => flowCases(create));
   describe(`${name} engine: resetting`, () => resetCases(create));
+  describe(`${name} engine: last words`, () => lastWordsCases(create));
   describe(`${name} engine: retaining`, () => retainCases(create));
   describe(`${name} engine: several connections`, () => manyCases(create));
   describe(`${name} engine: listeners`, () => listenerCases(create));

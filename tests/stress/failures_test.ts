@@ -1,5 +1,6 @@
 // Targets that close, reset, stall or are not there: the exit code says which, and the run ends.
 import { describe, expect, it } from "bun:test";
+import { engineMissing } from "../../lib/engine/mod.ts";
 import { Socket } from "../../lib/net/mod.ts";
 import { spawnCli } from "../support/cli.ts";
 import { allAccountedFor, answering, SIZE, stress, target } from "../support/misbehaving.ts";
@@ -88,6 +89,29 @@ describe("stress and a target that closes", () => {
     expect(result.first_mismatch).toBe(null);
     expect(allAccountedFor(result)).toBe(true);
   });
+
+  for (
+    const engine of engineMissing("uring") === undefined ? ["readiness", "uring"] : ["readiness"]
+  ) {
+    it(`by a reset right after a reply, which counts all the same, on ${engine}`, async () => {
+      let replies = 0;
+      await using resetting = await answering((message, sequence, { socket }) => {
+        if (sequence > 5) return null;
+        replies++;
+        if (sequence < 5) return message;
+        socket.write(Buffer.from(message));
+        setTimeout(() => socket.resetAndDestroy(), 0);
+        return null;
+      });
+      const load = ["-c", "20", "-n", "4000", "--rate", "20k", "--reconnect"];
+      const { code, result } = await stress([
+        ...[resetting.name, ...load, "--client-engine", engine],
+      ]);
+      expect(code).toBe(5);
+      expect(result.messages.verified).toBe(replies);
+      expect(allAccountedFor(result)).toBe(true);
+    });
+  }
 
   it("with nothing left to do for it: no failure", async () => {
     await using closing = await answering((message, sequence, { socket }) => {

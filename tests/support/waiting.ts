@@ -6,6 +6,10 @@ export const PATIENCE_MS = 20_000;
 export const sleep = (ms: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, ms));
 
+/** Waits without yielding. */
+export const block = (ms: number): void =>
+  void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+
 /** Runs a function and tells how long it took, in milliseconds. */
 export function timed<R>(action: () => R): { result: R; ms: number } {
   const start = performance.now();

@@ -13,7 +13,7 @@ import {
   pattern,
   Recorder,
 } from "../support/engines.ts";
-import { turnFor, turnUntil } from "../support/engines.ts";
+import { turnBriefly, turnFor, turnUntil } from "../support/engines.ts";
 import { portOf } from "../support/sockets.ts";
 import { itUnless } from "../support/systems.ts";
 import { Certificates, NO_OPENSSL, NO_TLS } from "./certificates.ts";
@@ -64,6 +64,27 @@ describe("TLS over an engine", () => {
       expect(recorder.errors.get(name)).toBe(null);
     }
     expect(engine.counters.errors()).toEqual([]);
+  });
+
+  it("gives what had come before a reset, also when it learns of that by sending", () => {
+    const server = new Recorder();
+    const client = new Recorder();
+    const { engine: theirs, port } = listening(server);
+    const ours = bench.engine();
+    const connection = connect(ours, port, client);
+    turnUntil(ours, () => (turnBriefly(theirs, 0), client.count("open") === 1));
+    turnUntil(theirs, () => (turnBriefly(ours, 0), server.count("open") === 1));
+    turnFor(ours, 20); // session tickets
+    const [peer] = server.connections;
+    peer!.send(pattern(20_000));
+    turnUntil(theirs, () => peer!.queued + peer!.unacknowledged === 0);
+    peer!.reset();
+    turnUntil(theirs, () => server.count("close") === 1);
+    connection.send(pattern(20_000, 2));
+    turnUntil(ours, () => client.count("close") === 1);
+    expectSameBytes(client.received("client"), pattern(20_000));
+    expect(client.count("close")).toBe(1);
+    expect(client.errors.get("client")?.code).toMatch(/ECONNRESET|EPIPE/);
   });
 
   it("keeps what is sent, ended and paused before the handshake for after it", () => {

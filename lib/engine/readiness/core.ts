@@ -1,12 +1,11 @@
-/** What the parts of a readiness engine share: the selector, and the buffer that it receives into. */
+/** What the parts of a readiness engine share: the selector, and how it watches. */
 import {
   createSelector,
   type Selector,
   type SelectorKey,
   type WatchOptions,
 } from "../../selectors/mod.ts";
-import { Native } from "../../sys/ffi.ts";
-import { EngineCore, Views } from "../core.ts";
+import { EngineCore } from "../core.ts";
 import type { EngineOptions } from "../engine.ts";
 
 /** Something registered with the selector, as the key's data. */
@@ -18,16 +17,12 @@ export interface Source {
 /** The shared state. It knows neither streams nor listeners. */
 export class ReadinessCore extends EngineCore {
   readonly selector: Selector<Source>;
-  readonly buffer: Native;
-  readonly views: Views;
   /** How connections are watched that are reported once. */
   readonly edge: WatchOptions | undefined;
 
   constructor(options: EngineOptions) {
     super(options);
     this.selector = createSelector<Source>(options.selector ?? "auto");
-    this.buffer = new Native(this.receiveBytes);
-    this.views = new Views(this.buffer.bytes);
     const edge = options.edge && !this.observer && this.selector.name === "epoll";
     this.edge = edge ? { edge } : undefined;
   }

@@ -11,6 +11,7 @@ import type { Handler, Released } from "../engine.ts";
 import type { Stream } from "../loop.ts";
 import { OutputQueue } from "../queue.ts";
 import {
+  BROKEN,
   CLOSED,
   CONNECTING,
   ENDING,
@@ -33,7 +34,7 @@ const { EAGAIN, EINTR } = ERRNO as Record<"EAGAIN" | "EINTR", number>;
 
 /** A connection over a descriptor and a selector. */
 export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Source {
-  readonly #core: ReadinessCore;
+  protected readonly core: ReadinessCore;
 
   constructor(
     core: ReadinessCore,
@@ -43,8 +44,12 @@ export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Sour
     connecting: boolean,
   ) {
     super(fd, handler, state, connecting ? CONNECTING : 0);
-    this.#core = core;
+    this.core = core;
     if (!core.edge || handler.ready) this.is |= LEVEL;
+  }
+
+  protected override get connection(): this {
+    return this;
   }
 
   /** Begins to watch; called once by the engine. Returns the error when it can't. */
@@ -59,7 +64,7 @@ export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Sour
     this.sockaddr = sockaddr;
     if (bytes.length > 0) this.ahead = bytes;
     this.is |= LEVEL | (shared ? SHARED : 0);
-    if (!this.#watch() && this.ahead && !waits) this.#core.defer(() => this.#deliverAhead());
+    if (!this.#watch() && this.ahead && !waits) this.core.defer(() => this.#deliverAhead());
   }
 
   /** Stops watching and gives up the descriptor, open; nothing is called any more. */
@@ -89,7 +94,7 @@ export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Sour
   #finishConnect(): boolean {
     const error = this.takeConnectError();
     if (error) {
-      this.#fail(error);
+      this.fail(error);
       return false;
     }
     this.is &= ~CONNECTING;
@@ -101,7 +106,7 @@ export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Sour
   }
 
   #receive(raw: number): void {
-    const core = this.#core;
+    const core = this.core;
     const received = receive(this.fd, core.buffer.pointer, core.receiveBytes, 0);
     if (received > 0) {
       core.slots[COUNTER.bytesIn]! += received;
@@ -122,36 +127,36 @@ export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Sour
 
   /** There was nothing to receive after all, or there never will be. */
   #missed(error: number): void {
-    if (error === EAGAIN || error === EINTR) this.#core.slots[COUNTER.spurious]!++;
-    else this.#fail(new OSError(error, "recv", "receive"));
+    if (error === EAGAIN || error === EINTR) this.core.slots[COUNTER.spurious]!++;
+    else this.fail(new OSError(error, "recv", "receive"));
   }
 
   /** Says that something can be received, without receiving it. */
   #announce(): void {
-    const waiting = receive(this.fd, this.#core.buffer.pointer, 1, MSG_PEEK);
+    const waiting = receive(this.fd, this.core.buffer.pointer, 1, MSG_PEEK);
     if (waiting >= 0) this.handler.ready!(this, waiting === 0);
     else this.#missed(errno());
   }
 
   #deliverAhead(): void {
     const bytes = this.ahead;
-    if (!bytes || this.is & (PAUSED | HELD | CLOSED)) return;
+    if (!bytes || this.is & (PAUSED | HELD | CLOSED | BROKEN)) return;
     if (this.handler.ready) return this.handler.ready(this, false); // they go along when it is released
     this.ahead = undefined;
     this.handler.data(this, bytes);
   }
 
   send(bytes: Uint8Array): number {
-    if (this.is & (CLOSED | ENDING)) return this.queued;
+    if (this.is & (CLOSED | BROKEN | ENDING)) return this.queued;
     let sent = 0;
-    if (!this.queue && !(this.is & CONNECTING) && !this.#core.observer) {
+    if (!this.queue && !(this.is & CONNECTING) && !this.core.observer) {
       sent = this.#transmit(bytes);
       if (sent === bytes.length || sent < 0) return 0;
     }
     const queue = this.queue ??= new OutputQueue();
     queue.push(sent === 0 ? bytes : bytes.subarray(sent));
-    this.#core.observer?.queued(this, bytes.length);
-    const { slots, highWater } = this.#core;
+    this.core.observer?.queued(this, bytes.length);
+    const { slots, highWater } = this.core;
     if (queue.length > slots[COUNTER.maxBuffered]!) slots[COUNTER.maxBuffered] = queue.length;
     if (queue.length >= highWater) this.is |= HELD;
     this.#watch();
@@ -162,12 +167,12 @@ export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Sour
   #transmit(bytes: Uint8Array): number {
     const sent = transmit(this.fd, bytes, bytes.length, MSG_NOSIGNAL);
     if (sent >= 0) {
-      this.#core.slots[COUNTER.bytesOut]! += sent;
+      this.core.slots[COUNTER.bytesOut]! += sent;
       return sent;
     }
     const error = errno();
     if (error === EAGAIN || error === EINTR) return 0;
-    this.#fail(new OSError(error, "send", "send"));
+    this.sendFailed(error);
     return -1;
   }
 
@@ -175,14 +180,14 @@ export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Sour
     const queue = this.queue!;
     const alive = queue.drain(SEND_BUDGET, (bytes) => {
       const sent = this.#transmit(bytes);
-      if (sent > 0) this.#core.observer?.sent(this, bytes.subarray(0, sent));
+      if (sent > 0) this.core.observer?.sent(this, bytes.subarray(0, sent));
       return sent;
     });
     if (!alive) return;
-    if (this.is & HELD && queue.length <= this.#core.highWater / 2) this.#letGo();
+    if (this.is & HELD && queue.length <= this.core.highWater / 2) this.#letGo();
     if (queue.length === 0) {
       this.queue = undefined;
-      this.#core.observer?.drained(this);
+      this.core.observer?.drained(this);
       this.#watch();
       if ((this.is & (ENDING | CLOSED)) === ENDING) this.#finish();
     }
@@ -193,7 +198,7 @@ export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Sour
   #letGo(): void {
     this.is &= ~HELD;
     this.#watch();
-    if (this.ahead) this.#core.defer(() => this.#deliverAhead());
+    if (this.ahead) this.core.defer(() => this.#deliverAhead());
   }
 
   pause(): void {
@@ -204,11 +209,11 @@ export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Sour
   resume(): void {
     this.is &= ~PAUSED;
     this.#watch();
-    if (this.ahead) this.#core.defer(() => this.#deliverAhead());
+    if (this.ahead) this.core.defer(() => this.#deliverAhead());
   }
 
   end(): void {
-    if (this.is & (CLOSED | ENDING)) return;
+    if (this.is & (CLOSED | BROKEN | ENDING)) return;
     this.is |= ENDING;
     if (!this.queue && !(this.is & CONNECTING)) this.#finish();
   }
@@ -221,46 +226,36 @@ export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Sour
   }
 
   #closeIfOver(): void {
-    if (!this.queue && (this.is & (OVER | CLOSED)) === OVER) this.#retire(null);
+    if (!this.queue && (this.is & (OVER | CLOSED)) === OVER) this.retire(null);
   }
 
   close(): void {
     // An answer that is cut must not look whole to a peer that sees FIN.
     if (this.queue) this.reset();
-    else if (!(this.is & CLOSED)) this.#retire(null);
+    else if (!(this.is & CLOSED)) this.retire(null);
   }
 
   reset(): void {
     if (this.is & CLOSED) return;
-    try {
-      this.asSocket((socket) => socket.setLinger(0));
-    } catch {
-      // BSDs refuse options of a connection that the peer has reset.
-    }
-    this.#retire(null);
-  }
-
-  #fail(error: OSError): void {
-    this.#core.count(error);
-    this.#retire(error);
+    this.closeByReset();
+    this.retire(null);
   }
 
   /** Stops watching and closes; the handler's `close` follows when the running call has returned. */
-  #retire(error: OSError | null): void {
+  protected override retire(error: OSError | null): void {
+    const last = this.failure ?? error;
     this.is |= CLOSED;
-    if (this.queue) this.#core.slots[COUNTER.cut]!++;
-    this.queue?.clear();
-    this.queue = undefined;
+    this.dropQueue();
     this.#unwatch();
     if (this.is & SHARED) retry(() => c.shutdown(this.fd, SHUT_RDWR));
     closeFd(this.fd);
-    this.#core.retire(this, () => this.handler.close(this, error));
+    this.core.retire(this, () => this.handler.close(this, last));
   }
 
   /** Brings the selector's interest in line with what this connection can do now. */
   #watch(level = 0): OSError | undefined {
-    if (this.is & CLOSED) return;
-    const { selector, edge } = this.#core;
+    if (this.is & (CLOSED | BROKEN)) return;
+    const { selector, edge } = this.core;
     const wanted = (this.is & (PAUSED | HELD | PEER_ENDED | CONNECTING) ? 0 : EVENT_READ) |
       (this.queue || this.is & CONNECTING ? EVENT_WRITE : 0);
     if (!(this.is & LEVEL) && (level || this.queue && !(this.is & CONNECTING))) {
@@ -274,12 +269,16 @@ export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Sour
     const failure = changeInterest(selector, this.fd, before, wanted, this, options);
     if (!failure) return;
     this.#watches(0);
-    this.#fail(failure);
+    this.fail(failure);
     return failure;
   }
 
+  protected override stopReceiving(): void {
+    this.#unwatch();
+  }
+
   #unwatch(): void {
-    if (this.is >> WATCHED_SHIFT) this.#core.selector.unregister(this.fd);
+    if (this.is >> WATCHED_SHIFT) this.core.selector.unregister(this.fd);
     this.#watches(0);
   }
 

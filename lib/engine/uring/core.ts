@@ -7,10 +7,9 @@
  */
 import { OSError } from "../../net/mod.ts";
 import { ERRNO } from "../../sys/errno.ts";
-import { Native } from "../../sys/ffi.ts";
 import { BufferRing } from "../../sys/linux/buffer_ring.ts";
 import { Ring } from "../../sys/linux/uring.ts";
-import { EngineCore, Views } from "../core.ts";
+import { EngineCore } from "../core.ts";
 import type { EngineOptions } from "../engine.ts";
 import { Lending } from "./lending.ts";
 import { BUFFER_GROUP, isSend, KIND, KIND_MASK, Requests, sendNumber } from "./requests.ts";
@@ -48,9 +47,6 @@ export class UringCore extends EngineCore {
   /** Set by the loop. */
   writers!: Writers;
   readonly lending: Lending;
-  /** Where connections receive to on which much arrives at once. */
-  readonly bulk: Native;
-  readonly bulkViews: Views;
   /** One request receives again and again. */
   readonly again: boolean;
   /** Counts submissions: what was written since the last one can still be changed. */
@@ -77,8 +73,6 @@ export class UringCore extends EngineCore {
       throw error;
     }
     this.again = !oldest && this.ring.receivesAgain;
-    this.bulk = new Native(this.receiveBytes);
-    this.bulkViews = new Views(this.bulk.bytes);
     this.requests = new Requests(this.ring.submissions, () => this.submit());
   }
 

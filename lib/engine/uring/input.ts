@@ -5,7 +5,7 @@ import { ERRNO, errno } from "../../sys/errno.ts";
 import { Native } from "../../sys/ffi.ts";
 import { receive } from "../../sys/socket/transfer.ts";
 import { COUNTER } from "../counters.ts";
-import { CLOSED, CONNECTING, HELD, PAUSED, PEER_ENDED } from "../state.ts";
+import { BROKEN, CLOSED, CONNECTING, HELD, PAUSED, PEER_ENDED } from "../state.ts";
 import { KIND, MORE } from "./requests.ts";
 import { Output } from "./output.ts";
 import {
@@ -38,7 +38,7 @@ export abstract class Input<S> extends Output<S> implements Writer {
   /** Asks for what this connection can do now; what is under way already stays. */
   protected override watch(): void {
     const is = this.is;
-    if (is & CLOSED) return;
+    if (is & (CLOSED | BROKEN)) return;
     if ((is & CONNECTING || this.queue) && !(is & (WRITABLE | SENDABLE))) this.#askToSend();
     if (is & (CONNECTING | PAUSED | HELD | PEER_ENDED | END_WAITS)) return;
     if (this.handler.ready || is & BULK) {
@@ -79,6 +79,14 @@ export abstract class Input<S> extends Output<S> implements Writer {
     });
   }
 
+  protected override get receives(): boolean {
+    return (this.is & RECEIVING) !== 0;
+  }
+
+  protected override stopReceiving(): void {
+    this.cancelReceive();
+  }
+
   protected cancelReceive(): void {
     if ((this.is & (RECEIVING | CANCELLING)) !== RECEIVING) return;
     this.is |= CANCELLING;
@@ -98,7 +106,7 @@ export abstract class Input<S> extends Output<S> implements Writer {
         this.putAhead(bytes);
         core.lending.giveBack(id);
       } else this.deliver(id, bytes);
-    } else if (!(this.is & CLOSED)) this.stopped(result);
+    } else if (!(this.is & (CLOSED | BROKEN))) this.stopped(result);
     if (flags & MORE) return;
     if (this.is & CLOSED) this.dropSlot();
     else if (result !== -ENOBUFS!) this.watch();
@@ -114,12 +122,12 @@ export abstract class Input<S> extends Output<S> implements Writer {
   #receiveMuch(): void {
     const core = this.core;
     const { receiveBytes } = core;
-    const received = receive(this.fd, core.bulk.pointer, receiveBytes, 0);
+    const received = receive(this.fd, core.buffer.pointer, receiveBytes, 0);
     if (received < 0) return this.missed(errno());
     if (received === 0) return this.peerStopped(0);
     core.slots[COUNTER.bytesIn]! += received;
     if (received <= core.lending.buffers.length / 2) this.is &= ~BULK;
-    this.handler.data(this.connection, core.bulkViews.first(received));
+    this.handler.data(this.connection, core.views.first(received));
   }
 
   protected deliver(id: number, bytes: Uint8Array): void {
@@ -164,6 +172,7 @@ export abstract class Input<S> extends Output<S> implements Writer {
     if (this.ahead && this.handler.ready && !(this.is & (PAUSED | HELD | CLOSED))) {
       return this.handler.ready(this.connection, false); // they go along when it is released
     }
+    if (this.is & BROKEN) return; // comes with the rest
     const { receiveBytes } = this.core;
     while (this.ahead && !(this.is & (PAUSED | HELD | CLOSED))) {
       const bytes = this.ahead;
@@ -181,7 +190,7 @@ export abstract class Input<S> extends Output<S> implements Writer {
   protected readable(): void {
     this.is &= ~READABLE;
     if (this.is & CLOSED) return this.dropSlot();
-    if (this.is & (PAUSED | HELD)) return;
+    if (this.is & (PAUSED | HELD | BROKEN)) return;
     if (this.ahead) this.deliverAhead();
     else if (this.handler.ready) this.announce();
     else this.#receiveMuch();

@@ -1,13 +1,12 @@
 /** The sending half of a connection: one send a turn goes along with the wait, what falls short is queued. */
-import { OSError } from "../../net/mod.ts";
 import { MSG_NOSIGNAL } from "../../sys/constants.ts";
 import { ERRNO, errno } from "../../sys/errno.ts";
 import { transmit } from "../../sys/socket/transfer.ts";
 import { BaseStream } from "../base_stream.ts";
 import { COUNTER } from "../counters.ts";
-import type { Connection, Handler } from "../engine.ts";
+import type { Handler } from "../engine.ts";
 import { OutputQueue } from "../queue.ts";
-import { CLOSED, CONNECTING, ENDING, HELD } from "../state.ts";
+import { BROKEN, CLOSED, CONNECTING, ENDING, HELD } from "../state.ts";
 import type { UringCore } from "./core.ts";
 import { RESET } from "./state.ts";
 
@@ -18,7 +17,7 @@ const { EAGAIN, EINTR } = ERRNO as Record<"EAGAIN" | "EINTR", number>;
 
 /** Sends, and keeps what is not sent yet. */
 export abstract class Output<S> extends BaseStream<S> {
-  protected readonly core: UringCore;
+  protected override readonly core: UringCore;
   protected readonly slot: number;
   /** The latest send, and the epoch in which it was written. */
   protected request = 0;
@@ -30,8 +29,6 @@ export abstract class Output<S> extends BaseStream<S> {
     this.slot = fd < 0 ? 0 : core.takeSlot();
   }
 
-  /** Itself, as its handler knows it. */
-  protected abstract get connection(): Connection<S>;
   /** Asks for what can be done now. */
   protected abstract watch(): void;
   /** Has it looked at before the next submission. */
@@ -40,8 +37,6 @@ export abstract class Output<S> extends BaseStream<S> {
   protected abstract goOn(): void;
   /** All is sent: FIN. */
   protected abstract finish(): void;
-  protected abstract fail(error: OSError): void;
-
   /** What waits behind a send that is in flight goes out with it. */
   override get queued(): number {
     return this.inFlight ? 0 : super.queued;
@@ -54,7 +49,7 @@ export abstract class Output<S> extends BaseStream<S> {
 
   send(bytes: Uint8Array): number {
     if (
-      this.is & (CLOSED | ENDING | CONNECTING) || bytes.length === 0 || this.queue ||
+      this.is & (CLOSED | BROKEN | ENDING | CONNECTING) || bytes.length === 0 || this.queue ||
       this.inFlight
     ) return this.sendLater(bytes);
     const core = this.core;
@@ -71,7 +66,7 @@ export abstract class Output<S> extends BaseStream<S> {
   protected sendLater(bytes: Uint8Array): number {
     const core = this.core;
     try {
-      if (this.is & (CLOSED | ENDING) || bytes.length === 0) return this.queued;
+      if (this.is & (CLOSED | BROKEN | ENDING) || bytes.length === 0) return this.queued;
       if (this.queue || this.is & CONNECTING) return this.enqueue(bytes);
       // One send a turn and connection: if the first fell short, a second would overtake it.
       if (!core.sendMore(this.request, bytes)) return this.enqueueBehind(bytes);
@@ -115,7 +110,7 @@ export abstract class Output<S> extends BaseStream<S> {
     this.core.slots[COUNTER.bytesOut]! -= bytes.length - sent;
     if (this.is & RESET) return;
     if (result < 0 && result !== -EAGAIN! && result !== -EINTR!) {
-      if (!(this.is & CLOSED)) this.fail(new OSError(-result, "send", "send"));
+      this.sendFailed(-result);
       return;
     }
     const later = this.queue;
@@ -140,7 +135,7 @@ export abstract class Output<S> extends BaseStream<S> {
     }
     const error = errno();
     if (error === EAGAIN || error === EINTR) return 0;
-    if (!(this.is & CLOSED)) this.fail(new OSError(error, "send", "send"));
+    this.sendFailed(error);
     return -1;
   }
 

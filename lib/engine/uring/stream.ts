@@ -5,7 +5,7 @@ import { c, retry } from "../../sys/posix.ts";
 import { COUNTER } from "../counters.ts";
 import type { Connection, Handler, Released } from "../engine.ts";
 import type { Stream } from "../loop.ts";
-import { CLOSED, CONNECTING, ENDING, OVER, PEER_ENDED, SHARED } from "../state.ts";
+import { BROKEN, CLOSED, CONNECTING, ENDING, OVER, PEER_ENDED, SHARED } from "../state.ts";
 import type { UringCore } from "./core.ts";
 import type { Target } from "./target.ts";
 import { Input } from "./input.ts";
@@ -90,7 +90,7 @@ export class UringStream<S> extends Input<S> implements Stream<S>, Target {
   }
 
   end(): void {
-    if (this.is & (CLOSED | ENDING)) return;
+    if (this.is & (CLOSED | BROKEN | ENDING)) return;
     this.is |= ENDING;
     if (!this.queue && !(this.is & CONNECTING)) this.finish();
   }
@@ -133,17 +133,13 @@ export class UringStream<S> extends Input<S> implements Stream<S>, Target {
     this.retire(null);
   }
 
-  protected override fail(error: OSError): void {
-    this.core.count(error);
-    this.retire(error);
-  }
-
   /** The connection is over for its handler; its descriptor closes with the next submission. */
-  protected retire(error: OSError | null): void {
+  protected override retire(error: OSError | null): void {
     const core = this.core;
+    const last = this.failure ?? error;
     this.is |= CLOSED;
     this.ahead = undefined;
-    core.retire(this, () => this.handler.close(this, error));
+    core.retire(this, () => this.handler.close(this, last));
     if (this.inFlight) return core.afterSubmit(() => this.closeDescriptor());
     this.closeDescriptor();
   }
@@ -154,9 +150,7 @@ export class UringStream<S> extends Input<S> implements Stream<S>, Target {
     if (this.queue && !(this.is & RESET)) this.drain();
     if (this.queue) {
       this.is |= RESET;
-      core.slots[COUNTER.cut]!++;
-      this.queue.clear();
-      this.queue = undefined;
+      this.dropQueue();
     }
     if (this.is & RESET) this.asSocket((socket) => socket.setLinger(0));
     this.cancelReceive();
