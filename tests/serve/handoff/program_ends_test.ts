@@ -167,9 +167,8 @@ else {
     });
   });
 
-  describe.each(["TCP", "a Unix socket"])(
-    "serve --exec on %s: how often a program is started",
-    (where) => {
+  for (const where of ["TCP", "a Unix socket"]) {
+    describe(`serve --exec on ${where}: how often a program is started`, () => {
       async function start(command: string): Promise<Started> {
         const dir = new TempDir();
         const path = where === "TCP" ? undefined : dir.file("socket");
@@ -219,8 +218,8 @@ else {
           expect(text(await peer.readToEnd())).toBe("");
         }
       });
-    },
-  );
+    });
+  }
 
   describe("serve --exec and what programs leave behind", () => {
     it("a program that fails with input unread does not reset its peer", async () => {
