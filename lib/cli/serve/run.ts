@@ -112,8 +112,8 @@ async function serve(
     wasTold = true;
     if (!server) return; // not yet: it does so once it has started
     const { active } = server.stats();
+    void server.drain(); // first: who reads the log may ask for /healthz
     log.info(`Draining: ${connections(active)} open, at most ${briefDuration(options.drainMs)}`);
-    void server.drain();
   };
   const printStats = () => {
     if (server) stdout.write(JSON.stringify(server.stats()) + "\n");
