@@ -106,7 +106,7 @@ export abstract class Acceptor<S> implements Listener, Accepting {
       if (!connection) closeFd(fd); // refused, or something was thrown
     }
     if (!connection) return;
-    this.core.add(connection);
+    this.core.add(fd, connection);
     const failure = connection.start();
     if (failure && !this.#refusing) this.options.refused?.(failure);
     this.#refusing = failure !== undefined;

@@ -8,10 +8,13 @@ import type { EngineCore } from "./core.ts";
 import { COUNTER } from "./counters.ts";
 import type { Connection, Handler } from "./engine.ts";
 import type { OutputQueue } from "./queue.ts";
-import { BROKEN, CLOSED, HELD, PAUSED, PEER_ENDED } from "./state.ts";
+import { AHEAD, BROKEN, CLOSED, HELD, PAUSED, PEER_ENDED } from "./state.ts";
 
-/** Not a field of each connection: few listeners ask for it. */
+/** For the few listeners that ask for it. */
 const sockaddrs = new WeakMap<object, Uint8Array>();
+
+/** What was received and not delivered, of connections that have AHEAD. */
+const undelivered = new WeakMap<object, Uint8Array>();
 
 /** Attempts to connect that go on, as sockets that know where to. */
 const attempts = new WeakMap<object, Socket>();
@@ -19,11 +22,13 @@ const attempts = new WeakMap<object, Socket>();
 /** What a send has failed with, until its connection is over. */
 const failures = new WeakMap<object, OSError>();
 
-/** The part that does not depend on how one waits. */
+/**
+ * The part that does not depend on how one waits. There may be very many, most of them idle: what few have is
+ * no field of each. On Bun one more than eight would take 112 bytes instead of 80, more than six 80 instead
+ * of 64.
+ */
 export abstract class BaseStream<S> {
   state: S;
-  /** Among the connections of the engine. */
-  index = -1;
   /** Below 0: an attempt to connect that failed at once. */
   protected readonly fd: number;
   protected abstract readonly core: EngineCore;
@@ -32,8 +37,6 @@ export abstract class BaseStream<S> {
   protected is: number;
   /** Only while something is queued, as most connections never queue anything. */
   protected queue: OutputQueue | undefined = undefined;
-  /** Received before this engine took the connection in, or while paused: comes before all else. */
-  protected ahead: Uint8Array | undefined = undefined;
 
   constructor(fd: number, handler: Handler<S>, state: S, is: number) {
     this.fd = fd;
@@ -48,6 +51,20 @@ export abstract class BaseStream<S> {
   }
   set sockaddr(sockaddr: Uint8Array | undefined) {
     if (sockaddr) sockaddrs.set(this, sockaddr);
+  }
+
+  /** Received before this engine took the connection in, or while paused: comes before all else. */
+  protected get ahead(): Uint8Array | undefined {
+    return this.is & AHEAD ? undelivered.get(this) : undefined;
+  }
+  protected set ahead(bytes: Uint8Array | undefined) {
+    if (bytes) {
+      this.is |= AHEAD;
+      undelivered.set(this, bytes);
+    } else if (this.is & AHEAD) {
+      this.is &= ~AHEAD;
+      undelivered.delete(this);
+    }
   }
 
   /** The attempt to connect whose descriptor this is. */

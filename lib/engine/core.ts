@@ -3,7 +3,6 @@ import type { OSError } from "../net/mod.ts";
 import { Native } from "../sys/ffi.ts";
 import { COUNTER, Counters } from "./counters.ts";
 import type { EngineOptions, Observer } from "./engine.ts";
-import { IndexedSet } from "./indexed_set.ts";
 import { type Timer, Timers } from "./timers.ts";
 
 const RECEIVE_BYTES = 64 * 1024;
@@ -12,8 +11,6 @@ const KEPT_VIEWS = 4096;
 
 /** A connection as the core knows it. */
 export interface Closable {
-  /** Its index among the connections of the engine. */
-  index: number;
   close(): void;
 }
 
@@ -37,10 +34,10 @@ export abstract class EngineCore {
   readonly views: Views;
   /** A connection with so much queued is not received from, until no more than a half of it is left. */
   readonly highWater: number;
-  readonly connections: IndexedSet<Closable> = new IndexedSet<Closable>({
-    get: (connection) => connection.index,
-    set: (connection, index) => connection.index = index,
-  });
+  /** By descriptor: an index of their own would be a field of each. */
+  readonly #connections: (Closable | undefined)[] = [];
+  /** How many connections there are. */
+  active = 0;
   readonly listeners: Set<Accepting> = new Set();
   closed = false;
   /** 0 until it is asked for in this turn. */
@@ -99,21 +96,23 @@ export abstract class EngineCore {
     for (const callback of deferred) callback();
   }
 
-  /** A connection that is active from now on. */
-  add(connection: Closable): void {
-    this.connections.add(connection);
+  /** The connection of a descriptor, which is active from now on. */
+  add(fd: number, connection: Closable): void {
+    this.#connections[fd] = connection;
+    this.active++;
     this.slots[COUNTER.active]!++;
   }
 
-  /** A connection that is given up, and not closed. */
-  remove(connection: Closable): void {
-    this.connections.delete(connection);
+  /** It is given up, and not closed. */
+  remove(fd: number): void {
+    this.#connections[fd] = undefined;
+    this.active--;
     this.slots[COUNTER.active]!--;
   }
 
-  /** A connection that is over; `last` calls its handler's `close` at the end of the turn. */
-  retire(connection: Closable, last: () => void): void {
-    this.remove(connection);
+  /** It is over; `last` calls its handler's `close` at the end of the turn. */
+  retire(fd: number, last: () => void): void {
+    this.remove(fd);
     this.slots[COUNTER.closed]!++;
     this.#deferred.push(last);
     for (const listener of this.listeners) listener.resume();
@@ -128,7 +127,7 @@ export abstract class EngineCore {
   close(): void {
     this.closed = true;
     for (const listener of this.listeners) listener.close();
-    this.connections.each((connection) => connection.close());
+    for (const connection of this.#connections) connection?.close();
     while (this.#deferred.length > 0) this.#runDeferred();
   }
 }

@@ -60,7 +60,7 @@ export abstract class Loop<C extends EngineCore> implements Engine {
   }
 
   get active(): number {
-    return this.core.connections.size;
+    return this.core.active;
   }
 
   listen<S>(socket: Socket, options: ListenerOptions<S>): Listener {
@@ -87,7 +87,7 @@ export abstract class Loop<C extends EngineCore> implements Engine {
     }
     const stream = this.stream(socket.fileno(), handler, state, true);
     stream.attempt = socket; // of which the stream closes the descriptor
-    core.add(stream);
+    core.add(socket.fileno(), stream);
     stream.start();
     return stream;
   }
@@ -95,7 +95,7 @@ export abstract class Loop<C extends EngineCore> implements Engine {
   release(connection: Connection<any>): Released {
     const stream = connection as Stream<any>;
     const released = stream.release();
-    this.core.remove(stream);
+    this.core.remove(released.fd);
     return released;
   }
 
@@ -103,7 +103,7 @@ export abstract class Loop<C extends EngineCore> implements Engine {
     const { core } = this;
     if (core.closed) throw new Error("Cannot adopt a connection: the engine is closed");
     const stream = this.stream(released.fd, handler, state, false);
-    core.add(stream);
+    core.add(released.fd, stream);
     stream.startWith(released);
     return stream;
   }

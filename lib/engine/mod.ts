@@ -13,7 +13,6 @@ export type {
   Released,
 } from "./engine.ts";
 export { forwarding } from "./forward.ts";
-export { IndexedSet } from "./indexed_set.ts";
 export { OutputQueue } from "./queue.ts";
 export type { Timer } from "./timers.ts";
 export type { Thread } from "./thread.ts";

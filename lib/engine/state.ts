@@ -16,7 +16,9 @@ export const HELD = 64;
 export const SHARED = 128;
 /** A send has failed: what came before is still received. */
 export const BROKEN = 256;
+/** Something was received that is not delivered. */
+export const AHEAD = 512;
 /** With both, nothing more can happen to it. */
 export const OVER: number = PEER_ENDED | ENDING;
 /** On the readiness engine, what the selector watches stands above all others. */
-export const WATCHED_SHIFT = 9;
+export const WATCHED_SHIFT = 10;

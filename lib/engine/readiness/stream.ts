@@ -249,7 +249,7 @@ export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Sour
     this.#unwatch();
     if (this.is & SHARED) retry(() => c.shutdown(this.fd, SHUT_RDWR));
     closeFd(this.fd);
-    this.core.retire(this, () => this.handler.close(this, last));
+    this.core.retire(this.fd, () => this.handler.close(this, last));
   }
 
   /** Brings the selector's interest in line with what this connection can do now. */

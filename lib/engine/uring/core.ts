@@ -12,12 +12,19 @@ import { Ring } from "../../sys/linux/uring.ts";
 import { EngineCore } from "../core.ts";
 import type { EngineOptions } from "../engine.ts";
 import { Lending } from "./lending.ts";
-import { BUFFER_GROUP, isSend, KIND, KIND_MASK, Requests, sendNumber } from "./requests.ts";
+import {
+  BUFFER_GROUP,
+  isSend,
+  KIND,
+  KIND_MASK,
+  MOST_REQUESTS,
+  Requests,
+  sendNumber,
+  SUBMISSION,
+} from "./requests.ts";
 import { SendTable } from "./send_table.ts";
 import type { Target, Writers } from "./target.ts";
 
-/** Requests between two turns; when there are more, they are submitted in between. */
-const MOST_REQUESTS = 4096;
 /** Completions that the ring has room for; the kernel keeps what is more. */
 const COMPLETIONS = 16_384;
 /** The most receive buffers, and the length of one: more than most messages have. */
@@ -49,8 +56,8 @@ export class UringCore extends EngineCore {
   readonly lending: Lending;
   /** One request receives again and again. */
   readonly again: boolean;
-  /** Counts submissions: what was written since the last one can still be changed. */
-  epoch = 1;
+  /** The number of the first request since the last submission: those from it on can still be changed. */
+  epoch = SUBMISSION;
   readonly #targets: (Target | undefined)[] = [undefined]; // slot 0 is that of no one
   readonly #freeSlots: number[] = [];
   readonly #sends = new SendTable();
@@ -98,8 +105,8 @@ export class UringCore extends EngineCore {
   }
 
   /**
-   * Sends with the next submission: lent bytes from where they lie, others from a copy. Returns a number
-   * for the request, valid in this epoch, or -1 for bytes that are too many to be copied.
+   * Sends with the next submission: lent bytes from where they lie, others from a copy. Returns the number
+   * of the request, or -1 for bytes that are too many to be copied.
    */
   send(slot: number, fd: number, bytes: Uint8Array): number {
     const { requests, lending } = this;
@@ -108,11 +115,12 @@ export class UringCore extends EngineCore {
     const id = lending.useForSend(bytes);
     if (id !== -1) {
       const number = table.addLent(bytes, id);
-      return requests.send(slot, fd, lending.addressOf(id, bytes), bytes.length, number);
+      const address = lending.addressOf(id, bytes);
+      return requests.send(slot, fd, address, bytes.length, number) + this.epoch;
     }
     const number = table.addCopy(bytes);
     if (number === -1) return -1;
-    return requests.send(slot, fd, table.address(number), bytes.length, number);
+    return requests.send(slot, fd, table.address(number), bytes.length, number) + this.epoch;
   }
 
   /** Sends more behind what a request of this epoch sends; false when they can't lie side by side. */
@@ -154,7 +162,7 @@ export class UringCore extends EngineCore {
   }
 
   #submitted(): void {
-    this.epoch++;
+    this.epoch += SUBMISSION;
     if (this.ring.overflown || this.ring.submissions.waiting > 0) this.#stage();
     // What fell short comes before all else: what is sent from now on goes behind it.
     if (this.#sends.count > 0) {
@@ -277,7 +285,7 @@ export class UringCore extends EngineCore {
 
   #feed(): void {
     const { buffers } = this.lending;
-    if (buffers.count < BUFFERS_EACH * this.connections.size) buffers.grow();
+    if (buffers.count < BUFFERS_EACH * this.active) buffers.grow();
     run(this.#starved.splice(0));
   }
 }

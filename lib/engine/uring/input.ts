@@ -25,11 +25,11 @@ const { EAGAIN, EINTR, ENOBUFS, ECANCELED } = ERRNO as Record<string, number>;
 
 const byte = new Native(8);
 
+/** Of connections that have END_WAITS: 0 for the peer's end, or an error's number. */
+const failures = new WeakMap<object, number>();
+
 /** Receives, unless it is paused. */
 export abstract class Input<S> extends Output<S> implements Writer {
-  /** With END_WAITS: 0 for the peer's end, or an error's number. */
-  #failure = 0;
-
   protected abstract goOnSending(): void;
   /** The descriptor is closed: the slot is free once no request is under way any more. */
   protected abstract dropSlot(): void;
@@ -157,7 +157,7 @@ export abstract class Input<S> extends Output<S> implements Writer {
     }
     if (this.ahead || this.is & (PAUSED | HELD)) {
       this.is |= END_WAITS;
-      this.#failure = -result;
+      failures.set(this, -result);
     } else this.peerStopped(-result);
   }
 
@@ -183,7 +183,7 @@ export abstract class Input<S> extends Output<S> implements Writer {
     this.mark();
     if (!(this.is & END_WAITS)) return;
     this.is &= ~END_WAITS;
-    this.peerStopped(this.#failure);
+    this.peerStopped(failures.get(this)!);
   }
 
   /** For a handler with `ready`: something can be received, or the peer has ended. */

@@ -19,9 +19,8 @@ const { EAGAIN, EINTR } = ERRNO as Record<"EAGAIN" | "EINTR", number>;
 export abstract class Output<S> extends BaseStream<S> {
   protected override readonly core: UringCore;
   protected readonly slot: number;
-  /** The latest send, and the epoch in which it was written. */
+  /** The number of the latest send. */
   protected request = 0;
-  protected epoch = 0;
 
   constructor(core: UringCore, fd: number, handler: Handler<S>, state: S, is: number) {
     super(fd, handler, state, is);
@@ -44,7 +43,7 @@ export abstract class Output<S> extends BaseStream<S> {
 
   /** A send was written and is not submitted yet. */
   protected get inFlight(): boolean {
-    return this.epoch === this.core.epoch;
+    return this.request >= this.core.epoch;
   }
 
   send(bytes: Uint8Array): number {
@@ -57,7 +56,6 @@ export abstract class Output<S> extends BaseStream<S> {
     const request = core.send(this.slot, this.fd, bytes);
     if (request === -1) return this.sendNow(bytes);
     this.request = request;
-    this.epoch = core.epoch;
     core.slots[COUNTER.bytesOut]! += length; // what falls short is taken back
     return 0;
   }

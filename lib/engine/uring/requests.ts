@@ -1,6 +1,6 @@
 /** The requests of the io_uring engine, as they are written into the submission queue: io_uring_enter(2). */
 import { MSG_NOSIGNAL } from "../../sys/constants.ts";
-import type { SubmissionQueue } from "../../sys/linux/ring_queues.ts";
+import { SQE_WORDS, type SubmissionQueue } from "../../sys/linux/ring_queues.ts";
 
 // From linux/io_uring.h. Flags of a request are its second byte, its "ioprio" the upper half of the word.
 const OP_POLL_ADD = 6;
@@ -28,6 +28,11 @@ export const BUFFER_GROUP = 0;
 /** Whether it is that of a send, and of which. */
 export const isSend = (kind: number): boolean => (kind & KIND_MASK) === KIND.send;
 export const sendNumber = (kind: number): number => kind >> KIND_BITS;
+
+/** Requests between two turns; when there are more, they are submitted in between. */
+export const MOST_REQUESTS = 4096;
+/** A request's number is its place in the queue, and above that which submission it is part of. */
+export const SUBMISSION: number = MOST_REQUESTS * SQE_WORDS;
 
 /** Writes requests. What is written is submitted with the next turn, or when there is no more room. */
 export class Requests {
@@ -82,8 +87,8 @@ export class Requests {
   }
 
   /**
-   * Sends what the socket takes at once; a completion follows only when that was not all. Returns a number
-   * for the request, valid until the next submission.
+   * Sends what the socket takes at once; a completion follows only when that was not all. Returns the
+   * request's place.
    */
   send(slot: number, fd: number, address: number, length: number, number: number): number {
     const flags = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_WAITALL;
@@ -93,21 +98,24 @@ export class Requests {
 
   /** The number of the send that a request is. */
   numberOf(request: number): number {
-    return sendNumber(this.#queue.words[request + 9]!);
+    return sendNumber(this.#queue.words[placeOf(request) + 9]!);
   }
 
   /** How many bytes a request sends. */
   lengthOf(request: number): number {
-    return this.#queue.words[request + 6]!;
+    return this.#queue.words[placeOf(request) + 6]!;
   }
 
   /** The request sends so many bytes more. */
   lengthen(request: number, bytes: number): void {
-    this.#queue.words[request + 6]! += bytes;
+    this.#queue.words[placeOf(request) + 6]! += bytes;
   }
 
   /** The request does nothing. */
   withdraw(request: number): void {
-    this.#queue.words[request] = CQE_SKIP_SUCCESS; // IORING_OP_NOP
+    this.#queue.words[placeOf(request)] = CQE_SKIP_SUCCESS; // IORING_OP_NOP
   }
 }
+
+/** The index of its first word in the queue. */
+const placeOf = (request: number) => request & (SUBMISSION - 1);

@@ -128,7 +128,7 @@ export class UringStream<S> extends Input<S> implements Stream<S>, Target {
     if (this.inFlight) {
       this.core.slots[COUNTER.bytesOut]! -= this.core.requests.lengthOf(this.request);
       this.core.requests.withdraw(this.request);
-      this.epoch = 0;
+      this.request = 0;
     }
     this.retire(null);
   }
@@ -139,7 +139,7 @@ export class UringStream<S> extends Input<S> implements Stream<S>, Target {
     const last = this.failure ?? error;
     this.is |= CLOSED;
     this.ahead = undefined;
-    core.retire(this, () => this.handler.close(this, last));
+    core.retire(this.fd, () => this.handler.close(this, last));
     if (this.inFlight) return core.afterSubmit(() => this.closeDescriptor());
     this.closeDescriptor();
   }

@@ -1,11 +1,12 @@
 /** The load of a generator thread: connections driven on an engine, in a closed or an open loop. */
-import { type Engine, type Handler, IndexedSet } from "../../engine/mod.ts";
+import type { Engine, Handler } from "../../engine/mod.ts";
 import type { OSError } from "../../net/mod.ts";
 import { now as clock } from "../../sys/clock.ts";
 import type { TlsEndpoint } from "../../tls/mod.ts";
 import { type Dial, dialer } from "./dial.ts";
 import { Fleet } from "./connections/fleet.ts";
 import { Flow, type Peer } from "./connections/flow.ts";
+import { IndexedSet } from "./connections/indexed_set.ts";
 import { createPump } from "./pumps/create.ts";
 import { createTraffic } from "../traffic/create.ts";
 import type { LoadData } from "../plan/plan.ts";

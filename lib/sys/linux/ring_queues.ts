@@ -5,7 +5,8 @@
  * that wrap; here they are signed integers, on which the same arithmetic holds modulo 2^32.
  */
 
-const SQE_WORDS = 16;
+/** Words of a request. */
+export const SQE_WORDS = 16;
 const CQE_WORDS = 4;
 
 /** Where things stand in the memory of a queue, as indices of 32-bit words. */

@@ -1,6 +1,6 @@
 /** What a thread remembers of its connections beyond the life of each: "slots" that connect anew. */
-import type { IndexedSet } from "../../../engine/mod.ts";
 import type { Peer, SentMessage } from "./flow.ts";
+import type { IndexedSet } from "./indexed_set.ts";
 import { type LoadData, shareOf } from "../../plan/plan.ts";
 
 /** Numbers from 0 to below `count`, in typed arrays: many connections are held, and each costs memory. */

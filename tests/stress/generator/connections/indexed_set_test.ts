@@ -1,7 +1,7 @@
 // A set whose items know their index: what is in it, whatever goes while it is visited.
 import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
-import { IndexedSet } from "../../lib/engine/mod.ts";
+import { IndexedSet } from "../../../../lib/stress/generator/connections/indexed_set.ts";
 
 interface Item {
   name: number;
