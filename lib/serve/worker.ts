@@ -153,11 +153,39 @@ function serve(
         engine.after(options.drainMs, () => {}); // ends the wait in time
         continue; // the turns of acceptWaiting may have taken the wake-up of a newer command
       }
-      if (active() === 0 || performance.now() >= deadline) return active();
+      if (active() === 0) return 0;
+      if (performance.now() >= deadline) {
+        answerWaiting(engine, () => {
+          handoff?.collect();
+          return active();
+        });
+        return active();
+      }
     }
     engine.turn();
     handoff?.collect();
   }
+}
+
+/** A look at what has arrived takes so long at most, in turns that do not wait. */
+const LOOK_MS = 100;
+/** So many of them without an event: a completion may be a turn behind its request. */
+const QUIET_TURNS = 3;
+
+/** Answers what has arrived by now, until nothing is left to do or `active` is 0: the process may have been stopped. */
+function answerWaiting(engine: Engine, active: () => number): void {
+  const { slots } = engine.counters;
+  const end = performance.now() + LOOK_MS;
+  for (let quiet = 0; quiet < QUIET_TURNS && active() > 0 && performance.now() < end;) {
+    const before = slots[COUNTER.events]!;
+    turnNow(engine);
+    quiet = slots[COUNTER.events]! === before ? quiet + 1 : 0;
+  }
+}
+
+function turnNow(engine: Engine): void {
+  engine.after(0, () => {});
+  engine.turn();
 }
 
 /** Accepts what is connected already: closing the listener would reset it. At most a backlog of them. */
@@ -166,7 +194,6 @@ function acceptWaiting(engine: Engine, backlog: number): void {
   const limit = slots[COUNTER.accepted]! + backlog;
   for (let before = -1; before < slots[COUNTER.accepted]! && before < limit;) {
     before = slots[COUNTER.accepted]!;
-    engine.after(0, () => {}); // a turn that does not wait
-    engine.turn();
+    turnNow(engine);
   }
 }

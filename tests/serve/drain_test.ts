@@ -1,5 +1,6 @@
 // Signals: drain, second signal, statistics; promptly, whatever the loop is doing.
 import { describe, expect, it } from "bun:test";
+import { engineMissing } from "../../lib/engine/mod.ts";
 import { type RunningServer, startServe } from "../support/cli.ts";
 import { expectSameBytes, pattern } from "../support/engines.ts";
 import { dialError, Peer } from "../support/peers.ts";
@@ -64,6 +65,68 @@ describe("serve and SIGTERM or SIGINT", () => {
     const { code, ms } = await after(server, "SIGTERM");
     expect(code).toBe(1);
     expect(ms).toBeLessThan(8000); // of 10 s for a drain
+  });
+
+  it("after which connections that have ended by themselves are no failure", async () => {
+    await using server = await startServe(["--drain-timeout", "500ms", "--stats"]);
+    using reset = await echoing(server);
+    using halfClosed = await echoing(server);
+    using finished = await echoing(server);
+    server.kill("SIGTERM");
+    await server.says(/Draining: 3/);
+    reset.reset();
+    await halfClosed.send("and this");
+    halfClosed.end();
+    finished.end();
+    expect(await halfClosed.text(8)).toBe("and this");
+    expect([(await halfClosed.readToEnd()).length, (await finished.readToEnd()).length])
+      .toEqual([0, 0]);
+    expect(await server.exit).toEqual({ code: 0, signal: null });
+    const { active, connections_cut } = server.lastStats();
+    expect({ active, connections_cut }).toEqual({ active: 0, connections_cut: 0 });
+    expect(server.stderr()).not.toMatch(/Cut/);
+  });
+
+  for (const engine of ["readiness", "uring"]) {
+    for (const timeout of ["0s", "300ms"]) {
+      it(`--drain-timeout ${timeout}: what has come by then is answered first, on ${engine}`, async () => {
+        const missing = engine === "uring" && engineMissing("uring");
+        if (missing) return console.log(`not run: draining on io_uring: ${missing}`);
+        const args = ["--drain-timeout", timeout, "--engine", engine];
+        await using server = await startServe(args);
+        using peer = await echoing(server);
+        if (timeout !== "0s") {
+          server.kill("SIGTERM");
+          await server.says(/Draining: 1/);
+        }
+        await server.freeze();
+        const sent = pattern(200_000);
+        await peer.send(sent);
+        peer.end();
+        if (timeout === "0s") server.kill("SIGTERM");
+        await sleep(500); // the deadline has passed, and all has arrived
+        server.kill("SIGCONT");
+        expectSameBytes(await peer.readToEnd(), sent);
+        expect(await server.exit).toEqual({ code: 0, signal: null });
+      });
+    }
+  }
+
+  it("--drain-timeout ends while peers flood the server, all the same", async () => {
+    await using server = await startServe(["--drain-timeout", "300ms"]);
+    const peers = Array.from({ length: 4 }, () => Peer.dial(server));
+    let over = false;
+    const flood = peers.map(async (peer) => {
+      while (!over) await peer.send("x".repeat(65536)).catch(() => over = true);
+    });
+    const answers = peers.map((peer) => peer.readToEnd().catch(() => {}));
+    await sleep(100);
+    const { code, ms } = await after(server, "SIGTERM");
+    over = true;
+    expect(code).toBe(1);
+    expect(ms).toBeLessThan(8000);
+    await Promise.all([...flood, ...answers]);
+    for (const peer of peers) peer.reset();
   });
 
   it("while it drains, newcomers are refused and the statistics can be asked for", async () => {
