@@ -94,7 +94,7 @@ export class DatagramSession {
       }
       if (this.#socket.send(part) === WOULD_BLOCK) return true;
       this.#options.observer?.see("sent", part);
-      this.#input.start += part.length;
+      this.#input.take(part.length);
       this.#movedAt = performance.now();
     }
   }

@@ -27,6 +27,8 @@ export class Input {
   buffer: Uint8Array = this.#raw;
   start = 0;
   end = 0;
+  /** How many bytes of the stream that is: in `buffer` CRs were added. */
+  #source = 0;
   #ended: boolean;
 
   /** Reads `fd`, or what a relay makes of it; with `crlf`, LF becomes CR LF. */
@@ -62,11 +64,20 @@ export class Input {
   get empty(): boolean {
     return this.start === this.end;
   }
-  /** Bytes that were not sent: those read, and of a file those behind them. */
+  /** Bytes of the stream that were not sent: those read, and of a file those behind them. */
   get left(): number {
     const unread = this.isFile && !this.#ended;
     const ahead = !unread ? 0 : this.#relay ? this.#ahead : bytesAhead(this.fd);
-    return this.end - this.start + ahead;
+    return this.#source + ahead;
+  }
+
+  /** So many bytes of the buffer were sent. Returns for how many of the stream they stand. */
+  take(count: number): number {
+    const rest = this.end - this.start;
+    const source = count === rest ? this.#source : Math.round(this.#source * (count / rest));
+    this.start += count;
+    this.#source -= source;
+    return source;
   }
 
   /**
@@ -79,7 +90,7 @@ export class Input {
     if (count > 0) {
       this.#ahead = Math.max(0, this.#ahead - count);
       this.start = 0;
-      this.end = count;
+      this.end = this.#source = count;
       if (this.#convert) {
         this.buffer = this.#convert(this.#raw.subarray(0, count));
         this.end = this.buffer.length;

@@ -4,6 +4,7 @@ import { bytesInTransit } from "../sys/socket/sockets.ts";
 import { tcpInfo } from "../sys/socket/tcp_info.ts";
 import type { TlsSocket } from "../tls/mod.ts";
 import type { Loop } from "./loop.ts";
+import { Marks } from "./marks.ts";
 
 /** A Socket, or one with TLS around it, which may hold bytes of either way. */
 export type PeerSocket =
@@ -32,6 +33,7 @@ const LOOK_MS = 20;
 /** What was sent to a peer. */
 export class Delivery {
   readonly #peer: Peer;
+  readonly #marks: Marks;
   #sentBytes = 0;
   /** All that was written, once the end has followed it. */
   #allBytes: number | undefined;
@@ -40,13 +42,19 @@ export class Delivery {
 
   constructor(peer: Peer) {
     this.#peer = peer;
+    this.#marks = new Marks(this.#written);
   }
 
   /** FIN was sent. */
   get ended(): boolean {
     return this.#allBytes !== undefined;
   }
-  /** Bytes that were sent and that the peer's kernel has not taken. */
+  /** Bytes of what was to be sent that the peer's kernel has not taken, though they were sent. */
+  get notTaken(): number {
+    const left = this.inTransit;
+    return left === 0 ? 0 : this.#marks.source - this.#marks.sourceAt(this.#all - left);
+  }
+  /** The same in bytes on the wire. */
   get inTransit(): number {
     const waiting = this.#peer.socket.hasOutgoing ? 1 : 0;
     return Math.max(waiting, inTransit(this.#peer) - this.#finBytes, this.#unacknowledged);
@@ -57,7 +65,7 @@ export class Delivery {
    */
   get #unacknowledged(): number {
     const acknowledged = tcpInfo(this.#peer.transport.fileno())?.acknowledgedBytes ?? 0;
-    const left = (this.#allBytes ?? this.#written) - acknowledged;
+    const left = this.#all - acknowledged;
     return acknowledged === 0 || left <= 2 ? 0 : left;
   }
   /** Bytes for the kernel so far: with TLS those of its records. */
@@ -65,9 +73,14 @@ export class Delivery {
     return this.#peer.socket.writtenBytes ?? this.#sentBytes;
   }
 
-  /** Counts what was sent. */
-  sent(bytes: number): void {
+  get #all(): number {
+    return this.#allBytes ?? this.#written;
+  }
+
+  /** Counts what was sent, and for how many bytes of what was to be sent it stands. */
+  sent(bytes: number, source: number = bytes): void {
     this.#sentBytes += bytes;
+    this.#marks.add(source, this.#written);
   }
 
   /** Sends FIN, once. @throws OSError */

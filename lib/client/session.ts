@@ -47,7 +47,7 @@ export interface SessionEnd {
   readonly error?: Error;
   /** Bytes of standard input that were not sent: a next peer can have them. */
   readonly unsent: number;
-  /** Bytes that were sent, and that the peer's kernel did not take. */
+  /** Bytes of it that were sent, and that the peer's kernel did not take. */
   readonly lost: number;
 }
 
@@ -205,7 +205,7 @@ export class Session {
     const { sends } = this.#options;
     const bytes = {
       unsent: sends ? this.#input.left : 0,
-      lost: sends ? this.#up.delivery.inTransit : 0,
+      lost: sends ? this.#up.delivery.notTaken : 0,
     };
     if (reason === "lost" && error) return { reason, error, ...bytes };
     const { truncation } = this.#down;

@@ -123,8 +123,7 @@ export class Upward {
     this.#peerWaits = count === WOULD_BLOCK;
     if (count === WOULD_BLOCK) return;
     this.#options.sent?.(buffer.subarray(start, start + count));
-    this.#input.start += count;
-    this.delivery.sent(count);
+    this.delivery.sent(count, this.#input.take(count));
     this.sentAt = performance.now();
   }
 

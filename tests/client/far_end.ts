@@ -3,6 +3,7 @@
 import { Socket, WOULD_BLOCK } from "../../lib/net/mod.ts";
 import { POLLIN } from "../../lib/sys/constants.ts";
 import { pollFor } from "../../lib/sys/poll.ts";
+import { unreadBytes } from "../../lib/sys/socket/sockets.ts";
 import { readIdentity, tlsServer, TlsSocket } from "../../lib/tls/mod.ts";
 import { TempDir } from "../support/files.ts";
 import { sleep } from "../support/waiting.ts";
@@ -131,6 +132,15 @@ export class Connection {
   /** Something has come, and is left unread. */
   async unread(): Promise<void> {
     while (pollFor(this.#raw.fileno(), POLLIN, 0) === 0) await sleep(2);
+  }
+
+  /** What its kernel has taken, once that is no more any longer: with TLS in records. Nothing is read. */
+  async full(): Promise<number> {
+    for (let last = -1;; await sleep(500)) {
+      const now = unreadBytes(this.#raw.fileno());
+      if (now === last) return now;
+      last = now;
+    }
   }
 
   /** Reads for so long, or until the client's end, or until so much has come. */

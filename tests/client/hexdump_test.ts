@@ -1,7 +1,7 @@
 // The dump of `iomux client -x`, beside one that is put together from text.
 import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
-import { type Direction, Hexdump } from "../../lib/client/hexdump.ts";
+import { type Direction, Hexdump } from "../../lib/cli/client/hexdump.ts";
 
 const NOON = new Date(2026, 0, 2, 12, 30, 1, 250);
 

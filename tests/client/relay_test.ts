@@ -57,7 +57,7 @@ describe("a stream through a thread", () => {
       await until(() => {
         while (!input.ended && input.read()) {
           parts.push(input.buffer.slice(input.start, input.end));
-          input.start = input.end;
+          input.take(input.end - input.start);
         }
         return input.ended;
       }, 30_000);

@@ -70,7 +70,7 @@ describe("iomux client --script", () => {
   it("says how much a peer has not taken that takes nothing: exit 5", async () => {
     using far = new FarEnd();
     await using cli = start(`send "${"a".repeat(3_000_000)}"\n`, ...far.target);
-    await far.accept(cli.stderr);
+    await far.accept(() => cli.stderr());
     expect((await cli.exit).code).toBe(5);
     expect(cli.stderr()).toMatch(/, line 1: [\d,]+ bytes were not taken by the peer\n$/);
   });

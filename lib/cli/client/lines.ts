@@ -1,5 +1,5 @@
 /** What the client says on stderr. Neither signals nor the data's way wait for who reads it. */
-import { Hexdump } from "../../client/hexdump.ts";
+import { Hexdump } from "./hexdump.ts";
 import type { Loop } from "../../client/loop.ts";
 import type { Output } from "../../client/output.ts";
 import { Printer } from "../../client/printer.ts";

@@ -70,7 +70,7 @@ export class ScriptRun {
       return this.#error;
     });
     if (error) this.#receive(); // which says best how the peer has gone
-    const left = this.#delivery.inTransit;
+    const left = this.#delivery.notTaken;
     if (left === 0 && !error) return;
     const why = this.#error ?? error;
     const what = left === 0
