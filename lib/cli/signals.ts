@@ -7,10 +7,16 @@ import { leave } from "./leave.ts";
 const CODES = { SIGINT: EXIT.sigint, SIGTERM: EXIT.sigterm, SIGHUP: EXIT.sigterm } as const;
 type Ending = keyof typeof CODES;
 
+/**
+ * The same signal once more within this time is the first one still: who signals a process and then its group,
+ * as timeout(1) does, sends it twice.
+ */
+const BURST_MS = 500;
+
 export interface SignalActions {
   /** The first SIGINT, SIGTERM or SIGHUP, with the exit code that it stands for. */
   first(code: number): void;
-  /** A second one: end now. */
+  /** A second one, and not of the same burst: end now. */
   second(code: number): void;
   /** SIGUSR1, where the system has it. */
   usr1?(): void;
@@ -20,10 +26,14 @@ export interface SignalActions {
 
 /** Installs the reactions, and returns how to take them away again. */
 export function onSignals(actions: SignalActions): () => void {
-  let seen = 0;
+  let seen: { readonly name: Ending; readonly at: number } | undefined;
   const ending = (name: Ending) => () => {
-    if (seen++ === 0) actions.first(CODES[name]);
-    else actions.second(CODES[name]);
+    if (seen === undefined) {
+      seen = { name, at: performance.now() };
+      actions.first(CODES[name]);
+    } else if (name !== seen.name || performance.now() - seen.at >= BURST_MS) {
+      actions.second(CODES[name]);
+    }
   };
   const listeners: [NodeJS.Signals, () => void][] = [];
   for (const name of Object.keys(CODES) as Ending[]) {

@@ -3,19 +3,18 @@ import { type Distribution, isOver } from "../result/recorder.ts";
 import type { NamedResult, StressResult } from "../result/result.ts";
 import { expectsNothing } from "../result/settings.ts";
 import { formatCount, formatUs } from "../text/units.ts";
-import { baselineTable } from "./baseline.ts";
 import { closure } from "./closure.ts";
 import { describeErrors, isFounded } from "./figures.ts";
 import { describeLoad, describeVerified } from "./load.ts";
 import type { ReportTable } from "./tables.ts";
-import { confidenceRows, describeValue, describeVerdict } from "./trust.ts";
+import { confidenceRows, describeValue } from "./trust.ts";
 
 export interface Summary {
   readonly title: string;
   readonly results: readonly NamedResult[];
   readonly tables?: readonly ReportTable[];
-  /** Of all together; that of the only result unless it is given. */
-  readonly verdict?: string;
+  /** Of all together. */
+  readonly verdict: string;
   /** Why it is not "pass", where no result says that itself. */
   readonly reason?: string;
 }
@@ -24,15 +23,13 @@ export interface Summary {
 export function markdownReport(
   { title, results, tables = [], verdict, reason }: Summary,
 ): string {
-  const only = results.length === 1 ? results[0]!.result : undefined;
-  const word = verdict ?? (only ? describeVerdict(only) : "");
+  const only = results.length === 1;
   const blocks = [
-    `### ${escape(title)}: ${escape(word)}`,
+    `### ${escape(title)}: ${escape(verdict)}`,
     ...(reason === undefined ? [] : [escape(reason)]),
     table(["", ...results.map(({ name }) => name)], figuresOf(results)),
     ...results.flatMap(({ name, result }) => judgement(only ? "" : `${name}: `, result)),
-    ...tables.filter(({ title }) => only === undefined || title !== "Against the baseline")
-      .flatMap(tableBlocks),
+    ...tables.flatMap(tableBlocks),
   ];
   return blocks.join("\n\n") + "\n";
 }
@@ -78,10 +75,7 @@ function judgement(prefix: string, result: StressResult): string[] {
     describeValue(result, judged),
     judged.ok ? "ok" : "FAILED",
   ]);
-  return [
-    ...(rows.length > 0 ? [table([`${prefix}threshold`, "value", ""], rows)] : []),
-    ...(result.baseline ? tableBlocks(baselineTable(result.baseline)) : []),
-  ];
+  return rows.length > 0 ? [table([`${prefix}threshold`, "value", ""], rows)] : [];
 }
 
 /** A table with its title and its note, as blocks between which is an empty line. */

@@ -8,9 +8,13 @@ describe("a Markdown summary", () => {
   it("has the verdict, the figures and the thresholds", () => {
     const thresholds = [{ expression: "p99<5ms", value: 6500, ok: false }];
     const result = sampleResult({}, { thresholds, verdict: "fail" });
-    const text = markdownReport({ title: "iomux stress", results: [{ name: "now", result }] });
+    const text = markdownReport({
+      title: "t",
+      results: [{ name: "now", result }],
+      verdict: "fail",
+    });
     const lines = text.split("\n");
-    expect(lines[0]).toBe("### iomux stress: fail");
+    expect(lines[0]).toBe("### t: fail");
     expect(lines.slice(2, 4)).toEqual(["|  | now |", "| --- | --- |"]);
     expect(text).toMatch(/^\| messages\/s \| [\d,]+ \|$/m);
     expect(text).toContain(
@@ -40,14 +44,22 @@ describe("a Markdown summary", () => {
 
   it("has both latencies of a schedule, each by its name, and none that rests on few messages", () => {
     const result = sampleResult({ open: true });
-    const text = markdownReport({ title: "t", results: [{ name: "now", result }] });
+    const text = markdownReport({
+      title: "t",
+      results: [{ name: "now", result }],
+      verdict: "pass",
+    });
     const { latency_us: real, latency_corrected_us: corrected } = result;
     expect(text).toContain(`| p99 | ${formatUs(real.p99)} |`);
     expect(text).toContain(`| p99 corrected | ${formatUs(corrected!.p99)} |`);
     expect(formatUs(real.p99)).not.toBe(formatUs(corrected!.p99));
     const few = sampleResult({ seconds: 1 });
     expect(few.latency_us.count).toBeLessThan(10_000);
-    const short = markdownReport({ title: "t", results: [{ name: "now", result: few }] });
+    const short = markdownReport({
+      title: "t",
+      results: [{ name: "now", result: few }],
+      verdict: "",
+    });
     expect(short).toContain("| p99.9 | - |");
     expect(short).not.toContain("corrected");
   });
@@ -60,9 +72,12 @@ describe("a Markdown summary", () => {
 
   it("takes no text for markup, nor for another row", () => {
     const evil = "a | b <img> *c* `d` [e](f)\n| g |";
-    const text = markdownReport({ title: evil, results: [{ name: evil, result: sampleResult() }] });
-    expect(text.split("\n")[0]).toBe(
-      "### a \\| b \\<img\\> \\*c\\* \\`d\\` \\[e\\](f) \\| g \\|: pass",
-    );
+    const text = markdownReport({
+      title: evil,
+      results: [{ name: evil, result: sampleResult() }],
+      verdict: evil,
+    });
+    const escaped = "a \\| b \\<img\\> \\*c\\* \\`d\\` \\[e\\](f) \\| g \\|";
+    expect(text.split("\n")[0]).toBe(`### ${escaped}: ${escaped}`);
   });
 });

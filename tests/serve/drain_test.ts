@@ -161,6 +161,7 @@ describe("serve and SIGTERM or SIGINT", () => {
       using peer = await echoing(server);
       server.kill("SIGTERM");
       await server.says(/Draining/);
+      if (second === "SIGTERM") await sleep(600); // sooner it would be the first one still
       const ended = await after(server, second);
       expect(ended.code).toBe(code);
       expect(ended.ms).toBeLessThan(8000);
@@ -187,6 +188,7 @@ describe("serve under load", () => {
     expect(stats.bytes_out).toBeGreaterThan(500_000);
     server.kill("SIGTERM");
     await server.says(/Draining: 3/, "stderr", 8000);
+    await sleep(600);
     expect((await after(server, "SIGTERM")).ms).toBeLessThan(8000);
     reading = false;
     await Promise.all(load);

@@ -3,6 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { executable } from "./runtime.ts";
 import { allStill } from "./still.ts";
+import { sleep } from "./waiting.ts";
 
 export const root: string = fileURLToPath(new URL("../../", import.meta.url));
 const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
@@ -10,6 +11,9 @@ const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
 /** No process of a test outlives this, whatever happens to the test. */
 const LIFETIME_MS = 50_000;
 const READY_MS = 40_000;
+
+/** Of a signal that comes again within half a second nothing is noticed. */
+const BURST_MS = 600;
 
 /** How a process ended: by itself with a code, or by a signal. */
 export interface Exit {
@@ -137,6 +141,12 @@ export class Cli implements AsyncDisposable {
     } catch {
       // It has just ended.
     }
+  }
+
+  /** Sends a signal once more, later than what counts as the same one. */
+  async killAgain(signal: NodeJS.Signals): Promise<void> {
+    await sleep(BURST_MS);
+    this.kill(signal);
   }
 
   /** Stops it where it is, until SIGCONT: on Linux all its threads stand still by then. */

@@ -2,7 +2,6 @@
 import { readFileSync } from "node:fs";
 import { judged } from "../../report/judge/judge.ts";
 import { parseThreshold } from "../../report/judge/threshold.ts";
-import { describeVerdict } from "../../report/trust.ts";
 import { mergeResults } from "../../result/merge/merge.ts";
 import { partsOf, timesOf } from "../../result/merge/parts.ts";
 import { parseResult } from "../../result/read.ts";
@@ -39,9 +38,7 @@ export async function run({ options, operands }: ReportRead): Promise<number> {
   const outcome = baseline ? outcomeBeside(result, baseline) : outcomeOf(result);
   const several = baseline === undefined && read.length > 1 && read.length < MOST_BESIDE;
   return await publish(
-    several
-      ? { ...outcome, verdict: describeVerdict(result), beside: [{ name: "sum", result }, ...read] }
-      : outcome,
+    several ? { ...outcome, beside: [{ name: "sum", result }, ...read] } : outcome,
     options,
     exitCode([result], options.strict),
   );

@@ -1,6 +1,5 @@
 /** `--baseline FILE`: a result against that of an earlier run. */
 import { compareWithBaseline, differences, withBaseline } from "../../report/judge/baseline.ts";
-import { baselineTable } from "../../report/baseline.ts";
 import { parseResult } from "../../result/read.ts";
 import type { StressResult } from "../../result/result.ts";
 import { UsageError } from "../exit.ts";
@@ -49,5 +48,4 @@ export const outcomeBeside = (
   ...outcomeOf(result, unreachable),
   title: `iomux stress --baseline ${file}`,
   beside: [{ name: "now", result }, { name: "baseline", result: before }],
-  tables: [baselineTable(result.baseline!)],
 });

@@ -1,9 +1,11 @@
 /** Where the result of a load goes: text, JSON and files. */
+import { baselineTable } from "../../report/baseline.ts";
 import { csvReport, csvReports } from "../../report/csv.ts";
 import { junitReport } from "../../report/junit.ts";
 import { markdownReport } from "../../report/markdown.ts";
 import type { ReportTable } from "../../report/tables.ts";
 import { formatReport } from "../../report/text/report.ts";
+import { describeVerdict } from "../../report/trust.ts";
 import type { NamedResult, StressResult } from "../../result/result.ts";
 import { EXIT } from "../exit.ts";
 import { columnsOf, print, say } from "../output.ts";
@@ -22,8 +24,8 @@ export interface Outcome {
   readonly text: ((width: number) => string) | null;
   /** Shown on the page above the charts. */
   readonly tables?: readonly ReportTable[];
-  /** The judgement of all together, for the page. */
-  readonly verdict?: string;
+  /** The judgement of all together. */
+  readonly verdict: string;
   /** Why it is not "pass", where no result says that itself. */
   readonly reason?: string;
   /** How all of this was made; the command line unless it is given. */
@@ -103,6 +105,8 @@ export function outcomeOf(made: StressResult, unreachable = false): Outcome {
     title: `iomux stress ${result.target}`,
     results: [{ name: result.target, result }],
     json: result,
+    ...(result.baseline ? { tables: [baselineTable(result.baseline)] } : {}),
+    verdict: describeVerdict(result),
     command: result.command,
     // A report of zeros says nothing more.
     text: unreachable ? null : (width) => formatReport(result, width),

@@ -1,7 +1,6 @@
 /** A report as one page that needs nothing else: no server, no network, no other file. */
 import type { NamedResult } from "../../result/result.ts";
 import type { ReportTable } from "../tables.ts";
-import { describeVerdict } from "../trust.ts";
 import { loadAssets } from "./assets.ts";
 import { chartData } from "./data.ts";
 import { dataScript, inlineScript, inlineStyle, type Markup, markup, NOTHING } from "./parts.ts";
@@ -13,9 +12,9 @@ export interface Page {
   readonly results: readonly NamedResult[];
   /** Shown above the charts. */
   readonly tables?: readonly ReportTable[];
-  /** The judgement of all together; that of the only result unless it is given. */
-  readonly verdict?: string;
-  /** How all of this was made; that of the only result unless it is given. */
+  /** The judgement of all together. */
+  readonly verdict: string;
+  /** How all of this was made. */
   readonly command?: string | undefined;
 }
 
@@ -60,9 +59,7 @@ ${inlineScript(assets.script)}
 
 function header(page: Page): Markup {
   const first = page.results[0]?.result;
-  const only = page.results.length === 1 ? first : undefined;
-  const verdict = page.verdict ?? (only && describeVerdict(only));
-  const command = page.command ?? only?.command;
+  const { title, verdict, command } = page;
   const about = first
     ? [
       first.started_at.replace(/\.\d+Z$/, "Z"),
@@ -71,9 +68,9 @@ function header(page: Page): Markup {
     ]
     : [];
   return markup`<header>
-<div><h1>${page.title}</h1><p class="about">${about.join(" · ")}</p>
+<div><h1>${title}</h1><p class="about">${about.join(" · ")}</p>
 ${command === undefined ? NOTHING : markup`<p class="about"><code>${command}</code></p>`}</div>
-${verdict === undefined ? NOTHING : badge(verdict)}
+${badge(verdict)}
 </header>`;
 }
 

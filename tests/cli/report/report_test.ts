@@ -217,8 +217,13 @@ describe("iomux report", () => {
     const timeline = before.timeline.map((row) => ({ ...row, received: row.received / 2 }));
     const rate = { ...before.rate, messages_per_s: before.rate.messages_per_s / 2 };
     const worse = write("worse.json", { ...before, timeline, rate });
-    const judged = await run("report", worse, "--baseline", base, "-o", dir.file("base.html"));
+    const outputs = ["base.html", "base.md"].flatMap((name) => ["-o", dir.file(name)]);
+    const judged = await run("report", worse, "--baseline", base, ...outputs);
     expect(judged.code).toBe(7);
+    const summary = readFileSync(dir.file("base.md"), "utf8");
+    expect(summary.split("\n")[0]).toMatch(/: fail$/);
+    expect(summary.split("#### Against the baseline").length).toBe(2);
+    expect(readFileSync(dir.file("base.html"), "utf8")).toContain('<p class="verdict fail">');
     expect(judged.stdout).toMatch(/^baseline +WORSE +messages\/s: /m);
     expect(readFileSync(dir.file("base.html"), "utf8")).toContain("Against the baseline");
     expect((await run("report", worse, "--threshold", "rate>1m")).code).toBe(7);

@@ -97,7 +97,7 @@ describe("the files of several runs", () => {
     const { read } = filesIn(folder);
     const output = (["json", "csv", "hgrm", "html"] as const)
       .map((format) => ({ path: folder.file(`run.${format}`), format }));
-    const outcome = { title: "two", results, json: { a: 1 }, text: null };
+    const outcome = { title: "two", results, json: { a: 1 }, text: null, verdict: "pass" };
     expect(await publish(outcome, { json: false, output }, 0)).toBe(0);
     expect(JSON.parse(read("run.json"))).toEqual({ a: 1 });
     expect(read("run.csv").trimEnd().split("\r\n").map((line) => line.split(",")[0])).toEqual([
@@ -117,7 +117,7 @@ describe("the files of several runs", () => {
       { path: folder.file("nowhere/run.json"), format: "json" },
       { path: folder.file("run.csv"), format: "csv" },
     ] as const;
-    const outcome = { title: "x", results, json: {}, text: null };
+    const outcome = { title: "x", results, json: {}, text: null, verdict: "pass" };
     expect(await publish(outcome, { json: false, output }, 0)).toBe(1);
     expect(await publish(outcome, { json: false, output }, 7)).toBe(7);
     expect(rowsOf(readFileSync(folder.file("run.csv"), "utf8")).length).toBe(1);

@@ -250,6 +250,17 @@ describe("iomux stress --find-rate", () => {
   });
 });
 
+/** The files of a result with a baseline: the verdict where one looks first, and the comparison once. */
+function checkSummary(md: string, html: string, verdict: string): void {
+  expect(md.split("\n")[0]).toMatch(new RegExp(`^### iomux stress --baseline .*: ${verdict}$`));
+  expect(md.split("#### Against the baseline").length).toBe(2);
+  expect(md).toMatch(/^\| {2}\| now \| baseline \|$/m);
+  expect(html).toMatch(
+    new RegExp(`<p class="verdict ${verdict}">[^]* ${verdict}</p>\\s*</header>`),
+  );
+  expect(html.split("<h2>Against the baseline</h2>").length).toBe(2);
+}
+
 describe("iomux stress --baseline", () => {
   it("ends with 7 after a regression", async () => {
     using folder = new TempDir();
@@ -260,8 +271,12 @@ describe("iomux stress --baseline", () => {
     result.latency_us.p50 *= 1000;
     writeFileSync(file, JSON.stringify(result));
     const json = folder.file("now.json");
-    const { code, stdout, stderr } = await stress(...few, "--baseline", file, "-o", json);
+    const [md, html] = [folder.file("now.md"), folder.file("now.html")];
+    const { code, stdout, stderr } = await stress(
+      ...[...few, "--baseline", file, "-o", json, "-o", md, "-o", html],
+    );
     expect([code, stderr]).toEqual([7, ""]);
+    checkSummary(readFileSync(md, "utf8"), readFileSync(html, "utf8"), "fail");
     expect(stdout).toMatch(/^baseline +WORSE +messages\/s: [\d,]+ then, [\d,]+ now, ratio 0/m);
     expect(stdout).toMatch(/^baseline +better +p50: /m);
     expect(stdout).toMatch(/^verdict +fail$/m);

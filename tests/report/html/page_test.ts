@@ -8,7 +8,8 @@ import type { StressResult } from "../../../lib/result/result.ts";
 import { Recorder } from "../../../lib/result/recorder.ts";
 import { sampleResult } from "../../support/sample_results.ts";
 
-const page = (content: Page) => htmlReport(content);
+const page = (content: Omit<Page, "verdict"> & Partial<Page>) =>
+  htmlReport({ verdict: "pass", ...content });
 const pageOf = (result: StressResult) =>
   page({ title: "a run", results: [{ name: "a run", result }] });
 

@@ -164,7 +164,7 @@ describe("serve --handler and SIGTERM", () => {
     server.kill("SIGTERM");
     await server.says(/Draining/);
     const start = performance.now();
-    server.kill("SIGTERM");
+    await server.killAgain("SIGTERM");
     expect((await server.exit).code).toBe(143);
     expect(performance.now() - start).toBeLessThan(8000); // of 10 s for a drain
   });
