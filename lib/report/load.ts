@@ -1,6 +1,7 @@
 /** What a run was asked to do and what was verified, in words. */
 import type { Mismatch, StressResult } from "../result/result.ts";
 import { expectsNothing, isOpenLoop, type Settings, settingsOf } from "../result/settings.ts";
+import { partsOf } from "../result/merge/parts.ts";
 import { formatCount, formatDuration, formatSize } from "../text/units.ts";
 import { plural } from "../text/words.ts";
 
@@ -25,6 +26,7 @@ export function describeLoad(result: StressResult): string {
   words.push(describeMessages(plan));
   if (plan.hold) words.push("one message each and then idle");
   else if (isOpenLoop(result)) words.push(...describeRate(plan));
+  else if (isDifferent(plan, "pipeline")) words.push("closed loop");
   else words.push(`${plan.pipeline ?? 1} in flight each`, "closed loop");
   if (plan.thinkMs) words.push(`${formatDuration(plan.thinkMs)} between a reply and the next`);
   if (plan.stages && plan.stages.length > 1) words.push(`${plan.stages.length} stages`);
@@ -39,7 +41,14 @@ export function describeLoad(result: StressResult): string {
   return words.join(", ");
 }
 
-function describeMessages({ message, script, shuffle, size = 0, maxSize }: Settings): string {
+/** The parts of a sum do not agree on a setting. */
+const isDifferent = ({ different = [] }: Settings, key: keyof Settings): boolean =>
+  different.includes(key);
+
+function describeMessages(plan: Settings): string {
+  const { message, script, shuffle, size = 0, maxSize } = plan;
+  if (isDifferent(plan, "message") || isDifferent(plan, "script")) return "different messages";
+  if (isDifferent(plan, "size") || isDifferent(plan, "maxSize")) return "messages of several sizes";
   if (typeof message === "string") return `message ${quoted(message)}`;
   if (script) return `${plural(script.length, "message")} ${shuffle ? "at random" : "in turn"}`;
   const range = maxSize ? `${formatSize(size)} to ${formatSize(maxSize)}` : formatSize(size);
@@ -63,7 +72,7 @@ export function describeVerified(result: StressResult): string {
     return `nothing (--expect none); ${formatCount(messages.sent)} messages sent`;
   }
   const good = `${formatCount(messages.verified)} of ${formatCount(messages.sent)} ` +
-    describeCheck(settingsOf(result), messages.verified);
+    describeCheck(result);
   const bad: string[] = [];
   if (messages.mismatched > 0) bad.push(`${formatCount(messages.mismatched)} mismatched`);
   if (messages.lost > 0) bad.push(`${formatCount(messages.lost)} lost`);
@@ -80,17 +89,25 @@ export function describeVerified(result: StressResult): string {
 const expectedInstead = ({ kind }: Mismatch): string =>
   kind === "corrupted" || kind === "truncated" ? "something else" : "nothing";
 
-function describeCheck(plan: Settings, verified: number): string {
+function describeCheck(result: StressResult): string {
+  const plan = settingsOf(result);
   const { expect = "echo" } = plan;
+  const differ = ["expect", "message", "script"] as const;
+  if (differ.some((key) => isDifferent(plan, key))) return "replies are what each part expects";
   if (plan.script) return "replies are what their messages ask for";
   if (expect !== "echo" && expect !== "upper") return `replies are ${describeExpectation(expect)}`;
   if (typeof plan.message !== "string") {
-    const bytes = plan.maxSize ? "each" : formatCount(verified * (plan.size ?? 0));
-    return `messages, every byte of ${bytes}`;
+    return `messages, every byte of ${describeBytes(result)}`;
   }
   return expect === "echo"
     ? "messages came back as sent, byte for byte"
     : "messages came back in upper case";
+}
+
+/** How many were verified, all in all. */
+function describeBytes(result: StressResult): string {
+  const all = partsOf(result).map(({ verified_bytes }) => verified_bytes ?? null);
+  return all.includes(null) ? "each" : formatCount(all.reduce((a, b) => a! + b!, 0)!);
 }
 
 /** What a reply had to be, from the value of `--expect`: "a line", "5 bytes", "a match of /x/". */

@@ -38,6 +38,8 @@ export interface Settings {
   readonly messagesPerConnection?: number | null;
   readonly workers?: number;
   readonly tls?: unknown;
+  /** Settings on which the parts of a sum differ, and which it therefore has not. */
+  readonly different?: readonly string[];
 }
 
 export const settingsOf = (result: Pick<StressResult, "config">): Settings =>

@@ -1,5 +1,5 @@
 // A signal that comes twice within microseconds, as GNU timeout sends it to a process and to its group: one.
-import { describe, expect, it } from "bun:test";
+import { describe, expect } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { type Cli, spawnCli, startServe } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";

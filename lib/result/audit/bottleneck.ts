@@ -43,17 +43,29 @@ function withoutPorts({ errors }: Evidence): string | null {
 }
 
 function nothingMeasured(run: Evidence): string | null {
-  const { rate, paced, failed, timedOut, latency, hold } = run;
+  const { rate, paced, hold, failed, timedOut, mismatched, lost, latency, seconds } = run;
   if (!run.counted) {
     const when = run.connect.count < run.requested ? "while it was connecting" : "in its warm-up";
     return failed > 0 ? null : `nothing was measured: the run ended ${when}`;
   }
-  const us = (run.askedSeconds ?? run.seconds) * 1e6;
+  // What the target has done to messages and connections was measured.
+  if (failed + timedOut + mismatched + lost > 0) return null;
+  const asked = run.askedSeconds ?? seconds;
   // What was answered nevertheless came after the time, in the turn in which its end was noticed.
-  const tooShort = paced && !hold && latency.count > 0 && latency.min > us;
-  if (failed + timedOut > 0 || (rate > 0 && !tooShort)) return null;
-  const what = paced ? "no message was answered" : "no message was sent";
-  return `nothing was measured: ${what} in ${briefUs(us)}`;
+  const tooShort = paced && !hold && latency.count > 0 && latency.min > asked * 1e6;
+  if (rate > 0 && !tooShort) return null;
+  const took = `the run took ${briefUs(seconds * 1e6)}`;
+  if (latency.count > 0) {
+    const quickest = latency.count === 1
+      ? "the reply"
+      : `the quickest of ${formatCount(latency.count)} replies`;
+    return `nothing was measured: ${quickest} took ${briefUs(latency.min)}, and ` +
+      (tooShort ? `--duration was ${briefUs(asked * 1e6)} (${took})` : took);
+  }
+  const what = paced
+    ? `none of ${plural(run.sent, "message")} was answered`
+    : "no message was sent";
+  return `nothing was measured: ${what}, and ${took}`;
 }
 
 function withoutDescriptors({ errors, openFiles }: Evidence): string | null {

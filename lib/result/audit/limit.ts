@@ -17,7 +17,8 @@ const QUEUED = 3;
 
 /** The sentence, for a run that its generator did not limit. */
 export function describeLimit(run: Evidence): string {
-  return unreachable(run) ?? acceptQueue(run) ?? noReplies(run) ?? shortRun(run) ?? held(run) ??
+  return unreachable(run) ?? acceptQueue(run) ?? noReplies(run) ?? noneRight(run) ??
+    shortRun(run) ?? held(run) ??
     onSchedule(run) ??
     fullMachine(run) ?? busyServer(run) ?? (run.open ? slowTarget(run) : closedLoop(run));
 }
@@ -49,6 +50,16 @@ function acceptQueue({ kernel, local, connect, failed, errors }: Evidence): stri
 function noReplies({ timedOut }: Evidence): string | null {
   if (timedOut === 0) return null;
   return `the target: ${plural(timedOut, "message")} had no reply within --timeout`;
+}
+
+function noneRight({ paced, latency, mismatched, lost }: Evidence): string | null {
+  if (!paced || latency.count > 0 || mismatched + lost === 0) return null;
+  return mismatched > 0
+    ? `the target: ${
+      plural(mismatched, "message")
+    } had replies that were wrong or errors, and none ` +
+      "had another one"
+    : `the target: it ended its connections before it had answered (${plural(lost, "message")})`;
 }
 
 function held({ hold, connect }: Evidence): string | null {

@@ -1,19 +1,21 @@
 /** Settings and machines of several runs as those of one. */
 import type { Machine, StressResult } from "../result.ts";
-import type { StageSettings } from "../settings.ts";
+import { settingsOf, type StageSettings } from "../settings.ts";
 import { allParts } from "./parts.ts";
 
 /** Settings that add up: each run has had its share. */
 const SHARES = new Set(["connections", "messages", "rate", "connectRate", "workers", "processes"]);
 /** Of no meaning in a sum. */
-const DROPPED = new Set(["parts", "part"]);
+const DROPPED = new Set(["parts", "part", "different"]);
 
-/** Settings on which all agree; shares are summed. What differs is left out. */
+/** Settings on which all agree; shares are summed. What differs is left out, and named in `different`. */
 export function mergeConfig(results: readonly StressResult[]): Record<string, unknown> {
   const configs = results.map(({ config }) => config);
   const merged: Record<string, unknown> = {};
-  for (const key of Object.keys(configs[0]!).sort()) {
-    if (DROPPED.has(key) || !configs.every((config) => key in config)) continue;
+  const named = results.flatMap((result) => settingsOf(result).different ?? []);
+  const keys = new Set([...configs.flatMap((config) => Object.keys(config)), ...named]);
+  for (const key of [...keys].filter((key) => !DROPPED.has(key)).sort()) {
+    if (!configs.every((config) => key in config)) continue;
     const values = configs.map((config) => config[key]);
     if (SHARES.has(key) && values.every((value) => typeof value === "number")) {
       merged[key] = values.reduce((a, b) => a + b, 0);
@@ -24,7 +26,8 @@ export function mergeConfig(results: readonly StressResult[]): Record<string, un
       merged[key] = values[0];
     }
   }
-  return { ...merged, parts: allParts(results) };
+  const different = [...keys].filter((key) => !DROPPED.has(key) && !(key in merged)).sort();
+  return { ...merged, different, parts: allParts(results) };
 }
 
 /** Stages of the same lengths, with the sums of their rates and connections; else nothing. */

@@ -1,6 +1,7 @@
 /** The runs that a sum is made of: which they are, when they were, and which of them was worst off. */
 import { createHash } from "node:crypto";
 import type { GeneratorReport, StressResult } from "../result.ts";
+import type { Settings } from "../settings.ts";
 
 /** A run that is part of a sum, as `config.parts` lists it. */
 export interface Part {
@@ -14,6 +15,8 @@ export interface Part {
   /** Messages that its rate is of, and their bytes: what came back until the stop. */
   readonly done: number;
   readonly done_bytes: number;
+  /** How many bytes were verified; null where their sizes are none of a stream's, or random. */
+  readonly verified_bytes?: number | null;
   /** Messages that were to be in flight; null without a closed loop. */
   readonly in_flight: number | null;
   readonly generator: Limit;
@@ -40,6 +43,7 @@ export function partsOf(result: StressResult): Part[] {
     id: identityOf(result),
     done: Math.round(result.rate.messages_per_s * duration_s),
     done_bytes: Math.round(result.rate.bytes_per_s * duration_s),
+    verified_bytes: verifiedBytes(result),
     in_flight: result.in_flight?.asked ?? null,
     generator: {
       bottleneck: generator.bottleneck,
@@ -51,6 +55,12 @@ export function partsOf(result: StressResult): Part[] {
       limited_by: generator.limited_by,
     },
   }];
+}
+
+function verifiedBytes({ config, messages }: StressResult): number | null {
+  const { message, script, maxSize, size } = config as Settings;
+  if (message || script || maxSize || size === undefined) return null;
+  return messages.verified * size;
 }
 
 /** No two runs have all of this in common. How a run was judged is no part of it. */

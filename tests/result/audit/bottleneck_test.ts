@@ -57,7 +57,17 @@ describe("the generator was the bottleneck", () => {
     [
       "the run was shorter than the quickest answer, however many came in its last turn",
       { ...closed, seconds: 0.002, askedSeconds: 1e-6, latency: all(12, 60), rate: 6000 },
-      /^nothing was measured: no message was answered in 1 us$/,
+      /^nothing was measured: the quickest of 60 replies took 12 us, and --duration was 1 us \(the run took 2 ms\)$/,
+    ],
+    [
+      "all of its replies came after its time",
+      { ...closed, seconds: 1.48, askedSeconds: 1, latency: all(1.2e6, 2000), rate: 0.7 },
+      /: the quickest of 2,000 replies took 1\.2 s, and --duration was 1 s \(the run took 1\.48 s\)$/,
+    ],
+    [
+      "it ended before a reply came",
+      { ...closed, seconds: 1.36, askedSeconds: 6, latency: none, rate: 0, sent: 69, received: 0 },
+      /^nothing was measured: none of 69 messages was answered, and the run took 1\.36 s$/,
     ],
     [
       "the run ended in its warm-up",
@@ -147,6 +157,16 @@ describe("the generator was not the bottleneck", () => {
       "when replies wait for each other at the target",
       { ...closed, latency: { ...all(500), min: 25 } },
       /^the target: replies took 20\.0 times as long as the fastest \(25 us\)/,
+    ],
+    [
+      "when all replies were errors, however short the run",
+      { ...closed, seconds: 0.4, latency: none, rate: 0, received: 0, mismatched: 19_144 },
+      /^the target: 19,144 messages had replies that were wrong or errors, and none had another one$/,
+    ],
+    [
+      "when it closed each connection before it answered",
+      { ...closed, latency: none, rate: 0, received: 0, lost: 3 },
+      /^the target: it ended its connections before it had answered \(3 messages\)$/,
     ],
     [
       "when the embedded server uses its CPU up",

@@ -7,6 +7,7 @@ import { timesOf } from "../../../lib/result/merge/parts.ts";
 import { parseResult } from "../../../lib/result/read.ts";
 import { mergeTimelines } from "../../../lib/result/merge/timeline.ts";
 import { Recorder } from "../../../lib/result/recorder.ts";
+import { describeLoad, describeVerified } from "../../../lib/report/load.ts";
 import type { StressResult, TimelineRow } from "../../../lib/result/result.ts";
 import { sampleResult } from "../../support/sample_results.ts";
 
@@ -209,6 +210,24 @@ describe("mergeResults", () => {
       config: { ...other.config, size: 32 },
     }]);
     expect("size" in sum.config).toBe(false);
+    expect(describeLoad(sum)).toContain(", messages of several sizes, 1 in flight each, closed ");
+    expect(describeVerified(sum)).toBe("2 of 2 messages, every byte of 96");
+    const random = resultOf([1], 0, [1000]);
+    const more = { ...random, config: { ...random.config, maxSize: 128 } };
+    const all = [mergeResults([sum, more]), mergeResults([more, sum])];
+    for (const one of all) {
+      expect(describeVerified(one)).toBe("3 of 3 messages, every byte of each");
+    }
+  });
+
+  it("says of no setting on which the runs differ that it has its default", () => {
+    const sum = mergeResults(["a", "b"].map((message, i) => {
+      const made = resultOf([1], 0, [1000]);
+      const expect = i === 0 ? "line" : "bytes:1";
+      return { ...made, config: { ...made.config, message, expect, pipeline: i + 1 } };
+    }));
+    expect(describeLoad(sum)).toBe("100 connections, different messages, closed loop, 1.00 s");
+    expect(describeVerified(sum)).toBe("2 of 2 replies are what each part expects");
   });
 
   it("has the worst verdict, and no thresholds: these are judged anew", () => {
@@ -345,8 +364,17 @@ describe("mergeTimelines", () => {
     const rows = mergeTimelines([one, other]);
     expect(rows.map(({ t }) => t)).toEqual([0.75, 1.75, 2.75, 3.25]);
     expect(rows.map(({ seconds }) => seconds)).toEqual([0.75, 1, 1, 0.5]);
-    expect(rows.map(({ active }) => active)).toEqual([2, 4, 6, 6]);
+    expect(rows.map(({ active }) => active)).toEqual([2, 4, 6, 3]); // one of them ends sooner
     expect(rows.map(({ max }) => max)).toEqual([0, 4, 8, 8]);
+  });
+
+  it("counts the connections of a run until its end, and no longer", () => {
+    const [short, long] = [resultOf([], 0, [1000, 300]), resultOf([], 0, [1000, 1000, 1000])];
+    const active = (...results: Result[]) => mergeTimelines(results).map(({ active }) => active);
+    expect(active(short, long)).toEqual([2, 2, 3]);
+    expect(active(long, short)).toEqual([2, 2, 3]);
+    // Two that end together, but for some milliseconds, both have theirs in the last row.
+    expect(active(short, resultOf([], 0, [1000, 304]))).toEqual([2, 4]);
   });
 
   it("leaves no sliver of a second at the ends", () => {
