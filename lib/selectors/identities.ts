@@ -1,17 +1,24 @@
-/** Which socket each number was when it was registered, for the backends that know numbers only. */
+/** Which file each number was when it was registered, for the backends that know numbers only. */
+import { inodeOf } from "../sys/linux/inode.ts";
 import { socketIdentity } from "../sys/socket/sockets.ts";
+
+/** A socket's cookie; below 0 the inode of anything else. */
+function identityOf(fd: number): number {
+  const cookie = socketIdentity(fd);
+  return cookie === -1 ? -1 - inodeOf(fd) : cookie;
+}
 
 /** By descriptor. */
 export class Identities {
   readonly #known: number[] = [];
 
-  /** Notes which socket has the number now. */
+  /** Notes which file has the number now. */
   note(fd: number): void {
-    this.#known[fd] = socketIdentity(fd);
+    this.#known[fd] = identityOf(fd);
   }
 
-  /** Whether the number is another socket's by now, or nobody's. */
+  /** Whether the number is another file's by now, or nobody's. */
   changed(fd: number): boolean {
-    return socketIdentity(fd) !== this.#known[fd];
+    return identityOf(fd) !== this.#known[fd];
   }
 }

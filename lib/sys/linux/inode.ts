@@ -1,0 +1,34 @@
+/** Which file a descriptor is, whatever its number: statx(2). */
+import { Native, open, type Signature } from "../ffi.ts";
+import { LIBC, system } from "../system.ts";
+
+const AT_EMPTY_PATH = 0x1000;
+const STATX_INO = 0x100;
+/** Offset of stx_ino in struct statx, and the size of that. */
+const INO = 32;
+const SIZE = 256;
+
+const TABLE = {
+  statx: { args: ["i32", "pointer", "i32", "i32", "pointer"], result: "i32" }, // fd, path, flags, mask, to
+} as const satisfies Record<string, Signature>;
+
+const ask = system === "linux" && statx();
+const path = new Native(8);
+const answer = new Native(SIZE);
+
+function statx() {
+  try {
+    return open(LIBC, TABLE).statx;
+  } catch {
+    return false; // an older C library
+  }
+}
+
+/**
+ * The number of its inode; 0 where the system does not say. Pipes, sockets and pidfds have one each; all eventfds,
+ * timerfds and inotify sets have one together.
+ */
+export function inodeOf(fd: number): number {
+  if (!ask || ask(fd, path.pointer, AT_EMPTY_PATH, STATX_INO, answer.pointer) === -1) return 0;
+  return answer.view.getUint32(INO, true) + answer.view.getUint32(INO + 4, true) * 2 ** 32;
+}
