@@ -82,9 +82,9 @@ export async function resolveHost(host: string, family?: 4 | 6): Promise<string[
   const literal = literalAddresses(host)?.filter(wanted);
   if (literal?.length) return literal;
   if (literal) throw new ResolveError(host, "EADDRFAMILY");
-  // Runtimes disagree about the empty name: nothing, the loopback, or an error of the argument. A zone
-  // belongs to an address, and this is none.
-  if (host === "" || host.includes("%")) throw new ResolveError(host, "ENOTFOUND");
+  // Runtimes disagree about the empty name and "*": nothing, the loopback, or an error of the argument. A
+  // zone belongs to an address, and this is none.
+  if (host === "" || host === "*" || host.includes("%")) throw new ResolveError(host, "ENOTFOUND");
   const { lookup } = process.getBuiltinModule("node:dns/promises");
   try {
     const found = await lookup(host, { all: true, ...(family ? { family } : {}) });

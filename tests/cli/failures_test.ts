@@ -33,9 +33,16 @@ describe("a target that can't be reached", () => {
       3,
       /^iomux: Cannot find the interface nosuch: ENODEV \(no such device\)\n$/,
     ],
-    [["127.0.0.1:x"], 2, /^iomux: Invalid address "127\.0\.0\.1:x": use HOST:PORT, or \[HOST\]:/],
-    [["127.0.0.1:70000"], 2, /^iomux: Invalid port 70000: ports go from 0 to 65535\n$/],
-    [["127.0.0.1:0"], 2, /^iomux: Invalid address "127\.0\.0\.1:0": it has no port 0\n$/],
+    [["127.0.0.1:x"], 2, /^iomux: Unknown service "x": write its port, from 1 to 65535\n$/],
+    [["127.0.0.1:+1"], 2, /^iomux: Invalid port "\+1": ports go from 1 to 65535\n$/],
+    [["127.0.0.1:70000"], 2, /^iomux: Invalid port 70000: ports go from 1 to 65535\n$/],
+    [["127.0.0.1:0"], 2, /^iomux: Invalid port 0: ports go from 1 to 65535\n$/],
+    [["*:1"], 2, /^iomux: Invalid address "\*": it is every address, .* for listening only\n$/],
+    [
+      ["http://127.0.0.1:1"],
+      2,
+      /^iomux: Invalid address ".*": use HOST:PORT, without http:\/\/\n$/,
+    ],
   ];
   for (const [target, code, says] of same) {
     it(`is called the same by client, stress and probe: ${target.join(" ")}`, async () => {

@@ -151,6 +151,37 @@ iomux serve --exec cat
 iomux client -w 0s 127.0.0.1:1
 iomux client
 iomux client -u 127.0.0.1:1
+iomux client --udp
+iomux client -lvnp 4444
+iomux client -nvlp 4444
+iomux client -nw5s 127.0.0.1 1
+iomux client -e/bin/npn 127.0.0.1 1
+iomux client --sh-exec=cat 127.0.0.1 1
+iomux client -c cat 127.0.0.1 1
+iomux client -o dump 127.0.0.1 1
+iomux client --max-conns 5 -l 9999
+iomux client --proxy 127.0.0.1:2 127.0.0.1 1
+iomux client -W 1 127.0.0.1 1
+iomux client --ssl 127.0.0.1 1
+iomux client -U s -s 127.0.0.1
+iomux client -U s -4
+iomux client -l -U s -6
+iomux client ./s -s 127.0.0.1
+iomux client http://127.0.0.1:1
+iomux client -l http://127.0.0.1:1
+iomux client --tls --tls-ca a.pem --tls-insecure 127.0.0.1:1
+iomux stress --tls --tls-ca a.pem --tls-insecure 127.0.0.1:1
+iomux probe --tls --tls-ca a.pem --tls-insecure 127.0.0.1:1
+iomux client localhost nosuchservice
+iomux client -z 127.0.0.1 ftp-data-http
+iomux client -z 127.0.0.1 ,
+iomux client -z 127.0.0.1 0-5
+iomux client -z 127.0.0.1 9-
+iomux client -l 99999
+iomux client -l nosuch
+iomux client * 1
+iomux client -z * 1
+iomux serve -H *
 iomux client -l 9999 127.0.0.1:1
 iomux client --script nowhere 127.0.0.1:1
 iomux client 127.0.0.1

@@ -63,6 +63,18 @@ describe("iomux client -l", () => {
     expect((await listener.exit).code).toBe(130);
   });
 
+  it("with -k and -i ends an idle connection with a line, and listens on", async () => {
+    await using listener = await listening("-k", "-i", "500ms");
+    for (const times of [1, 2]) {
+      await using idle = spawnCli(["client", "127.0.0.1", listener.port], { stdin: "pipe" });
+      idle.child.stdin!.write("x");
+      await listener.says(new RegExp(`(nothing came or went for 500 ms\n[^]*){${times}}`));
+    }
+    expect(listener.stdout()).toBe("xx");
+    listener.kill("SIGTERM");
+    expect((await listener.exit).code).toBe(143);
+  });
+
   it("with -k ends when stdout's reader has gone: exit 141", async () => {
     const line = '{ "$@" </dev/null; echo "exit $?" >&2; } | true';
     await using listener = shellClient(line, ["-k", "-l", "127.0.0.1:0"]);
@@ -114,8 +126,8 @@ describe("iomux client -l", () => {
     const port = getAvailablePort();
     await using joined = spawnCli(["client", `-kvl${port}`], { stdin: "pipe" });
     await joined.says(new RegExp(`listening on 0\\.0\\.0\\.0:${port}\n`));
-    for (const word of [":0", "*:0"]) {
-      await using every = spawnCli(["client", "-l", word], { stdin: "pipe" });
+    for (const words of [[":0"], ["*:0"], ["*", "0"]]) {
+      await using every = spawnCli(["client", "-l", ...words], { stdin: "pipe" });
       await every.says(/listening on 0\.0\.0\.0:/);
     }
     await using six = spawnCli(["client", "-vl6", "0"], { stdin: "pipe" });

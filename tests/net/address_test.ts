@@ -213,8 +213,8 @@ describe("resolveHost()", () => {
     expect(await failure("no-such-host.invalid")).toMatch(/^(ENOTFOUND|E[A-Z_]+)$/);
   });
 
-  it("throws ResolveError for the empty name", async () => {
-    expect(await failure("")).toBe("ENOTFOUND");
+  it("throws ResolveError for the empty name, and for the one of every address", async () => {
+    for (const host of ["", "*"]) expect([host, await failure(host)]).toEqual([host, "ENOTFOUND"]);
   });
 
   it("literalAddresses() has nothing for other names", () => {

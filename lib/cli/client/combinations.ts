@@ -8,6 +8,8 @@ type Key = keyof ClientRead["options"] & string;
 
 const EXCLUDE: readonly (readonly [Key, ...Key[]])[] = [
   ["ipv4", "ipv6"],
+  ["unix", "source", "ipv4", "ipv6"],
+  ["tlsInsecure", "tlsCa"],
   ["sendOnly", "recvOnly"],
   ["recvOnly", "quitAfter", "grace"],
   ["listen", "scan", "source"],

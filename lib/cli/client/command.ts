@@ -6,6 +6,11 @@ import type { ReadOf } from "../options/read.ts";
 import { CLIENT_TLS } from "../options/client_tls.ts";
 import { file, protocols, socketPath, someTime, text } from "../options/values.ts";
 
+/** What other netcats do with an option, and other commands here. */
+const EXEC = "programs are run by iomux serve --exec";
+const MANY = "-k takes one connection after the other; many at once are for iomux serve";
+const PROXY = "there are no proxies here; ssh -W HOST:PORT is one way through";
+
 /** The command. */
 export const CLIENT = command({
   name: "client",
@@ -84,11 +89,17 @@ export const CLIENT = command({
   },
   gone: {
     "-N": "it means the opposite in OpenBSD's nc; write --no-half-close",
-    "-p": "to listen use -l PORT, to connect from a port -s ADDR:PORT",
+    "-p PORT": "to listen use -l PORT, as in iomux client -v -l PORT; " +
+      "to connect from a port write -s ADDR:PORT",
     "-n": "it is not needed: an address is used as it is, and a name is resolved",
     "-d": "to leave stdin alone write --recv-only",
     "-u": "it is --udp here",
-    "-e": "programs are run by iomux serve --exec",
+    ...{ "-e CMD": EXEC, "--exec CMD": EXEC, "-c CMD": EXEC, "--sh-exec CMD": EXEC },
+    "-o FILE": "to keep a dump of the bytes write -x 2>FILE",
+    ...{ "-m N": MANY, "--max-conns N": MANY },
+    ...{ "-X HOW": PROXY, "--proxy ADDR": PROXY },
+    "-W N": "to end after some bytes pipe the output through head -c",
+    "--ssl": "it is --tls here",
   },
 });
 

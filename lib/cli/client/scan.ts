@@ -2,7 +2,7 @@
 import type { Output } from "../../client/output.ts";
 import { Printer } from "../../client/printer.ts";
 import { type PortState, scan } from "../../client/scan.ts";
-import { serviceOfPort } from "./services.ts";
+import { serviceOfPort } from "../options/services.ts";
 import { formatAddress, type OSError, resolveHost } from "../../net/mod.ts";
 import { openFileLimit } from "../../sys/process/limits.ts";
 import { formatCount } from "../../text/units.ts";

@@ -1,33 +1,37 @@
 /** Whom the client talks to, or waits for: from what was typed to addresses and ports. */
-import { portOfService } from "./services.ts";
 import type { Target } from "../../client/connect.ts";
 import type { Place } from "../../client/listen.ts";
 import { familyOf } from "../../sys/socket/ip.ts";
 import { UsageError } from "../exit.ts";
-import { chooseTarget, invalidTarget, targetPort } from "../options/target.ts";
+import {
+  chooseTarget,
+  invalidAddress,
+  portNumber,
+  splitAddress,
+  targetHost,
+} from "../options/target.ts";
 import { socketPath } from "../options/values.ts";
 import type { ClientRead } from "./command.ts";
-
-/** A host, and what was typed for its port. */
-interface HostAndPort {
-  readonly host: string;
-  readonly port: string;
-}
 
 /** Where to connect to. @throws UsageError */
 export function destinationOf(read: ClientRead): Target | { path: string } {
   const { target, unix } = chooseTarget(read.operands[0], read);
   if (unix !== undefined) return { path: unix };
-  if (target === undefined) throw new UsageError("missing target: HOST:PORT or --unix PATH");
+  if (target === undefined) {
+    throw new UsageError(`missing target: HOST:PORT${read.options.udp ? "" : " or --unix PATH"}`);
+  }
   const [, second] = read.operands;
   if (isPath(target)) {
-    if (second === undefined) return { path: pathOf(target, "the target") };
-    throw new UsageError(`"${target}" is the path of a Unix socket, which has no port`);
+    const other = (["udp", "source", "ipv4", "ipv6"] as const)
+      .find((key) => read.source(key) === "cli");
+    if (second === undefined && !other) return { path: pathOf(target, "the target") };
+    const what = other ? `use for '--${other}'` : "port";
+    throw new UsageError(`"${target}" is the path of a Unix socket, which has no ${what}`);
   }
   const { host, port } = hostAndPort(target, second);
   return {
-    host,
-    port: portNumber(port, shown(read)),
+    host: targetHost(host),
+    port: portNumber(port),
     ...localEnd(read),
   };
 }
@@ -40,7 +44,7 @@ export function scanOf(read: ClientRead): Omit<Target, "port"> & { ports: number
   }
   const { host, port } = hostAndPort(target, list);
   return {
-    host,
+    host: targetHost(host),
     ports: portList(port),
     ...localEnd(read),
   };
@@ -69,14 +73,15 @@ export function listenOf(read: ClientRead, value: string): Place {
   const place = alone ? { host: wildcard, port: where } : hostAndPort(where, port);
   const family = askedFamily(read);
   return {
-    host: place.host,
-    port: place.port === "0" ? 0 : alone ? listenPort(where) : portNumber(place.port),
+    host: place.host === "*" ? wildcard : place.host,
+    port: alone ? listenPort(where) : portNumber(place.port, 0),
     ...(family ? { family } : {}),
   };
 }
 
 /** No host and no port looks like this: a Unix socket, as with `--unix`. */
-const isPath = (where: string): boolean => where.includes("/") || where.startsWith("@");
+const isPath = (where: string): boolean =>
+  !where.includes("://") && where.includes("/") || where.startsWith("@");
 
 /** @throws UsageError */
 function pathOf(where: string, what: string): string {
@@ -89,10 +94,11 @@ function pathOf(where: string, what: string): string {
 
 /** @throws UsageError */
 function listenPort(where: string): number {
+  if (familyOf(where) !== undefined) throw invalidAddress(where);
   try {
-    return portNumber(where);
+    return portNumber(where, 0);
   } catch (error) {
-    if (!where.includes(".") || familyOf(where) !== undefined) throw error;
+    if (!where.includes(".")) throw error;
     throw new UsageError(
       `option '--listen': "${where}" is no port; a Unix socket is -l -U ${where}`,
     );
@@ -107,7 +113,8 @@ export function sourceOf(text: string | undefined): { host: string; port?: numbe
   if (familyOf(host) === undefined) {
     throw new UsageError(`option '--source': "${text}" is no IP address, nor one with a port`);
   }
-  return { host, ...(port === undefined || port === "0" ? {} : { port: portNumber(port) }) };
+  const number = port === undefined ? 0 : portNumber(port, 0);
+  return { host, ...(number === 0 ? {} : { port: number }) };
 }
 
 /** The local address, and the family that it leaves, or that was asked for. @throws UsageError */
@@ -131,33 +138,25 @@ function localEnd(read: ClientRead): Pick<Target, "source" | "family"> {
 const askedFamily = ({ options }: ClientRead): 4 | 6 | undefined =>
   options.ipv4 ? 4 : options.ipv6 ? 6 : undefined;
 
-const shown = ({ operands }: ClientRead) => operands.join(" ");
-
-/** Host and port in one word, or in two. */
-function hostAndPort(target: string, port: string | undefined): HostAndPort {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):([^:]+)$/.exec(target);
-  const host = match?.[1] ?? match?.[2];
-  if (port !== undefined) {
-    if (host !== undefined) throw new UsageError("the port is given twice");
-    if (target === "") {
-      throw new UsageError("the host is empty, and has to be an address or a name");
-    }
-    return { host: target.replace(/^\[(.+)\]$/, "$1"), port };
+/** Host and port in one word, or in two. @throws UsageError */
+function hostAndPort(target: string, port: string | undefined): { host: string; port: string } {
+  if (port === undefined) return splitAddress(target);
+  if (target === "") {
+    throw new UsageError("the host is empty, and has to be an address or a name");
   }
-  if (host !== undefined) return { host, port: match![3]! };
-  throw invalidTarget(target);
-}
-
-/** A port by its number, or by the name of its service. @throws UsageError */
-function portNumber(text: string, target: string = text): number {
-  const port = /^\d+$/.test(text) ? undefined : portOfService(text);
-  return port ?? targetPort(text, target);
+  if (/^(\[[^\]]+\]|[^:[\]\s]+):[^:]+$/.test(target)) {
+    throw new UsageError("the port is given twice");
+  }
+  return { host: target.replace(/^\[(.+)\]$/, "$1"), port };
 }
 
 /** "80", "http", "1-1024", "22,80,8000-8100". @throws UsageError */
 function portList(text: string): number[] {
   const ports = text.split(",").flatMap((part) => {
     const range = /^(\d+)-(\d+)$/.exec(part);
+    if (!range && /^[\d-]*-[\d-]*$/.test(part)) {
+      throw new UsageError(`"${part}" is no range of ports, such as 1-1024`);
+    }
     if (!range) return [portNumber(part)];
     const [from, to] = [portNumber(range[1]!), portNumber(range[2]!)];
     if (from > to) throw new UsageError(`"${part}" is no range of ports: it ends before it begins`);

@@ -1,5 +1,7 @@
 /** Whom a command talks to: HOST:PORT, or the path of a Unix socket. */
 import { UsageError } from "../exit.ts";
+import { portOfService } from "./services.ts";
+import { portProblem } from "./values.ts";
 
 /** A host and a port, of which the host is not resolved yet. */
 export interface Address {
@@ -7,24 +9,42 @@ export interface Address {
   readonly port: number;
 }
 
-/** "HOST:PORT", or "[HOST]:PORT" for IPv6, with a port from 1 on. @throws UsageError */
+/** "HOST:PORT", or "[HOST]:PORT" for IPv6, to connect to. @throws UsageError */
 export function parseTarget(text: string): Address {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):([^:]+)$/.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  if (host === undefined) throw invalidTarget(text);
-  return { host, port: targetPort(match![3]!, text) };
+  const { host, port } = splitAddress(text);
+  return { host: targetHost(host), port: portNumber(port) };
 }
 
-/** What is said of a target that is none, in the words of `parseHostPort`. */
-export const invalidTarget = (text: string): UsageError =>
-  new UsageError(`Invalid address "${text}": use HOST:PORT, or [HOST]:PORT for IPv6`);
+/** A host, and what was written for its port: a number, or the name of a service. @throws UsageError */
+export function splitAddress(text: string): { host: string; port: string } {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):([^:]+)$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || SCHEME.test(text)) throw invalidAddress(text);
+  return { host, port: port! };
+}
 
-/** A port to connect to; `target` is what was written, with the port. @throws UsageError */
-export function targetPort(text: string, target: string): number {
-  if (!/^\d+$/.test(text)) throw invalidTarget(target);
-  const port = Number(text);
-  if (port > 65535) throw new UsageError(`Invalid port ${text}: ports go from 0 to 65535`);
-  if (port === 0) throw new UsageError(`Invalid address "${target}": it has no port 0`);
+const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
+
+/** What is said of an address that is none, in the words of `parseHostPort`. */
+export function invalidAddress(text: string): UsageError {
+  const scheme = SCHEME.exec(text)?.[0];
+  const how = scheme ? `HOST:PORT, without ${scheme}` : "HOST:PORT, or [HOST]:PORT for IPv6";
+  return new UsageError(`Invalid address "${text}": use ${how}`);
+}
+
+/** @throws UsageError */
+export function targetHost(host: string): string {
+  if (host !== "*") return host;
+  throw new UsageError('Invalid address "*": it is every address, which is for listening only');
+}
+
+/** A port by its number, from `least` on, or by the name of its service. @throws UsageError */
+export function portNumber(text: string, least: 0 | 1 = 1): number {
+  const problem = /^[\w.+-]*[a-z][\w.+-]*$/i.test(text)
+    ? `Unknown service "${text}": write its port, from ${least} to 65535`
+    : portProblem(text, least);
+  const port = problem === undefined ? Number(text) : portOfService(text);
+  if (port === undefined) throw new UsageError(problem);
   return port;
 }
 

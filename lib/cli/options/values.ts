@@ -8,6 +8,7 @@ export const text = (value: string): string => value;
 /** The name or the address of a host. */
 export function host(value: string): string {
   if (value === "") throw new Error("it is empty, and has to be an address or a name");
+  if (value === "*") throw new Error('"*" is no host: every address is 0.0.0.0, with IPv6 ::');
   return value;
 }
 
@@ -67,10 +68,18 @@ export function sizes(text: string): { readonly from: number; readonly to: numbe
   throw new Error(`"${text}" is no range of sizes such as 64B..4KiB`);
 }
 
+/** What is wrong with the number of a port, if anything is. */
+export function portProblem(text: string, least: 0 | 1): string | undefined {
+  const isNumber = /^\d+$/.test(text);
+  if (isNumber && Number(text) >= least && Number(text) <= 65535) return undefined;
+  return `Invalid port ${isNumber ? text : `"${text}"`}: ports go from ${least} to 65535`;
+}
+
 /** A port number; 0 where any free port will do. */
 export function port(text: string): number {
-  if (/^\d+$/.test(text) && Number(text) <= 65535) return Number(text);
-  throw new Error(`Invalid port ${text || '""'}: ports go from 0 to 65535`);
+  const problem = portProblem(text, 0);
+  if (problem !== undefined) throw new Error(problem);
+  return Number(text);
 }
 
 export function threads(text: string, or = ""): number {

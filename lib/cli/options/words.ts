@@ -108,15 +108,35 @@ function inOurWords(
       `option '${name}' takes no value${instead === undefined ? "" : `: ${instead}`}`,
     );
   }
-  const letter = name.slice(0, 2);
-  const instead = command.gone?.[name] ?? command.gone?.[letter];
-  if (instead !== undefined) {
-    const gone = instead.startsWith("use ") ? ` is gone: ${instead}` : `: ${instead}`;
-    const which = command.gone?.[name] ? `'${name}'` : `'${letter}' in '${name}'`;
-    return new UsageError(`option ${which}${gone}`);
-  }
+  const hints = unknownIn(command, name).flatMap((each) => {
+    const which = each === name ? "" : ` in '${name}'`;
+    const instead = goneOf(command, each)?.instead;
+    if (instead === undefined) return [];
+    return [`option '${each}'${which}${instead.startsWith("use ") ? " is gone" : ""}: ${instead}`];
+  });
+  if (hints.length > 0) return new UsageError(hints.join("; "));
   const hint = name.length > 2 ? didYouMean(name, names) : "";
   return new UsageError(
     `unknown option '${name}'${hint || ` (see iomux ${command.name} --help)`}`,
   );
+}
+
+/** What there is instead of an option that is none, and whether it has a value elsewhere. */
+function goneOf({ gone = {} }: Command, name: string) {
+  const key = Object.keys(gone).find((key) => key.split(" ")[0] === name);
+  return key === undefined ? undefined : { instead: gone[key]!, hasValue: key !== name };
+}
+
+/** The options in one word that are none: of "-nvlp" it is "-n" and "-p". */
+function unknownIn(command: Command, word: string): string[] {
+  if (word.startsWith("--")) return [word];
+  const unknown: string[] = [];
+  for (const letter of word.slice(1)) {
+    const option = Object.values(command.options).find(({ short }) => short === letter);
+    if (!option) unknown.push(`-${letter}`);
+    // What follows is a value.
+    if (option?.value && !option.mayStandAlone) break;
+    if (goneOf(command, `-${letter}`)?.hasValue) break;
+  }
+  return unknown;
 }

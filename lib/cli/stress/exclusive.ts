@@ -18,7 +18,15 @@ export const EXCLUSIVE: readonly (readonly [string, string, string])[] = [
   ["hold", "think", "'--hold' sends no message after a reply, for which '--think' would wait"],
   ["hold", "warmup", "'--hold' counts from the first connect on, and has no '--warmup'"],
   ["source", "unix", "'--source' is for TCP, a Unix socket has no local address"],
+  ["tlsInsecure", "tlsCa", "'--tls-insecure' trusts any certificate, '--tls-ca' does not"],
 ];
+
+/** @throws UsageError */
+export function checkExclusive(given: ReadonlySet<string>): void {
+  for (const [one, other, why] of EXCLUSIVE) {
+    if (given.has(one) && given.has(other)) throw new UsageError(why);
+  }
+}
 
 /** Ways to judge, of which a run can have one. */
 const JUDGED = ["compare", "findRate", "baseline"];

@@ -18,7 +18,7 @@ import type { Read } from "../options/read.ts";
 import type { CLIENT_TLS } from "../options/client_tls.ts";
 import { type ClientTls, clientTlsOf } from "../options/tls.ts";
 import type { STRESS, StressRead } from "./command.ts";
-import { checkModes, EXCLUSIVE } from "./exclusive.ts";
+import { checkExclusive, checkModes } from "./exclusive.ts";
 import { isEmbedded, type RunSettings } from "./session.ts";
 
 /** What `iomux stress` is asked for: a run, and what becomes of it. */
@@ -96,6 +96,7 @@ export function tlsFor(
   { target, unix }: Pick<RunSettings, "target" | "unix">,
   read: Read<typeof CLIENT_TLS>,
 ): ClientTls | undefined {
+  checkExclusive(read.given); // before a file is read
   const tls = clientTlsOf(read, target === undefined ? undefined : parseTarget(target).host);
   if (tls && isEmbedded({ target, unix })) {
     throw new UsageError("option '--tls' needs a target: the embedded server has no certificate");
@@ -128,9 +129,7 @@ export function readSettings(
   options: RunOptions,
   given: ReadonlySet<string>,
 ): RunSettings {
-  for (const [one, other, why] of EXCLUSIVE) {
-    if (given.has(one) && given.has(other)) throw new UsageError(why);
-  }
+  checkExclusive(given);
   if (given.has("escapes") && !given.has("messageFile") && !given.has("messagesFrom")) {
     throw new UsageError("'--escapes' is for '--message-file' and '--messages-from'");
   }
