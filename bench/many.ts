@@ -6,15 +6,13 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { resident, type Result, startServers, summary, sumOf } from "./sections/scale.ts";
+import { resident, type Result, startServers, summary, sumOf, warm } from "./sections/scale.ts";
 import { iomux, targeted, whyMissing } from "./support/entries.ts";
 import { type Program, sleep, start } from "./support/process.ts";
 import { table } from "./support/report.ts";
 
 /** Connections of a process: one may have 20,000 open files. */
 const EACH = 19_000;
-/** Connections of a process after which all of its code has run. */
-const WARM = 1000;
 const PAGE = 4096;
 const MILLION = 1_000_000;
 /** Rows of caches that take less than this for a connection say nothing. */
@@ -29,8 +27,8 @@ const { values } = parseArgs({
 });
 const connections = Number(values.connections);
 const [think, seconds] = [Number(values.think), Number(values.seconds)];
-if (!(connections >= 10 * WARM && think > 0 && seconds > think)) {
-  process.stderr.write("bench: --connections from 10000, --seconds longer than --think\n");
+if (!(connections >= EACH && think > 0 && seconds > think)) {
+  process.stderr.write(`bench: --connections from ${EACH}, --seconds longer than --think\n`);
   process.exit(2);
 }
 
@@ -96,7 +94,7 @@ async function hold(
 }
 
 const name = targeted.findLast((name) => whyMissing(iomux[name]!) === null)!;
-const few = await hold(iomux[name]!, WARM * processes, 2, 10);
+const few = await hold(iomux[name]!, warm * processes, think, 1.5 * think);
 const many = await hold(iomux[name]!, connections, think, seconds);
 const { established, verified, errors } = summary(many.result);
 const added = established - summary(few.result).established;
@@ -105,7 +103,7 @@ const rows = Object.keys(many.memory).map((key): [string, number] => [
   (many.memory[key]! - (few.memory[key] ?? 0)) / added,
 ]).filter(([, bytes]) => bytes >= LEAST_BYTES).sort(([, a], [, b]) => b - a);
 const all = rows.reduce((sum, [, bytes]) => sum + bytes, 0);
-const base = (key: string) => (few.memory[key]! / processes - WARM * new Map(rows).get(key)!) / 1e6;
+const base = (key: string) => (few.memory[key]! / processes - warm * new Map(rows).get(key)!) / 1e6;
 process.stdout.write(
   [
     `many: ${name}, ${processes} processes on each side: ${established} established, ` +

@@ -21,8 +21,8 @@ const connects = 60_000;
 const holdSeconds = 5;
 /** For several processes to start and to connect. */
 const connectSeconds = 15;
-/** Connections of a process after which all of its code has run. */
-const warm = 1000;
+/** Connections of a process after which all of its code has run, and is compiled: that takes 4 to 5 MB. */
+export const warm = 10_000;
 /** For everything else of a run. */
 const patience = 120;
 

@@ -42,19 +42,21 @@ export class Trace implements Observer {
   }
   received(connection: Connection<Session>, bytes: Uint8Array): void {
     this.#line(
-      `received ${bytes.length} bytes from ${connection.state.details.peer}: ${showPayload(bytes)}`,
+      `received ${bytes.length} bytes from ${connection.state.details().peer}: ${
+        showPayload(bytes)
+      }`,
     );
   }
   queued(connection: Connection<Session>, count: number): void {
-    this.#line(`queued ${count} bytes for ${connection.state.details.peer}`);
+    this.#line(`queued ${count} bytes for ${connection.state.details().peer}`);
   }
   sent(connection: Connection<Session>, bytes: Uint8Array): void {
     this.#line(
-      `sent ${bytes.length} bytes to ${connection.state.details.peer}: ${showPayload(bytes)}`,
+      `sent ${bytes.length} bytes to ${connection.state.details().peer}: ${showPayload(bytes)}`,
     );
   }
   drained(connection: Connection<Session>): void {
-    this.#line(`queue of ${connection.state.details.peer} is empty`);
+    this.#line(`queue of ${connection.state.details().peer} is empty`);
   }
 
   handing(peer: string, worker: number): void {
@@ -68,12 +70,12 @@ export class Trace implements Observer {
   around(inner: Handler<Session>): Handler<Session> {
     return forwarding(inner, {
       open: (connection) => {
-        connection.state.details.peer = connection.peerName;
-        this.#line(`new connection from ${connection.state.details.peer}`);
+        connection.state.details().peer = connection.peerName;
+        this.#line(`new connection from ${connection.state.details().peer}`);
         inner.open(connection);
       },
       close: (connection, error) => {
-        const { peer } = connection.state.details;
+        const { peer } = connection.state.details();
         this.#line(error ? `${peer} failed: ${error.code}` : `${peer} disconnected`);
         inner.close(connection, error);
       },

@@ -76,9 +76,9 @@ export function runServeWorker(
   });
   const { slots } = engine.counters;
   const admission = new Admission(options, new ServerStats(data.stats), data.addresses);
-  const closed = ({ addressKey }: Session) => {
+  const closed = (session: Session) => {
     slots[SERVE_COUNTER.closed]!++;
-    admission.leaves(addressKey);
+    admission.leaves(session.addressKey());
   };
   const service = new ServiceHandler(engine, options, closed);
   const wrap = (inner: Handler<Session>) => trace ? trace.around(inner) : inner;
@@ -88,7 +88,7 @@ export function runServeWorker(
     handler: handoff?.handler ?? wrap(faults ?? service),
     state() {
       const session = new Session();
-      session.addressKey = admission.key;
+      if (admission.key !== undefined) session.details().addressKey = admission.key;
       slots[SERVE_COUNTER.opened]!++;
       return session;
     },
@@ -102,7 +102,7 @@ export function runServeWorker(
     const socket = Socket.fromFd(fd);
     if (!tls) return engine.listen(socket, newcomers);
     // The trace needs a name before the handshake is done.
-    const accepted = (peer: Connection<Session>) => peer.state.details.peer = peer.peerName;
+    const accepted = (peer: Connection<Session>) => peer.state.details().peer = peer.peerName;
     return engine.listen(socket, tlsListener(engine, tls, newcomers, trace && accepted));
   });
   const wakeFd = duplicate(engine.wakeHandle.wakeFd);

@@ -85,13 +85,13 @@ export class Handoff implements Handler<Session> {
   }
 
   open(peer: Peer): void {
-    peer.state.details.peer ||= peer.peerName;
-    peer.state.details.number = this.#callbacks.nextConnection();
+    peer.state.details().peer ||= peer.peerName;
+    peer.state.details().number = this.#callbacks.nextConnection();
     this.#watchIdle(peer);
   }
 
   ready(peer: Peer, ended: boolean): void {
-    peer.state.details.timer?.cancel();
+    peer.state.details().timer?.cancel();
     this.#waiting.push({ peer, ended, ticket: this.#executor.nextTicket() });
     this.#pump();
     if (!peer.closed) peer.pause(); // no worker is free: (1) already, so that it does not wake the loop
@@ -102,8 +102,8 @@ export class Handoff implements Handler<Session> {
   end(): void {}
 
   close(peer: Peer): void {
-    peer.state.details.timer?.cancel();
-    peer.state.details.timer = undefined;
+    peer.state.details().timer?.cancel();
+    peer.state.details().timer = undefined;
     this.#callbacks.closed(peer.state);
   }
 
@@ -141,7 +141,7 @@ export class Handoff implements Handler<Session> {
     const session = peer.state;
     const released = this.#engine.release(peer);
     const { fd, bytes } = released;
-    const { details } = session;
+    const details = session.details();
     details.handoffs++;
     details.sawEnd = ended || (bytes.length > 0 && peek(fd) === "ended");
     const { number: connection, handoffs: handoff, peer: name } = details;
@@ -182,9 +182,9 @@ export class Handoff implements Handler<Session> {
     const held = this.#held.get(lease)!;
     const session = this.#take(held);
     if (!session) return;
-    this.#callbacks.cameBack(session.details.peer, lease.worker + 1);
+    this.#callbacks.cameBack(session.details().peer, lease.worker + 1);
     if (outcome.kind === "untouched") {
-      session.details.handoffs--;
+      session.details().handoffs--;
       this.#adopt(lease, this.handler, session); // it is ready, and comes again
     } else if (outcome.kind === "failed") {
       this.#report(session, outcome.message, outcome.errno);
@@ -203,7 +203,7 @@ export class Handoff implements Handler<Session> {
     const { length } = bytes;
     // Nothing more comes: a handler that has seen that, or can't, has no further call.
     const isOver = next === "ended" && length === 0 && !this.#executor.seesEnd;
-    const wasOver = next === "ended" && session.details.sawEnd && (length === 0 || taken === 0);
+    const wasOver = next === "ended" && session.details().sawEnd && (length === 0 || taken === 0);
     // What was of no use would be ready again at once, and again, for ever.
     const isIgnored = next === "unread" && taken === 0 && length === 0;
     if (isOver || wasOver || isIgnored) return this.#close(lease, session);
@@ -219,7 +219,7 @@ export class Handoff implements Handler<Session> {
 
   #report(session: Session, message: string, errno: number): void {
     if (errno > 0) this.#engine.counters.countError(errno);
-    this.#callbacks.failed(`The handler failed on ${session.details.peer}: ${message}`, errno);
+    this.#callbacks.failed(`The handler failed on ${session.details().peer}: ${message}`, errno);
   }
 
   /**
@@ -243,7 +243,7 @@ export class Handoff implements Handler<Session> {
     if (!this.#held.has(held.lease)) return;
     const { leaseMs } = this.#options.handoff!;
     this.#callbacks.failed(
-      `The handler of ${held.session.details.peer} took longer than the lease of ` +
+      `The handler of ${held.session.details().peer} took longer than the lease of ` +
         briefDuration(leaseMs),
       0,
     );
@@ -266,8 +266,8 @@ export class Handoff implements Handler<Session> {
     if (idleMs === 0 || peer.closed) return;
     const check = () => {
       if (peer.unread === 0) peer.close();
-      else peer.state.details.timer = this.#engine.after(LOOK_MS, check); // it is handed over first
+      else peer.state.details().timer = this.#engine.after(LOOK_MS, check); // it is handed over first
     };
-    peer.state.details.timer = this.#engine.after(idleMs, check);
+    peer.state.details().timer = this.#engine.after(idleMs, check);
   }
 }
