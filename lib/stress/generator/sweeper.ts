@@ -10,17 +10,30 @@ import { PATIENCE_MS } from "./patience.ts";
 /** The longest time between looks at the command: a thread that is still connecting can't be woken. */
 const MAX_SWEEP_MS = 250;
 
-/** Looks at all connections of a load, a few times per timeout, from now on. */
-export function sweep(load: Load): void {
+/** So many connections at least have what has come received in a turn that has much to do. */
+const PER_TURN = 16;
+const NOBODY: ReadonlySet<Peer> = new Set();
+
+/**
+ * Looks at all connections of a load, a few times per timeout, from now on. One that is late gets a
+ * second one: this process may have been stopped, and the replies may be there.
+ */
+export function sweep(load: Load, lateBefore: ReadonlySet<Peer> = NOBODY): void {
+  const late = new Set<Peer>();
   const { target, timeoutMs } = load.part.plan;
   const now = clock();
   load.tally.waiting.reset();
   load.peers.each((peer) => {
     const flow = peer.state;
-    if (flow.leaving && now - flow.progressAt > PATIENCE_MS) peer.close();
+    const isAgain = lateBefore.has(peer);
+    if (flow.leaving && now - flow.progressAt > PATIENCE_MS) {
+      if (isAgain) peer.close();
+      else late.add(peer);
+    }
     const waiting = now - waitingSince(load, peer, flow);
     noteSlow(load, peer, waiting);
     if (flow.replies.broken || waiting < timeoutMs) return;
+    if (!isAgain) return void late.add(peer);
     load.engine.counters.countError(ERRNO.ETIMEDOUT!, Math.max(1, flow.inFlight)); // or its connect
     if (!flow.opened) load.tally.failure(lateOpening(peer, targetName(target), timeoutMs));
     load.tally.timeout(flow.inFlight);
@@ -29,7 +42,13 @@ export function sweep(load: Load): void {
     peer.close();
   });
   load.slow.ask();
-  load.engine.after(Math.min(Math.max(timeoutMs / 8, 1), MAX_SWEEP_MS), () => sweep(load));
+  if (late.size > 0 && lateBefore === NOBODY) lookAgain(load, late, 2 + load.peers.size / PER_TURN);
+  else load.engine.after(Math.min(Math.max(timeoutMs / 8, 1), MAX_SWEEP_MS), () => sweep(load));
+}
+
+/** Sweeps after so many turns, which do not wait. */
+function lookAgain(load: Load, late: ReadonlySet<Peer>, turns: number): void {
+  load.engine.after(0, () => turns > 0 ? lookAgain(load, late, turns - 1) : sweep(load, late));
 }
 
 /** A connection that waits for a reply is slow before the reply is there, and also if it never comes. */
