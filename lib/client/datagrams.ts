@@ -101,7 +101,7 @@ export class DatagramSession {
 
   #endsAt(): number {
     const { sends, receives, graceMs, quitAfterMs, idleTimeoutMs = Infinity } = this.#options;
-    const said = sends && this.#input.ended && this.#input.empty;
+    const said = sends && this.#input.ended && this.#input.empty && this.#output.empty;
     const rest = said ? (receives ? quitAfterMs ?? graceMs : 0) : Infinity;
     return this.#movedAt + Math.min(rest, idleTimeoutMs);
   }

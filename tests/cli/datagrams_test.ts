@@ -2,6 +2,7 @@
 import { describe, expect, it } from "bun:test";
 import { DatagramSocket, getAvailablePort } from "../../lib/net/mod.ts";
 import { spawnCli, startServe } from "../support/cli.ts";
+import { shellClient } from "../client/peers.ts";
 import { encode } from "../support/sockets.ts";
 
 const UDP = ["--udp", "--host", "127.0.0.1", "--port", "0"];
@@ -59,6 +60,17 @@ describe("serve --udp", () => {
 });
 
 describe("client --udp", () => {
+  it("prints all that came while stdout's reader is slow, in whatever time it ends by itself", async () => {
+    await using server = await startServe(UDP);
+    for (const time of ["--grace", "--quit-after"]) {
+      const args = ["--udp", time, "200ms", `127.0.0.1:${server.port}`];
+      const line = 'head -c 131072 /dev/zero | "$@" | { sleep 1.5; wc -c >&2; }';
+      await using cli = shellClient(line, args);
+      await cli.exit;
+      expect([time, Number(cli.stderr)]).toEqual([time, 131_072]);
+    }
+  });
+
   it("sends stdin, prints the answers, and ends when no more come", async () => {
     await using server = await startServe([...UDP, "--service", "upper"]);
     expect(await client(server.port, "hello\n")).toEqual({

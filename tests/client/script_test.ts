@@ -6,6 +6,7 @@ import { TempDir } from "../support/files.ts";
 import { refusals } from "../support/usages.ts";
 import { NO_TLS } from "../tls/certificates.ts";
 import { FarEnd, PATIENCE_MS } from "./far_end.ts";
+import { sleep } from "../support/waiting.ts";
 import { echoPeer, peer } from "./peers.ts";
 
 describe("iomux client --script", () => {
@@ -84,6 +85,26 @@ describe("iomux client --script", () => {
       expect((await cli.exit).code).toBe(5);
       expect(cli.stderr()).toMatch(/steps, line 3: Cannot receive from .*: ECONNRESET/);
     }
+  });
+
+  it("ends in time, by a step's own or by a signal, though a peer never stops sending", async () => {
+    const endless = () =>
+      peer((socket) => {
+        const more = () => {
+          while (!socket.destroyed && socket.write(Buffer.alloc(60_000, "x")));
+        };
+        socket.on("drain", more);
+        more();
+      });
+    await using one = await endless();
+    await using late = await script('expect "never" 500ms\n', one.name);
+    expect((await late.exit).code).toBe(4);
+    await using two = await endless();
+    await using told = start('expect "never" 99s\n', two.name);
+    await two.connection;
+    await sleep(300);
+    told.kill("SIGTERM");
+    expect((await told.exit).code).toBe(143);
   });
 
   it("names the line and what was expected when the peer resets before the first step", async () => {

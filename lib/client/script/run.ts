@@ -21,6 +21,8 @@ export class StepError extends Error {
 }
 
 const CHUNK = 64 * 1024;
+/** How many chunks are received before signals, and the time of a step, get their turn. */
+const BUDGET = 16;
 /** What messages show of what came, its last part, and of what was expected, its first. */
 const SHOWN = 256;
 
@@ -143,13 +145,14 @@ export class ScriptRun {
       const reading = this.#ended || this.#error ? 0 : EVENT_READ;
       const writing = socket.hasOutgoing ? EVENT_WRITE : 0;
       this.#loop.watch(socket.fileno(), reading | writing | events, () => socket.flush?.());
-      await this.#loop.turn(left === Infinity ? undefined : left);
+      const hasMore = reading !== 0 && socket.hasIncoming;
+      await this.#loop.turn(hasMore ? 0 : left === Infinity ? undefined : left);
       this.#stop.throwIfAborted();
     }
   }
 
   #receive(): void {
-    while (!this.#ended && !this.#error) {
+    for (let chunks = 0; chunks < BUDGET && !this.#ended && !this.#error; chunks++) {
       let count: number;
       try {
         count = this.#peer.socket.recv(this.#buffer);
