@@ -59,7 +59,7 @@ export class Output {
     this.#most = own === -1 && (kind === "pipe" || kind === "terminal") ? PIPE_BUF : CHUNK;
     this.#write = kind === "none"
       ? (_, length) => { // another file may have its number by now
-        if (matters) throw new ReaderGone(kind);
+        if (matters) throw new OSError(ERRNO.EBADF!, "write", "write to stdout");
         return length;
       }
       : kind === "socket" || this.#relay

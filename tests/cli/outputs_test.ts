@@ -8,7 +8,7 @@ import { DatagramSocket } from "../../lib/net/mod.ts";
 import { encode } from "../support/sockets.ts";
 import { TempDir } from "../support/files.ts";
 import { exchange } from "../support/peers.ts";
-import { onWindows } from "../support/systems.ts";
+import { HIDES_CLOSED, onWindows } from "../support/systems.ts";
 import { NO_TERMINAL, shellLine } from "../support/terminal.ts";
 import { until } from "../support/waiting.ts";
 
@@ -23,8 +23,7 @@ const OUTPUTS: readonly [what: string, script: string, code: number][] = [
     `mkfifo $CODE.p; exec 4<>$CODE.p 5>$CODE.p 4<&-; { ${RUN}; } >&5 2>&5`,
     141,
   ],
-  // Bun opens /dev/null in their places.
-  ["closed descriptors", `{ ${RUN}; } >&- 2>&-`, 0],
+  ["closed descriptors", `{ ${RUN}; } >&- 2>&-`, HIDES_CLOSED ? 0 : 1],
 ];
 
 /**

@@ -23,6 +23,9 @@ export const NO_RESETS: string | undefined = onWindows
 export const NO_FULL_BACKLOG: string | undefined = system === "linux"
   ? undefined
   : "only Linux leaves a connect unanswered where the backlog is full";
+/** Whether a closed standard stream looks to the program like a /dev/null that was meant. */
+export const HIDES_CLOSED: boolean = system !== "linux" ||
+  process.versions.bun === undefined && process.env.IOMUX_TEST_PROGRAM === undefined;
 export const NO_FCNTL: string | undefined = missing("way to ask for the blocking mode");
 export const NO_LIMITS: string | undefined = missing("limit of open files");
 export const NO_REUSEPORT: string | undefined = missing("SO_REUSEPORT");

@@ -4,6 +4,7 @@ import { ERRNO, OSError } from "../errno.ts";
 import { type Functions, open, type Signature } from "../ffi.ts";
 import { c as posix } from "../posix.ts";
 import { absent, LIBC, system } from "../system.ts";
+import { isStandIn } from "./stand_in.ts";
 import { isTerminal } from "./terminal.ts";
 import { standardBytesAhead, standardKind } from "../windows/kernel32.ts";
 
@@ -22,6 +23,7 @@ export function kindOf(fd: number): Kind {
   } catch {
     return "none";
   }
+  if (isStandIn(fd)) return "none";
   if (stat.isSocket()) return "socket";
   if (stat.isFIFO()) return "pipe";
   if (!stat.isCharacterDevice()) return "file";

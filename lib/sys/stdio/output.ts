@@ -1,5 +1,6 @@
 /** Writing to the standard streams, all of it, before going on: results must not be lost at exit. */
 import { writeSync } from "node:fs";
+import { isStandIn } from "./stand_in.ts";
 
 const RETRY_MS = 5;
 
@@ -7,7 +8,7 @@ const RETRY_MS = 5;
  * Writes text or bytes to a descriptor. A pipe without a reader is no error, as the program has other work: it returns
  * false then.
  *
- * @throws Error with a code: ENOSPC, EIO; EAGAIN when a non-blocking one has taken nothing for `patienceMs`
+ * @throws Error with a code: ENOSPC, EIO; EBADF when it is closed; EAGAIN when a non-blocking one has taken nothing for `patienceMs`
  */
 export function writeAll(
   fd: number,
@@ -15,6 +16,9 @@ export function writeAll(
   patienceMs: number = Infinity,
 ): boolean {
   const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
+  if (bytes.length > 0 && isStandIn(fd)) {
+    throw Object.assign(new Error("EBADF: bad file descriptor, write"), { code: "EBADF" });
+  }
   let waited = 0;
   for (let at = 0; at < bytes.length;) {
     try {
