@@ -1,5 +1,6 @@
 /** What a connection is in either engine: a descriptor, its handler, its state, and what is queued. */
 import { formatAddress, OSError, Socket } from "../net/mod.ts";
+import { closeByReset, resetShared } from "../net/reset.ts";
 import { addressIn } from "../sys/socket/sockaddr.ts";
 import { bytesInTransit, unreadBytes } from "../sys/socket/sockets.ts";
 import { receive } from "../sys/socket/transfer.ts";
@@ -8,7 +9,7 @@ import type { EngineCore } from "./core.ts";
 import { COUNTER } from "./counters.ts";
 import type { Connection, Handler } from "./engine.ts";
 import type { OutputQueue } from "./queue.ts";
-import { AHEAD, BROKEN, CLOSED, HELD, PAUSED, PEER_ENDED } from "./state.ts";
+import { AHEAD, BROKEN, CLOSED, HELD, PAUSED, PEER_ENDED, SHARED } from "./state.ts";
 
 /** For the few listeners that ask for it. */
 const sockaddrs = new WeakMap<object, Uint8Array>();
@@ -139,7 +140,7 @@ export abstract class BaseStream<S> {
     this.core.count(error);
     failures.set(this, error);
     this.is = this.is & ~HELD | BROKEN;
-    this.closeByReset(); // a stream that was cut must not look whole
+    closeByReset(this.fd); // a stream that was cut must not look whole
     this.dropQueue();
     this.stopReceiving();
     // Who has paused, or receives by other means, is given nothing.
@@ -183,13 +184,10 @@ export abstract class BaseStream<S> {
     this.queue = undefined;
   }
 
-  /** Closing will be a reset. */
-  protected closeByReset(): void {
-    try {
-      this.asSocket((socket) => socket.setLinger(0));
-    } catch {
-      // BSDs refuse options of a connection that the peer has reset.
-    }
+  /** It closes now, by a reset. */
+  protected cutShort(): void {
+    if (this.is & SHARED) resetShared(this.fd);
+    else closeByReset(this.fd);
   }
 
   /** Does something with the descriptor as a Socket, which stays open. */

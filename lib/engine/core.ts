@@ -9,6 +9,12 @@ const RECEIVE_BYTES = 64 * 1024;
 /** Views of lent bytes are kept up to this length: a new view costs more than the work on it. */
 const KEPT_VIEWS = 4096;
 
+/**
+ * The thread was held up when a timer is so late (a process that was stopped, a machine that was suspended):
+ * it waits for the next turn, as what has happened meanwhile comes first.
+ */
+const LATE_MS = 5;
+
 /** A connection as the core knows it. */
 export interface Closable {
   close(): void;
@@ -43,6 +49,8 @@ export abstract class EngineCore {
   /** 0 until it is asked for in this turn. */
   #now = 0;
   readonly #timers = new Timers();
+  /** When the turn began that runs, if there was a timer. */
+  #begun = 0;
   #deferred: (() => void)[] = [];
 
   constructor(options: EngineOptions) {
@@ -73,9 +81,10 @@ export abstract class EngineCore {
   /** How long the turn that begins may wait, in milliseconds; undefined for as long as it takes. */
   beginTurn(): number | undefined {
     this.#now = 0; // unknown until the wait is over
-    if (this.#deferred.length > 0) return 0;
     const { next } = this.#timers;
-    return next === Infinity ? undefined : next - performance.now();
+    if (next !== Infinity) this.#begun = performance.now();
+    if (this.#deferred.length > 0) return 0;
+    return next === Infinity ? undefined : next - this.#begun;
   }
 
   /** Counts a turn's events, and calls timers that are due and what was deferred. */
@@ -85,7 +94,8 @@ export abstract class EngineCore {
     const { next } = this.#timers;
     if (next !== Infinity) {
       this.#now = performance.now();
-      if (next <= this.#now) this.#timers.run(this.#now);
+      const isOverlooked = next > this.#begun && next < this.#now - LATE_MS;
+      if (next <= this.#now && !isOverlooked) this.#timers.run(this.#now);
     }
     if (this.#deferred.length > 0) this.#runDeferred();
   }

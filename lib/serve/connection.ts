@@ -46,6 +46,9 @@ class Details {
   position = 0;
 }
 
+/** Below all amounts. */
+const UNKNOWN = -Infinity;
+
 /** A connection that is closed when no byte has moved for a while: times are on the engine's clock. */
 class Quiet {
   readonly ms: number;
@@ -53,8 +56,8 @@ class Quiet {
   active: number;
   /** When the peer last sent something that was discarded because our side has ended. */
   heard: number;
-  /** How much the peer had acknowledged, on some scale, when that was last looked at. */
-  taken = 0;
+  /** How much the peer had taken, on some scale, when that was last looked at; unknown since bytes moved. */
+  taken = UNKNOWN;
   /** It was over, and something had arrived that nobody had read. */
   wasUnread = false;
   timer: Timer | undefined = undefined;
@@ -62,6 +65,11 @@ class Quiet {
   constructor(ms: number, now: number) {
     this.ms = ms;
     this.active = this.heard = now;
+  }
+
+  moved(now: number): void {
+    this.active = now;
+    this.taken = UNKNOWN;
   }
 }
 
@@ -116,7 +124,7 @@ export class ServiceHandler implements Handler<Session> {
 
   writable(peer: Peer): void {
     const { quiet } = peer.state, details = peer.state.details();
-    if (quiet) quiet.active = this.#engine.now;
+    quiet?.moved(this.#engine.now);
     if (details.throttled && peer.queued <= this.#low) {
       details.throttled = false;
       peer.resume();
@@ -129,7 +137,7 @@ export class ServiceHandler implements Handler<Session> {
     if (!quiet) return;
     // `active` stays: a peer that goes on sending must not keep the connection open for ever.
     if (finishing) quiet.heard = this.#engine.now;
-    else quiet.active = this.#engine.now;
+    else quiet.moved(this.#engine.now);
   }
 
   /** Every byte that came before the peer's FIN is answered before ours; then the connection closes. */
@@ -159,7 +167,7 @@ export class ServiceHandler implements Handler<Session> {
     const session = peer.state;
     for (let budget = SOURCE_BUDGET; budget > 0;) {
       if (peer.closed || session.finishing) return;
-      if (session.quiet) session.quiet.active = this.#engine.now;
+      session.quiet?.moved(this.#engine.now);
       const details = session.details();
       const { bytes, next } = this.#service.source!(details.position, this.#high);
       details.position = next;
@@ -222,15 +230,15 @@ export class ServiceHandler implements Handler<Session> {
   }
 
   /**
-   * When the peer last acknowledged something, if it has since the last time this was asked, else 0. At
-   * the latest: acknowledged may have been no more than a probe since.
+   * When the peer last took something, if it has since the last time this was asked, or may have, else 0. At
+   * the latest: on TCP, acknowledged may have been no more than a probe since.
    */
   #takenAt(peer: Peer, quiet: Quiet, now: number): number {
     const info = peer.transportInfo();
     const left = peer.queued + peer.unacknowledged;
-    const taken = info ? info.acknowledgedBytes : -left;
-    const hasMoved = taken > quiet.taken && (info !== null || left > 0);
-    quiet.taken = taken;
-    return hasMoved ? now - (info?.lastAckMs ?? 0) : 0;
+    const before = quiet.taken;
+    quiet.taken = info ? info.acknowledgedBytes : -left;
+    const hasNothing = info === null && left === 0 && before === UNKNOWN;
+    return quiet.taken > before && !hasNothing ? now - (info?.lastAckMs ?? 0) : 0;
   }
 }

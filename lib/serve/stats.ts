@@ -36,7 +36,7 @@ export interface Stats {
   /** Workers that died and were replaced, and the connections that they took with them. */
   worker_restarts: number;
   connections_lost: number;
-  /** Connections that were closed with output still queued, and so ended by RST. */
+  /** Connections that were closed with output still queued, or while handed over: they end by RST. */
   connections_cut: number;
 }
 

@@ -1,7 +1,12 @@
 // The timer heap against a model that is a sorted array.
 import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
+import { engineMissing } from "../../lib/engine/mod.ts";
 import { type Timer, Timers } from "../../lib/engine/timers.ts";
+import { Program } from "../support/programs.ts";
+import { allStill } from "../support/still.ts";
+import { itUnless, NO_SIGNALS } from "../support/systems.ts";
+import { sleep } from "../support/waiting.ts";
 
 type Step = { set: number } | { cancel: number } | { run: number };
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -94,4 +99,24 @@ describe("Timers", () => {
     timers.at(5, () => {});
     expect([timers.size, timers.next]).toEqual([1, 5]);
   });
+});
+
+describe("An engine that was stopped until after a timer was due (SIGSTOP)", () => {
+  for (const engine of ["readiness", "uring"] as const) {
+    itUnless(
+      NO_SIGNALS ?? engineMissing(engine),
+      `${engine}: what came meanwhile is first`,
+      async () => {
+        const program = new Program("engine_stopped.ts", [engine]);
+        expect(await program.line()).toBe("waiting");
+        await sleep(100);
+        process.kill(program.pid, "SIGSTOP");
+        await allStill(program.pid);
+        program.write("x");
+        await sleep(1500);
+        process.kill(program.pid, "SIGCONT");
+        expect(await program.line()).toBe("input timer");
+      },
+    );
+  }
 });

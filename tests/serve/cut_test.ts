@@ -1,10 +1,14 @@
 // Timers and what they may end: never a connection with input that was not read, or whose peer goes on
 // taking what it was sent; and what they cut does not look whole.
 import { describe, expect, it } from "bun:test";
+import { join } from "node:path";
+import { engineMissing } from "../../lib/engine/mod.ts";
 import { type RunningServer, startServe } from "../support/cli.ts";
 import { expectSameBytes, pattern } from "../support/engines.ts";
+import { TempDir } from "../support/files.ts";
+import { handlerAt } from "../support/handoff.ts";
 import { Peer } from "../support/peers.ts";
-import { NO_SIGNALS } from "../support/systems.ts";
+import { itUnless, NO_SIGNALS, NO_UNIX_SOCKETS } from "../support/systems.ts";
 import { sleep, until } from "../support/waiting.ts";
 
 /** More than the kernels of both sides keep for a peer that does not read. */
@@ -36,6 +40,7 @@ async function stuck(server: RunningServer): Promise<{ peer: Peer; sent: Uint8Ar
   return { peer, sent };
 }
 
+const ENGINES = ["readiness", "uring"] as const;
 const BUFFER = ["--max-buffer", "64MiB"];
 /** Longer than a peer that sends is held up on a busy machine. */
 const LONG = "1500ms";
@@ -70,6 +75,27 @@ describe("serve and a timer that is due", () => {
   });
 
   for (const [option, ends] of [["--idle-timeout", false], ["--fin-timeout", true]] as const) {
+    for (const engine of ENGINES) {
+      const missing = NO_UNIX_SOCKETS ?? engineMissing(engine);
+      itUnless(missing, `${option}, Unix, ${engine}: a slow and steady peer gets all`, async () => {
+        using dir = new TempDir();
+        const path = join(dir.path, "s");
+        const args = ["--unix", path, option, LONG, "--engine", engine, ...BUFFER];
+        await using _server = await startServe(args);
+        using peer = Peer.dial({ path });
+        const sent = pattern(900_000);
+        await peer.send(sent);
+        if (ends) peer.end();
+        const parts: Uint8Array[] = [];
+        for (const start = performance.now(); performance.now() - start < 4000; await sleep(50)) {
+          parts.push(await peer.read(4_000));
+        }
+        const rest = sent.length - parts.reduce((all, { length }) => all + length, 0);
+        parts.push(await peer.read(rest));
+        expectSameBytes(Buffer.concat(parts), sent);
+      });
+    }
+
     it(`${option}: a peer that takes its answer slowly, and steadily, gets all of it`, async () => {
       await using server = await startServe([option, LONG, ...BUFFER]);
       const { peer, sent } = await stuck(server);
@@ -115,4 +141,41 @@ describe("serve and a timer that is due", () => {
     expect(await until(() => peer.ended, 1)).toBe(false);
     expect((await server.stats()).connections_cut).toBe(1);
   });
+});
+
+describe("serve and an answer that is cut while it is handed over", () => {
+  const handoffs = [
+    ["--handler", handlerAt("commands.ts")],
+    ["--exec", `sh -c 'read line; head -c ${MUCH} /dev/zero'`],
+  ];
+  for (const engine of ENGINES) {
+    const missing = engineMissing(engine);
+    for (const handoff of handoffs) {
+      const args = [...handoff, "--engine", engine];
+      const name = `${handoff[0]}, ${engine}`;
+
+      itUnless(missing, `${name}: --lease-timeout cuts it by RST, and counts it`, async () => {
+        await using server = await startServe([...args, "--lease-timeout", "400ms"]);
+        using peer = Peer.dial(server);
+        await peer.send(`send ${MUCH}\n`);
+        const stats = await server.statsWhen(({ closed }) => closed === 1);
+        expect([stats.active, stats.closed, stats.connections_cut]).toEqual([0, 1, 1]);
+        const { end, bytes } = await readAll(peer);
+        expect(end).toBe("ECONNRESET");
+        expect(bytes.length).toBeLessThan(MUCH);
+      });
+
+      itUnless(NO_SIGNALS ?? missing, `${name}: so does the end of a drain`, async () => {
+        await using server = await startServe([...args, "--drain-timeout", "200ms", "--stats"]);
+        using peer = Peer.dial(server);
+        await peer.send(`send ${MUCH}\n`);
+        await server.statsWhen(({ leases_active }) => leases_active === 1);
+        await sleep(100); // so that a part is on its way
+        server.kill("SIGTERM");
+        expect((await server.exit).code).toBe(1);
+        expect(server.lastStats().connections_cut).toBe(1);
+        expect((await readAll(peer)).end).toBe("ECONNRESET");
+      });
+    }
+  }
 });

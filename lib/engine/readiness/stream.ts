@@ -237,7 +237,7 @@ export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Sour
 
   reset(): void {
     if (this.is & CLOSED) return;
-    this.closeByReset();
+    this.cutShort();
     this.retire(null);
   }
 

@@ -152,7 +152,7 @@ export class UringStream<S> extends Input<S> implements Stream<S>, Target {
       this.is |= RESET;
       this.dropQueue();
     }
-    if (this.is & RESET) this.asSocket((socket) => socket.setLinger(0));
+    if (this.is & RESET) this.cutShort();
     this.cancelReceive();
     if (this.is & READABLE) core.requests.cancel(this.slot, KIND.readable);
     if (this.is & WRITABLE) core.requests.cancel(this.slot, KIND.writable);

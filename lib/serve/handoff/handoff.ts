@@ -6,8 +6,15 @@
  * (5) adopted again. It is in one place at a time, and the loop reads nothing of it, so bytes that arrive
  * meanwhile wait in the kernel; those that a handler puts back travel with it.
  */
-import type { Connection, Engine, Handler, Released } from "../../engine/mod.ts";
+import {
+  type Connection,
+  COUNTER,
+  type Engine,
+  type Handler,
+  type Released,
+} from "../../engine/mod.ts";
 import type { OSError } from "../../net/mod.ts";
+import { resetShared } from "../../net/reset.ts";
 import { SHUT_RDWR } from "../../sys/constants.ts";
 import { codeName, ERRNO } from "../../sys/errno.ts";
 import { c, closeFd, setNonBlocking } from "../../sys/posix.ts";
@@ -251,9 +258,10 @@ export class Handoff implements Handler<Session> {
     this.#pump();
   }
 
-  /** Ends the connection wherever it is: a handler that waits for its peer sees the end of the stream. */
+  /** Ends the connection wherever it is; what has been answered may be a part, and must not look whole. */
   #cut(held: Held): void {
-    c.shutdown(held.lease.fd, SHUT_RDWR);
+    resetShared(held.lease.fd);
+    this.#engine.counters.slots[COUNTER.cut]!++;
     this.#executor.abandon(held.lease);
     const session = this.#take(held);
     if (session) {

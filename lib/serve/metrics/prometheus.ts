@@ -16,7 +16,12 @@ const FAMILIES: readonly (readonly [string, "counter" | "gauge", Value, string])
   ["connections_denied_total", "counter", "denied", "Closed at once: not from that address."],
   ["connections_closed_total", "counter", "closed", "Connections that are over."],
   ["connections_lost_total", "counter", "connections_lost", "Closed because their worker died."],
-  ["connections_cut_total", "counter", "connections_cut", "Reset with output still queued."],
+  [
+    "connections_cut_total",
+    "counter",
+    "connections_cut",
+    "Reset with output queued, or handed over.",
+  ],
   ["connections_active", "gauge", "active", "Connections that are open."],
   ["connections_peak", "gauge", "peak", "The most that were open at the same time."],
   ["received_bytes_total", "counter", "bytes_in", "Bytes received."],
