@@ -77,6 +77,9 @@ export function describeVerified(result: StressResult): string {
   if (messages.mismatched > 0) bad.push(`${formatCount(messages.mismatched)} mismatched`);
   if (messages.lost > 0) bad.push(`${formatCount(messages.lost)} lost`);
   if (messages.timed_out > 0) bad.push(`${formatCount(messages.timed_out)} timed out`);
+  if (messages.in_flight > 0) {
+    bad.push(`${formatCount(messages.in_flight)} not answered yet when the run was ended`);
+  }
   const detail = first
     ? `; first: ${first.kind} at byte ${formatCount(first.offset)} of connection ` +
       `${first.connection}, expected ${first.expected || expectedInstead(first)}, got ` +

@@ -133,14 +133,18 @@ function describeGenerator(result: StressResult): string {
   return `${generator.cpu_percent.toFixed(0)} % of a CPU (${threads}, ${selector}); ${turns}`;
 }
 
+const number = (value: number) => Number.isInteger(value) ? formatCount(value) : value.toFixed(1);
+
 /** The value that an expression such as "p99<5ms" was judged by. */
 export function describeValue(result: StressResult, { expression, value }: Judged): string {
   const { metric } = parseThreshold(expression);
-  if (metric.kind === "rate" || metric.kind === "count") {
-    return Number.isInteger(value) ? formatCount(value) : value.toFixed(1);
-  }
   const known = valueOf(result, metric);
   if (known === null) return "nothing was measured";
-  // Of a condition that has ended the run the value is of before: more has been waited for since.
-  return isUnknown(result, metric) ? `over ${us(Math.max(value, known))}` : us(value);
+  const show = metric.kind === "rate" || metric.kind === "count" ? number : us;
+  const isOver = isUnknown(result, metric);
+  // Where a condition has ended the run that does not hold for all of it, there are two figures.
+  const whole = !isOver && !result.aborted ? show(value) : (isOver ? "over " : "") + show(known);
+  return result.aborted && value !== known
+    ? `${show(value)} when it was ended; ${whole} in all`
+    : whole;
 }

@@ -1,5 +1,5 @@
 /** Figures that are made of others, each in one place: every report has the same. */
-import type { Distribution, Unanswered } from "./recorder.ts";
+import type { Distribution } from "./recorder.ts";
 import type { InFlight, StressResult, TimelineRow } from "./result.ts";
 
 /**
@@ -14,12 +14,6 @@ export const errorCount = (
 export const isClean = (
   { messages, connections }: Pick<StressResult, "connections" | "messages">,
 ): boolean => errorCount({ messages, connections }) + messages.lost === 0;
-
-/** Messages whose reply never came, which take part in percentiles. */
-export const unansweredOf = (
-  { timed_out, lost }: Pick<StressResult["messages"], "timed_out" | "lost">,
-  timeoutMs: number,
-): Unanswered => ({ count: timed_out + lost, us: timeoutMs * 1000 });
 
 /** Replies of a row within its time, which make its rate. Results of earlier versions have no `drained`. */
 export const inTime = ({ received, drained = 0 }: Partial<TimelineRow>): number =>

@@ -1,13 +1,18 @@
 /** The histograms of a result: out of it, and into it. */
 import { decodeHistogram, encodeHistogram } from "./hdr.ts";
-import { type Recorder, UNIT_NS } from "./recorder.ts";
+import { type Recorder, type Unanswered, UNIT_NS } from "./recorder.ts";
 import type { Histograms, StressResult } from "./result.ts";
 import { settingsOf } from "./settings.ts";
 
 const UNITS_PER_US = 1000 / UNIT_NS;
 
 /** Names of the histograms of a result. */
-export type HistogramName = "latency" | "latency_corrected" | "connect" | "schedule_lag";
+export type HistogramName =
+  | "latency"
+  | "latency_corrected"
+  | "connect"
+  | "schedule_lag"
+  | "in_flight";
 
 const DISTRIBUTIONS = {
   latency: "latency_us",
@@ -24,7 +29,7 @@ export function recorderOf(result: StressResult, name: HistogramName): Recorder 
   const text = result.histograms[name];
   if (!text) return undefined;
   const recorder = decodeHistogram(text);
-  if (name === "schedule_lag") return recorder;
+  if (name === "schedule_lag" || name === "in_flight") return recorder;
   const distribution = result[DISTRIBUTIONS[name]];
   if (distribution === null || distribution.count === 0) return recorder;
   const units = (us: number) => Math.round(us * UNITS_PER_US);
@@ -37,16 +42,28 @@ export function recorderOf(result: StressResult, name: HistogramName): Recorder 
   return recorder;
 }
 
+/** Messages of a result that were never answered, and how long they were waited for. */
+export function unansweredIn(result: StressResult): Unanswered {
+  const cutOff = recorderOf(result, "in_flight");
+  return {
+    count: result.latency_us.unanswered - (cutOff?.count ?? 0),
+    us: (settingsOf(result).timeoutMs ?? 0) * 1000,
+    ...(cutOff ? { cutOff } : {}),
+  };
+}
+
 /** The latencies of a result with those of messages that were never answered: as long as was waited, or the highest. */
 export function latenciesOf(
   result: StressResult,
-  name: keyof typeof DISTRIBUTIONS,
+  name: "latency" | "latency_corrected",
 ): Recorder | undefined {
   const recorder = recorderOf(result, name);
-  const unanswered = result[DISTRIBUTIONS[name]]?.unanswered ?? 0;
-  if (recorder && unanswered > 0) {
-    const waited = Math.round((settingsOf(result).timeoutMs ?? 0) * 1000 * UNITS_PER_US);
-    recorder.recordUnits(Math.max(waited, recorder.exact.max), unanswered);
+  if (recorder && result.latency_us.unanswered > 0) {
+    const { count, us, cutOff } = unansweredIn(result);
+    const { max } = recorder.exact;
+    const waited = (units: number, n: number) => recorder.recordUnits(Math.max(units, max), n);
+    for (const [units, n] of cutOff?.units() ?? []) waited(units, n);
+    if (count > 0) waited(Math.round(us * UNITS_PER_US), count);
   }
   return recorder;
 }
@@ -56,11 +73,12 @@ export interface Recorders {
   readonly corrected?: Recorder | undefined;
   readonly connect: Recorder;
   readonly lag?: Recorder | undefined;
+  readonly inFlight?: Recorder | undefined;
 }
 
 /** As a result has them. `overflow` is how many values were above the range. */
 export const encodeHistograms = (
-  { latency, corrected, connect, lag }: Recorders,
+  { latency, corrected, connect, lag, inFlight }: Recorders,
   overflow: number,
 ): Histograms => ({
   unit_ns: UNIT_NS,
@@ -68,6 +86,7 @@ export const encodeHistograms = (
   latency_corrected: corrected ? encodeHistogram(corrected) : null,
   connect: encodeHistogram(connect),
   ...(lag ? { schedule_lag: encodeHistogram(lag) } : {}),
+  ...(inFlight && inFlight.count > 0 ? { in_flight: encodeHistogram(inFlight) } : {}),
   sums: {
     latency: latency.exact.sum,
     latency_corrected: corrected?.exact.sum ?? 0,

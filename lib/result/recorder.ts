@@ -28,6 +28,8 @@ export interface Distribution {
 export interface Unanswered {
   readonly count: number;
   readonly us: number;
+  /** For how long those were waited for, besides, that might have come if the run had gone on. */
+  readonly cutOff?: Recorder;
 }
 
 /** Whether `percent` percent of a distribution include some that never came: it is above all that is known. */
@@ -120,6 +122,12 @@ export class Recorder {
     slots[HEADER + bucketOf(Math.min(units, HIGHEST))]! += count;
   }
 
+  /** Records a wait that has not come to its end, in milliseconds: as the lowest value of its bucket. */
+  recordAtLeast(ms: number): void {
+    const units = Math.min(Math.max(0, Math.floor(ms * UNITS_PER_MS)), HIGHEST);
+    this.recordUnits(lowestOf(bucketOf(units)), 1);
+  }
+
   /** Replaces what buckets have only approximately, by exact values that a decoder has. */
   refine(exact: { min: number; max: number; sum: number; overflow: number }): void {
     this.#slots[1] = exact.overflow;
@@ -206,22 +214,30 @@ export class Recorder {
   }
 
   #percentiles(percents: readonly number[], unanswered: Unanswered): number[] {
-    const all = this.count + unanswered.count;
+    const all = this.count + countOf(unanswered);
     if (all === 0) return percents.map(() => 0);
     const ranks = percents.map((percent) => rankOf(all, percent));
     const found: number[] = [];
+    const highest = round(this.#max);
     let seen = 0;
-    for (const [units, n] of this.units()) {
+    const take = (us: number, n: number) => {
       seen += n;
-      while (found.length < ranks.length && seen >= ranks[found.length]!) found.push(round(units));
+      while (found.length < ranks.length && seen >= ranks[found.length]!) found.push(us);
+    };
+    for (const [units, n] of this.units()) {
+      take(round(units), n);
       if (found.length === ranks.length) return found;
     }
-    const over = Math.max(unanswered.us, round(this.#max));
+    for (const [units, n] of unanswered.cutOff?.units() ?? []) {
+      take(Math.max(round(units), highest), n);
+    }
+    const over = Math.max(unanswered.us, highest);
     return percents.map((_, i) => found[i] ?? over);
   }
 
   summary(unanswered: Unanswered = NONE): Distribution {
     const { count } = this;
+    const never = countOf(unanswered);
     const empty = count === 0;
     const [p50, p90, p99, p99_9, p99_99, p99_999, max] = this.#percentiles(
       [50, 90, 99, 99.9, 99.99, 99.999, 100],
@@ -232,9 +248,9 @@ export class Recorder {
       mean: empty ? 0 : round(this.#sum / count),
       stddev: empty ? 0 : round(this.#deviation()),
       ...{ p50, p90, p99, p99_9, p99_99, p99_999 },
-      max: unanswered.count > 0 ? max : round(this.#max),
+      max: never > 0 ? max : round(this.#max),
       count,
-      unanswered: unanswered.count,
+      unanswered: never,
     };
   }
 
@@ -253,6 +269,7 @@ export class Recorder {
 }
 
 const NONE: Unanswered = { count: 0, us: 0 };
+const countOf = ({ count, cutOff }: Unanswered) => count + (cutOff?.count ?? 0);
 const highestOf = (bucket: number) => bucket < EXACT ? bucket : lowestOf(bucket + 1) - 1;
 /** Microseconds, to a tenth. */
 const round = (units: number) => Math.round(units) / UNITS_PER_US;

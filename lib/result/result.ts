@@ -77,6 +77,8 @@ export interface Histograms {
   readonly connect: string;
   /** How late messages left. */
   readonly schedule_lag?: string;
+  /** How long those have waited that were in flight when the run was ended early. */
+  readonly in_flight?: string;
   /** The sums of all values, in units, which buckets don't have: so means merge without loss, too. */
   readonly sums: { latency: number; latency_corrected: number; connect: number };
   /** The highest values, in units: the `max` of a distribution may be a reply that never came. */
@@ -165,6 +167,8 @@ export interface StressResult {
     mismatched: number;
     timed_out: number;
     lost: number;
+    /** Not answered yet when the run was ended early. */
+    in_flight: number;
   };
   bytes: { sent: number; received: number };
   rate: { messages_per_s: number; bytes_per_s: number };

@@ -24,6 +24,7 @@ describe("stress and a target that closes", () => {
     });
     expect(expected.length).toBe(32);
     expect(result.messages).toEqual({
+      in_flight: 0,
       sent: 4,
       received: 3,
       verified: 3,

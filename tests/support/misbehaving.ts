@@ -130,6 +130,6 @@ export const counted = ({ duration_s }: StressResult, planned: number): number =
 
 /** Every message that was sent is somewhere in the result. */
 export function allAccountedFor({ messages }: StressResult): boolean {
-  const { sent, verified, mismatched, timed_out, lost } = messages;
-  return sent === verified + mismatched + timed_out + lost;
+  const { sent, verified, mismatched, timed_out, lost, in_flight } = messages;
+  return sent === verified + mismatched + timed_out + lost + in_flight;
 }

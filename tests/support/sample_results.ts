@@ -87,6 +87,7 @@ export function sampleResult(
     },
     messages: {
       ...{ sent: count, received: count, verified: count, mismatched: 0, timed_out: 0, lost: 0 },
+      in_flight: 0,
     },
     bytes: { sent: count * 64, received: count * 64 },
     rate: { messages_per_s: count / seconds, bytes_per_s: count * 64 / seconds },

@@ -1,6 +1,6 @@
 /** `--abort-on EXPR`: ends a run as soon as it is known that it can't pass any more. */
-import { holds } from "../../report/judge/judge.ts";
-import type { Operator, Threshold } from "../../report/judge/threshold.ts";
+import { holds, judge } from "../../report/judge/judge.ts";
+import { type Operator, parseThreshold, type Threshold } from "../../report/judge/threshold.ts";
 import type { Judged } from "../../result/judgement.ts";
 import type { StressResult } from "../../result/result.ts";
 import type { Run } from "../../stress/run/run.ts";
@@ -75,7 +75,9 @@ export class AbortWatch {
   judged(result: StressResult): StressResult {
     this.end();
     if (!this.#met) return result;
-    const thresholds = [...result.thresholds, this.#met];
+    // The figure of the whole run, as the report has it, unless only a part of it was that bad.
+    const [whole] = judge(result, [parseThreshold(this.#met.expression)]);
+    const thresholds = [...result.thresholds, whole!.ok ? this.#met : whole!];
     return { ...result, aborted: true, thresholds, verdict: "fail" };
   }
 }

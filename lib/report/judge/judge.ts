@@ -1,9 +1,8 @@
 /** Whether a result holds its thresholds. Apart from their parser, which needs no package. */
 import { errorCount } from "../../result/figures.ts";
-import { recorderOf } from "../../result/histograms.ts";
+import { recorderOf, unansweredIn } from "../../result/histograms.ts";
 import type { Judged } from "../../result/judgement.ts";
 import { type Distribution, isOver } from "../../result/recorder.ts";
-import { settingsOf } from "../../result/settings.ts";
 import type { StressResult } from "../../result/result.ts";
 import type { CountName, LatencyKind, Metric, Operator, Threshold } from "./threshold.ts";
 
@@ -117,6 +116,6 @@ function quantileOf(
   const key = KEYS.get(of);
   if (key !== undefined) return distribution[key];
   const name = kind === "corrected" ? "latency_corrected" : kind;
-  const waited = { count: unanswered, us: (settingsOf(result).timeoutMs ?? 0) * 1000 };
+  const waited = unanswered > 0 ? unansweredIn(result) : undefined;
   return recorderOf(result, name)?.percentile(of as number, waited) ?? null;
 }

@@ -25,6 +25,9 @@ const AWAY = 0.2;
 export const UNSENT = 0.01;
 const UNSENT_SHORT = 0.1;
 
+/** How a reason begins that is nobody's fault. */
+export const NOTHING = "nothing was measured";
+
 /** Why the generator was the bottleneck; null when it was not. */
 export function ownFault(run: Evidence): string | null {
   return withoutPorts(run) ?? withoutDescriptors(run) ?? nothingMeasured(run) ??
@@ -46,7 +49,7 @@ function nothingMeasured(run: Evidence): string | null {
   const { rate, paced, hold, failed, timedOut, mismatched, lost, latency, seconds } = run;
   if (!run.counted) {
     const when = run.connect.count < run.requested ? "while it was connecting" : "in its warm-up";
-    return failed > 0 ? null : `nothing was measured: the run ended ${when}`;
+    return failed > 0 ? null : `${NOTHING}: the run ended ${when}`;
   }
   // What the target has done to messages and connections was measured.
   if (failed + timedOut + mismatched + lost > 0) return null;
@@ -59,13 +62,13 @@ function nothingMeasured(run: Evidence): string | null {
     const quickest = latency.count === 1
       ? "the reply"
       : `the quickest of ${formatCount(latency.count)} replies`;
-    return `nothing was measured: ${quickest} took ${briefUs(latency.min)}, and ` +
+    return `${NOTHING}: ${quickest} took ${briefUs(latency.min)}, and ` +
       (tooShort ? `--duration was ${briefUs(asked * 1e6)} (${took})` : took);
   }
   const what = paced
     ? `none of ${plural(run.sent, "message")} was answered`
     : "no message was sent";
-  return `nothing was measured: ${what}, and ${took}`;
+  return `${NOTHING}: ${what}, and ${took}`;
 }
 
 function withoutDescriptors({ errors, openFiles }: Evidence): string | null {

@@ -1,5 +1,5 @@
 /** The figures of results as sums: histograms, the generator, counters. */
-import { encodeHistograms, type HistogramName, recorderOf } from "../histograms.ts";
+import { encodeHistograms, type HistogramName, recorderOf, unansweredIn } from "../histograms.ts";
 import { Recorder } from "../recorder.ts";
 import type { GeneratorReport, Mismatch, StressResult } from "../result.ts";
 import { limitOf } from "./parts.ts";
@@ -28,16 +28,20 @@ export function mergeLatencies(
   const corrected = mergeHistogram(results, "latency_corrected");
   const connect = mergeHistogram(results, "connect")!;
   const lag = mergeHistogram(results, "schedule_lag");
+  const never = results.map(unansweredIn);
+  const inFlight = new Recorder();
+  for (const { cutOff } of never) if (cutOff) inFlight.add(cutOff);
   const unanswered = {
-    count: results.reduce((total, { latency_us }) => total + latency_us.unanswered, 0),
-    us: Math.max(...results.map(({ config }) => Number(config.timeoutMs ?? 0) * 1000)),
+    count: never.reduce((total, { count }) => total + count, 0),
+    us: Math.max(...never.map(({ us }) => us)),
+    cutOff: inFlight,
   };
   return {
     latency_us: latency.summary(unanswered),
     latency_corrected_us: corrected?.summary(unanswered) ?? null,
     connect_us: connect.summary(),
     histograms: encodeHistograms(
-      { latency, corrected, connect, lag },
+      { latency, corrected, connect, lag, inFlight },
       results.reduce((total, { histograms }) => total + histograms.overflow, 0),
     ),
   };

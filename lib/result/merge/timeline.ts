@@ -22,41 +22,36 @@ interface Piece {
   end: number;
 }
 
-/** Connections that a run has open at the end of its part of a row; it `ends` then, or it goes on. */
-interface Open {
-  readonly active: number;
-  readonly end: number;
-  readonly ends: boolean;
+/** Until when a part of a row counts as open: those that end at about the same time end together. */
+function endOf(ms: number, second: number): number {
+  const whole = (second + 1) * SECOND;
+  return Math.abs(ms - whole) < SLIVER ? whole : Math.floor(ms / SLIVER) * SLIVER;
 }
-
-/** Of a row whose end is within the same part of a second as that of a run, the run is a part until its end. */
-const sameTime = (a: number, b: number) => Math.floor(a / SLIVER) === Math.floor(b / SLIVER);
 
 /** The rows of all results, from the first one's start. Counts add up, and connections that are open at the end. */
 export function mergeTimelines(
   results: readonly Pick<StressResult, "started_at" | "timeline">[],
 ): TimelineRow[] {
-  const seconds = new Map<number, Piece & { open: Open[] }>();
+  const seconds = new Map<number, Piece>();
   for (const { started_at, timeline } of results) {
-    const own = bySecond(Date.parse(started_at), timeline);
-    for (const [second, piece] of own) {
+    for (const [second, piece] of bySecond(Date.parse(started_at), timeline)) {
       const before = seconds.get(second);
-      const { end, row: { active } } = piece;
-      const open = [...before?.open ?? [], { active, end, ends: !own.has(second + 1) }];
-      seconds.set(second, { ...(before ? joined(before, piece, active) : piece), open });
+      seconds.set(second, before ? joined(before, piece, activeOf(before, piece, second)) : piece);
     }
   }
   const origin = Math.min(...results.map(({ started_at }) => Date.parse(started_at)));
-  return [...seconds].sort(([a], [b]) => a - b).map(([second, { row, start, end, open }]) => {
+  return [...seconds].sort(([a], [b]) => a - b).map(([second, { row, start, end }]) => {
     // One run's sliver may reach into a second that another run has a row of: rows never overlap.
     const from = seconds.has(second - 1) ? Math.max(start, second * SECOND) : start;
     const to = seconds.has(second + 1) ? Math.min(end, (second + 1) * SECOND) : end;
-    const active = open.reduce(
-      (sum, run) => sum + (run.ends && !sameTime(run.end, end) ? 0 : run.active),
-      0,
-    );
-    return { ...row, active, t: (to - origin) / 1000, seconds: (to - from) / 1000 };
+    return { ...row, t: (to - origin) / 1000, seconds: (to - from) / 1000 };
   });
+}
+
+/** Connections at the end of a row are those of the runs that go on until then. */
+function activeOf(a: Piece, b: Piece, second: number): number {
+  const [one, other] = [endOf(a.end, second), endOf(b.end, second)];
+  return (one >= other ? a.row.active : 0) + (other >= one ? b.row.active : 0);
 }
 
 /** One run's rows, cut at the seconds of the clock. */

@@ -3,6 +3,7 @@ import type { Engine, Handler } from "../../engine/mod.ts";
 import type { OSError } from "../../net/mod.ts";
 import { now as clock } from "../../sys/clock.ts";
 import type { TlsEndpoint } from "../../tls/mod.ts";
+import { CutOff } from "./cut_off.ts";
 import { type Dial, dialer } from "./dial.ts";
 import { Fleet } from "./connections/fleet.ts";
 import { Flow, type Peer } from "./connections/flow.ts";
@@ -38,6 +39,7 @@ export class Load implements Handler<Flow> {
   readonly slow: SlowConnections;
   /** Replies are awaited. */
   readonly paced: boolean;
+  readonly cutOff: CutOff = new CutOff();
   /** What is known of connections beyond their life. */
   readonly slots: Slots;
   readonly #traffic: Traffic;
@@ -88,7 +90,7 @@ export class Load implements Handler<Flow> {
   }
 
   #connect(slot: number): void {
-    const replies = this.#traffic.replies(this.#numberOf(slot), this.slots.first(slot));
+    const replies = this.#traffic.replies(this.part.first + slot, this.slots.first(slot));
     this.#busy++;
     this.peers.add(this.#dial(this, new Flow(slot, replies, this.slots.left(slot), clock())));
   }
@@ -125,10 +127,6 @@ export class Load implements Handler<Flow> {
 
   /** The number of a connection, over all threads. */
   numberOf({ slot }: Flow): number {
-    return this.#numberOf(slot);
-  }
-
-  #numberOf(slot: number): number {
     return this.part.first + slot;
   }
 
@@ -220,7 +218,10 @@ export class Load implements Handler<Flow> {
     this.tally.closed();
     this.slots.closed(flow.slot, flow.sentMessages, announced ? flow.unanswered : []);
     if (flow.replies.broken) this.received.conclude(peer);
-    if (this.#over) return; // we are the ones who leave
+    // We are the ones who leave.
+    if (this.#over) {
+      return this.paced ? this.cutOff.addOf(flow, this.received.countFrom) : undefined;
+    }
     if (this.paced && !announced) this.tally.unanswered += missingOf(flow);
     const { slot } = flow;
     if (announced || (flow.leaving && error === null)) {

@@ -84,6 +84,7 @@ class Phases {
     fleet.stop();
     load.endAll();
     this.#until(() => load.peers.size === 0, PATIENCE_MS);
+    if (load.paced) this.#cutOff();
     if (this.#counting) {
       tally.endInterval(this.#intervals + 1, stop.at, true);
       this.#post({ type: "interval" });
@@ -95,9 +96,16 @@ class Phases {
       stoppedAt: performance.timeOrigin + stop.at,
       drainMs: Math.max(0, load.received.lastReply - stop.at),
       ...{ atStop: stop.counts, cpu: stop.cpu, stalls: this.#heartbeat.stalls },
-      ...{ scheduled, unsent, slowest, roundTrip },
+      ...{ scheduled, unsent, slowest, roundTrip, inFlightMs: load.cutOff.waitedMs },
       selector: engine.selector,
     };
+  }
+
+  /** What is still open, or was to be sent again, is waited for no longer. */
+  #cutOff(): void {
+    const { peers, slots, cutOff, received: { countFrom } } = this.#load;
+    peers.each(({ state: flow }) => cutOff.addOf(flow, countFrom));
+    for (const messages of slots.owed) cutOff.add(messages, countFrom);
   }
 
   get #stopped(): boolean {

@@ -112,6 +112,8 @@ export interface LoadResult {
   readonly mismatched: number;
   readonly timedOut: number;
   readonly unanswered: number;
+  /** For how long those messages have waited that had no answer yet when the run was ended early. */
+  readonly inFlightMs: readonly number[];
   /** When counting started and when the run stopped, in milliseconds since the epoch. */
   readonly startedAt: number;
   readonly stoppedAt: number;

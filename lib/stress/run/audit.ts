@@ -1,5 +1,5 @@
 /** The generator about itself: how it fared, and whether it or something else has limited the run. */
-import { ownFault } from "../../result/audit/bottleneck.ts";
+import { NOTHING, ownFault } from "../../result/audit/bottleneck.ts";
 import type { CpuUse, Evidence } from "../../result/audit/evidence.ts";
 import { describeLimit } from "../../result/audit/limit.ts";
 import { notes } from "../../result/audit/notes.ts";
@@ -44,8 +44,10 @@ export function audit(
     timer_us: timerOf(threads),
     bottleneck: reason !== null,
     reason,
-    limited_by: [reason === null ? limit : `the generator: ${limit}`, ...notes(evidence, reason)]
-      .join("; "),
+    limited_by: [
+      reason === null || reason.startsWith(NOTHING) ? limit : `the generator: ${limit}`,
+      ...notes(evidence, reason),
+    ].join("; "),
     loop_stalls: {
       count: sum(({ stalls }) => stalls.count),
       max_us: Math.round(evidence.longestStallMs * 1000),

@@ -1,8 +1,9 @@
 /** Adds the results of a run's threads up. */
 import { audit, type AuditSurroundings, evidenceOf } from "./audit.ts";
 import { showExpectation } from "../plan/expectation.ts";
-import { inFlightOf, unansweredOf } from "../../result/figures.ts";
+import { inFlightOf } from "../../result/figures.ts";
 import { encodeHistograms } from "../../result/histograms.ts";
+import { Recorder } from "../../result/recorder.ts";
 import { meanRoundTrip } from "../../result/round_trip.ts";
 import type { LoadResult } from "../plan/plan.ts";
 import type { Machine, StressResult } from "../../result/result.ts";
@@ -39,6 +40,7 @@ export function summarize(
     mismatched: sum((r) => r.mismatched),
     timed_out: sum((r) => r.timedOut),
     lost: sum((r) => r.unanswered),
+    in_flight: sum((r) => r.inFlightMs.length),
   };
   const bytes = { sent: sum((r) => r.bytesOut), received: sum((r) => r.bytesIn) };
   const paced = plan.expect.kind !== "none";
@@ -53,7 +55,13 @@ export function summarize(
     reconnected: sum((r) => r.reconnected),
     peak: sum((r) => r.peak),
   };
-  const unanswered = unansweredOf(messages, plan.timeoutMs);
+  const inFlight = new Recorder();
+  for (const { inFlightMs } of results) for (const ms of inFlightMs) inFlight.recordAtLeast(ms);
+  const unanswered = {
+    count: messages.timed_out + messages.lost,
+    us: plan.timeoutMs * 1000,
+    cutOff: inFlight,
+  };
   const latencies = latency.summary(unanswered);
   const { target: _, tls, ...config } = plan;
   const rate = done / seconds;
@@ -102,7 +110,7 @@ export function summarize(
     verdict: !clean ? "fail" : generator.bottleneck ? "invalid" : "pass",
     timeline: [...run.timeline],
     histograms: encodeHistograms(
-      { latency, connect, ...(open ? { corrected, lag: run.recorder("lag") } : {}) },
+      { latency, connect, inFlight, ...(open ? { corrected, lag: run.recorder("lag") } : {}) },
       latency.overflow + (open ? corrected.overflow : 0),
     ),
     machine: around.machine,

@@ -2,10 +2,11 @@
 import { describe, expect, it } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import type { StressResult } from "../../../lib/result/result.ts";
+import { formatUs } from "../../../lib/text/units.ts";
 import { spawnCli, startServe } from "../../support/cli.ts";
 import { TempDir } from "../../support/files.ts";
 import { checkRows } from "../../support/rows.ts";
-import { answering, stress, target } from "../../support/misbehaving.ts";
+import { allAccountedFor, answering, stress, target } from "../../support/misbehaving.ts";
 
 describe("--confidence", () => {
   it("repeats the run, and gives an interval of rate and p99", async () => {
@@ -99,8 +100,50 @@ describe("--abort-on", () => {
       expect(result.duration_s).toBeLessThan(30);
       expect(result.thresholds).toMatchObject([{ expression: "p90<=600ms", ok: false }]);
       expect(result.thresholds[0]!.value).toBeGreaterThan(600_000);
+      expect(result.thresholds[0]!.value).toBe(result.latency_us.p90);
+      expect(result.messages.in_flight).toBe(4);
+      expect(result.latency_us.unanswered).toBe(4);
+      expect(allAccountedFor(result)).toBe(true);
     });
   }
+
+  it("counts all that is in flight at its end, with one figure in all reports", async () => {
+    await using deaf = await answering(() => null);
+    using folder = new TempDir();
+    const [json, xml] = [folder.file("run.json"), folder.file("run.xml")];
+    const load = ["-c", "4", "-d", "60s", "--timeout", "50s", "-r", "50", "--abort-on", "p99>1s"];
+    await using cli = spawnCli(["stress", deaf.name, ...load, "-o", json, "-o", xml]);
+    expect((await cli.exit).code).toBe(7);
+    const result: StressResult = JSON.parse(readFileSync(json, "utf8"));
+    const { messages, latency_us: latency, thresholds: [threshold] } = result;
+    expect(messages).toMatchObject({ received: 0, timed_out: 0, lost: 0 });
+    expect(messages.sent).toBeGreaterThan(30);
+    expect([messages.in_flight, latency.unanswered]).toEqual([messages.sent, messages.sent]);
+    // Each has waited until the end, half a second after the stop: the first one for longest.
+    expect(latency.p50).toBeGreaterThan(500_000);
+    expect(latency.p50).toBeLessThan(latency.p99);
+    expect(threshold).toEqual({ expression: "p99<=1s", value: latency.p99, ok: false });
+    const over = `over ${formatUs(latency.p99)}`;
+    expect(cli.stdout()).toContain(`FAILED  p99<=1s: ${over}\n`);
+    expect(readFileSync(xml, "utf8")).toContain(over);
+    expect(cli.stdout()).toMatch(/^verified .*; \d+ not answered yet when the run\s+was ended$/m);
+    const took = `none of ${messages.sent} messages was answered, and the run took`;
+    expect(result.generator.limited_by).toContain(`nothing was measured: ${took} `);
+    await using shown = spawnCli(["report", json]);
+    expect((await shown.exit).code).toBe(7);
+    expect(shown.stdout()).toContain(`FAILED  p99<=1s: ${over}\n`);
+    expect(shown.stdout()).toContain(`p99 ${over}`);
+  });
+
+  it("has the rate of the run beside its condition on a rate", async () => {
+    const load = ["-c", "2", "-d", "60s", "--think", "2ms", "--abort-on", "rate<100m", "--json"];
+    await using cli = spawnCli(["stress", ...load]);
+    expect((await cli.exit).code).toBe(7);
+    const { rate, thresholds: [threshold] }: StressResult = JSON.parse(cli.stdout());
+    expect(threshold).toEqual({
+      ...{ expression: "rate>=100m", value: rate.messages_per_s, ok: false },
+    });
+  });
 
   it("leaves a run alone whose condition is not met", async () => {
     const { code, result } = await stress(["-c", "2", "-d", "200ms", "--abort-on", "p99>60s"]);

@@ -25,7 +25,9 @@ const SCHEMA = {
   duration_s: 0,
   drain_s: 0,
   connections: { requested: 0, established: 0, failed: 0, lost: 0, reconnected: 0, peak: 0 },
-  messages: { sent: 0, received: 0, verified: 0, mismatched: 0, timed_out: 0, lost: 0 },
+  messages: {
+    ...{ sent: 0, received: 0, verified: 0, mismatched: 0, timed_out: 0, lost: 0, in_flight: 0 },
+  },
   bytes: { sent: 0, received: 0 },
   rate: { messages_per_s: 0, bytes_per_s: 0 },
   latency_us: DISTRIBUTION,

@@ -116,7 +116,15 @@ describe("a result", () => {
 
   it("counts everything that went wrong as errors, and each by its name", () => {
     const bad = sampleResult({ seconds: 1 }, {
-      messages: { sent: 9, received: 1, verified: 1, mismatched: 1, timed_out: 2, lost: 4 },
+      messages: {
+        sent: 9,
+        received: 1,
+        verified: 1,
+        mismatched: 1,
+        timed_out: 2,
+        lost: 4,
+        in_flight: 0,
+      },
       connections: {
         ...{ requested: 50, established: 42, failed: 8, lost: 16, reconnected: 0, peak: 42 },
       },

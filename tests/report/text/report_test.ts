@@ -191,9 +191,9 @@ describe("the rows of a report", () => {
     expect(rows.get("threshold")).toBe("FAILED  p99<5s: over 5.00 s");
     const early = [{ expression: "p99<4ms", value: 4560, ok: false }]; // as --abort-on leaves it
     expect(
-      row({ ...sample, latency_us, messages, thresholds: early, verdict: "fail" }, "threshold"),
+      row({ ...sample, latency_us, messages, thresholds: early, aborted: true }, "threshold"),
     )
-      .toBe("FAILED  p99<4ms: over 5.00 s");
+      .toBe("FAILED  p99<4ms: 4.56 ms when it was ended; over 5.00 s in all");
     const none = { ...sample, latency_us: new Recorder().summary() };
     const nothing = judge(none, [parseThreshold("p99<5s")]);
     expect(row({ ...none, thresholds: nothing, verdict: "fail" }, "threshold"))

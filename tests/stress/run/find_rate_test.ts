@@ -32,7 +32,15 @@ function resultAt(rate: number, behaviour: Behaviour): StressResult {
   return {
     ...sample,
     messages: {
-      ...{ sent: count, received: count, verified: count, mismatched: 0, timed_out: 0, lost: 0 },
+      ...{
+        sent: count,
+        received: count,
+        verified: count,
+        mismatched: 0,
+        timed_out: 0,
+        lost: 0,
+        in_flight: 0,
+      },
     },
     connections: { ...sample.connections, failed: 0, lost: 0 },
     rate: { messages_per_s: achieved, bytes_per_s: 64 * achieved },

@@ -99,6 +99,11 @@ export class Slots {
     return this.#owed.size > 0;
   }
 
+  /** All that are to be sent again. */
+  get owed(): Iterable<readonly SentMessage[]> {
+    return this.#owed.values();
+  }
+
   /** What a new connection of the slot is to send again: it owes it no more. */
   settle(slot: number): readonly SentMessage[] {
     const messages = this.#owed.get(slot) ?? [];
