@@ -57,7 +57,7 @@ async function help(name?: string, extra?: string): Promise<number> {
   if (extra !== undefined) throw tooMany(extra);
   const page = await import("./help/page.ts");
   const columns = columnsOf("stdout");
-  if (name === undefined || name === "help") {
+  if (name === undefined || ["help", "--help", "-h"].includes(name)) {
     return print(page.programPage(await describeCommands(), columns));
   }
   const command = COMMANDS[name];

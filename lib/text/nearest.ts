@@ -22,9 +22,15 @@ export function nearest(word: string, words: Iterable<string>): string | undefin
     : beginning;
 }
 
-/** " (did you mean p99?)", or nothing. */
+/** More than these an abbreviation may stand for are no help. */
+const MOST = 3;
+
+/** " (did you mean p99?)", with all that an abbreviation may stand for, or nothing. */
 export function didYouMean(word: string, words: Iterable<string>): string {
-  const found = nearest(word, words);
+  const all = [...words];
+  const begun = word === "" ? [] : all.filter((candidate) => begins(candidate, word));
+  const isShort = begun.length > 1 && begun.length <= MOST;
+  const found = isShort ? begun.join(", ").replace(/, ([^,]*)$/, " or $1") : nearest(word, all);
   return found === undefined ? "" : ` (did you mean ${found}?)`;
 }
 

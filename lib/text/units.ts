@@ -62,8 +62,15 @@ function durationOf(text: string, use: string, written: string): number {
   if (/^\d+(\.\d+)?$/.test(bare)) {
     throw new UnitError(`"${written}" has no unit: write ${bare}us, ${bare}ms or ${bare}s`);
   }
-  return parse(text, DURATIONS, undefined, use, written) / 1e3;
+  const [, number, spelled = ""] = /^([\d.]+)\s*(usec|msec|sec|min|hour|hr|day)/i.exec(bare) ?? [];
+  const hint = number === undefined ? "" : `: write ${number}${SPELLED[spelled.toLowerCase()]}`;
+  return parse(text, DURATIONS, undefined, use + hint, written) / 1e3;
 }
+
+/** Units as others write them. */
+const SPELLED: Readonly<Record<string, string>> = {
+  ...{ usec: "us", msec: "ms", sec: "s", min: "m", hour: "h", hr: "h", day: "d" },
+};
 
 /** A duration with what it varies by: "10ms", "10ms±5ms", or "10ms+-5ms" where ± can't be typed. */
 export function parseVaryingDuration(text: string): { ms: number; jitterMs: number } {

@@ -61,7 +61,7 @@ describe("iomux COMMAND --help", () => {
     await using cli = spawnCli(["--help"]);
     expect([(await cli.exit).code, cli.stderr()]).toEqual([0, ""]);
     golden("help.txt", cli.stdout());
-    for (const args of [["-h"], ["help"]]) {
+    for (const args of [["-h"], ["help"], ["help", "--help"], ["help", "-h"]]) {
       await using other = spawnCli(args);
       expect([(await other.exit).code, other.stdout()]).toEqual([0, cli.stdout()]);
     }
@@ -99,6 +99,7 @@ iomux client 127.0.0.1:1 --tls-alpn h2
 iomux -x
 iomux stress --conections 5
 iomux stress --work 2
+iomux stress --con 5
 iomux stress --bananas
 iomux client --connect-timeuot 1s 127.0.0.1:1
 iomux info --jsn
@@ -122,6 +123,7 @@ iomux stress -c --json
 iomux stress -n 1.5
 iomux stress -d 5
 iomux stress -d 5x
+iomux stress -d 1min
 iomux stress -d 0s
 iomux stress --warmup 3
 iomux stress -s 12xyz
@@ -197,6 +199,8 @@ iomux stress --tls
 iomux stress -m a --message-file b
 iomux stress --threshold p99<5
 iomux stress --find-rate p99<5
+iomux stress --find-rate p99>5ms
+iomux serve --handler nowhere.ts
 iomux stress --find-rate p99<5ms,eror==0
 iomux stress --compare select --find-rate p99<5ms
 iomux stress -o run.jsn

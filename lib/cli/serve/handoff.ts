@@ -1,11 +1,11 @@
 /** The options of `iomux serve` that hand connections to a handler or a program. */
-import { statSync } from "node:fs";
 import { delimiter, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { HandoffOptions } from "../../serve/options.ts";
 import { isExecutable, isFile, startProblem } from "../../sys/process/executable.ts";
 import { escapeControls } from "../../text/escape.ts";
 import { UsageError } from "../exit.ts";
+import { readBytes } from "../input.ts";
 import { longName } from "../options/option.ts";
 import type { ServeRead } from "./command.ts";
 
@@ -53,11 +53,8 @@ function chooseAnswer({ source }: ServeRead): (typeof ANSWERS)[number] {
 }
 
 function moduleAt(file: string): string {
-  const path = resolve(file);
-  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
-    throw new UsageError(`option '--handler': there is no file "${file}"`);
-  }
-  return pathToFileURL(path).href;
+  readBytes(file, "handler");
+  return pathToFileURL(resolve(file)).href;
 }
 
 function programFor(text: string): string[] {

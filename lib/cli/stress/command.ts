@@ -100,6 +100,12 @@ export const RUN = {
   },
 } as const;
 
+/** A condition that a rate can be too high for. @throws ThresholdError; Error */
+function checkBound(text: string): void {
+  if (["<", "<=", "=="].includes(parseThreshold(text).operator)) return;
+  throw new Error(`threshold "${text}": no rate is too high for it; use <, <= or ==`);
+}
+
 export const STRESS = command({
   name: "stress",
   about: "a load generator that checks every byte; without a target, of its own server",
@@ -120,7 +126,7 @@ export const STRESS = command({
       findRate: value(
         "EXPR",
         "search the highest rate that holds p99<5ms, say",
-        checked((text) => text.split(",").map((part) => parseThreshold(part))),
+        checked((text) => text.split(",").forEach(checkBound)),
       ),
       confidence: value("PERCENT", "repeat the run until its 95 % interval is ± this", text),
     },

@@ -22,8 +22,12 @@ async function fails(args: string[], why: RegExp, options: CliOptions = {}) {
 
 describe("serve --handler and --exec, used wrongly: exit 2, one line", () => {
   const cases: [string, string[], RegExp][] = [
-    ["a handler that is not there", [...LOCAL, "--handler", "none.ts"], /--handler.*no file "none/],
-    ["a handler that is a folder", [...LOCAL, "--handler", "lib"], /--handler.*no file "lib"/],
+    [
+      "a handler that is not there",
+      [...LOCAL, "--handler", "none.ts"],
+      /the handler none\.ts: ENOENT/,
+    ],
+    ["a handler that is a folder", [...LOCAL, "--handler", "lib"], /the handler lib: EISDIR/],
     ["--exec without --host", ["-p", "0", "--exec", "cat"], /--exec' needs an explicit '--host'/],
     ["a program that is not there", [...LOCAL, "--exec", "no-such"], /no program "no-such"/],
     [
