@@ -29,10 +29,12 @@ const MOST = 3;
 export function didYouMean(word: string, words: Iterable<string>): string {
   const all = [...words];
   const begun = word === "" ? [] : all.filter((candidate) => begins(candidate, word));
-  const isShort = begun.length > 1 && begun.length <= MOST;
+  const isShort = begun.length > 1 && begun.length <= MOST && !begun.some((of) => same(of, word));
   const found = isShort ? begun.join(", ").replace(/, ([^,]*)$/, " or $1") : nearest(word, all);
   return found === undefined ? "" : ` (did you mean ${found}?)`;
 }
+
+const same = (one: string, other: string) => fold(one) === fold(other);
 
 const begins = (word: string, start: string) => fold(word).startsWith(fold(start));
 

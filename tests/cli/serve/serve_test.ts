@@ -18,7 +18,7 @@ async function fails(args: string[], code: number, why: RegExp, options: CliOpti
 describe("iomux serve, used wrongly", () => {
   const cases: [string, string[], RegExp][] = [
     ["a port above 65535", ["-p", "70000"], /--port.*70000.*0 to 65535/],
-    ["a port that is no number", ["-p", "http"], /Invalid port http/],
+    ["a port that is no number", ["-p", "http"], /Invalid port "http"/],
     ["a negative port", ["-p", "-1"], /-1/],
     ["an unknown option, with the nearest one", ["--prot", "1"], /--prot.*did you mean --port\?/],
     ["a missing value", ["--workers"], /--workers.*needs a value/],
