@@ -9,8 +9,8 @@ import { err, lineOf } from "../output.ts";
 
 /** How long stderr may take nothing before it is not waited for any more. */
 const PATIENCE_MS = 1000;
-/** What may wait for it. */
-const CAPACITY = 1 << 20;
+/** What may wait for it: more than a dump makes of all that is moved in one turn. */
+const CAPACITY = 1 << 24;
 
 /** Lines for people, and the dump of the bytes. They come in their order, or not at all. */
 export class Lines {

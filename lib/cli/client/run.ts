@@ -48,19 +48,15 @@ export async function run(read: ClientRead, spawn: SpawnRelay): Promise<number> 
     using loop = new Loop();
     const lines = new Lines(stderr, loop);
     const turns = { loop, stop: stop.signal, lines };
-    try {
-      const code = await work(turns).catch((error) => saidOf(error, lines));
-      await lines.finish(stop.signal);
-      return code;
-    } catch (error) {
-      if (error instanceof ReaderGone) {
-        await signalOf(error, stop.signal);
-        return EXIT.brokenPipe;
-      }
-      throw error;
-    }
+    const code = await work(turns).catch((error) => saidOf(error, lines));
+    await lines.finish(stop.signal);
+    return code;
   } catch (error) {
-    if (error instanceof Interrupted) return error.code;
+    const isGone = error instanceof ReaderGone;
+    // A terminal that goes away is a signal as well, if it was this process's: that one counts.
+    if (isGone && error.wasTerminal) await new Promise((done) => setTimeout(done, SIGNAL_MS));
+    if (stop.signal.aborted) return stop.signal.reason.code;
+    if (isGone) return EXIT.brokenPipe;
     throw error;
   } finally {
     restore();
@@ -78,12 +74,6 @@ function saidOf(error: Error & { code?: string }, { say }: Lines): number {
   }
   say(withAdvice(error.code ?? "", error.message) + adviceFor(error));
   return code;
-}
-
-/** A terminal that goes away is a signal as well, if it was this process's: that one counts. @throws its reason */
-async function signalOf({ wasTerminal }: ReaderGone, stop: AbortSignal): Promise<void> {
-  if (wasTerminal) await new Promise((resolve) => setTimeout(resolve, SIGNAL_MS));
-  stop.throwIfAborted();
 }
 
 function scan(read: ClientRead, spawn: SpawnRelay): Work {
