@@ -6,7 +6,7 @@ import type { Context } from "../support/context.ts";
 import { Socket } from "../../lib/net/mod.ts";
 import { iomux, targeted, whyMissing } from "../support/entries.ts";
 import { type Program, run, sleep, start } from "../support/process.ts";
-import { type Report, table, verdict } from "../support/report.ts";
+import { median, type Report, table, verdict } from "../support/report.ts";
 
 /** Bytes of memory for a held connection, of the generator and of the server. */
 const target = 600;
@@ -19,6 +19,8 @@ const processes = 4;
 /** More than there are ports from 32768 to 60999. */
 const connects = 60_000;
 const holdSeconds = 5;
+/** How often memory is looked at. */
+const SAMPLE_MS = 200;
 /** For several processes to start and to connect. */
 const connectSeconds = 15;
 /** Connections of a process after which all of its code has run, and is compiled: that takes 4 to 5 MB. */
@@ -43,6 +45,7 @@ interface Row {
 
 /** The part of a result that is used. */
 export interface Result {
+  started_at: string;
   duration_s: number;
   connections: { established: number; failed: number; lost: number };
   messages: { verified: number; mismatched: number; timed_out: number; lost: number };
@@ -50,7 +53,7 @@ export interface Result {
 }
 
 /** Runs the section. */
-export async function scale({ progress, isCase }: Context): Promise<Report> {
+export async function scale({ options, progress, isCase }: Context): Promise<Report> {
   const name = targeted.findLast((name) => whyMissing(iomux[name]!) === null);
   if (name === undefined) throw new Error("no iomux that could run");
   const command = iomux[name]!;
@@ -64,8 +67,10 @@ export async function scale({ progress, isCase }: Context): Promise<Report> {
       `scale ${row.what}: ${row.verified} verified, ${bytes.join(" and ")} bytes/connection`,
     );
   };
+  const rounds = Math.min(options.rounds, 3);
   for (const engine of engines) {
-    await add(`${held} held, ${engine}`, (what) => hold(what, command, held, 1, engine));
+    const once = (what: string) => hold(what, command, held, 1, engine);
+    await add(`${held} held, ${engine}`, (what) => medianOf(rounds, () => once(what)));
   }
   await add(`${heldByMany} held`, (what) => hold(what, command, heldByMany, processes, "auto"));
   await add(`${connects} connects to one port`, (what) => churn(what, command));
@@ -93,6 +98,18 @@ export async function scale({ progress, isCase }: Context): Promise<Report> {
     ),
   ];
   return { text: lines.join("\n"), data: { name, rows } };
+}
+
+/** Of so many measurements, as what is garbage when memory is looked at differs by as much as 100 bytes. */
+async function medianOf(rounds: number, measure: () => Promise<Row>): Promise<Row> {
+  const rows: Row[] = [];
+  while (rows.length < rounds) rows.push(await measure());
+  return {
+    ...rows[0]!,
+    errors: rows.reduce((sum, { errors }) => sum + errors, 0),
+    generatorBytes: median(rows.map(({ generatorBytes }) => generatorBytes!)),
+    serverBytes: median(rows.map(({ serverBytes }) => serverBytes!)),
+  };
 }
 
 /**
@@ -137,7 +154,7 @@ interface Sample {
 
 /**
  * Connections that exchange a message and stay. Memory is compared with that of as many connections less
- * that the programs are warm, and is looked at in the middle of the time in which all are idle.
+ * that the programs are warm, and is looked at by the end of the time in which all are idle.
  */
 async function hold(
   what: string,
@@ -163,13 +180,21 @@ async function hold(
       const samples: Sample[] = [];
       for (let over = false; !over;) {
         const generator = resident(programs.map(({ pid }) => pid));
-        samples.push({ at: performance.now(), generator, server: resident(ours) });
-        over = await Promise.race([ended.then(() => true), sleep(0.1).then(() => false)]);
+        samples.push({ at: Date.now(), generator, server: resident(ours) });
+        over = await Promise.race([
+          ended.then(() => true),
+          sleep(SAMPLE_MS / 1000).then(() => false),
+        ]);
       }
-      const middle = performance.now() - holdSeconds * 1000 / 2;
-      const idle = samples.findLast(({ at, generator }) => at <= middle && generator > 0);
+      // Not from the end of the processes: to close so many connections takes a while.
+      const results: Result[] = (await ended).map((text) => JSON.parse(text));
+      const ends = results.map(({ started_at, duration_s }) =>
+        Date.parse(started_at) + duration_s * 1000
+      );
+      const last = Math.min(...ends) - SAMPLE_MS;
+      const idle = samples.findLast(({ at, generator }) => at <= last && generator > 0);
       if (!idle) throw new Error("it was over before its memory could be looked at");
-      return { result: sumOf((await ended).map((text) => JSON.parse(text))), idle };
+      return { result: sumOf(results), idle };
     } finally {
       await Promise.all(programs.map((program) => program.stop()));
     }
@@ -218,6 +243,7 @@ async function churn(what: string, command: string[]): Promise<Row> {
 export function sumOf(results: Result[]): Result {
   const sum = (pick: (result: Result) => number) => results.reduce((n, one) => n + pick(one), 0);
   return {
+    started_at: results[0]!.started_at,
     duration_s: Math.max(...results.map(({ duration_s }) => duration_s)),
     connections: {
       established: sum((r) => r.connections.established),

@@ -102,9 +102,9 @@ export class Socket extends BaseSocket {
    */
   static connect(connectOptions: ConnectOptions): Socket {
     const addresses = addressesToTry(connectOptions);
-    const { timeoutMs, ...now } = connectOptions;
     if (addresses === undefined) return Socket.#begin(undefined, connectOptions);
     if (addresses.length === 1) return Socket.#begin(addresses[0], connectOptions);
+    const { timeoutMs, ...now } = connectOptions;
     const race = new Race(addresses, (address) => Socket.#begin(address, now));
     if (timeoutMs === undefined) return race.advance() ?? race.take();
     return finishRace(race, targetName(connectOptions), timeoutMs);
