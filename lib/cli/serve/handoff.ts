@@ -1,4 +1,5 @@
 /** The options of `iomux serve` that hand connections to a handler or a program. */
+import { existsSync, statSync } from "node:fs";
 import { delimiter, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { HandoffOptions } from "../../serve/options.ts";
@@ -53,8 +54,13 @@ function chooseAnswer({ source }: ServeRead): (typeof ANSWERS)[number] {
 }
 
 function moduleAt(file: string): string {
+  const path = resolve(file);
+  // A pipe can't be read twice, to look at it and to import it.
+  if (existsSync(path) && !statSync(path).isFile()) {
+    throw new UsageError(`Cannot read the handler ${file}: it is no regular file`);
+  }
   readBytes(file, "handler");
-  return pathToFileURL(resolve(file)).href;
+  return pathToFileURL(path).href;
 }
 
 function programFor(text: string): string[] {

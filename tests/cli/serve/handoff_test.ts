@@ -27,7 +27,11 @@ describe("serve --handler and --exec, used wrongly: exit 2, one line", () => {
       [...LOCAL, "--handler", "none.ts"],
       /the handler none\.ts: ENOENT/,
     ],
-    ["a handler that is a folder", [...LOCAL, "--handler", "lib"], /the handler lib: EISDIR/],
+    [
+      "a handler that is a folder",
+      [...LOCAL, "--handler", "lib"],
+      /the handler lib: it is no regular file/,
+    ],
     ["--exec without --host", ["-p", "0", "--exec", "cat"], /--exec' needs an explicit '--host'/],
     ["a program that is not there", [...LOCAL, "--exec", "no-such"], /no program "no-such"/],
     [
