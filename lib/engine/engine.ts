@@ -22,7 +22,7 @@
  * - An engine does a bounded amount of work per connection and turn (one receive, or what those buffers
  *   hold; 256 KiB of queued output; 64 new connections per listener), so that no peer starves another.
  */
-import type { SelectorName } from "../selectors/mod.ts";
+import type { SelectorName, WakeHandle } from "../selectors/mod.ts";
 import type { Address, ConnectOptions, OSError, Socket } from "../net/mod.ts";
 import type { TransportInfo } from "../sys/socket/tcp_info.ts";
 import type { Counters } from "./counters.ts";
@@ -199,7 +199,7 @@ export interface Engine {
   /** One turn: waits at most until the next timer, then does all that is ready. */
   turn(): void;
   /** Ends the wait of a turn from any thread, by `wake` of lib/selectors. */
-  readonly wakeHandle: { readonly wakeFd: number };
+  readonly wakeHandle: WakeHandle;
   /** Closes all connections and listeners, with their `close` calls, and gives back everything. */
   close(): void;
 }

@@ -67,5 +67,22 @@ export function numericHosts(host: string, family?: 4 | 6): string[] {
   );
 }
 
+/**
+ * Checks options that name an endpoint.
+ *
+ * @throws RangeError for a path together with a host or a port, one of which would mean nothing
+ */
+export function checkEndpoint(
+  options: { path?: unknown; host?: unknown; port?: unknown },
+  known: readonly string[],
+): void {
+  checkOptions(options, known);
+  const { path, host, port } = options;
+  if (path === undefined || (host === undefined && port === undefined)) return;
+  throw new RangeError(
+    'Cannot use "path" together with "host" or "port": a Unix socket has neither',
+  );
+}
+
 /** What names an endpoint; "family" makes an {@linkcode Address} one. */
 export const ENDPOINT = ["host", "port", "path", "family"] as const;

@@ -18,10 +18,10 @@ import {
   SOCKADDR_SIZE,
 } from "../sys/socket/sockaddr.ts";
 import { newSocket } from "../sys/socket/sockets.ts";
-import { checkOptions, checkText } from "../sys/arguments.ts";
+import { checkText } from "../sys/arguments.ts";
 import { briefDuration } from "../text/words.ts";
 import { familyOf } from "../sys/socket/ip.ts";
-import { checkDuration, ENDPOINT, familyOfBind, numericHosts } from "./arguments.ts";
+import { checkDuration, checkEndpoint, ENDPOINT, familyOfBind, numericHosts } from "./arguments.ts";
 import { domainOf } from "./listen.ts";
 import { setInt, setTimeouts, takeError } from "./options.ts";
 
@@ -69,7 +69,7 @@ let last = { host: "", port: 0, name: "" };
 
 /** Checks the options of a connect, and returns the addresses to try; undefined for a Unix socket. */
 export function addressesToTry(options: ConnectOptions): string[] | undefined {
-  checkOptions(options, KNOWN);
+  checkEndpoint(options, KNOWN);
   const { path, host = "127.0.0.1", port = 0, bind, timeoutMs } = options;
   if (timeoutMs !== undefined) checkDuration(timeoutMs);
   const family = familyOfBind(bind);

@@ -27,14 +27,8 @@ import {
   readAddress,
   SOCKADDR_SIZE,
 } from "../sys/socket/sockaddr.ts";
-import {
-  checkFlag,
-  checkInteger,
-  checkOptionalFlag,
-  checkOptions,
-  checkText,
-} from "../sys/arguments.ts";
-import { type Bytes, bytesOf, ENDPOINT, numericHosts } from "./arguments.ts";
+import { checkFlag, checkInteger, checkOptionalFlag, checkText } from "../sys/arguments.ts";
+import { type Bytes, bytesOf, checkEndpoint, ENDPOINT, numericHosts } from "./arguments.ts";
 import { BaseSocket } from "./base.ts";
 import * as multicast from "./multicast.ts";
 import { setInt, takeError } from "./options.ts";
@@ -104,7 +98,7 @@ function endpointOf(
   any: string,
   defaultPort?: number,
 ): Endpoint {
-  checkOptions(options, known);
+  checkEndpoint(options, known);
   const { path, host = any, port = defaultPort } = options;
   return path === undefined
     ? { host: numeric(host), port: checkPort(port) }

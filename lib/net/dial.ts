@@ -1,8 +1,8 @@
 /** Connecting to a name, with the thread left free. */
 import { resolveHost } from "./address.ts";
-import { checkCallback, checkOptions, checkSignal, checkText } from "../sys/arguments.ts";
+import { checkCallback, checkSignal, checkText } from "../sys/arguments.ts";
 import { checkPort } from "../sys/socket/sockaddr.ts";
-import { checkDuration, ENDPOINT, familyOfBind } from "./arguments.ts";
+import { checkDuration, checkEndpoint, ENDPOINT, familyOfBind } from "./arguments.ts";
 import { type ConnectOptions, lateFor, targetName } from "./connect.ts";
 import { type Attempt, Race } from "./race.ts";
 import { Socket } from "./socket.ts";
@@ -74,7 +74,7 @@ const LONGEST_LOOK_MS = 16;
  * ```
  */
 export async function dial(options: DialOptions, wait: WaitWritable = pause): Promise<Socket> {
-  checkOptions(options, KNOWN);
+  checkEndpoint(options, KNOWN);
   checkSignal(options.signal);
   checkCallback(wait, "wait");
   const { path, port = 0, bind } = options;

@@ -15,8 +15,8 @@ import { c, closeFd } from "../sys/posix.ts";
 import { identityOf, removeSocketFile } from "../sys/stdio/file.ts";
 import { checkPort, hostAndPort, packAddress, SOCKADDR_SIZE } from "../sys/socket/sockaddr.ts";
 import { newSocket } from "../sys/socket/sockets.ts";
-import { checkInteger, checkOptionalFlag, checkOptions, checkText } from "../sys/arguments.ts";
-import { ENDPOINT, numericHosts } from "./arguments.ts";
+import { checkInteger, checkOptionalFlag, checkText } from "../sys/arguments.ts";
+import { checkEndpoint, ENDPOINT, numericHosts } from "./arguments.ts";
 import { setInt } from "./options.ts";
 
 /**
@@ -58,7 +58,7 @@ export const domainOf = (host: string | undefined): number =>
 
 /** A listening, non-blocking descriptor. */
 export function openListener(options: ListenOptions): number {
-  checkOptions(options, KNOWN);
+  checkEndpoint(options, KNOWN);
   const { path, host = "0.0.0.0", port = 0, backlog = 4096, reusePort, v6Only } = options;
   checkInteger(backlog, "backlog", 0, 0x7fffffff);
   checkOptionalFlag(reusePort, "reusePort");

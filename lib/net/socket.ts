@@ -170,7 +170,7 @@ export class Socket extends BaseSocket {
     throw new OSError(error, syscall, `${action} ${this.peerName}`);
   }
 
-  /** Blocking sockets: exactly `length` bytes; null when the stream ends before. A failure puts back what came. */
+  /** Blocking sockets: exactly `length` bytes; null when the stream ends before. What came is put back then. */
   recvExactly(length: number): Uint8Array | null {
     checkInteger(length, "length", 0, 0x7fffffff);
     const bytes = new Uint8Array(new ArrayBuffer(length));
@@ -185,11 +185,10 @@ export class Socket extends BaseSocket {
         if (received === 0) return false;
         at += received;
       }
-    } catch (error) {
-      this.unread(bytes.subarray(0, at));
-      throw error;
+      return true;
+    } finally {
+      if (at < bytes.length) this.unread(bytes.subarray(0, at));
     }
-    return true;
   }
 
   /**

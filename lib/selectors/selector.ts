@@ -364,6 +364,6 @@ export interface Selector<T = unknown> extends Disposable {
 export interface WakeHandle {
   /** The descriptor that `wake` writes to. */
   readonly wakeFd: number;
-  /** Says whether the selector is closed. A handle without it is its maker's to keep from being stale. */
-  readonly state?: SharedArrayBuffer;
+  /** Says whether the selector is closed, and that this is a handle. */
+  readonly state: SharedArrayBuffer;
 }

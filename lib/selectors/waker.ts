@@ -18,6 +18,14 @@ const CLOSED = 1 << 30;
 /** A wake-up was sent and not seen yet: the next ones are part of it. */
 const PENDING = 1 << 29;
 
+/** A handle's state: the bits above, and what tells a handle from an object that looks like one. */
+const STATE_BYTES = 8;
+const sealOf = (wakeFd: number): number => wakeFd ^ 0x77616b65;
+const cellOf = (state: unknown): Int32Array | undefined =>
+  state instanceof SharedArrayBuffer && state.byteLength === STATE_BYTES
+    ? new Int32Array(state)
+    : undefined;
+
 /**
  * Makes the current wait of a selector, or its next one, return early. Works in any thread, and has no
  * effect once the selector is closed.
@@ -36,15 +44,13 @@ const PENDING = 1 << 29;
  */
 export function wake(handle: WakeHandle): void {
   const { wakeFd, state } = handle ?? {};
-  const isState = state === undefined ||
-    (state instanceof SharedArrayBuffer && state.byteLength === 4);
-  if (!Number.isInteger(wakeFd) || wakeFd < 0 || wakeFd > 0x7fffffff || !isState) {
+  const cell = cellOf(state);
+  // A number in a made-up handle may be of any file or connection, which must not be written to.
+  if (cell?.[1] !== sealOf(wakeFd)) {
     throw new TypeError("Cannot wake: use what wakeHandle() returns");
   }
-  if (state === undefined) return write(wakeFd);
-  const cell = new Int32Array(state);
   const isOpen = (Atomics.add(cell, 0, 1) & CLOSED) === 0;
-  if (isOpen && (Atomics.or(cell, 0, PENDING) & PENDING) === 0) write(wakeFd);
+  if (isOpen && (Atomics.or(cell, 0, PENDING) & PENDING) === 0) wakeDescriptor(wakeFd);
   Atomics.sub(cell, 0, 1);
 }
 
@@ -54,7 +60,8 @@ export const noHandle = (error: unknown): unknown =>
     ? new RangeError(`Cannot make a wake handle, which selectAsync needs too: ${error.message}`)
     : error;
 
-function write(fd: number): void {
+/** As `wake`, by a duplicate of a handle's descriptor, whose owner keeps it open for as long as he wakes. */
+export function wakeDescriptor(fd: number): void {
   // EAGAIN means that the counter or the buffer is full, so that a wake-up is pending already.
   if (HAS_EVENTFD) c.write(fd, increment.pointer, 8);
   else c.send(fd, increment.pointer, 1, MSG_NOSIGNAL);
@@ -70,8 +77,9 @@ export class Waker {
   constructor() {
     const [receiver, sender] = HAS_EVENTFD ? oneDescriptor() : newPair();
     this.#fd = receiver;
-    const state = new SharedArrayBuffer(4);
+    const state = new SharedArrayBuffer(STATE_BYTES);
     this.#cell = new Int32Array(state);
+    this.#cell[1] = sealOf(sender);
     this.handle = { wakeFd: sender, state };
   }
 

@@ -1,6 +1,6 @@
 /** The threads of a server: started, sent commands, and replaced when one of them dies. */
 import type { Thread } from "../engine/mod.ts";
-import { wake } from "../selectors/mod.ts";
+import { wakeDescriptor } from "../selectors/waker.ts";
 import { closeFd, duplicate } from "../sys/posix.ts";
 import type { WorkerRequest } from "./handoff/handler_pool.ts";
 import { endPrograms } from "./handoff/program_executor.ts";
@@ -91,7 +91,7 @@ export class WorkerPool {
     // Before the threads close theirs: a connection that nothing will accept should be refused.
     for (const member of this.#members) stopListening(member);
     Atomics.store(this.#control, 0, command);
-    for (const { wakeFd } of this.#members) if (wakeFd >= 0) wake({ wakeFd });
+    for (const { wakeFd } of this.#members) if (wakeFd >= 0) wakeDescriptor(wakeFd);
     return this.done;
   }
 
@@ -112,7 +112,7 @@ export class WorkerPool {
           this.#stats.selector = message.selector;
           member.wakeFd = message.wakeFd;
           isServing = true;
-          if (this.#isEnding) wake(message); // the command came before there was anything to wake
+          if (this.#isEnding) wakeDescriptor(message.wakeFd); // the command came before there was anything to wake
           ready();
         } else if (message.type === "died") {
           death = new Error(message.message);

@@ -74,7 +74,7 @@ export function turnCases(create: CreateEngine, observes: boolean): void {
     const helper = await HelperThread.start();
     try {
       const engine = bench.engine();
-      const handle = { wakeFd: engine.wakeHandle.wakeFd };
+      const handle = engine.wakeHandle;
       for (let i = 0; i < 3; i++) {
         const done = helper.later({ afterMs: 30, kind: "wake", handle });
         const { ms } = timed(() => engine.turn());

@@ -117,6 +117,20 @@ export function argumentCases(name: SelectorName, create: Create): void {
     }
   });
 
+  it("wake() of a made-up handle is a TypeError, and writes to nobody's descriptor", () => {
+    const [selector, a, b] = own(create(), ...socketPair());
+    const { state, wakeFd } = selector.wakeHandle();
+    const sizes = [4, 8, 12].map((bytes) => new SharedArrayBuffer(bytes));
+    for (const made of [undefined, ...sizes, state]) {
+      const handle = { wakeFd: a.fileno(), state: made };
+      expect(() => wake(handle as never)).toThrow("Cannot wake: use what wakeHandle() returns");
+    }
+    expect(() => wake({ wakeFd } as never)).toThrow(TypeError);
+    expect(b.recv(new Uint8Array(8))).toBe(-1);
+    wake(structuredClone({ wakeFd, state }));
+    expect(selector.select()).toEqual([]);
+  });
+
   it("neither a number nor an object with a fileno() is a TypeError in every call", () => {
     const [selector] = own(create());
     for (const object of BAD_OBJECTS as FileObject[]) {

@@ -134,6 +134,25 @@ export function staleCases(create: Create): void {
     }
   });
 
+  it("the same where a bare number was registered: not even once", () => {
+    if (process.platform !== "linux") return console.log("not run: sockets have no identity here");
+    for (const event of [EVENT_READ, EVENT_WRITE]) {
+      const [selector, a, b] = own(create<string>(), ...socketPair());
+      b.send(encode("x"));
+      const fd = a.fileno();
+      selector.register(fd, event, "first life");
+      a.close();
+      const [e, d] = own(...socketPair());
+      expect([e.fileno(), d.fileno()]).toContain(fd);
+      for (const socket of [e, d]) socket.send(encode("y"));
+      sleepsFor(selector, 50);
+      sleepsFor(selector, 50);
+      selector.unregister(fd);
+      const key = selector.register(fd, event, "second life");
+      expect(selector.select(1000)).toEqual([[key, event]]);
+    }
+  });
+
   it("the same with pipes: the new one is not told of", () => {
     if (process.platform !== "linux") return console.log("not run: pipes have no identity here");
     for (const [end, event] of [[0, EVENT_READ], [1, EVENT_WRITE]] as const) {

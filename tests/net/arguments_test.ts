@@ -183,6 +183,13 @@ describe("options", () => {
     for (const bind of [80, null, { host: 5 }, { hots: "127.0.0.1" }, {}] as never[]) {
       expect(() => Socket.connect({ port: 1, bind })).toThrow(TypeError);
     }
+    for (const both of [{ path: "@x", host: "127.0.0.1" }, { path: "@x", port: 0 }]) {
+      const message = 'Cannot use "path" together with "host" or "port"';
+      expect(() => Socket.listen(both)).toThrow(message);
+      expect(() => Socket.connect(both)).toThrow(RangeError);
+      expect(() => DatagramSocket.bind(both)).toThrow(message);
+      expect(() => DatagramSocket.connect(both)).toThrow(message);
+    }
     expect(() => Socket.listen({ prot: 80 } as ListenOptions)).toThrow(
       'Unknown option "prot"; there are host, port, path, family, backlog, reusePort, v6Only',
     );

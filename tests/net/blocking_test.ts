@@ -42,7 +42,8 @@ describe("recvExactly()", () => {
     const [socket, peer] = blockingPair(own);
     peer.send(encode("abc"));
     peer.close();
-    expect(socket.recvExactly(4)).toBe(null);
+    for (let round = 0; round < 2; round++) expect(socket.recvExactly(4)).toBe(null);
+    expect(decode(socket.recvExactly(3)!)).toBe("abc"); // what came is not lost
     expect(socket.recvExactly(1)).toBe(null);
   });
 });

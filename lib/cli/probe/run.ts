@@ -1,5 +1,5 @@
 /** What `iomux probe` does: misbehaving clients against a target, and a matrix of how it took them. */
-import { wake } from "../../selectors/mod.ts";
+import { wakeDescriptor } from "../../selectors/waker.ts";
 import { SERVE_DEFAULTS } from "../../serve/options.ts";
 import type { Spawn } from "../../serve/server.ts";
 import type { Stats } from "../../serve/stats.ts";
@@ -109,7 +109,7 @@ function perform(
   let wakeFd: number | undefined;
   const interrupt = () => {
     Atomics.store(new Int32Array(control), 0, 1);
-    if (wakeFd !== undefined) wake({ wakeFd });
+    if (wakeFd !== undefined) wakeDescriptor(wakeFd);
   };
   interruption.addEventListener("abort", interrupt);
   if (interruption.aborted) interrupt();
@@ -125,7 +125,7 @@ function perform(
     thread.on("message", (message: ProfileMessage) => {
       if (message.type === "ready") {
         wakeFd = message.wakeFd;
-        if (interruption.aborted) wake({ wakeFd });
+        if (interruption.aborted) wakeDescriptor(wakeFd);
       } else if (message.type === "row") rows.push(completed(message.row));
       else if (message.type === "end") {
         refusal = message.refusal;

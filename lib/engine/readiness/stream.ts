@@ -52,6 +52,11 @@ export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Sour
     return this;
   }
 
+  /** What the selector knows it by: an object that it need not ask the kernel about with every event. */
+  fileno(): number {
+    return this.fd;
+  }
+
   /** Begins to watch; called once by the engine. Returns the error when it can't. */
   start(): OSError | undefined {
     const failure = this.#watch();
@@ -266,7 +271,7 @@ export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Sour
     if (wanted === before) return;
     this.#watches(wanted);
     const options = this.is & LEVEL ? undefined : edge;
-    const failure = changeInterest(selector, this.fd, before, wanted, this, options);
+    const failure = changeInterest(selector, this, before, wanted, this, options);
     if (!failure) return;
     this.#watches(0);
     this.fail(failure);

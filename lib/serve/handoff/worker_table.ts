@@ -6,7 +6,7 @@
  * waits in the kernel, so it is woken through a descriptor; a worker waits for its state to change.
  */
 import type { Address } from "../../net/mod.ts";
-import { wake } from "../../selectors/mod.ts";
+import { wakeDescriptor } from "../../selectors/waker.ts";
 import { c } from "../../sys/posix.ts";
 import { addressIn, SOCKADDR_SIZE } from "../../sys/socket/sockaddr.ts";
 import { socketIdentity } from "../../sys/socket/sockets.ts";
@@ -209,7 +209,7 @@ export class WorkerTable {
   }
   wakeLoop(loop: number): void {
     const wakeFd = Atomics.load(this.cells, HEADER + loop * PER_LOOP);
-    if (wakeFd >= 0) wake({ wakeFd });
+    if (wakeFd >= 0) wakeDescriptor(wakeFd);
   }
 
   /** Says since when a loop waits for a worker; 0 for not at all. */

@@ -1,7 +1,7 @@
 /** The metrics of a server as the main thread sees them: where they are, and how they end. */
 import type { Thread } from "../../engine/mod.ts";
 import { formatAddress, OSError, resolveHost, Socket } from "../../net/mod.ts";
-import { wake } from "../../selectors/mod.ts";
+import { wakeDescriptor } from "../../selectors/waker.ts";
 import { closeFd } from "../../sys/posix.ts";
 import type { StatsMemory } from "../stats.ts";
 import type { MetricsWorkerData, MetricsWorkerMessage } from "./worker.ts";
@@ -70,7 +70,7 @@ export async function startMetrics(
     name,
     close() {
       Atomics.store(control, 0, 1);
-      if (wakeFd >= 0) wake({ wakeFd });
+      if (wakeFd >= 0) wakeDescriptor(wakeFd);
       return ended;
     },
   };

@@ -1,6 +1,6 @@
 /** A run: threads that connect, start together, and whose results are added up. */
 import { Counters, COUNTERS_BYTES, type Thread } from "../../engine/mod.ts";
-import { wake } from "../../selectors/mod.ts";
+import { wakeDescriptor } from "../../selectors/waker.ts";
 import { codeName } from "../../sys/errno.ts";
 import { closeFd } from "../../sys/posix.ts";
 import {
@@ -134,7 +134,7 @@ export class Run implements Watched {
 
   #command(command: number): void {
     Atomics.store(new Int32Array(this.#control), 0, command);
-    for (const wakeFd of this.#wakeFds) wake({ wakeFd });
+    for (const wakeFd of this.#wakeFds) wakeDescriptor(wakeFd);
   }
 
   get interrupted(): boolean {
