@@ -44,7 +44,15 @@ export function parseCidr(text: string): Network {
   const bits = bytes.length * 8;
   const prefix = digits === undefined ? bits : Number(digits);
   if (prefix > bits) throw new RangeError(`"${text}" is no network: the most is /${bits}`);
-  if (!isMapped(bytes) || prefix < MAPPED_BYTES * 8) return { bytes, prefix };
+  if (!isMapped(bytes)) return { bytes, prefix };
+  if (prefix < MAPPED_BYTES * 8) {
+    const address = formatBytes(bytes.subarray(MAPPED_BYTES));
+    throw new RangeError(
+      `"${text}" is no network: of ::ffff:${address} the least is /${
+        MAPPED_BYTES * 8
+      }; or use ${address}/N`,
+    );
+  }
   return { bytes: bytes.subarray(MAPPED_BYTES), prefix: prefix - MAPPED_BYTES * 8 };
 }
 

@@ -200,7 +200,6 @@ export abstract class BaseSelector<T> implements Selector<T> {
   /** Calls back for the ready entries. When there was nothing to report, removes the cause. */
   #deliver(callback: DispatchCallback<T>): number {
     const ready = this.#ready;
-    const backend = this.#backend;
     const wait = this.#waits;
     let called = 0;
     for (let at = 0; at < ready.length; at++) {
@@ -217,21 +216,20 @@ export abstract class BaseSelector<T> implements Selector<T> {
       const streak = registration.lastWait === wait - 1 ? registration.streak + 1 : 0;
       registration.lastWait = wait;
       registration.streak = streak;
-      // Closed and not unregistered: in this very batch, or long ago while a duplicate lives (epoll), or
-      // while the number lives again (select, poll). To ask the kernel costs a call, so the object is asked,
-      // and the kernel only when that has changed its mind, or when a number is all there is: each time
-      // where the system knows numbers only, now and then elsewhere.
+      // Closed and not unregistered: in this batch, or long ago while a duplicate lives (epoll) or the number
+      // lives again (select, poll). The kernel, which costs a call, is asked when the object has changed its
+      // mind, or is a number only: each time where the system knows no more, now and then elsewhere.
       const doubtful = typeof fileobj === "number"
-        ? backend.dropOther !== undefined || (streak & 63) === 8
+        ? this.#backend.dropOther !== undefined || (streak & 63) === 8
         : fileobj.fileno() !== fd;
-      if (doubtful && (backend.dropOther?.(registration) ?? !isOpen(fd))) continue;
+      if (doubtful && (this.#backend.dropOther?.(registration) ?? !isOpen(fd))) continue;
       called++;
       const raw = ready.raw(at);
       if (streak >= SUSPICIOUS) this.#guard.suspect(registration, events, raw, this.onSpin);
       callback(key, events, raw);
     }
     ready.length = 0;
-    if (called === 0 && !this.#early) backend.recover();
+    if (called === 0 && !this.#early) this.#backend.recover();
     // What the callbacks used up is known now; after `select` only when the next wait begins.
     if (this.#guard.pending && !this.#collecting) this.#guard.settle();
     return called;

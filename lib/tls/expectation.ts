@@ -12,13 +12,14 @@ export interface Expectation {
  * What a certificate must be for, of a host as it stands in a target: the zone of an address is this
  * machine's own (RFC 6874), and a final dot belongs to the DNS.
  *
- * @throws TlsError for an empty name, or one with a NUL: OpenSSL would take the first for "any"
+ * @throws TlsError for an empty name, or one with a NUL: OpenSSL would take the first for "any"; and for one
+ * that begins with a dot, which it would take for every name below that
  */
 export function expectationOf(host: string): Expectation {
   const address = host.replace(/%.*$/, "");
   if (familyOf(address) !== undefined) return { kind: "address", name: address };
   const name = host.replace(/\.$/, "");
-  if (name === "" || name.includes("\0")) {
+  if (name === "" || name.startsWith(".") || name.includes("\0")) {
     throw new TlsError("TLS_CERTIFICATE", `${JSON.stringify(host)} is no name to look for in it`);
   }
   return { kind: "name", name };

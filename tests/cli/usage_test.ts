@@ -65,11 +65,19 @@ describe("iomux refuses", () => {
     }
   });
 
-  it("an empty host, name or file, and says which option or argument it is", async () => {
+  it("an empty or impossible host, name, network or file, and says which option or argument it is", async () => {
     const empty: [args: string[], says: RegExp][] = [
       [["serve", "-H", ""], /^iomux: option '--host': it is empty/],
       [["client", "", "80"], /^iomux: the host is empty/],
       [["client", "127.0.0.1:1", "--tls", "--tls-server-name", ""], /^iomux: option '--tls-ser/],
+      [
+        ["client", "127.0.0.1:1", "--tls", "--tls-server-name", ".example.org"],
+        /^iomux: option '--tls-server-name': "\.example\.org" is no host: it begins with a dot\n$/,
+      ],
+      [
+        ["serve", "--allow", "::ffff:10.0.0.0/8"],
+        /^iomux: option '--allow': "::ffff:10\.0\.0\.0\/8" is no network: .*10\.0\.0\.0\/N\n$/,
+      ],
       [["report", ""], /^iomux: an argument is empty, and has to be the name of a file\n$/],
     ];
     for (const [args, says] of empty) {

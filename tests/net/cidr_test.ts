@@ -53,6 +53,8 @@ describe("parseCidr() and contains()", () => {
       ["localhost", /no network/],
       ["", /no network/],
       ["fe80::%2/64", /no network/],
+      ["::ffff:10.0.0.0/8", /of ::ffff:10\.0\.0\.0 the least is \/96; or use 10\.0\.0\.0\/N/],
+      ["::ffff:0:0/95", /the least is \/96/],
     ] as const
   ) {
     it(`"${text}" is refused, with what would be right`, () => {

@@ -229,6 +229,15 @@ describe("TLS sessions", () => {
     }
   });
 
+  it("expects no name that begins with a dot: OpenSSL would take it for all names below", () => {
+    const names = "DNS:www.example.org";
+    for (const serverName of [".example.org", "..", "."]) {
+      expect(() => withPair(({ carry }) => carry(), { names, serverName })).toThrow(
+        "is no name to look for in it",
+      );
+    }
+  });
+
   it("refuses a certificate for another address than that with the zone", () =>
     withPair(({ client, carry }) => {
       carry();

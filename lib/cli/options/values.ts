@@ -9,6 +9,7 @@ export const text = (value: string): string => value;
 export function host(value: string): string {
   if (value === "") throw new Error("it is empty, and has to be an address or a name");
   if (value === "*") throw new Error('"*" is no host: every address is 0.0.0.0, with IPv6 ::');
+  if (value.startsWith(".")) throw new Error(`"${value}" is no host: it begins with a dot`);
   return value;
 }
 
