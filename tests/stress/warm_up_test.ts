@@ -67,6 +67,16 @@ describe("the backlog of a warm-up", () => {
       checkRows(result);
     });
   }
+
+  it("is in no message that was due and did not leave, when it outlasts the run", async () => {
+    await using target = await stalling();
+    const { result: { generator } } = await stress([
+      ...[target.name, "-c", "4", "--rate", "500", "--pipeline", "1"],
+      ...["--warmup", "1s", "-d", "500ms"],
+    ]);
+    expect(generator.scheduled).toBeGreaterThan(0);
+    expect(generator.unsent).toBe(generator.scheduled!);
+  });
 });
 
 describe("the bytes of a warm-up", () => {

@@ -112,7 +112,8 @@ export class OpenLoop implements Pump {
   }
 
   unsent(now: number): number {
-    return Math.max(0, this.dueBefore(now) - this.#next);
+    // Those of the warm-up that have not left are not among them.
+    return Math.max(0, this.dueBefore(now) - Math.max(this.#next, this.dueBefore(this.#countFrom)));
   }
 
   /** Whether a connection can take another message; it is one of `#open` then, and else not. */
