@@ -36,6 +36,7 @@ async function finds(kind: MismatchKind, spoil: (message: Buffer) => Uint8Array)
     verified: SPOILT,
     mismatched: 1,
     timed_out: 0,
+    in_flight: 0,
     lost: 0,
   });
   expect(result.connections.lost).toBe(0); // it was we who closed it
@@ -106,6 +107,7 @@ describe("stress and a target that", () => {
       verified: 9,
       mismatched: 1,
       timed_out: 0,
+      in_flight: 0,
       lost: 0,
     });
     expect(result.first_mismatch).toEqual({

@@ -15,6 +15,7 @@ function addsUp(result: StressResult, messages: number | undefined, size: number
     verified: sent,
     mismatched: 0,
     timed_out: 0,
+    in_flight: 0,
     lost: 0,
   });
   expect(result.bytes).toEqual({ sent: sent * size, received: sent * size });

@@ -144,7 +144,9 @@ const cases: Case[] = [
       expect(us).toMatchObject({ count: 0, unanswered: 3 });
       expect(messages).toMatchObject({ sent: 3, timed_out: 3 });
       expect(inFlight).toMatchObject({ asked: 3, average: 0 });
-      expect(generator.limited_by).toContain("waited for replies that never came (3 messages)");
+      expect(generator.limited_by).toContain(
+        "of 3 in flight, on average 3 waited for replies that never came",
+      );
       expect(generator.limited_by).not.toContain("waited for this generator");
     },
   },

@@ -1,6 +1,7 @@
 /** What is known of a run, for the judgement of what has limited it. Plain data: tests make it up. */
 import type { Distribution } from "../recorder.ts";
 import type { InFlight } from "../result.ts";
+import type { Spent } from "../elsewhere.ts";
 
 /** Use of the CPUs while messages counted. Everything in percent of one CPU. */
 export interface CpuUse {
@@ -31,11 +32,10 @@ export interface Evidence {
   readonly thinkMs: number;
   /** How many messages were in flight on average, of those asked for; null without a closed loop. */
   readonly closure: InFlight | null;
-  /** How many were in flight when the run stopped: their latencies are in no rate. */
-  readonly inFlightAtStop: number;
-  /** Connections that were asked for, and those that were open at the same time, at most. */
+  /** Messages that could have been in flight on average, by what their time went to instead. */
+  readonly elsewhere: Spent;
+  /** Connections that were asked for. */
   readonly requested: number;
-  readonly peak: number;
 
   /** Of the generator: its busiest thread, and all of them. */
   readonly busiest: number;
@@ -60,11 +60,7 @@ export interface Evidence {
   readonly timedOut: number;
   /** Messages that were lost with their connections. */
   readonly lost: number;
-  readonly timeoutMs: number;
   readonly failed: number;
-  /** Lost connections that were replaced; whether they are. */
-  readonly reconnected: number;
-  readonly reconnect: boolean;
   readonly errors: Readonly<Record<string, number>>;
 
   readonly local: boolean;

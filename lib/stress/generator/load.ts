@@ -3,7 +3,6 @@ import type { Engine, Handler } from "../../engine/mod.ts";
 import type { OSError } from "../../net/mod.ts";
 import { now as clock } from "../../sys/clock.ts";
 import type { TlsEndpoint } from "../../tls/mod.ts";
-import { CutOff } from "./cut_off.ts";
 import { type Dial, dialer } from "./dial.ts";
 import { Fleet } from "./connections/fleet.ts";
 import { Flow, type Peer } from "./connections/flow.ts";
@@ -39,7 +38,6 @@ export class Load implements Handler<Flow> {
   readonly slow: SlowConnections;
   /** Replies are awaited. */
   readonly paced: boolean;
-  readonly cutOff: CutOff = new CutOff();
   /** What is known of connections beyond their life. */
   readonly slots: Slots;
   readonly #traffic: Traffic;
@@ -70,6 +68,7 @@ export class Load implements Handler<Flow> {
     this.slots = new Slots(data, this.#open);
     this.received = new Receiver({
       ...{ engine, tally: this.tally, slow: this.slow, pump: this.pump },
+      account: this.slots.account,
       ...{ scheduled: this.#open, first: data.first, leave: (peer) => this.#leave(peer) },
     });
     this.fleet = new Fleet(engine, plan, workers, count, {
@@ -90,9 +89,10 @@ export class Load implements Handler<Flow> {
   }
 
   #connect(slot: number): void {
-    const replies = this.#traffic.replies(this.part.first + slot, this.slots.first(slot));
+    const now = clock();
+    const replies = this.#traffic.replies(this.part.first + slot, this.slots.begun(slot, now));
     this.#busy++;
-    this.peers.add(this.#dial(this, new Flow(slot, replies, this.slots.left(slot), clock())));
+    this.peers.add(this.#dial(this, new Flow(slot, replies, this.slots.left(slot), now)));
   }
 
   open(peer: Peer): void {
@@ -101,7 +101,7 @@ export class Load implements Handler<Flow> {
     flow.opened = true;
     this.#retries.connected(flow.slot);
     this.tally.connect.record(now - flow.startedAt);
-    this.tally.opened(this.slots.opened(flow.slot));
+    this.tally.opened(this.slots.opened(flow.slot, now));
     this.fleet.attempted(flow.slot, true);
     if (!this.#stopping && !this.fleet.wants(flow.slot)) return this.#leave(peer);
     if (this.slots.owes(flow.slot)) this.#sendAgain(peer);
@@ -174,6 +174,7 @@ export class Load implements Handler<Flow> {
   #finish(flow: Flow): void {
     if (flow.finished) return;
     flow.finished = true;
+    this.slots.account.to(flow.slot, "done", clock());
     this.#busy--;
   }
 
@@ -216,25 +217,21 @@ export class Load implements Handler<Flow> {
     } else if (!this.#over) this.tally.failure(error);
     if (!flow.opened) return this.#connectFailed(flow, error);
     this.tally.closed();
-    this.slots.closed(flow.slot, flow.sentMessages, announced ? flow.unanswered : []);
+    const inOrder = announced || (flow.leaving && error === null);
+    this.slots.closed(flow, inOrder, announced ? flow.unanswered : []);
     if (flow.replies.broken) this.received.conclude(peer);
     // We are the ones who leave.
-    if (this.#over) {
-      return this.paced ? this.cutOff.addOf(flow, this.received.countFrom) : undefined;
-    }
+    if (this.#over) return this.paced ? this.received.cutOff(flow) : undefined;
     if (this.paced && !announced) this.tally.unanswered += missingOf(flow);
     const { slot } = flow;
-    if (announced || (flow.leaving && error === null)) {
+    if (inOrder) {
       if (!(this.slots.left(slot) > 0 && this.fleet.renew(slot))) this.#passOn(slot);
       return;
     }
     if (error === null && flow.finished) return;
     // What ended it was counted: an error counts once.
     if (!flow.timedOut && !flow.mismatched) this.tally.connectionLost(error);
-    if (!(this.part.plan.reconnect && this.fleet.retry(slot))) this.#drop(slot);
-  }
-
-  #drop(slot: number): void {
+    if (this.part.plan.reconnect && this.fleet.retry(slot)) return;
     this.tally.unanswered += this.slots.drop(slot);
   }
 
@@ -246,6 +243,7 @@ export class Load implements Handler<Flow> {
     this.peers.each((peer) => {
       if (!peer.state.finished || peer.closed || !this.slots.hasLeftOver) return;
       peer.state.finished = false;
+      this.slots.account.to(peer.state.slot, "busy", clock());
       this.#busy++;
       if (!this.#takeOver(peer)) this.#finish(peer.state);
     });
@@ -265,7 +263,8 @@ export class Load implements Handler<Flow> {
     }
     this.tally.connectFailed();
     const { reconnect } = this.part.plan;
-    if (!(reconnect && this.#started && this.fleet.retry(slot))) this.#drop(slot);
+    if (reconnect && this.#started && this.fleet.retry(slot)) return;
+    this.tally.unanswered += this.slots.drop(slot);
   }
 
   /** Sending starts. */

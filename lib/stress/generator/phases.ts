@@ -49,7 +49,7 @@ class Phases {
 
   run(): Omit<LoadResult, "timer"> {
     const load = this.#load;
-    const { engine, tally, fleet, pump, part: { plan } } = load;
+    const { engine, tally, fleet, pump, slots, part: { plan } } = load;
     sweep(load);
     if (plan.hold) { // each connection exchanges its message as soon as it is open
       this.#count();
@@ -96,16 +96,17 @@ class Phases {
       stoppedAt: performance.timeOrigin + stop.at,
       drainMs: Math.max(0, load.received.lastReply - stop.at),
       ...{ atStop: stop.counts, cpu: stop.cpu, stalls: this.#heartbeat.stalls },
-      ...{ scheduled, unsent, slowest, roundTrip, inFlightMs: load.cutOff.waitedMs },
+      elsewhereMs: slots.account.spent,
+      ...{ scheduled, unsent, slowest, roundTrip, inFlightMs: load.received.cutOffMs },
       selector: engine.selector,
     };
   }
 
   /** What is still open, or was to be sent again, is waited for no longer. */
   #cutOff(): void {
-    const { peers, slots, cutOff, received: { countFrom } } = this.#load;
-    peers.each(({ state: flow }) => cutOff.addOf(flow, countFrom));
-    for (const messages of slots.owed) cutOff.add(messages, countFrom);
+    const { peers, slots, received } = this.#load;
+    peers.each(({ state: flow }) => received.cutOff(flow));
+    for (const messages of slots.owed) received.cutOffAll(messages);
   }
 
   get #stopped(): boolean {
@@ -145,6 +146,7 @@ class Phases {
     let unsent = 0;
     load.peers.each((peer) => unsent += peer.unsent);
     load.tally.begin(this.#startedAt, unsent);
+    load.slots.account.start(this.#startedAt);
     this.#heartbeat.reset();
     this.#post({ type: "counting" });
     this.#nextInterval();
@@ -180,6 +182,8 @@ class Phases {
       counts: this.#load.tally.counts(),
       cpu: { user: cpu.user - user, system: cpu.system - system },
     };
+    const { slots, peers } = this.#load;
+    slots.account.stop(this.#stop.at, peers.inOrder);
     this.#post({ type: "stopped" });
     return this.#stop;
   }

@@ -1,7 +1,8 @@
 /** What becomes of the bytes that connections receive: answers, mismatches, evidence. */
 import type { Engine } from "../../engine/mod.ts";
 import { now as clock } from "../../sys/clock.ts";
-import type { Flow, Peer } from "./connections/flow.ts";
+import type { Account } from "./connections/account.ts";
+import type { Flow, Peer, SentMessage } from "./connections/flow.ts";
 import type { SlowConnections } from "./connections/slowest.ts";
 import { PATIENCE_MS } from "./patience.ts";
 import type { Pump } from "./pumps/pump.ts";
@@ -13,6 +14,7 @@ export interface ReceiverParts {
   readonly tally: Tally;
   readonly slow: SlowConnections;
   readonly pump: Pump;
+  readonly account: Account;
   /** Messages leave on a schedule. */
   readonly scheduled: boolean;
   /** The number of the first slot's connection, over all threads. */
@@ -28,6 +30,8 @@ export class Receiver {
   lastReply = 0;
   /** Messages that are due earlier do not count: they belong to the warm-up. */
   countFrom = Infinity;
+  /** For how long those have waited, in milliseconds, that had no answer yet when the run was over. */
+  readonly cutOffMs: number[] = [];
 
   constructor(parts: ReceiverParts) {
     this.#parts = parts;
@@ -67,17 +71,19 @@ export class Receiver {
   }
 
   #answered(peer: Peer, now: number, refusal: number): void {
-    const { tally, slow, scheduled, first } = this.#parts;
+    const { tally, slow, scheduled, first, account } = this.#parts;
     const flow = peer.state;
     const dueAt = flow.oldestDueAt;
-    if (refusal !== 0) tally.refused(refusal);
-    else if (dueAt >= this.countFrom) {
+    if (refusal !== 0) {
+      tally.refused(refusal);
+      account.reply("wrong", flow.oldestSentAt, now);
+    } else if (dueAt >= this.countFrom) {
       const latency = now - flow.oldestSentAt;
       tally.latency.record(latency);
       slow.note(peer, first + flow.slot, latency);
       if (scheduled) tally.corrected.record(now - dueAt);
       tally.verified();
-    }
+    } else account.reply("edge", flow.oldestSentAt, now);
     flow.answered();
   }
 
@@ -88,6 +94,7 @@ export class Receiver {
     if ((replies.finish?.(sentMessages) ?? 0) > 0) {
       this.#answered(peer, this.lastReply = clock(), replies.refusal?.(0) ?? 0);
       flow.leaving = true;
+      flow.progressAt = this.lastReply;
     }
     if (replies.broken) this.conclude(peer);
     else if (replies.partial) {
@@ -97,13 +104,28 @@ export class Receiver {
     }
   }
 
+  /** Messages of a connection without an answer are waited for no longer. */
+  cutOff(flow: Flow): void {
+    this.cutOffAll(flow.unanswered.slice(flow.inFlight - missingOf(flow)));
+  }
+  cutOffAll(messages: readonly SentMessage[]): void {
+    const now = clock();
+    for (const { sentAt, dueAt } of messages) {
+      if (dueAt >= this.countFrom) this.cutOffMs.push(now - sentAt);
+    }
+  }
+
   #countMismatch(flow: Flow): void {
+    const { tally, account } = this.#parts;
+    const now = clock();
+    if (flow.inFlight > 0) account.reply("wrong", flow.oldestSentAt, now);
+    account.to(flow.slot, "evidence", now);
     flow.mismatched = true;
     if (flow.inFlight === 0 && flow.receivedMessages > 0) {
       flow.receivedMessages--; // it has no answer any more
-      this.#parts.tally.spoilt();
+      tally.spoilt();
     }
-    this.#parts.tally.mismatched();
+    tally.mismatched();
   }
 
   /** Enough evidence, or no more is coming: what kind of mismatch was it? Closes the connection. */

@@ -4,6 +4,7 @@ import type { SelectorName } from "../../selectors/mod.ts";
 import type { TlsClientOptions } from "../../tls/mod.ts";
 import type { Expectation } from "./expectation.ts";
 import type { ScriptLine } from "./script.ts";
+import type { Spent } from "../../result/elsewhere.ts";
 import type { Mismatch, SlowConnection, SmoothedRoundTrip } from "../../result/result.ts";
 
 /** Where the target is; addresses are numeric by now. */
@@ -121,6 +122,8 @@ export interface LoadResult {
   readonly drainMs: number;
   /** What had been done at the stop; the rest came while what was in flight was waited for. */
   readonly atStop: Pick<LoadResult, "sent" | "received" | "bytesIn" | "bytesOut">;
+  /** Time of messages, from the start of counting to the stop, that is in no latency. */
+  readonly elsewhereMs: Spent;
   readonly firstMismatch: Mismatch | null;
   /** Why the first connection failed that did. */
   readonly firstFailure: { readonly code: string; readonly message: string } | null;

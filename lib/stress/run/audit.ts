@@ -1,5 +1,6 @@
 /** The generator about itself: how it fared, and whether it or something else has limited the run. */
 import { NOTHING, ownFault } from "../../result/audit/bottleneck.ts";
+import { type Elsewhere, nothingSpent, type Spent } from "../../result/elsewhere.ts";
 import type { CpuUse, Evidence } from "../../result/audit/evidence.ts";
 import { describeLimit } from "../../result/audit/limit.ts";
 import { notes } from "../../result/audit/notes.ts";
@@ -77,6 +78,17 @@ function timerOf(threads: readonly ThreadReport[]): GeneratorReport["timer_us"] 
   };
 }
 
+/** For each cause messages on average: their time by that of the run. */
+function elsewhereOf(threads: readonly LoadResult[], seconds: number): Spent {
+  const spent = nothingSpent();
+  for (const { elsewhereMs } of threads) {
+    for (const cause of Object.keys(spent) as Elsewhere[]) {
+      spent[cause] += elsewhereMs[cause] / 1000 / seconds;
+    }
+  }
+  return spent;
+}
+
 /** What is known of a run that has ended after `seconds`, of which it did `rate` messages in each. */
 export function evidenceOf(
   run: Run,
@@ -102,7 +114,8 @@ export function evidenceOf(
     inFlight: open && plan.pipeline === null ? null : peak * (plan.pipeline ?? 1),
     ...{ messagesPerConnection: plan.messagesPerConnection, thinkMs: plan.thinkMs },
     closure,
-    ...{ requested: plan.connections, peak },
+    elsewhere: elsewhereOf(threads, seconds),
+    requested: plan.connections,
     busiest: most(cpuOf),
     generator: sum(cpuOf),
     longestStallMs: most((r) => r.stalls.maxMs),
@@ -114,14 +127,9 @@ export function evidenceOf(
     latency: run.latencies.latency.summary(),
     corrected: open ? run.latencies.corrected.summary() : null,
     connect: run.recorder("connect").summary(),
-    inFlightAtStop: sum(({ atStop: { sent, received }, mismatched, timedOut }) =>
-      Math.max(0, sent - received - mismatched - timedOut)
-    ),
     ...{ sent: sum((r) => r.sent), received: sum((r) => r.received) },
     ...{ mismatched: sum((r) => r.mismatched), lost: sum((r) => r.unanswered) },
-    ...{ timedOut: sum((r) => r.timedOut), timeoutMs: plan.timeoutMs },
-    ...{ reconnected: sum((r) => r.reconnected), reconnect: plan.reconnect },
-    failed: sum((r) => r.failed),
+    ...{ timedOut: sum((r) => r.timedOut), failed: sum((r) => r.failed) },
     errors: run.errors(),
     local: !("host" in plan.target) || /^(127\.|::1$)/.test(plan.target.host),
     embedded: around.server && { workers: around.server.workers },

@@ -1,5 +1,7 @@
 /** What a thread remembers of its connections beyond the life of each: "slots" that connect anew. */
-import type { Peer, SentMessage } from "./flow.ts";
+import { now as clock } from "../../../sys/clock.ts";
+import { Account } from "./account.ts";
+import type { Flow, Peer, SentMessage } from "./flow.ts";
 import type { IndexedSet } from "./indexed_set.ts";
 import { type LoadData, shareOf } from "../../plan/plan.ts";
 
@@ -14,6 +16,8 @@ export class Slots {
   /** Whether it has been connected before. */
   readonly #known: Uint8Array;
   readonly #perConnection: number;
+  /** Where the time of slots goes that are not at work. */
+  readonly account: Account;
   /** Messages that a connection has left unanswered in order: the next one of its slot sends them again. */
   readonly #owed = new Map<number, readonly SentMessage[]>();
   /** Messages of slots that are not wanted any more: others send them. */
@@ -33,6 +37,7 @@ export class Slots {
     this.#quotas = plan.warmupMs > 0 && !hold
       ? new Float64Array(count).fill(Infinity)
       : this.#counted.slice();
+    this.account = new Account(plan, count);
     this.#sent = new Float64Array(count);
     this.#known = new Uint8Array(count);
     this.#perConnection = messagesPerConnection ?? Infinity;
@@ -67,6 +72,12 @@ export class Slots {
     return Math.min(this.#quotas[slot]!, this.#perConnection);
   }
 
+  /** A connection begins to connect. Returns the number of its first message. */
+  begun(slot: number, now: number): number {
+    this.account.wanted(slot, now);
+    return this.first(slot);
+  }
+
   /** The number of its first message. */
   first(slot: number): number {
     return this.#sent[slot]!;
@@ -78,14 +89,17 @@ export class Slots {
   }
 
   /** A connection is open; true when the slot had one before. */
-  opened(slot: number): boolean {
+  opened(slot: number, now: number): boolean {
+    this.account.to(slot, "busy", now, this.#owed.get(slot)?.length ?? 0);
     const before = this.#known[slot] === 1;
     this.#known[slot] = 1;
     return before;
   }
 
-  /** A connection is over that has sent so many messages, the last of which are to be sent `again`. */
-  closed(slot: number, sent: number, again: readonly SentMessage[]): void {
+  /** A connection is over, the last of whose messages are to be sent `again`; `inOrder` nothing was lost. */
+  closed(flow: Flow, inOrder: boolean, again: readonly SentMessage[]): void {
+    const { slot, sentMessages: sent } = flow;
+    this.account.closed(flow, inOrder, clock());
     this.#quotas[slot]! -= sent - again.length;
     this.#sent[slot]! += sent - again.length;
     if (again.length > 0) this.#owed.set(slot, again);
@@ -113,6 +127,7 @@ export class Slots {
 
   /** The slot is not wanted any more: it leaves the rest of its messages to others. */
   giveUp(slot: number): void {
+    this.account.to(slot, this.#quotas[slot]! > 0 ? "unwanted" : "done", clock());
     if (this.#quotas[slot] === Infinity) return;
     this.#leftOver += Math.max(0, this.#quotas[slot]!);
     this.#quotas[slot] = 0;
@@ -120,6 +135,7 @@ export class Slots {
 
   /** The slot is lost: nothing is sent in its place. Returns how many messages were to be sent again. */
   drop(slot: number): number {
+    this.account.dropped(slot, clock());
     const owed = this.settle(slot).length;
     if (this.#quotas[slot] !== Infinity) {
       this.#remaining -= Math.max(0, this.#quotas[slot]! - owed);
