@@ -40,6 +40,7 @@ async function finds(kind: MismatchKind, spoil: (message: Buffer) => Uint8Array)
     lost: 0,
   });
   expect(result.connections.lost).toBe(0); // it was we who closed it
+  expect(result.errors).toEqual({ MISMATCH: 1 });
   expect(ms).toBeLessThan(8000);
 }
 

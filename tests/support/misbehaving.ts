@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { expect } from "bun:test";
+import { errorCount } from "../../lib/result/figures.ts";
 import type { StressResult } from "../../lib/result/result.ts";
 import { spawnCli } from "./cli.ts";
 
@@ -113,6 +114,8 @@ export async function stress(args: string[], withinMs = 50_000): Promise<Outcome
   // What is reset before it was seen to be connected could not receive.
   else expect(stderr).toMatch(/^iomux: Cannot (connect|bind|resolve|receive) .*\n$/);
   const good = code === 0 || result.interrupted;
+  const codes = Object.values(result.errors).reduce((sum, n) => sum + n, 0);
+  expect([codes, result.errors]).toEqual([errorCount(result), result.errors]);
   const { bottleneck } = result.generator; // a loaded machine, of which these runs are no tests
   expect(result.verdict).toBe(good ? bottleneck ? "invalid" : "pass" : "fail");
   expect(messages.received).toBe(messages.verified);

@@ -75,7 +75,7 @@ export class Receiver {
     const flow = peer.state;
     const dueAt = flow.oldestDueAt;
     if (refusal !== 0) {
-      tally.refused(refusal);
+      tally.mismatched(refusal);
       account.reply("wrong", flow.oldestSentAt, now);
     } else if (dueAt >= this.countFrom) {
       const latency = now - flow.oldestSentAt;

@@ -123,14 +123,10 @@ export class Tally {
     if (this.#slots[PROGRESS.received]! > 0) this.#slots[PROGRESS.received]!--;
   }
 
-  mismatched(): void {
+  /** A reply was wrong, or says in its own protocol that it is an error, by a number such as 404. */
+  mismatched(status?: number): void {
+    this.#code(status ?? "MISMATCH");
     this.#slots[PROGRESS.mismatched]!++;
-  }
-
-  /** A reply that says in its own protocol that it is an error, such as 404. */
-  refused(status: number): void {
-    this.#code(status);
-    this.mismatched();
   }
 
   #code(name: string | number): void {

@@ -127,7 +127,10 @@ export interface LoadResult {
   readonly firstMismatch: Mismatch | null;
   /** Why the first connection failed that did. */
   readonly firstFailure: { readonly code: string; readonly message: string } | null;
-  /** Errors that the system has no number for: replies by theirs, such as HTTP's 404, and lost connections by FIN. */
+  /**
+   * Errors that the system has no number for: replies by theirs, such as HTTP's 404, others that are wrong by MISMATCH,
+   * and lost connections by FIN.
+   */
   readonly statuses: Readonly<Record<string, number>>;
   /** CPU time of the thread from the start of counting to the stop, in milliseconds. */
   readonly cpu: { readonly user: number; readonly system: number };
