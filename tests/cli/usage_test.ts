@@ -3,6 +3,7 @@ import { describe, expect, it } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { cliCommand, spawnCli, startServe } from "../support/cli.ts";
+import { handlerAt } from "../support/handoff.ts";
 import { TempDir } from "../support/files.ts";
 import { refusals } from "../support/usages.ts";
 import { itUnless } from "../support/systems.ts";
@@ -167,6 +168,19 @@ describe("limits of the process", () => {
       expect(cli.stderr()).toBe(
         `iomux: ${args[0]} needs 32 open files at least, and the limit is 12: ` +
           "raise it with ulimit -n\n",
+      );
+    }
+    const handler = ["--handler", handlerAt("commands.ts")];
+    const threads: [needs: number, args: string[]][] = [
+      [57, ["serve", "-p", "0", ...handler, "--handler-workers", "20"]],
+      [150, ["serve", "-p", "0", "--workers", "20"]],
+      [150, ["stress", "127.0.0.1:1", "-c", "20", "--workers", "20"]],
+    ];
+    for (const [needs, args] of threads) {
+      await using cli = spawnCli(args, { openFiles: 40 });
+      expect([args, (await cli.exit).code, cli.stdout()]).toEqual([args, 1, ""]);
+      expect(cli.stderr()).toMatch(
+        new RegExp(`^iomux: ${args[0]} needs ${needs} open files .* limit is 40: .*ulimit -n.*\n$`),
       );
     }
     await using version = spawnCli(["--version"], { openFiles: 24 });

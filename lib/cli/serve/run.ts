@@ -13,7 +13,7 @@ import { reapOrphans } from "../../sys/process/spawn.ts";
 import { escapeControls } from "../../text/escape.ts";
 import { briefDuration } from "../../text/words.ts";
 import { EXIT, exitCodeOf } from "../exit.ts";
-import { adviceFor } from "../limits.ts";
+import { adviceFor, checkThreads } from "../limits.ts";
 import { createLogger, formatRecord, formatTrace, type Logger } from "./log.ts";
 import type { Level } from "../options/values.ts";
 import { checkEngine, checkSelector } from "../options/checks.ts";
@@ -173,6 +173,7 @@ async function checkBeforehand(
 ): Promise<void> {
   checkSelector(options.selector);
   checkEngine("--engine", options.engine ?? "auto", options.selector, options.trace);
+  checkThreads("serve", options.workers, options.handoff?.module ? options.handoff.workers : 0);
   if (options.tls) await checkServerTls(options.tls);
   const [somaxconn] = readNumbers("/proc/sys/net/core/somaxconn");
   if (somaxconn !== undefined && options.backlog > somaxconn) {

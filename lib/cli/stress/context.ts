@@ -2,6 +2,7 @@
 import type { Spawn } from "../../serve/server.ts";
 import type { SpawnLoad } from "../../stress/run/run.ts";
 import type { Watched } from "../../stress/run/watch.ts";
+import { checkThreads } from "../limits.ts";
 import { isColorful, isLive, liveLine } from "../live/line.ts";
 import { stressLine } from "../live/stress.ts";
 import { checkEngine, checkSelector } from "../options/checks.ts";
@@ -17,7 +18,10 @@ export async function checkSettings(settings: RunSettings): Promise<void> {
   checkEngine("--client-engine", settings.clientEngine ?? "auto", settings.clientSelector);
   checkSelector(settings.selector);
   if (settings.tls) await checkClientTls(settings.tls);
-  checkDescriptors(settings.connections, isEmbedded(settings));
+  const embedded = isEmbedded(settings);
+  checkDescriptors(settings.connections, embedded);
+  const generators = Math.min(settings.workers, settings.connections);
+  checkThreads("stress", generators + (embedded ? settings.serverWorkers : 0));
 }
 
 /** A context with a live view, which can be taken away before something else is printed. */
