@@ -112,6 +112,9 @@ export function openConnection(host: string | undefined, options: ConnectOptions
   }
 }
 
+/** A Unix socket whose backlog is full refuses at once (EAGAIN, connect(2)): how soon a loop tries again. */
+export const BACKLOG_MS = 2;
+
 /** The error of a connect that took too long. */
 export const lateFor = (name: string, timeoutMs: number): OSError =>
   new OSError(ERRNO.ETIMEDOUT!, "connect", `connect to ${name} within ${briefDuration(timeoutMs)}`);

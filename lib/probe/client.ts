@@ -1,5 +1,6 @@
 /** One connection of a profile, well-behaved or not: what it has sent and received. */
-import type { Connection, Handler } from "../engine/mod.ts";
+import type { Connection, Engine, Handler } from "../engine/mod.ts";
+import { BACKLOG_MS } from "../net/connect.ts";
 import type { OSError } from "../net/mod.ts";
 import { lateOpening } from "../tls/mod.ts";
 import type { Dial } from "../stress/generator/dial.ts";
@@ -31,6 +32,7 @@ export class Client {
   /** The last message is sent to its end. */
   #whole = true;
   #left = 0;
+  #givenUp = false;
 
   constructor(number: number, traffic: Traffic) {
     this.number = number;
@@ -41,6 +43,11 @@ export class Client {
   /** Set as soon as the engine has made it. */
   set connection(connection: Connection<Client>) {
     this.#connection = connection;
+  }
+
+  /** Whether a connect may be tried again. */
+  get isWanted(): boolean {
+    return !this.opened && !this.#givenUp;
   }
 
   /** Why it is not open after `timeoutMs`; `name` is that of the target. */
@@ -89,10 +96,12 @@ export class Client {
     this.#connection.end();
   }
   reset(): void {
+    this.#givenUp = true;
     void this.bytesSent;
     this.#connection.reset();
   }
   close(): void {
+    this.#givenUp = true;
     void this.bytesSent;
     this.#connection.close();
   }
@@ -123,6 +132,7 @@ const OWN = new Set(["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ENOSPC", "EADDRNO
 
 /** Makes clients, and passes events on to them. */
 export class Clients implements Handler<Client> {
+  readonly #engine: Engine;
   readonly #traffic: Traffic;
   readonly #dial: Dial;
   readonly #listens: boolean;
@@ -131,7 +141,8 @@ export class Clients implements Handler<Client> {
   ownFailure: OSError | undefined;
 
   /** With `listens` false what arrives is counted and not looked at. */
-  constructor(traffic: Traffic, dial: Dial, listens: boolean) {
+  constructor(engine: Engine, traffic: Traffic, dial: Dial, listens: boolean) {
+    this.#engine = engine;
     this.#traffic = traffic;
     this.#dial = dial;
     this.#listens = listens;
@@ -141,8 +152,12 @@ export class Clients implements Handler<Client> {
   connect(paused = false): Client {
     const client = new Client(this.#next++, this.#traffic);
     client.paused = paused;
-    client.connection = this.#dial(this, client);
+    this.#begin(client);
     return client;
+  }
+
+  #begin(client: Client): void {
+    client.connection = this.#dial(this, client);
   }
 
   open(connection: Connection<Client>): void {
@@ -171,6 +186,10 @@ export class Clients implements Handler<Client> {
   }
 
   close({ state: client }: Connection<Client>, error: OSError | null): void {
+    if (error?.code === "EAGAIN" && client.isWanted) { // as long as the profile waits for it
+      this.#engine.after(BACKLOG_MS, () => client.isWanted && this.#begin(client));
+      return;
+    }
     client.over = true;
     client.error = error;
     if (error && OWN.has(error.code)) this.ownFailure ??= error;

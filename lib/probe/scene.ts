@@ -44,7 +44,7 @@ export class Scene {
     this.engine = engine;
     this.plan = settings.plan;
     this.settings = settings;
-    this.#clients = new Clients(traffic, dial, this.listens);
+    this.#clients = new Clients(engine, traffic, dial, this.listens);
     this.#stopped = stopped;
   }
 

@@ -149,6 +149,28 @@ describe("connects", () => {
     expect(result.messages.verified).toBe(20);
   });
 
+  itUnless(
+    NOT_LINUX,
+    "to a backlog that stays full are a time-out, as with client and probe",
+    async () => {
+      using folder = new TempDir();
+      const path = folder.file("s.sock");
+      using _listener = Socket.listen({ path, backlog: 0 });
+      using _first = Socket.connect({ path, timeoutMs: 1000 });
+      const lines = [
+        ["stress", "-c", "2", "-n", "2", "--timeout", "300ms"],
+        ["probe", "--timeout", "300ms"],
+        ["client", "-w", "300ms"],
+      ];
+      for (const line of lines) {
+        await using cli = spawnCli([...line, "--unix", path]);
+        expect([line[0], (await cli.exit).code]).toEqual([line[0], 4]);
+        expect(cli.stderr()).toContain(`Cannot connect to unix:${path} within 300 ms: ETIMEDOUT`);
+        expect(cli.stderr() + cli.stdout()).not.toContain("EAGAIN");
+      }
+    },
+  );
+
   itUnless(NO_NAMESPACE, "never reach themselves: exit 3", async () => {
     const script = `ip link set lo up; echo 28000 28001 > /proc/sys/net/ipv4/ip_local_port_range
       exec "$@" stress 127.0.0.1:28000 -c 1 -n 3 --json`;

@@ -255,11 +255,9 @@ export class Load implements Handler<Flow> {
     if (this.#stopping && error === null) return; // given up, as the run is over
     const again = error && this.#retries.failed(slot, error, flow.startedAt);
     if (again) {
-      this.engine.counters.countError(error.errno, -1);
-      this.tally.forgive(error);
-      if (again.afterMs === 0) this.fleet.renew(slot);
-      else this.fleet.retryIn(slot, again.afterMs);
-      return;
+      this.tally.forgive(error, this.engine.counters, again.late);
+      if (again.afterMs === 0) return void this.fleet.renew(slot);
+      if (again.afterMs) return void this.fleet.retryIn(slot, again.afterMs);
     }
     this.tally.connectFailed();
     const { reconnect } = this.part.plan;

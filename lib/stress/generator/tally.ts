@@ -1,5 +1,5 @@
 /** What a generator thread counts during a run. */
-import { COUNTER } from "../../engine/mod.ts";
+import { COUNTER, type Counters } from "../../engine/mod.ts";
 import type { OSError } from "../../net/mod.ts";
 import type { LoadData, LoadResult } from "../plan/plan.ts";
 import { Recorder, RECORDER_BYTES } from "../../result/recorder.ts";
@@ -176,9 +176,13 @@ export class Tally {
     if (error) this.firstFailure ??= { code: error.code, message: error.message };
   }
 
-  /** An attempt is made again that has failed with this error. */
-  forgive({ message }: OSError): void {
+  /** An attempt is made again that has failed with this error, or the error counts as another. */
+  forgive({ errno, message }: OSError, counters: Counters, instead?: OSError): void {
+    counters.countError(errno, -1);
     if (this.firstFailure?.message === message) this.firstFailure = null;
+    if (!instead) return;
+    counters.countError(instead.errno);
+    this.failure(instead);
   }
 
   /** What counts so far. */
