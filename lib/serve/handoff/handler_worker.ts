@@ -1,5 +1,6 @@
 /** The body of a handler worker: a thread that runs a handler on one connection after the other. */
 import { type BlockingHandler, type OSError, Socket } from "../../net/mod.ts";
+import { textOf } from "../../sys/arguments.ts";
 import {
   AREA_BYTES,
   CELL,
@@ -102,7 +103,7 @@ class Runs {
       }
     } catch (error) {
       verdict = VERDICT.failed;
-      errno = (error as OSError)?.errno ?? 0;
+      errno = errnoOf(error);
       bytes = new TextEncoder().encode(describe(error)).subarray(0, MESSAGE_BYTES);
     }
     if (table.lent(this.#worker) >= 0) socket.close();
@@ -171,9 +172,26 @@ class Runs {
   }
 }
 
+/** Anything can be thrown, also what throws itself when it is looked at. */
+function errnoOf(error: unknown): number {
+  try {
+    const { errno } = error as OSError;
+    return Number.isInteger(errno) ? errno : 0;
+  } catch {
+    return 0;
+  }
+}
+
 /** The error, and the first place in the source that it names. */
 function describe(error: unknown): string {
-  if (!(error instanceof Error)) return `it threw ${String(error)}`;
+  try {
+    return error instanceof Error ? describeError(error) : `it threw ${textOf(error)}`;
+  } catch {
+    return "it threw what can't be looked at";
+  }
+}
+
+function describeError(error: Error): string {
   const place = /\(?((?:file:\/\/|\/|[A-Z]:\\)[^\s()]*:\d+:\d+)\)?/.exec(error.stack ?? "")?.[1];
   const isSystem = (error as OSError).errno !== undefined;
   return `${error.name === "OSError" ? "" : `${error.name}: `}${error.message}` +

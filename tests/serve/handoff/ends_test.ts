@@ -24,6 +24,8 @@ describe("serve --handler, when a handler fails", () => {
       /\[warn\] The handler failed on 127\.0\.0\.1:\d+: Error: as it was told to \(.*commands\.ts:\d+:\d+\)/,
     ],
     ["what", /The handler failed on 127\.0\.0\.1:\d+: RangeError: Unknown command: "what"/],
+    ["bare", /The handler failed on 127\.0\.0\.1:\d+: it threw an object\n/],
+    ["trap", /The handler failed on 127\.0\.0\.1:\d+: it threw what can't be looked at\n/],
     ["exit", /\[error\] Handler worker \d died: it ended with code 7; another takes its place/],
     ["crash", /\[error\] Handler worker \d died: (Uncaught )?.*in the middle; another takes its/],
   ];

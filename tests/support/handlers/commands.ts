@@ -40,6 +40,17 @@ const COMMANDS: Record<string, Command> = {
   throw() {
     throw new Error("as it was told to");
   },
+  /** Throws what has no text, and what throws when it is asked for it. */
+  bare() {
+    throw Object.create(null);
+  },
+  trap() {
+    throw Object.defineProperty(new Error(), "message", {
+      get() {
+        throw 1;
+      },
+    });
+  },
   /** Waits for what does not come, and is content with the end. */
   hang(socket) {
     while (socket.recv(new Uint8Array(16)) > 0);
