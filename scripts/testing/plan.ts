@@ -25,7 +25,7 @@ const ONCE = [
   ],
   ...["selectors/blocking_diff", "selectors/diff", "selectors/kqueue", "selectors/types"],
   ...["net/address", "net/cidr", "tls/records"],
-  ...["engine/counters", "engine/forbidden", "engine/indexed_set", "engine/queue", "engine/timers"],
+  ...["engine/counters", "engine/forbidden", "engine/queue", "engine/timers"],
 ].map((name) => `tests/${name}_test.ts`);
 
 /** A process of its own on Deno and Node: what is long, or is about the process that it runs in. */
