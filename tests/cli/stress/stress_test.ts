@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { Socket } from "../../../lib/net/mod.ts";
 import { type Cli, spawnCli, startServe, unwrapped } from "../../support/cli.ts";
 import { TempDir } from "../../support/files.ts";
-import { sleep } from "../../support/waiting.ts";
+import { sleep, until } from "../../support/waiting.ts";
 import { answering } from "../../support/misbehaving.ts";
 
 const DISTRIBUTION = {
@@ -269,7 +269,8 @@ describe("iomux stress ends on a signal", () => {
     await using cli = spawnCli([
       ...["stress", `127.0.0.1:${port}`, "-c", "8", "-n", "8", "--timeout", "1h", "--json"],
     ]);
-    await sleep(1000); // nothing can be seen of it from here
+    const syn = new RegExp(`:${port.toString(16).toUpperCase().padStart(4, "0")} 02 `); // SYN_SENT
+    await until(() => syn.test(readFileSync("/proc/net/tcp", "latin1")));
     expect(await ended(cli, "SIGINT")).toBe(130);
     const result = JSON.parse(cli.stdout());
     expect(result.interrupted).toBe(true);
