@@ -7,7 +7,7 @@ import type { Peer } from "../../client/peer.ts";
 import { Printer } from "../../client/printer.ts";
 import type { SpawnRelay } from "../../client/relay.ts";
 import { parseScript, ScriptError, type Step } from "../../client/script/parse.ts";
-import { goneBefore, ScriptRun, StepError } from "../../client/script/run.ts";
+import { goneBefore, type ScriptObserver, ScriptRun, StepError } from "../../client/script/run.ts";
 import {
   type Observer,
   Session,
@@ -120,13 +120,16 @@ export class Conversation {
     dump: Observer | undefined,
   ): Promise<number> {
     using printer = new Printer(this.#output, loop);
-    const observer: Observer = {
+    const observer: ScriptObserver = {
       see(direction, bytes) {
         dump?.see(direction, bytes);
         if (direction === "received") printer.print(bytes);
       },
       get waits() {
         return dump?.waits ?? false;
+      },
+      get waiting() {
+        return printer.waiting;
       },
       settle: async (stop) => await dump?.settle(stop),
     };

@@ -96,7 +96,7 @@ function parseExpect(rest: string): Parsed {
     }
     // Bytes are looked at as characters of one byte each, so the expression's are made so, too.
     const source = latin1(new TextEncoder().encode(regex[1]!));
-    return [{ pattern: new RegExp(source, regex[2]!.replace(/[gy]/g, "")) }, regex[3]!];
+    return [{ pattern: new RegExp(source, regex[2]!.replace(/[gy]/g, "") + "g") }, regex[3]!];
   })();
   return { kind: "expect", expected, withinMs: after === "" ? WITHIN_MS : parseDuration(after) };
 }

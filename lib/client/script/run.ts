@@ -1,12 +1,13 @@
 /** Following a script: what to send, and what has to come. */
 import { WOULD_BLOCK } from "../../net/mod.ts";
 import { EVENT_READ, EVENT_WRITE } from "../../selectors/selector.ts";
-import { latin1, quote } from "../../text/bytes.ts";
+import { quote } from "../../text/bytes.ts";
 import { briefDuration, plural } from "../../text/words.ts";
 import type { Loop } from "../loop.ts";
 import { Delivery, type Peer } from "../peer.ts";
 import type { Observer } from "../session.ts";
 import type { Expected, Step } from "./parse.ts";
+import { Received, SHOWN } from "./received.ts";
 
 /** A step failed: which line, what came, and what was expected. */
 export class StepError extends Error {
@@ -23,8 +24,14 @@ export class StepError extends Error {
 const CHUNK = 64 * 1024;
 /** How many chunks are received before signals, and the time of a step, get their turn. */
 const BUDGET = 16;
-/** What messages show of what came, its last part, and of what was expected, its first. */
-const SHOWN = 256;
+/** What may wait for a step to look at it, or to be printed: what is more stays with the peer. */
+const MOST_WAITING = 1 << 20;
+
+/** Who sees what goes over the connection, and prints what comes. */
+export interface ScriptObserver extends Observer {
+  /** How many bytes wait to be printed. */
+  readonly waiting: number;
+}
 
 /** One run of a script over a connected peer. */
 export class ScriptRun {
@@ -32,14 +39,15 @@ export class ScriptRun {
   readonly #delivery: Delivery;
   readonly #loop: Loop;
   readonly #stop: AbortSignal;
-  readonly #observer: Observer;
+  readonly #observer: ScriptObserver;
   readonly #buffer = new Uint8Array(new ArrayBuffer(CHUNK));
-  /** What came and no step has expected yet, a character for each byte. */
-  #pending = "";
+  readonly #received = new Received();
+  /** What is received waits for a later step, however much it is: a peer may take more once it was heard. */
+  #isSending = false;
   #ended = false;
   #error: Error | undefined;
 
-  constructor(peer: Peer, loop: Loop, stop: AbortSignal, observer: Observer) {
+  constructor(peer: Peer, loop: Loop, stop: AbortSignal, observer: ScriptObserver) {
     this.#peer = peer;
     this.#delivery = new Delivery(peer);
     this.#loop = loop;
@@ -53,7 +61,7 @@ export class ScriptRun {
       if (step.kind === "send") await this.#send(step, step.bytes);
       else if (step.kind === "expect") await this.#expect(step, step.expected, step.withinMs);
       else if (step.kind === "sleep") await this.#until(performance.now() + step.ms, () => false);
-      else this.#gone(step, () => this.#delivery.end());
+      else this.#close(step);
     }
     const last = steps.findLast(({ kind }) => kind === "send");
     if (last) await this.#settle(last);
@@ -69,22 +77,18 @@ export class ScriptRun {
     }
     const error = await this.#delivery.settle(this.#loop, this.#stop, () => {
       this.#receive();
+      this.#received.pass();
       return this.#error;
     });
     if (error) this.#receive(); // which says best how the peer has gone
-    const left = this.#delivery.notTaken;
-    if (left === 0 && !error) return;
-    const why = this.#error ?? error;
-    const what = left === 0
-      ? []
-      : [`${plural(left, "byte")} ${left === 1 ? "was" : "were"} not taken by the peer`];
-    throw new StepError(step, "gone", [...(why ? [why.message] : []), ...what].join("; "));
+    if (error || this.#delivery.notTaken > 0) throw this.#gone(step, error);
   }
 
   async #send(step: Step, bytes: Uint8Array): Promise<void> {
     let at = 0;
-    await this.#until(Infinity, () =>
-      this.#gone(step, () => {
+    this.#isSending = true;
+    await this.#until(Infinity, () => {
+      try {
         while (at < bytes.length) {
           const count = this.#peer.socket.send(bytes, at, bytes.length - at);
           if (count === WOULD_BLOCK) return false;
@@ -92,25 +96,39 @@ export class ScriptRun {
           this.#delivery.sent(count);
         }
         return true;
-      }), EVENT_WRITE);
+      } catch (error) {
+        throw this.#gone(step, error as Error, bytes.length - at);
+      }
+    }, EVENT_WRITE);
+    this.#isSending = false;
     this.#observer.see("sent", bytes);
   }
 
-  /** What fails at a peer that has reset fails because of that. @throws StepError */
-  #gone<R>(step: Step, action: () => R): R {
+  #close(step: Step): void {
     try {
-      return action();
+      this.#delivery.end();
     } catch (error) {
-      throw new StepError(step, "gone", (this.#error ?? error as Error).message);
+      throw this.#gone(step, error as Error);
     }
+  }
+
+  /** What fails at a peer that has reset fails because of that. */
+  #gone(step: Step, error: Error | undefined, unsent = 0, what: readonly string[] = []): StepError {
+    const why = this.#error ?? error;
+    const left = notTaken(this.#delivery.notTaken + unsent);
+    return new StepError(
+      step,
+      "gone",
+      [...(why ? [why.message] : []), ...left, ...what].join("; "),
+    );
   }
 
   async #expect(step: Step, expected: Expected, withinMs: number): Promise<void> {
     const came = await this.#until(performance.now() + withinMs, () => {
       if (this.#take(expected)) return true;
-      if (!this.#ended && !this.#error) return false;
-      const end = this.#error?.message ?? "the peer has ended";
-      throw new StepError(step, "gone", `${end}; ${this.#difference(step)}`);
+      if (this.#received.isBehind || !this.#ended && !this.#error) return false;
+      if (this.#error) throw this.#gone(step, this.#error, 0, [this.#difference(step)]);
+      throw new StepError(step, "gone", `the peer has ended; ${this.#difference(step)}`);
     });
     if (came) return;
     const late = `nothing of the kind within ${briefDuration(withinMs)}`;
@@ -119,15 +137,19 @@ export class ScriptRun {
 
   /** Takes what is expected, with all before it; false while it is not there. */
   #take(expected: Expected): boolean {
-    if (expected === "end") return this.#ended;
-    const end = endOf(this.#pending, expected);
-    if (end === undefined) return false;
-    this.#pending = this.#pending.slice(end);
-    return true;
+    if (expected !== "end") return this.#received.take(expected);
+    this.#received.pass();
+    return this.#ended;
   }
 
   #difference(step: Step): string {
-    return difference(step, this.#pending);
+    return difference(step, this.#received.last);
+  }
+
+  /** So much waits to be printed, or for a step, that the peer has to wait. */
+  get #isFull(): boolean {
+    if (this.#observer.waiting >= MOST_WAITING) return true;
+    return !this.#isSending && this.#received.waiting >= MOST_WAITING;
   }
 
   /** Receives until `done`, or until the time has passed: then false. */
@@ -142,10 +164,10 @@ export class ScriptRun {
       if (done()) return true;
       const left = deadline - performance.now();
       if (left <= 0) return false;
-      const reading = this.#ended || this.#error ? 0 : EVENT_READ;
+      const reading = this.#ended || this.#error || this.#isFull ? 0 : EVENT_READ;
       const writing = socket.hasOutgoing ? EVENT_WRITE : 0;
       this.#loop.watch(socket.fileno(), reading | writing | events, () => socket.flush?.());
-      const hasMore = reading !== 0 && socket.hasIncoming;
+      const hasMore = reading !== 0 && socket.hasIncoming || this.#received.isBehind;
       await this.#loop.turn(hasMore ? 0 : left === Infinity ? undefined : left);
       this.#stop.throwIfAborted();
     }
@@ -153,6 +175,7 @@ export class ScriptRun {
 
   #receive(): void {
     for (let chunks = 0; chunks < BUDGET && !this.#ended && !this.#error; chunks++) {
+      if (this.#isFull) return;
       let count: number;
       try {
         count = this.#peer.socket.recv(this.#buffer);
@@ -164,7 +187,7 @@ export class ScriptRun {
       if (count === 0) this.#ended = true;
       const bytes = this.#buffer.subarray(0, count);
       if (count > 0) this.#observer.see("received", bytes);
-      this.#pending += latin1(bytes);
+      this.#received.add(bytes);
     }
   }
 }
@@ -177,20 +200,19 @@ function difference(step: Step, came: string): string {
   return `expected ${most}, came ${shown}`;
 }
 
+/** How much of what was to be sent the peer has not taken, in words. */
+function notTaken(bytes: number): string[] {
+  if (bytes === 0) return [];
+  return [`${plural(bytes, "byte")} ${bytes === 1 ? "was" : "were"} not taken by the peer`];
+}
+
 /** The error of a script whose peer has gone before its first step. */
 export function goneBefore([step]: readonly Step[], { message }: Error): StepError | undefined {
   if (step === undefined) return undefined;
-  const what = step.kind === "expect" ? `; ${difference(step, "")}` : "";
-  return new StepError(step, "gone", message + what);
-}
-
-/** Where in `text` what is expected ends; undefined when it is not in it. */
-function endOf(text: string, expected: Exclude<Expected, "end">): number | undefined {
-  if ("bytes" in expected) {
-    const wanted = latin1(expected.bytes);
-    const at = text.indexOf(wanted);
-    return at < 0 ? undefined : at + wanted.length;
-  }
-  const match = expected.pattern.exec(text);
-  return match ? match.index + match[0].length : undefined;
+  const what = step.kind === "expect"
+    ? [difference(step, "")]
+    : step.kind === "send"
+    ? notTaken(step.bytes.length)
+    : [];
+  return new StepError(step, "gone", [message, ...what].join("; "));
 }
