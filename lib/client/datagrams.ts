@@ -99,20 +99,26 @@ export class DatagramSession {
     }
   }
 
-  #endsAt(): number {
-    const { sends, receives, graceMs, quitAfterMs, idleTimeoutMs = Infinity } = this.#options;
+  /** When nothing more is waited for: all was said, and all that came is written. */
+  #restEnds(): number {
+    const { sends, receives, graceMs, quitAfterMs } = this.#options;
     const said = sends && this.#input.ended && this.#input.empty && this.#output.empty;
-    const rest = said ? (receives ? quitAfterMs ?? graceMs : 0) : Infinity;
-    return this.#movedAt + Math.min(rest, idleTimeoutMs);
+    if (!said) return Infinity;
+    return this.#movedAt + (receives ? quitAfterMs ?? graceMs : 0);
+  }
+  #idleAt(): number {
+    return this.#movedAt + (this.#options.idleTimeoutMs ?? Infinity);
   }
 
   #over(): SessionEnd["reason"] | undefined {
-    if (performance.now() < this.#endsAt()) return undefined;
-    return this.#input.ended ? "finished" : "idle";
+    const now = performance.now();
+    const [rest, idle] = [this.#restEnds(), this.#idleAt()];
+    if (now < Math.min(rest, idle)) return undefined;
+    return rest <= idle ? "finished" : "idle";
   }
 
   #left(): number | undefined {
-    const left = this.#endsAt() - performance.now();
+    const left = Math.min(this.#restEnds(), this.#idleAt()) - performance.now();
     return left === Infinity ? undefined : Math.max(left, 0);
   }
 

@@ -94,6 +94,21 @@ describe("client --udp", () => {
     expect(lines.exec(stderr)?.[1]).toBe(String(server.port));
   });
 
+  it("ends with -i by exit 4 and a line, whether stdin has ended, and whatever waits for stdout's reader", async () => {
+    using silent = DatagramSocket.bind({ host: "127.0.0.1" });
+    const { port } = silent.localAddress as { port: number };
+    const idle = "iomux: nothing came or went for 1 s\n";
+    const quiet = await client(port, "go", "-i", "1s", "--grace", "9s");
+    expect(quiet).toEqual({ code: 4, stdout: "", stderr: idle });
+    expect((await client(port, "go", "-i", "9s", "--grace", "300ms")).code).toBe(0);
+    await using server = await startServe(UDP);
+    const args = ["--udp", "-i", "1s", `127.0.0.1:${server.port}`];
+    const line = '{ head -c 131072 /dev/zero | "$@"; echo "exit $?" >&2; } | sleep 4';
+    await using blocked = shellClient(line, args);
+    await blocked.exit;
+    expect(blocked.stderr).toBe(`${idle}exit 4\n`);
+  });
+
   it("says that nobody listens, with exit code 3", async () => {
     const port = getAvailablePort();
     const { code, stderr } = await client(port, "anybody?\n", "-q", "5s");
