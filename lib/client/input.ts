@@ -1,8 +1,9 @@
 /** Standard input, and what was read of it and not sent yet. */
-import { MSG_DONTWAIT } from "../sys/constants.ts";
+import { MSG_DONTWAIT, POLLIN } from "../sys/constants.ts";
 import { ERRNO, errno, OSError } from "../sys/errno.ts";
 import { bytesAhead, type Kind } from "../sys/stdio/file.ts";
 import { reopenNonBlocking } from "../sys/linux/files.ts";
+import { pollFor } from "../sys/poll.ts";
 import { c } from "../sys/posix.ts";
 import { lineEndings } from "./line_endings.ts";
 import type { Relay } from "./relay.ts";
@@ -69,6 +70,13 @@ export class Input {
     const unread = this.isFile && !this.#ended;
     const ahead = !unread ? 0 : this.#relay ? this.#ahead : bytesAhead(this.fd);
     return this.#source + ahead;
+  }
+
+  /** The same where no peer is left to send them to: what is there now is read first. @throws OSError */
+  abandoned(): number {
+    const waits = this.#ended || !this.empty || this.mayWait && pollFor(this.fd, POLLIN, 0) <= 0;
+    if (!waits) this.read();
+    return this.left;
   }
 
   /** So many bytes of the buffer were sent. Returns for how many of the stream they stand. */

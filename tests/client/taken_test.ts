@@ -1,10 +1,12 @@
 // What "bytes of standard input were not taken by the peer" counts: bytes of standard input.
 import { afterAll, describe, expect, it } from "bun:test";
 import { writeFileSync } from "node:fs";
+import { Socket } from "../../lib/net/mod.ts";
 import { spawnCli } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
+import { sleep } from "../support/waiting.ts";
 import { NO_TLS } from "../tls/certificates.ts";
-import { FarEnd } from "./far_end.ts";
+import { FarEnd, PATIENCE_MS } from "./far_end.ts";
 import { shellClient } from "./peers.ts";
 
 const folder = new TempDir();
@@ -49,4 +51,51 @@ describe("iomux client says how much of stdin a peer has not taken that reads no
       expect(Math.abs(saidIn(cli.stderr()) - (length - content))).toBeLessThan(RECORD - CONTENT);
     });
   }
+});
+
+describe("iomux client says how much of stdin a peer has not taken that goes before it could be talked to", () => {
+  async function said(end: "reset" | "close", line: string, ...args: string[]) {
+    using listener = Socket.listen({ host: "127.0.0.1" });
+    await using client = shellClient(line, [`127.0.0.1:${listener.port}`, ...args], {
+      IN: folder.file("in"),
+    });
+    const accepted = await next(listener);
+    if (end === "reset") accepted.setLinger(0);
+    accepted.close();
+    return `${await client.exit}: ${client.stderr}`;
+  }
+  async function next(listener: Socket): Promise<Socket> {
+    for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline;) {
+      const socket = listener.accept();
+      if (socket) return socket;
+      await sleep(2);
+    }
+    throw new Error("no client has connected");
+  }
+  const PIPE = 'printf hello | { sleep 0.3; exec "$@"; }';
+  const FILE = 'exec "$@" <"$IN"';
+  const was = (count: string) =>
+    new RegExp(
+      `^5: iomux: Cannot .*; ${count} bytes of standard input were not taken by the peer\\n$`,
+    );
+
+  it("by tcp", async () => {
+    writeFileSync(folder.file("in"), Buffer.alloc(5_000_000));
+    for (let round = 0; round < 5; round++) {
+      expect(await said("reset", FILE)).toMatch(was("5,000,000"));
+      expect(await said("reset", PIPE)).toMatch(was("5"));
+    }
+  });
+
+  it("by tls, in its handshake", async () => {
+    if (NO_TLS !== undefined) return;
+    writeFileSync(folder.file("in"), Buffer.alloc(5_000_000));
+    for (const end of ["reset", "close"] as const) {
+      expect(await said(end, FILE, "--tls")).toMatch(was("5,000,000"));
+      expect(await said(end, PIPE, "--tls")).toMatch(was("5"));
+      expect(await said(end, 'exec "$@" </dev/null', "--tls")).toMatch(
+        /^5: iomux: Cannot [^;]*\n$/,
+      );
+    }
+  });
 });

@@ -19,7 +19,7 @@ import { kindOf } from "../../sys/stdio/file.ts";
 import { EXIT, exitCodeOf, UsageError } from "../exit.ts";
 import { readText } from "../input.ts";
 import type { ClientRead } from "./command.ts";
-import { report } from "./ending.ts";
+import { leftOver, report } from "./ending.ts";
 import type { Lines } from "./lines.ts";
 import { relayOf, standardOutput } from "./streams.ts";
 
@@ -93,11 +93,18 @@ export class Conversation {
     };
   }
 
-  /** What is said of a peer that has gone before it could be talked to: a script says where it was. */
+  /**
+   * What is said of a peer that has gone before it could be talked to: a script says where it was, and where no
+   * next peer follows how much of standard input nobody has taken.
+   */
   named(error: Error): Error {
-    const failed = this.#script && exitCodeOf(error) === EXIT.peerGone &&
-      goneBefore(this.#script.steps, error);
-    if (failed) error.message = `${this.#script!.path}, ${failed.message}`;
+    if (exitCodeOf(error) !== EXIT.peerGone) return error;
+    if (this.#script) {
+      const failed = goneBefore(this.#script.steps, error);
+      if (failed) error.message = `${this.#script.path}, ${failed.message}`;
+    } else if (this.#options.sends && !this.#hasNext) {
+      error.message = [error.message, ...leftOver(this.#input.abandoned())].join("; ");
+    }
     return error;
   }
 

@@ -12,11 +12,9 @@ export function report(
 ): number {
   const { reason, error } = end;
   const notTaken = end.lost + (goesOn ? 0 : end.unsent);
-  const bytes = plural(notTaken, "byte");
-  const was = notTaken === 1 ? "was" : "were";
   // After an end by --quit-after the kernel goes on sending: these may arrive.
   const taken = reason === "quit" && end.unsent === 0 ? "not yet taken" : "not taken";
-  const rest = notTaken > 0 ? [`${bytes} of standard input ${was} ${taken} by the peer`] : [];
+  const rest = leftOver(notTaken, taken);
   const idle = reason === "idle"
     ? [`nothing came or went for ${briefDuration(idleTimeoutMs!)}`]
     : [];
@@ -25,4 +23,11 @@ export function report(
   if (reason === "idle") return EXIT.timeout;
   if (error && notTaken === 0) return exitCodeOf(error);
   return error || notTaken > 0 ? EXIT.peerGone : EXIT.ok;
+}
+
+/** How much of standard input was not taken, in words. */
+export function leftOver(bytes: number, taken = "not taken"): string[] {
+  if (bytes === 0) return [];
+  const was = bytes === 1 ? "was" : "were";
+  return [`${plural(bytes, "byte")} of standard input ${was} ${taken} by the peer`];
 }
