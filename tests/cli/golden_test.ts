@@ -156,6 +156,13 @@ iomux client -u 127.0.0.1:1
 iomux client --udp
 iomux client -lvnp 4444
 iomux client -nvlp 4444
+iomux client -lp 4444
+iomux client -l 4444 --keep-open
+iomux client --source-port 5 127.0.0.1 1
+iomux client --ssl-verify 127.0.0.1 1
+iomux client -t 127.0.0.1 23
+iomux client -zr 127.0.0.1 1-5
+iomux client -6 127.0.0.1:1
 iomux client -nw5s 127.0.0.1 1
 iomux client -e/bin/npn 127.0.0.1 1
 iomux client --sh-exec=cat 127.0.0.1 1

@@ -58,6 +58,36 @@ describe("iomux client and its options", () => {
         /no port.*; '--listen' is from IOMUX_CLIENT_LISTEN$/m,
       ],
       [
+        { IOMUX_CLIENT_LISTEN: "bogus:x" },
+        "",
+        /Unknown service "x".*; '--listen' is from IOMUX_CLIENT_LISTEN$/m,
+      ],
+      [
+        { IOMUX_CLIENT_LISTEN: "1.2.3.4:99999" },
+        "",
+        /99999.*; '--listen' is from IOMUX_CLIENT_LISTEN$/m,
+      ],
+      [
+        { IOMUX_CLIENT_IPV6: "1" },
+        "127.0.0.1:1",
+        /'--ipv6' is for .*, and 127\.0\.0\.1 is IPv4; '--ipv6' is from IOMUX_CLIENT_IPV6$/m,
+      ],
+      [
+        { IOMUX_CLIENT_IPV6: "1" },
+        "-z 127.0.0.1:1-5",
+        /127\.0\.0\.1 is IPv4; '--ipv6' is from IOMUX_CLIENT_IPV6$/m,
+      ],
+      [
+        { IOMUX_CLIENT_IPV4: "1" },
+        "-l [::1]:1",
+        /'--ipv4' is for .*, and ::1 is IPv6; '--ipv4' is from IOMUX_CLIENT_IPV4$/m,
+      ],
+      [
+        { IOMUX_CLIENT_SOURCE: "::1" },
+        "127.0.0.1:1",
+        /::1 is IPv6, and 127\.0\.0\.1 is IPv4; '--source' is from IOMUX_CLIENT_SOURCE$/m,
+      ],
+      [
         { IOMUX_CLIENT_TLS_CERT: "c" },
         "--tls 127.0.0.1:1",
         /'--tls-key' as well; '--tls-cert' is from IOMUX_CLIENT_TLS_CERT$/m,

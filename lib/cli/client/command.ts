@@ -10,6 +10,7 @@ import { file, protocols, socketPath, someTime, text } from "../options/values.t
 const EXEC = "programs are run by iomux serve --exec";
 const MANY = "-k takes one connection after the other; many at once are for iomux serve";
 const PROXY = "there are no proxies here; ssh -W HOST:PORT is one way through";
+const TELNET = "nothing answers telnet's options here; bytes go as they are";
 
 /** The command. */
 export const CLIENT = command({
@@ -100,6 +101,11 @@ export const CLIENT = command({
     ...{ "-X HOW": PROXY, "--proxy ADDR": PROXY },
     "-W N": "to end after some bytes pipe the output through head -c",
     "--ssl": "it is --tls here",
+    "--ssl-verify": "write --tls, which verifies the certificate by itself",
+    "--keep-open": "it is -k here, beside -l PORT",
+    "--source-port PORT": "to connect from a port write -s ADDR:PORT",
+    ...{ "-t": TELNET, "--telnet": TELNET },
+    "-r": "ports are not chosen at random here",
   },
 });
 

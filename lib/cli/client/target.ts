@@ -24,7 +24,9 @@ export function destinationOf(read: ClientRead): Target | { path: string } {
   if (isPath(target)) {
     const other = (["udp", "source", "ipv4", "ipv6"] as const)
       .find((key) => read.source(key) === "cli");
-    if (second === undefined && !other) return { path: pathOf(target, "the target") };
+    if (second === undefined && !other) {
+      return { path: partOf("the target", () => socketPath(target)) };
+    }
     const what = other ? `use for '--${other}'` : "port";
     throw new UsageError(`"${target}" is the path of a Unix socket, which has no ${what}`);
   }
@@ -32,7 +34,7 @@ export function destinationOf(read: ClientRead): Target | { path: string } {
   return {
     host: targetHost(host),
     port: portNumber(port),
-    ...localEnd(read),
+    ...localEnd(read, host),
   };
 }
 
@@ -46,7 +48,7 @@ export function scanOf(read: ClientRead): Omit<Target, "port"> & { ports: number
   return {
     host: targetHost(host),
     ports: portList(port),
-    ...localEnd(read),
+    ...localEnd(read, host),
   };
 }
 
@@ -68,25 +70,28 @@ export function listenOf(read: ClientRead, value: string): Place {
   if (where === undefined) throw new UsageError("option '--listen' needs a port: -l [HOST:]PORT");
   const alone = port === undefined && !/^\[|:/.test(where);
   if (more.length > 0 || port !== undefined && (isPath(where) || /^\d+$/.test(where))) throw other;
-  if (isPath(where)) return { path: pathOf(where, "option '--listen'") };
+  if (isPath(where)) return { path: partOf(LISTEN, () => socketPath(where)) };
   const wildcard = read.options.ipv6 ? "::" : "0.0.0.0";
-  const place = alone ? { host: wildcard, port: where } : hostAndPort(where, port);
+  const place = partOf(LISTEN, () => {
+    if (alone) return { host: wildcard, port: listenPort(where) };
+    const { host, port: number } = hostAndPort(where, port);
+    return { host: host === "*" ? wildcard : host, port: portNumber(number, 0) };
+  });
   const family = askedFamily(read);
-  return {
-    host: place.host === "*" ? wildcard : place.host,
-    port: alone ? listenPort(where) : portNumber(place.port, 0),
-    ...(family ? { family } : {}),
-  };
+  checkFamily(place.host, family, `option '--ipv${family}' is for addresses of IPv${family}`);
+  return { ...place, ...(family ? { family } : {}) };
 }
 
 /** No host and no port looks like this: a Unix socket, as with `--unix`. */
 const isPath = (where: string): boolean =>
   !where.includes("://") && where.includes("/") || where.startsWith("@");
 
-/** @throws UsageError */
-function pathOf(where: string, what: string): string {
+const LISTEN = "option '--listen'";
+
+/** What is wrong with a value is said together with whose it is. @throws UsageError */
+function partOf<R>(what: string, parse: () => R): R {
   try {
-    return socketPath(where);
+    return parse();
   } catch (error) {
     throw new UsageError(`${what}: ${(error as Error).message}`);
   }
@@ -99,9 +104,7 @@ function listenPort(where: string): number {
     return portNumber(where, 0);
   } catch (error) {
     if (!where.includes(".")) throw error;
-    throw new UsageError(
-      `option '--listen': "${where}" is no port; a Unix socket is -l -U ${where}`,
-    );
+    throw new UsageError(`"${where}" is no port; a Unix socket is -l -U ${where}`);
   }
 }
 
@@ -117,8 +120,25 @@ export function sourceOf(text: string | undefined): { host: string; port?: numbe
   return { host, ...(number === 0 ? {} : { port: number }) };
 }
 
-/** The local address, and the family that it leaves, or that was asked for. @throws UsageError */
-function localEnd(read: ClientRead): Pick<Target, "source" | "family"> {
+/** An address that has another family than an option asks for. @throws UsageError */
+function checkFamily(host: string, family: 4 | 6 | undefined, what: string): void {
+  const own = familyOf(host);
+  if (own === undefined || family === undefined || own === family) return;
+  throw new UsageError(`${what}, and ${host} is IPv${own}`);
+}
+
+/** The local address, and the family that it leaves, or that was asked for, of which a target has to be. @throws UsageError */
+function localEnd(read: ClientRead, target: string): Pick<Target, "source" | "family"> {
+  const end = localAddress(read);
+  const what = end.source
+    ? `option '--source': ${end.source.host} is IPv${end.family}`
+    : `option '--ipv${end.family}' is for addresses of IPv${end.family}`;
+  checkFamily(target, end.family, what);
+  return end;
+}
+
+/** @throws UsageError */
+function localAddress(read: ClientRead): Pick<Target, "source" | "family"> {
   const source = sourceOf(read.options.source);
   const asked = askedFamily(read);
   if (source === undefined) return asked ? { family: asked } : {};

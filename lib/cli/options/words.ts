@@ -108,8 +108,9 @@ function inOurWords(
       `option '${name}' takes no value${instead === undefined ? "" : `: ${instead}`}`,
     );
   }
+  const typed = typedWord(args, name);
   const hints = unknownIn(command, name).flatMap((each) => {
-    const which = each === name ? "" : ` in '${name}'`;
+    const which = each === typed ? "" : ` in '${typed}'`;
     const instead = goneOf(command, each)?.instead;
     if (instead === undefined) return [];
     return [`option '${each}'${which}${instead.startsWith("use ") ? " is gone" : ""}: ${instead}`];
@@ -120,6 +121,11 @@ function inOurWords(
     `unknown option '${name}'${hint || ` (see iomux ${command.name} --help)`}`,
   );
 }
+
+/** The word with an option that is none: commander takes the letters in front of it away. */
+const typedWord = (args: readonly string[], name: string): string =>
+  args.map((arg) => arg.split("=")[0]!)
+    .find((arg) => /^-[^-]/.test(arg) && arg.endsWith(name.slice(1))) ?? name;
 
 /** What there is instead of an option that is none, and whether it has a value elsewhere. */
 function goneOf({ gone = {} }: Command, name: string) {
