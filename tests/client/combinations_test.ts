@@ -138,7 +138,7 @@ describe("iomux client and its options", () => {
       ["-z --no-half-close 127.0.0.1:1", /'--scan' and '--no-half-close' exclude each other/],
       ["--recv-only --grace 1s 127.0.0.1:1", /'--recv-only' and '--grace' exclude each other/],
       ["-nvz 127.0.0.1 1", /option '-n' in '-nvz': it is not needed: an address/],
-      ["-vnz 127.0.0.1 1", /option '-n' in '-nz': it is not needed: an address/],
+      ["-vnz 127.0.0.1 1", /option '-n' in '-vnz': it is not needed: an address/],
       [`./${"a".repeat(108)}`, /the target: .*1 to 107 bytes/],
       ["./s 80", /"\.\/s" is the path of a Unix socket, which has no port/],
       ["--script - 127.0.0.1:1", /option '--script' needs a file: .*stdin/],
