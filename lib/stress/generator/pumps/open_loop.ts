@@ -77,7 +77,10 @@ export class OpenLoop implements Pump {
     this.#countFrom = now;
     // In a run without a warm-up the schedule starts now.
     const start = Math.min(this.#startedAt, now);
-    this.#most = this.dueBefore(now) + this.#messages;
+    const warmedUp = this.dueBefore(now);
+    // What the target had no room for in the warm-up would leave in front of what counts.
+    this.#next = Math.max(this.#next, warmedUp);
+    this.#most = warmedUp + this.#messages;
     if (end < Infinity) this.#most = Math.min(this.#most, this.#schedule.dueBefore(end - start));
   }
 
@@ -112,8 +115,7 @@ export class OpenLoop implements Pump {
   }
 
   unsent(now: number): number {
-    // Those of the warm-up that have not left are not among them.
-    return Math.max(0, this.dueBefore(now) - Math.max(this.#next, this.dueBefore(this.#countFrom)));
+    return Math.max(0, this.dueBefore(now) - this.#next);
   }
 
   /** Whether a connection can take another message; it is one of `#open` then, and else not. */
