@@ -208,8 +208,8 @@ export class Load implements Handler<Flow> {
     this.pump.gone(peer);
     if (!flow.finished) this.#busy--;
     // The target has said that it answers no more: messages behind that are another connection's.
-    const announced = flow.leaving && flow.replies.closing === true && !flow.timedOut &&
-      !flow.mismatched;
+    const announced = !this.#over && flow.leaving && flow.replies.closing === true &&
+      !flow.timedOut && !flow.mismatched;
     // Codes are of errors that count: what comes after one that did, or after the run, is none.
     const late = announced || this.#over || flow.timedOut || flow.mismatched;
     if (flow.opened && late) {

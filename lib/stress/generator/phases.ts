@@ -84,7 +84,8 @@ class Phases {
     fleet.stop();
     load.endAll();
     this.#until(() => load.peers.size === 0, PATIENCE_MS);
-    if (load.paced) this.#cutOff();
+    // What is still open tells so as it closes; what was to be sent again has no connection.
+    for (const messages of slots.owed) load.received.cutOffAll(messages);
     if (this.#counting) {
       tally.endInterval(this.#intervals + 1, stop.at, true);
       this.#post({ type: "interval" });
@@ -100,13 +101,6 @@ class Phases {
       ...{ scheduled, unsent, slowest, roundTrip, inFlightMs: load.received.cutOffMs },
       selector: engine.selector,
     };
-  }
-
-  /** What is still open, or was to be sent again, is waited for no longer. */
-  #cutOff(): void {
-    const { peers, slots, received } = this.#load;
-    peers.each(({ state: flow }) => received.cutOff(flow));
-    for (const messages of slots.owed) received.cutOffAll(messages);
   }
 
   get #stopped(): boolean {
