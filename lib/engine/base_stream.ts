@@ -1,6 +1,6 @@
 /** What a connection is in either engine: a descriptor, its handler, its state, and what is queued. */
 import { formatAddress, OSError, Socket } from "../net/mod.ts";
-import { closeByReset, resetShared } from "../net/reset.ts";
+import { closeByReset, resetShared } from "./reset.ts";
 import { addressIn } from "../sys/socket/sockaddr.ts";
 import { bytesInTransit, unreadBytes } from "../sys/socket/sockets.ts";
 import { receive } from "../sys/socket/transfer.ts";

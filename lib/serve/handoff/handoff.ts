@@ -14,7 +14,7 @@ import {
   type Released,
 } from "../../engine/mod.ts";
 import type { OSError } from "../../net/mod.ts";
-import { resetShared } from "../../net/reset.ts";
+import { resetShared } from "../../engine/reset.ts";
 import { SHUT_RDWR } from "../../sys/constants.ts";
 import { codeName, ERRNO } from "../../sys/errno.ts";
 import { c, closeFd, setNonBlocking } from "../../sys/posix.ts";

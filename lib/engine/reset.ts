@@ -3,7 +3,7 @@ import { SHUT_RDWR } from "../sys/constants.ts";
 import { Native } from "../sys/ffi.ts";
 import { c } from "../sys/posix.ts";
 import { system } from "../sys/system.ts";
-import { setLinger } from "./options.ts";
+import { setLinger } from "../net/options.ts";
 
 /** A sockaddr of the family AF_UNSPEC, which is 0. */
 const nowhere = new Native(16);
