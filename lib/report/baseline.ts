@@ -5,7 +5,9 @@ import { formatCount, formatUs } from "../text/units.ts";
 import { formatRatio } from "./comparison.ts";
 import type { ReportTable } from "./tables.ts";
 
-const LABEL = { rate: "messages/s", p50: "p50", p99: "p99" } as const;
+/** As the figures beside it are called. */
+const labelOf = ({ name, corrected }: BaselineMeasure): string =>
+  name === "rate" ? "messages/s" : corrected ? `${name} corrected` : name;
 
 const value = ({ name }: BaselineMeasure, number: number): string =>
   name === "rate" ? formatCount(number) : formatUs(number);
@@ -15,7 +17,7 @@ const ratioOf = ({ interval, ratio }: BaselineMeasure): string =>
 
 /** "messages/s: 10,000 then, 9,000 now, ratio 0.90 [0.88, 0.92]". */
 export const describeMeasure = (measure: BaselineMeasure): string =>
-  `${LABEL[measure.name]}: ${value(measure, measure.before)} then, ` +
+  `${labelOf(measure)}: ${value(measure, measure.before)} then, ` +
   `${value(measure, measure.now)} now, ratio ${ratioOf(measure)}`;
 
 const WORDS = { worse: "WORSE ", better: "better", "no significant difference": "same  " } as const;
@@ -38,7 +40,7 @@ export const baselineTable = (report: BaselineReport): ReportTable => ({
     }`,
   head: ["", "then", "now", "ratio", "change"],
   rows: report.measures.map((measure) => [
-    LABEL[measure.name],
+    labelOf(measure),
     value(measure, measure.before),
     value(measure, measure.now),
     ratioOf(measure),

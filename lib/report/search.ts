@@ -13,7 +13,7 @@ export const probesTable = (search: Search): ReportTable => ({
     String(i + 1),
     formatCount(probe.rate),
     formatCount(probe.achieved),
-    formatUs(probe.p99_corrected_us),
+    probe.p99_corrected_us > 0 ? formatUs(probe.p99_corrected_us) : "-",
     probe.holds ? "yes" : `no: ${probe.reason}`,
   ]),
 });

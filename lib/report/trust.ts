@@ -35,10 +35,12 @@ export function describeSchedule(result: StressResult): string | null {
 /** What it has added to the lateness that messages left together; "" where none did. */
 function describeTimer({ generator: { timer_us: timer } }: StressResult): string {
   if (!timer || timer.added === 0) return "";
+  const late = timer.p99 > timer.together
+    ? `at most ${us(timer.together)}; a timer is ${us(timer.p99)} late here, p99`
+    : "a timer is that late here, p99";
   return `; ${us(timer.added)} of that on average as messages due within ${
     us(timer.together)
-  } leave ` +
-    "together (a timer is that late here, p99)";
+  } leave together (${late})`;
 }
 
 /** All rows on trust, the verdict last. */

@@ -3,7 +3,7 @@
 /** Each cause, with what is said of the messages in flight that it cost. */
 export const ELSEWHERE = {
   unopened: "had no connection, as it was never made",
-  gone: "had no connection, as it was lost for good",
+  gone: "had no connection, as it had ended and was not replaced",
   renewed: "waited for a new connection after one that was ended in order",
   replaced: "waited for a new connection in place of a lost one",
   never: "waited for replies that never came",

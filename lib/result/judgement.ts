@@ -19,6 +19,8 @@ export type Change = "better" | "worse" | "no significant difference";
 /** One quantity before and now: messages a second, or microseconds. */
 export interface BaselineMeasure {
   readonly name: "rate" | "p50" | "p99";
+  /** A latency from the scheduled send. */
+  readonly corrected?: boolean;
   readonly before: number;
   readonly now: number;
   /** Now to before, and its interval; null when one of them is 0. */

@@ -81,7 +81,7 @@ function judgedAnew(
   const given = readThresholds(more, { open: isOpenLoop(sum), replies: !expectsNothing(sum) });
   const earlier = read.flatMap(({ result }) => result.thresholds.map((t) => t.expression));
   const texts = new Set([...earlier, ...given.map(({ expression }) => expression)]);
-  return judged(sum, [...texts].sort().map((text) => parseThreshold(text)));
+  return judged(sum, [...texts].map((text) => parseThreshold(text)));
 }
 
 function readResult(file: string): StressResult {

@@ -7,6 +7,7 @@ import { MachineWatch } from "../../stress/run/machine_watch.ts";
 import { probesTable, searchRows } from "../../report/search.ts";
 import { describeTarget } from "../../report/figures.ts";
 import { describeLoad } from "../../report/load.ts";
+import { describeVerdict } from "../../report/trust.ts";
 import type { StressResult } from "../../result/result.ts";
 import type { SpawnLoad } from "../../stress/run/run.ts";
 import type { Threshold } from "../../report/judge/threshold.ts";
@@ -66,7 +67,11 @@ export async function runFindRate(job: StressJob, spawn: Spawn & SpawnLoad): Pro
       judge: (result, rate, seconds) => judgeProbe(result, { rate, seconds, thresholds, cpu }),
     });
     context.endLive();
-    const result = { ...judged(best, thresholds.map(corrected)), verdict: verdictOf(search, best) };
+    const result = {
+      ...judged(best, thresholds.map(corrected)),
+      verdict: verdictOf(search, best),
+      interrupted: search.limit === "interrupted", // it is what the result is of
+    };
     const unreachable = sayUnreachable(best, firstFailure);
     const outcome = outcomeOf(options, search, result, { thresholds, unreachable });
     return await publish(outcome, options, codeOf(search, result, options.strict));
@@ -121,16 +126,13 @@ function outcomeOf(
   ];
   const rows = [
     ...searchRows(search),
-    [
-      "verdict",
-      search.limit === "interrupted" ? `${result.verdict} (interrupted)` : result.verdict,
-    ] as const,
+    ["verdict", describeVerdict(result)] as const,
   ];
   return {
     title: `iomux stress --find-rate ${flags.findRate}`,
     results: [{ name: search.rate === null ? "the last probe" : "the rate found", result }],
     tables: [table],
-    verdict: result.verdict,
+    verdict: describeVerdict(result),
     ...(result.verdict === "pass" ? {} : { reason: search.reason }),
     text: unreachable ? null : (width) => formatOutcome(head, table, rows, width),
     json: { ...result, find_rate: search },

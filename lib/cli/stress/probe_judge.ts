@@ -1,5 +1,5 @@
 /** Whether a probe of `--find-rate` holds: its conditions, its errors, its schedule, and the machine. */
-import { judge } from "../../report/judge/judge.ts";
+import { judge, valueOf } from "../../report/judge/judge.ts";
 import type { CountName, Metric, Threshold } from "../../report/judge/threshold.ts";
 import type { CpuUse } from "../../result/audit/evidence.ts";
 import type { Judged } from "../../result/judgement.ts";
@@ -58,6 +58,11 @@ export function judgeProbe(
   const { bottleneck, reason } = result.generator;
   const why = { thresholds: outcome, broken: whyBroken(result) };
   if (busy !== null) return { ...why, reason: busy, by: "machine" };
+  const due = result.generator.scheduled ?? Math.floor(rate * seconds);
+  if (due === 0 && why.broken === null) {
+    const reason = "no message was due in its time: longer probes say more (--duration)";
+    return { ...why, reason, by: "target" };
+  }
   if (bottleneck) {
     return { ...why, reason: `the generator was the bottleneck: ${reason}`, by: "generator" };
   }
@@ -88,7 +93,6 @@ function whyNot(
   );
   if (error) return `${error[1]} ${error[2]}`;
   const due = generator.scheduled ?? Math.floor(rate * seconds);
-  if (due === 0) return "no message was due in its time: longer probes say more (--duration)";
   if (messages.received < ANSWERED * due - 1) {
     return `only ${messages.received} of ${due} messages were answered`;
   }
@@ -101,7 +105,9 @@ function whyNot(
   const failed = outcome.findIndex(({ ok }) => !ok);
   if (failed < 0) return null;
   const { expression, value } = outcome[failed]!;
-  return `${expression} does not hold: ${show(thresholds[failed]!, value)}`;
+  const threshold = corrected(thresholds[failed]!);
+  const known = valueOf(result, threshold.metric) !== null;
+  return `${expression} does not hold: ${known ? show(threshold, value) : "nothing was measured"}`;
 }
 
 const show = ({ metric }: Threshold, value: number): string =>

@@ -79,7 +79,11 @@ export function compareWithBaseline(
     const more = name === "rate" ? "better" : "worse";
     // Without an interval a tail says nothing at all: a single pause of the machine makes it.
     const judged = interval === null && name === "p99" ? null : ratio;
-    return { name, ...values, ratio, interval, change: changeOf(judged, interval, more) };
+    const corrected = name !== "rate" && now.latency_corrected_us !== null;
+    return {
+      ...{ name, ...(corrected ? { corrected } : {}), ...values, ratio, interval },
+      change: changeOf(judged, interval, more),
+    };
   };
   const replies = latencyOf(now).count > 0 && latencyOf(before).count > 0;
   const measures = [

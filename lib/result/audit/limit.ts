@@ -1,4 +1,5 @@
 /** What has limited a run when it was not the generator: one sentence, and what else is worth knowing. */
+import { mostlyElsewhere } from "./closure.ts";
 import { type Evidence, serverCpu } from "./evidence.ts";
 import { formatCount } from "../../text/units.ts";
 import { briefUs, percent, plural } from "../../text/words.ts";
@@ -20,7 +21,8 @@ export function describeLimit(run: Evidence): string {
   return unreachable(run) ?? acceptQueue(run) ?? noReplies(run) ?? noneRight(run) ??
     shortRun(run) ?? held(run) ??
     onSchedule(run) ??
-    fullMachine(run) ?? busyServer(run) ?? (run.open ? slowTarget(run) : closedLoop(run));
+    fullMachine(run) ?? mostlyElsewhere(run) ?? busyServer(run) ??
+    (run.open ? slowTarget(run) : closedLoop(run));
 }
 
 function unreachable({ failed, connect, errors }: Evidence): string | null {

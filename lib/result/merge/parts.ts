@@ -103,20 +103,44 @@ export function checkDistinct(results: readonly StressResult[], names: readonly 
 }
 
 /**
- * What limited one of several runs, in its own words and figures: of the one whose generator was worst off. A
- * bottleneck comes before others, then unsent messages, the lag, the longest stall, the busiest thread.
+ * What limited several runs, in their own words and figures, the one whose generator was worst off first. A
+ * bottleneck comes before others, then unsent messages, the lag, the longest stall, the busiest thread. Runs that
+ * had one cause are one: what it says is the worst one's.
  */
 export function limitOf(
   results: readonly StressResult[],
 ): Pick<GeneratorReport, "reason" | "limited_by"> {
   const limits = allParts(results).map(({ generator }) => generator);
-  const [worst] = limits.sort((a, b) => {
+  limits.sort((a, b) => {
     const [one, other] = [badness(a), badness(b)];
     const differs = one.findIndex((value, i) => value !== other[i]);
     return differs >= 0 ? other[differs]! - one[differs]! : 0;
   });
-  const { reason, limited_by: text } = worst!;
-  return { reason, limited_by: limits.length > 1 && text !== "" ? `in one part: ${text}` : text };
+  const { reason, limited_by: text } = limits[0]!;
+  if (limits.length === 1) return { reason, limited_by: text };
+  const causes = [...Map.groupBy(limits.map((limit) => limit.limited_by), causeOf)]
+    .filter(([cause]) => cause !== "");
+  const named = causes.slice(0, NAMED).map(([, texts]) => describeParts(texts, limits.length));
+  return { reason, limited_by: named.join("; ") };
+}
+
+/** Causes of a sum that are named at most. */
+const NAMED = 2;
+
+/** The first clause without its figures: what differs in these only is the same cause. */
+const causeOf = (text: string): string =>
+  text.split("; ")[0]!.replace(/\d[\d.,]*( (ns|us|ms|s|min|h)\b)?/g, "#");
+
+function describeParts(texts: readonly string[], parts: number): string {
+  const [worst] = texts;
+  const count = texts.length;
+  const where = count === 1
+    ? "in one part"
+    : count === parts
+    ? `in each of the ${parts} parts`
+    : `in ${count} of the ${parts} parts`;
+  const figures = texts.every((text) => text === worst) ? "" : " (figures of one of them)";
+  return `${where}: ${worst}${figures}`;
 }
 
 const badness = ({ bottleneck, unsent, lag_p99_us, stall_us, cpu_percent }: Limit) => [

@@ -39,16 +39,14 @@ export function audit(
   const { lag, open } = evidence;
   const reason = ownFault(evidence);
   const limit = reason ?? describeLimit(evidence);
+  const said = reason === null || reason.startsWith(NOTHING) ? limit : `the generator: ${limit}`;
   return {
     cpu_percent: Math.round(evidence.busiest * 10) / 10,
     schedule_lag_us: { p50: lag.p50, p99: lag.p99, max: lag.max },
     timer_us: timerOf(threads),
     bottleneck: reason !== null,
     reason,
-    limited_by: [
-      reason === null || reason.startsWith(NOTHING) ? limit : `the generator: ${limit}`,
-      ...notes(evidence, reason),
-    ].join("; "),
+    limited_by: [said, ...notes(evidence, reason).filter((note) => note !== said)].join("; "),
     loop_stalls: {
       count: sum(({ stalls }) => stalls.count),
       max_us: Math.round(evidence.longestStallMs * 1000),

@@ -57,6 +57,8 @@ export const MOST_PROBES = 64;
 /** The lowest and the highest rate, in messages a second. */
 const LOWEST = 1;
 const HIGHEST = 1e8;
+/** A probe has so many messages due at least, however low its rate: without any it says nothing. */
+const FEWEST = 2;
 /** How far a search goes down when not even its first rate holds. */
 const FALL = 8;
 
@@ -106,9 +108,10 @@ class RateSearch {
 
   /** Finds out whether a rate may hold: one probe that does is enough, a failure is looked at again. */
   async #explore(rate: number, seconds: number): Promise<void> {
+    const needed = Math.max(seconds, FEWEST / rate);
     let failure: Probe | null = null;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const probe = await this.#probe(rate, seconds);
+      const probe = await this.#probe(rate, needed);
       if (probe === null) return;
       if (probe.holds) {
         this.#low = rate;
@@ -136,6 +139,8 @@ class RateSearch {
         if (failure.by === "machine") return this.#stop("machine", failure.reason!);
         this.#high = rate;
         this.#failure = failure;
+        // Until a rate is confirmed nothing is known to hold: what one probe held for is disproved.
+        if (this.#confirmed === null) this.#low = this.#best = null;
       }
       if (this.#confirmed !== null) rate = this.#high && nextRate(this.#confirmed, this.#high);
       else {

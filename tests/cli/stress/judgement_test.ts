@@ -214,13 +214,26 @@ describe("iomux stress --find-rate", () => {
       if (++messages === 20) enough.resolve();
       return message;
     });
+    using folder = new TempDir();
+    const [md, html] = [folder.file("x.md"), folder.file("x.html")];
     const args = ["-c", "2", "-d", "200ms", "--warmup", "0s", "-r", "50", "--json"];
-    await using cli = spawnCli(["stress", server.name, "--find-rate", "p99<60s", ...args]);
+    const files = ["-o", md, "-o", html];
+    await using cli = spawnCli([
+      "stress",
+      server.name,
+      "--find-rate",
+      "p99<60s",
+      ...args,
+      ...files,
+    ]);
     await enough.promise;
     cli.kill("SIGINT");
     expect((await cli.exit).code).toBe(130);
     const result = JSON.parse(cli.stdout());
     expect(result.find_rate.limit).toBe("interrupted");
+    expect(result.interrupted).toBe(true);
+    expect(readFileSync(md, "utf8").split("\n")[0]).toMatch(/: \w+ \(interrupted\)$/);
+    expect(readFileSync(html, "utf8")).toContain("(interrupted)</p>");
     const [first] = result.find_rate.probes;
     expect(first).toMatchObject({ rate: 50 });
     if (first.by === "machine") return; // busy with something else

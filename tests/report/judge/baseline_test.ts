@@ -111,7 +111,13 @@ describe("a result against its baseline", () => {
         })),
       };
     };
-    expect(against(open(9000, 1), open(3000, 2)).regressed).toEqual(["p99"]);
+    const report = against(open(9000, 1), open(3000, 2));
+    expect(report.regressed).toEqual(["p99"]);
+    // As the other figures of the summary are called, where the real send's are p50 and p99.
+    const names = ["messages/s", "p50 corrected", "p99 corrected"];
+    expect(baselineTable(report).rows.map(([name]) => name)).toEqual(names);
+    expect(baselineRows(report).slice(0, 3).map(([, text]) => text.slice(8).split(":")[0]))
+      .toEqual(names);
     expect(against(open(3000, 1), open(3000, 2)).regressed).toEqual([]);
   });
 

@@ -49,7 +49,12 @@ describe("the rows of a report", () => {
     const sample = sampleResult({ open: true });
     const timer_us = { p50: 55, p99: 152, together: 152, added: 61.2 };
     expect(row({ ...sample, generator: { ...sample.generator, timer_us } }, "schedule")).toMatch(
-      /max 910 us; 61.2 us of that on average as messages due within 152 us leave together \(.*p99\)$/,
+      /max 910 us; 61.2 us of that on average as messages due within 152 us leave together \(a timer is that late here, p99\)$/,
+    );
+    const capped = { ...timer_us, p99: 2029, together: 300 };
+    const generator = { ...sample.generator, timer_us: capped };
+    expect(row({ ...sample, generator }, "schedule")).toMatch(
+      /due within 300 us leave together \(at most 300 us; a timer is 2.03 ms late here, p99\)$/,
     );
   });
 

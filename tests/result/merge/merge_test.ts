@@ -287,7 +287,9 @@ describe("mergeResults", () => {
       return { ...result, generator };
     };
     const some = [at(9000, "late by 9 ms"), at(12_000, "late by 12 ms"), at(10, "zero lag")];
-    expect(mergeResults(some).generator.limited_by).toBe("in one part: late by 12 ms");
+    expect(mergeResults(some).generator.limited_by).toBe(
+      "in 2 of the 3 parts: late by 12 ms (figures of one of them); in one part: zero lag",
+    );
     const guilty = [at(9000, "held up for 9 ms", true), at(12_000, "held up for 12 ms", true)];
     const [one, other] = guilty as [StressResult, StressResult];
     const late = at(90_000, "late by 90 ms");
@@ -296,9 +298,13 @@ describe("mergeResults", () => {
     ) {
       expect(mergeResults(all).generator).toMatchObject({
         ...{ bottleneck: true, reason: "held up for 12 ms" },
-        limited_by: "in one part: held up for 12 ms",
+        limited_by: "in 2 of the 3 parts: held up for 12 ms (figures of one of them); " +
+          "in one part: late by 90 ms",
       });
     }
+    const same = at(10, "the target's time to reply: 50 in flight; a note");
+    expect(mergeResults([same, at(9, "the target's time to reply: 50 in flight")]).generator)
+      .toMatchObject({ limited_by: expect.stringMatching(/^in each of the 2 parts: the target/) });
   });
 
   it("closes when its parts do: what was in flight is the time's average", () => {

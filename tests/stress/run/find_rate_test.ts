@@ -12,6 +12,7 @@ import {
 } from "../../../lib/stress/run/find_rate.ts";
 import { probesTable, searchRows } from "../../../lib/report/search.ts";
 import type { StressResult } from "../../../lib/result/result.ts";
+import { formatCount } from "../../../lib/text/units.ts";
 import { parseThreshold } from "../../../lib/report/judge/threshold.ts";
 import { judgeProbe, messagesFor } from "../../../lib/cli/stress/probe_judge.ts";
 import { sampleResult } from "../../support/sample_results.ts";
@@ -23,11 +24,13 @@ interface Behaviour {
   readonly p99?: number;
   readonly achieved?: number;
   readonly bottleneck?: boolean;
+  /** Nothing was due. */
+  readonly idle?: boolean;
   readonly change?: Partial<StressResult>;
 }
 
 function resultAt(rate: number, behaviour: Behaviour): StressResult {
-  const { p99 = 1000, achieved = rate, bottleneck = false, change } = behaviour;
+  const { p99 = 1000, achieved = rate, bottleneck = false, idle = false, change } = behaviour;
   const count = Math.round(achieved);
   return {
     ...sample,
@@ -51,7 +54,7 @@ function resultAt(rate: number, behaviour: Behaviour): StressResult {
       ...sample.generator,
       bottleneck,
       reason: bottleneck ? "no CPU left" : null,
-      scheduled: Math.round(rate),
+      scheduled: idle ? 0 : Math.round(rate),
     },
     ...change,
   };
@@ -327,6 +330,49 @@ describe("the search for a rate", () => {
     expect(found.probes.length).toBe(3);
     expect(best.interrupted).toBe(false);
     expect(searchRows(found)[0]![1]).toBe("4,000 messages/s so far hold p99<5ms");
+  });
+
+  it("has found nothing when it is interrupted after what it had was disproved", async () => {
+    let confirming = 0;
+    const { search: found, best } = await findRateOf("p99<5ms", {
+      runOnce: (rate, seconds) => {
+        if (seconds > 1) confirming++;
+        const result = resultAt(rate, { p99: rate <= 5000 && seconds <= 1 ? 900 : 9000 });
+        return Promise.resolve({ ...result, interrupted: confirming === 2 });
+      },
+      messages: 1e6,
+    }, 0);
+    expect(found).toMatchObject({ limit: "interrupted", rate: null });
+    expect(found.next).toBeLessThanOrEqual(5000);
+    expect(searchRows(found).slice(0, 2)).toEqual([
+      ["found", "no answer"],
+      ["next", `${formatCount(found.next!)} messages/s do not`],
+    ]);
+    expect(best.interrupted).toBe(true);
+  });
+
+  it("makes probes of low rates long enough for messages to be due", async () => {
+    const asked: [rate: number, due: number][] = [];
+    const { search: found } = await findRateOf("p99<5ms", {
+      seconds: 0.5,
+      runOnce: (rate, seconds) => {
+        asked.push([rate, rate * seconds]);
+        return Promise.resolve(resultAt(rate, { p99: 9000 }));
+      },
+    }, 0);
+    expect(found).toMatchObject({ rate: null, next: 1, limit: "target" });
+    for (const [rate, due] of asked) expect([rate, due >= 2]).toEqual([rate, true]);
+  });
+
+  it("shows no latency of a probe that had none", async () => {
+    const { search: found } = await search(() => ({
+      p99: 0,
+      achieved: 0,
+      bottleneck: true,
+      idle: true,
+    }));
+    expect(found.reason).toMatch(/^no message was due in its time/);
+    expect(probesTable(found).rows[0]![3]).toBe("-");
   });
 
   it("is bounded, however the target behaves", async () => {
