@@ -79,11 +79,14 @@ describe("iomux client says how much of stdin a peer has not taken that goes bef
       `^5: iomux: Cannot .*; ${count} bytes of standard input were not taken by the peer\\n$`,
     );
 
-  it("by tcp", async () => {
-    writeFileSync(folder.file("in"), Buffer.alloc(5_000_000));
-    for (let round = 0; round < 5; round++) {
-      expect(await said("reset", FILE)).toMatch(was("5,000,000"));
-      expect(await said("reset", PIPE)).toMatch(was("5"));
+  it("by tcp, whose kernel may have taken some of it meanwhile", async () => {
+    const total = 50_000_000;
+    writeFileSync(folder.file("in"), Buffer.alloc(total));
+    for (let round = 0; round < 8; round++) {
+      const text = await said("reset", FILE);
+      expect(text).toMatch(was("[\\d,]+"));
+      expect(saidIn(text)).toBeGreaterThan(0);
+      expect(saidIn(text)).toBeLessThan(total + 1);
     }
   });
 
