@@ -1,5 +1,8 @@
 /** Which file each number was when it was registered, for the backends that know numbers only. */
+import { ERRNO } from "../sys/errno.ts";
 import { inodeOf } from "../sys/linux/inode.ts";
+import { cannotWatch } from "../sys/pollable.ts";
+import { isOpen } from "../sys/posix.ts";
 import { socketIdentity } from "../sys/socket/sockets.ts";
 
 /** A socket's cookie; below 0 the inode of anything else. */
@@ -20,5 +23,11 @@ export class Identities {
   /** Whether the number is another file's by now, or nobody's. */
   changed(fd: number): boolean {
     return identityOf(fd) !== this.#known[fd];
+  }
+
+  /** @throws OSError as epoll_ctl(2) does for a number that is nobody's, or another file's by now */
+  check(fd: number): void {
+    if (!isOpen(fd)) throw cannotWatch(ERRNO.EBADF!, fd);
+    if (this.changed(fd)) throw cannotWatch(ERRNO.ENOENT!, fd);
   }
 }

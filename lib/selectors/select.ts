@@ -5,7 +5,7 @@
  * the highest one; on Windows there may be as many sockets.
  */
 import { ERRNO, errno } from "../sys/errno.ts";
-import { cannotWatch, checkPollable } from "../sys/pollable.ts";
+import { checkPollable } from "../sys/pollable.ts";
 import { isOpen } from "../sys/posix.ts";
 import { system } from "../sys/system.ts";
 import { type Backend, PRIORITY, type ReadyList, type Registration } from "./backend.ts";
@@ -32,7 +32,7 @@ class Select implements Backend {
   }
 
   change(registration: Registration): void {
-    if (!isOpen(registration.fd)) throw cannotWatch(ERRNO.EBADF!, registration.fd);
+    this.#identities.check(registration.fd);
     this.#watched[registration.fd] = registration; // it may have been dropped as closed
     this.#sets.ask(registration.fd, registration.events);
   }

@@ -20,6 +20,7 @@ import type { Handoff } from "./handoff/handoff.ts";
 import { type HandoffMessage, startHandoff } from "./handoff/start.ts";
 import type { WorkerTableMemory } from "./handoff/worker_table.ts";
 import type { ServeOptions } from "./options.ts";
+import { afterRunning } from "./running_time.ts";
 import { SERVE_COUNTER, ServerStats, type StatsMemory } from "./stats.ts";
 import { Trace } from "./trace.ts";
 
@@ -140,21 +141,21 @@ function serve(
   const { options } = data;
   const control = new Int32Array(data.control);
   const active = () => engine.active + (handoff?.active ?? 0);
-  let deadline = Infinity;
+  let isDraining = false, isOver = false;
   for (;;) {
     const command = Atomics.load(control, 0);
     if (command === COMMAND.stop) return active();
     if (command === COMMAND.drain) {
-      if (deadline === Infinity) {
+      if (!isDraining) {
         acceptWaiting(engine, options.backlog);
         for (const listener of listeners) listener.close();
         faults?.drain();
-        deadline = performance.now() + options.drainMs;
-        engine.after(options.drainMs, () => {}); // ends the wait in time
+        isDraining = true;
+        afterRunning(engine, options.drainMs, () => isOver = true);
         continue; // the turns of acceptWaiting may have taken the wake-up of a newer command
       }
       if (active() === 0) return 0;
-      if (performance.now() >= deadline) {
+      if (isOver) {
         answerWaiting(engine, () => {
           handoff?.collect();
           return active();

@@ -5,7 +5,15 @@ import { EVENT_READ, EVENT_WRITE, type Selector, wake } from "../../lib/selector
 import { Socket, socketPair } from "../../lib/net/mod.ts";
 import { threadCpu } from "../../lib/sys/process/limits.ts";
 import { c, closeFd } from "../../lib/sys/posix.ts";
-import { duplicate, duplicateAt, encode, ownership, pipe, tcpPair } from "../support/sockets.ts";
+import {
+  duplicate,
+  duplicateAt,
+  encode,
+  ownership,
+  pipe,
+  tcpPair,
+  thrownBy,
+} from "../support/sockets.ts";
 import { timed } from "../support/waiting.ts";
 import type { Create } from "./selector.ts";
 
@@ -150,6 +158,31 @@ export function staleCases(create: Create): void {
       selector.unregister(fd);
       const key = selector.register(fd, event, "second life");
       expect(selector.select(1000)).toEqual([[key, event]]);
+    }
+  });
+
+  it("modify of a number that is another's by now: refused, and no longer registered", () => {
+    if (process.platform !== "linux") return console.log("not run: sockets have no identity here");
+    const kinds = [() => own(...socketPair()), () => own(...pipe())];
+    for (
+      const [first, second] of [kinds, kinds.toReversed(), [kinds[0]!, kinds[0]!], [
+        kinds[1]!,
+        kinds[1]!,
+      ]]
+    ) {
+      const [selector] = own(create<string>());
+      const [a] = first!();
+      const [other] = second!();
+      const fd = a!.fileno();
+      selector.register(fd, EVENT_READ, "first life");
+      a!.close();
+      own(duplicateAt(other!.fileno(), fd));
+      expect(thrownBy(() => selector.modify(fd, EVENT_WRITE, "first life"))).toMatchObject({
+        code: "ENOENT",
+      });
+      expect(selector.getMap().size).toBe(0);
+      const key = selector.register(fd, EVENT_READ, "second life");
+      expect(selector.modify(fd, EVENT_READ | EVENT_WRITE, "second life").fd).toBe(key.fd);
     }
   });
 

@@ -74,6 +74,27 @@ describe("serve and a timer that is due", () => {
     expect(await peer.text(7)).toBe("in time");
   });
 
+  for (const engine of ENGINES) {
+    for (const option of ["--lease-timeout", "--drain-timeout"]) {
+      const name = `${option}, ${engine}: a handler that waits is given what has arrived first`;
+      itUnless(NO_SIGNALS ?? engineMissing(engine), name, async () => {
+        const handler = ["--handler", handlerAt("pairs.ts"), "--handler-workers", "6"];
+        await using server = await startServe([...handler, "--engine", engine, option, "1s"]);
+        const peers = Array.from({ length: 6 }, () => Peer.dial(server));
+        for (const peer of peers) await peer.send("1\n");
+        await server.statsWhen(({ leases_active }) => leases_active === 6);
+        if (option === "--drain-timeout") server.kill("SIGTERM");
+        await sleep(200);
+        await server.freeze();
+        for (const peer of peers) await peer.send("2\n");
+        await sleep(1500);
+        server.kill("SIGCONT");
+        for (const peer of peers) expect(await peer.text(4)).toBe("1:2\n");
+        for (const peer of peers) peer.reset();
+      });
+    }
+  }
+
   for (const [option, ends] of [["--idle-timeout", false], ["--fin-timeout", true]] as const) {
     for (const engine of ENGINES) {
       const missing = NO_UNIX_SOCKETS ?? engineMissing(engine);

@@ -1,9 +1,9 @@
 /** The list of pollfd structs that poll(2) and WSAPoll take, one for each registration. */
 import { POLLNVAL } from "../../sys/constants.ts";
-import { ERRNO, errno } from "../../sys/errno.ts";
+import { errno } from "../../sys/errno.ts";
 import { Native } from "../../sys/ffi.ts";
 import { POLLFD, pollList } from "../../sys/poll.ts";
-import { cannotWatch, checkPollable } from "../../sys/pollable.ts";
+import { checkPollable } from "../../sys/pollable.ts";
 import { isOpen } from "../../sys/posix.ts";
 import { type Backend, PRIORITY, type ReadyList, type Registration } from "../backend.ts";
 import { Identities } from "../identities.ts";
@@ -45,7 +45,7 @@ export class PollList implements Backend {
 
   /** Overwrites its pollfd. */
   change(registration: Registration): void {
-    if (!isOpen(registration.fd)) throw cannotWatch(ERRNO.EBADF!, registration.fd);
+    this.#identities.check(registration.fd);
     const place = this.#places[registration.fd];
     if (place === undefined) this.#append(registration); // it was dropped as closed
     else this.#write(place, registration);

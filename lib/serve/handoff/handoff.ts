@@ -22,6 +22,7 @@ import { peek, unreadBytes } from "../../sys/socket/sockets.ts";
 import { briefDuration } from "../../text/words.ts";
 import { ServiceHandler, type Session } from "../connection.ts";
 import type { ServeOptions } from "../options.ts";
+import { afterRunning } from "../running_time.ts";
 import { SERVE_COUNTER } from "../stats.ts";
 import type { Executor, Lease, Outcome } from "./executor.ts";
 
@@ -161,7 +162,7 @@ export class Handoff implements Handler<Session> {
     slots[SERVE_COUNTER.leases]!++;
     this.#callbacks.handing(name, worker + 1);
     const { leaseMs } = this.#options.handoff!;
-    if (leaseMs > 0) held.timer = this.#engine.after(leaseMs, () => this.#expire(held));
+    if (leaseMs > 0) held.timer = afterRunning(this.#engine, leaseMs, () => this.#expire(held));
     const failure = this.#executor.start(lease);
     if (failure) this.#finished(lease, failure);
   }

@@ -15,6 +15,7 @@ import {
   SIGTERM,
 } from "../../sys/process/spawn.ts";
 import { arrivedBytes } from "../../sys/socket/tcp_info.ts";
+import { afterRunning } from "../running_time.ts";
 import type { Executor, Lease, Outcome } from "./executor.ts";
 
 /** Starting a program takes the loop about a millisecond: so many in a turn, the others wait for the next. */
@@ -123,7 +124,7 @@ export class ProgramExecutor implements Executor {
     receivedSince(lease.fd);
     const { pid } = child;
     killGroup(pid, SIGTERM);
-    const guard = this.#engine.after(GRACE_MS, () => killGroup(pid, SIGKILL));
+    const guard = afterRunning(this.#engine, GRACE_MS, () => killGroup(pid, SIGKILL));
     const forget = this.#whenEnded(pid, () => {
       if (!this.#reap(child)) return;
       guard.cancel();

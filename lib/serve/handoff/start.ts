@@ -3,6 +3,7 @@ import { COUNTER, type Engine, type Handler } from "../../engine/mod.ts";
 import { ERRNO } from "../../sys/errno.ts";
 import type { Session } from "../connection.ts";
 import type { ServeOptions } from "../options.ts";
+import { afterRunning } from "../running_time.ts";
 import type { Trace } from "../trace.ts";
 import { HandlerExecutor } from "./handler_executor.ts";
 import type { WorkerRequest } from "./handler_pool.ts";
@@ -44,7 +45,7 @@ export function startHandoff(
   const executor = command
     ? new ProgramExecutor(engine, command, programs![loop]!)
     : new HandlerExecutor(table, loop, engine.wakeHandle.wakeFd, {
-      after: (ms, callback) => engine.after(ms, callback),
+      after: (ms, callback) => afterRunning(engine, ms, callback),
       moved(received, sent) {
         engine.counters.slots[COUNTER.bytesIn]! += received;
         engine.counters.slots[COUNTER.bytesOut]! += sent;
