@@ -141,7 +141,7 @@ export abstract class BaseStream<S> {
     failures.set(this, error);
     this.is = this.is & ~HELD | BROKEN;
     closeByReset(this.fd); // a stream that was cut must not look whole
-    this.dropQueue();
+    this.dropQueue(false);
     this.stopReceiving();
     // Who has paused, or receives by other means, is given nothing.
     if (this.is & (PAUSED | PEER_ENDED) || this.handler.ready) this.retire(error);
@@ -176,10 +176,10 @@ export abstract class BaseStream<S> {
     return bytes;
   }
 
-  /** Drops what is queued, and counts that. */
-  protected dropQueue(): void {
+  /** Drops what is queued. What the peer itself has cut, by an error, is no cut of ours. */
+  protected dropQueue(isOurs: boolean): void {
     if (!this.queue) return;
-    this.core.slots[COUNTER.cut]!++;
+    if (isOurs) this.core.slots[COUNTER.cut]!++;
     this.queue.clear();
     this.queue = undefined;
   }

@@ -20,7 +20,7 @@ export const COUNTER = {
   active: 10,
   /** New connections that a listener's `deny` has refused. */
   denied: 11,
-  /** Connections that were closed with output still queued, or while handed over: they end by RST. */
+  /** Connections that we closed with output still queued, or while handed over: they end by RST. */
   cut: 12,
   /** First slot that is free for the engine's user. */
   user: 16,

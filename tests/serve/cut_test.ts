@@ -144,6 +144,29 @@ describe("serve and a timer that is due", () => {
     });
   }
 
+  for (const engine of ENGINES) {
+    for (const unix of [false, true]) {
+      const name = `${engine}, ${
+        unix ? "Unix" : "TCP"
+      }: what the peer itself cuts is its error, and no cut`;
+      itUnless((unix && NO_UNIX_SOCKETS) || engineMissing(engine), name, async () => {
+        using dir = new TempDir();
+        const path = join(dir.path, "s");
+        await using server = await startServe([
+          ...(unix ? ["--unix", path] : []),
+          "--engine",
+          engine,
+        ]);
+        const peers = Array.from({ length: 2 }, () => Peer.dial(unix ? { path } : server));
+        for (const peer of peers) await peer.flood(pattern(65_536), 300);
+        for (const peer of peers) peer.socket.close(); // with an answer that it has not read
+        const stats = await server.statsWhen(({ active }) => active === 0);
+        expect([stats.closed, stats.connections_cut]).toEqual([2, 0]);
+        expect(Object.values(stats.errors).reduce((all, count) => all + count, 0)).toBe(2);
+      });
+    }
+  }
+
   it("--drain-timeout cuts by RST, and counts it", async () => {
     if (NO_SIGNALS) return;
     await using server = await startServe(["--drain-timeout", "200ms", "--stats", ...BUFFER]);

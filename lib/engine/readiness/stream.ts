@@ -250,7 +250,7 @@ export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Sour
   protected override retire(error: OSError | null): void {
     const last = this.failure ?? error;
     this.is |= CLOSED;
-    this.dropQueue();
+    this.dropQueue(error === null);
     this.#unwatch();
     if (this.is & SHARED) retry(() => c.shutdown(this.fd, SHUT_RDWR));
     closeFd(this.fd);

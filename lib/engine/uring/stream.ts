@@ -139,6 +139,10 @@ export class UringStream<S> extends Input<S> implements Stream<S>, Target {
     const last = this.failure ?? error;
     this.is |= CLOSED;
     this.ahead = undefined;
+    if (error && this.queue) {
+      this.is |= RESET;
+      this.dropQueue(false);
+    }
     core.retire(this.fd, () => this.handler.close(this, last));
     if (this.inFlight) return core.afterSubmit(() => this.closeDescriptor());
     this.closeDescriptor();
@@ -147,10 +151,10 @@ export class UringStream<S> extends Input<S> implements Stream<S>, Target {
   protected closeDescriptor(): void {
     const core = this.core;
     // What was handed over goes out, or the peer must see that it was cut.
-    if (this.queue && !(this.is & RESET)) this.drain();
+    const goesOut = !this.queue || this.is & RESET || this.drain();
     if (this.queue) {
       this.is |= RESET;
-      this.dropQueue();
+      this.dropQueue(!!goesOut); // a send that fails is the peer's doing
     }
     if (this.is & RESET) this.cutShort();
     this.cancelReceive();

@@ -20,7 +20,7 @@ const FAMILIES: readonly (readonly [string, "counter" | "gauge", Value, string])
     "connections_cut_total",
     "counter",
     "connections_cut",
-    "Reset with output queued, or handed over.",
+    "Reset by the server with output queued, or handed over.",
   ],
   ["connections_active", "gauge", "active", "Connections that are open."],
   ["connections_peak", "gauge", "peak", "The most that were open at the same time."],
