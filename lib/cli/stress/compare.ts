@@ -176,6 +176,7 @@ function outcomeOf(flags: StressJob["options"], found: Findings): Outcome {
     : verdicts.includes("invalid")
     ? "invalid"
     : "pass";
+  const shown = interrupted ? `${verdict} (interrupted)` : verdict;
   const sample = rounds.flat().find((result) => result !== undefined);
   const rows: [string, string][] = [
     [
@@ -188,13 +189,13 @@ function outcomeOf(flags: StressJob["options"], found: Findings): Outcome {
     ["rounds", `${comparison.rounds} whole ones, interleaved; each after a warm-up`],
     ...comparisonSentences(comparison, open).map((text) => ["result", text] as [string, string]),
     ...results.flatMap(({ name, result }) => cautions(name, result)),
-    ["verdict", interrupted ? `${verdict} (interrupted)` : verdict],
+    ["verdict", shown],
   ];
   return {
     title,
     results,
     tables: [table],
-    verdict,
+    verdict: shown,
     text: (width) => formatOutcome(rows.slice(0, 3), table, rows.slice(3), width),
     json: {
       iomux: VERSION,

@@ -142,7 +142,9 @@ describe("iomux stress --compare", () => {
   });
 
   it("prints what it has after Ctrl-C: 130", async () => {
-    await using cli = spawnCli(["stress", "--compare", "select,poll", "-d", "10m"]);
+    using folder = new TempDir();
+    const md = folder.file("x.md");
+    await using cli = spawnCli(["stress", "--compare", "select,poll", "-d", "10m", "-o", md]);
     // It has as many descriptors when its connections are open.
     expect(await until(() => descriptors(cli.pid) > 80, 20_000)).toBe(true);
     cli.kill("SIGINT");
@@ -150,6 +152,7 @@ describe("iomux stress --compare", () => {
     expect(code).toBe(130);
     expect(cli.stdout()).toMatch(/^result +poll: no ratio/m);
     expect(cli.stdout()).toMatch(/^verdict +\w+ \(interrupted\)$/m);
+    expect(readFileSync(md, "utf8").split("\n")[0]).toMatch(/: \w+ \(interrupted\)$/);
   });
 
   const refused = (change: Partial<RunSettings>, compare = "select,poll", given: string[] = []) =>
@@ -205,6 +208,22 @@ describe("iomux stress --find-rate", () => {
     expect(code).toBe(7);
     expect(stdout).toMatch(/^found +no rate that holds p99<1us, errors==0$/m);
     expect(stdout).toMatch(/^verdict +fail$/m);
+  });
+
+  it("has messages due in each probe, however low its rate and short its time", async () => {
+    const args = ["-c", "5", "-d", "300ms", "-r", "1", "--json"];
+    const { code, stdout } = await stress("--find-rate", "p99<1us", ...args);
+    const { find_rate: search, generator } = JSON.parse(stdout);
+    expect(search.probes.length).toBeGreaterThan(0);
+    for (const probe of search.probes) {
+      expect(probe.rate).toBe(1);
+      expect(probe.p99_corrected_us).toBeGreaterThan(1);
+    }
+    expect(generator.scheduled).toBeGreaterThan(0);
+    // On a machine that is busy with something else there is no answer at all.
+    expect([code, search.limit]).toEqual(
+      search.limit === "machine" ? [8, "machine"] : [7, "target"],
+    );
   });
 
   it("prints the highest rate so far after Ctrl-C: 130", async () => {
