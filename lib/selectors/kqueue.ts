@@ -116,8 +116,8 @@ export class Kqueue implements Backend {
     this.#broken.delete(registration);
     let count = 0;
     for (const [bit, filter] of FILTERS) {
-      // One that stays is touched as well: ENOENT says that the descriptor was closed meanwhile, and
-      // that its number, if it lives again, belongs to something that was never registered.
+      // One that stays is touched as well: ENOENT, of a deletion too, says that the descriptor was closed
+      // meanwhile, and that its number, if it lives again, belongs to something that was never registered.
       if (wanted & bit) {
         this.#put(count++, registration, filter, present & bit ? EV_ENABLE : EV_ADD);
       } else if (present & bit) this.#put(count++, registration, filter, EV_DELETE);
@@ -128,7 +128,6 @@ export class Kqueue implements Backend {
       const error = receiptError(this.#receipts, i);
       if (error === 0) continue;
       const bit = bitOf(this.#changes.filter(i));
-      if (!(wanted & bit) && error === ERRNO.ENOENT) continue; // deleted already
       this.#filters[fd]! &= ~bit;
       if (error !== ERRNO.EPIPE) throw cannotWatch(error, fd, "kevent");
       this.#break(registration, bit);
