@@ -83,9 +83,9 @@ describe("the sample workflow", () => {
       writeFileSync(folder.file("baseline.json"), JSON.stringify(base));
       const worse = perform(folder, ["Load", "Compare with the main branch"]);
       expect(worse.status).toBe(7);
-      expect(worse.stdout).toMatch(/^baseline +WORSE +p50: /m);
+      expect(worse.stdout).toMatch(/^baseline +WORSE +p50 corrected: /m);
       expect(readFileSync(folder.file("regression.xml"), "utf8")).toMatch(
-        /<failure message="p50: /,
+        /<failure message="p50 corrected: /,
       );
     },
   );

@@ -16,7 +16,7 @@ const cases: [what: string, server: () => Promise<Target>, errors: number, says:
     "wrong replies",
     () => answering((message, sequence) => sequence % 10 === 9 ? message.fill(0) : message),
     10,
-    /^errors +10: 10 mismatched$/m,
+    /^errors +10: 10 mismatched \(MISMATCH 10\)$/m,
   ],
   [
     "lost connections",
