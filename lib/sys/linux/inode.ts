@@ -9,26 +9,25 @@ const INO = 32;
 const SIZE = 256;
 
 const TABLE = {
-  statx: { args: ["i32", "pointer", "i32", "i32", "pointer"], result: "i32" }, // fd, path, flags, mask, to
+  // syscall(2), with the arguments of statx(2): musl, and older C libraries, have no wrapper for it.
+  statx: {
+    args: ["i32", "i32", "pointer", "i32", "i32", "pointer"], // number, fd, path, flags, mask, to
+    result: "i32",
+    symbol: "syscall",
+  },
 } as const satisfies Record<string, Signature>;
 
-const ask = system === "linux" && statx();
+const NUMBER = process.arch === "arm64" ? 291 : 332;
+const { statx } = system === "linux" ? open(LIBC, TABLE) : { statx: undefined };
 const path = new Native(8);
 const answer = new Native(SIZE);
-
-function statx() {
-  try {
-    return open(LIBC, TABLE).statx;
-  } catch {
-    return false; // an older C library
-  }
-}
 
 /**
  * The number of its inode; 0 where the system does not say. Pipes, sockets and pidfds have one each; all eventfds,
  * timerfds and inotify sets have one together.
  */
 export function inodeOf(fd: number): number {
-  if (!ask || ask(fd, path.pointer, AT_EMPTY_PATH, STATX_INO, answer.pointer) === -1) return 0;
+  const result = statx?.(NUMBER, fd, path.pointer, AT_EMPTY_PATH, STATX_INO, answer.pointer);
+  if (result !== 0) return 0;
   return answer.view.getUint32(INO, true) + answer.view.getUint32(INO + 4, true) * 2 ** 32;
 }
