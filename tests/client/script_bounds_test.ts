@@ -72,6 +72,20 @@ describe("iomux client --script", () => {
     }
   });
 
+  it("sees what follows a match, wherever that ends", async () => {
+    for (const front of [2048, 4091, 4093, 10_237, MiB - 3]) {
+      const sent = `${"z".repeat(front)}id=1234567;abc${"z".repeat(9000)}`;
+      await using brief = await peer((socket) => void socket.end(sent));
+      const steps = ["/id=\\d+/", "/^;/", "/abc(?!z)/"].map((step) => `expect ${step} 5s\n`);
+      await using cli = spawnCli([
+        ...["client", "--script", written(["sleep 500ms\n", ...steps].join("")), brief.name],
+      ]);
+      expect([front, (await cli.exit).code, cli.stderr().slice(-400)]).toEqual([
+        ...[front, 5, expect.stringMatching(/, line 4: /)],
+      ]);
+    }
+  });
+
   it("looks through what has come during a sleep before it says that the peer has ended", async () => {
     await using brief = await peer((socket) => void socket.end(`${"z ".repeat(400_000)}OK`));
     const path = written("sleep 500ms\nexpect /z OK/\n");

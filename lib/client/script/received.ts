@@ -6,6 +6,8 @@ import type { Expected } from "./parse.ts";
 export const SHOWN = 256;
 /** What an expression looks at at once, as match_max of expect(1): matching may take its square. */
 const WINDOW = 4096;
+/** A match that ends so near to the end of that is looked at again, with more behind it. */
+const BORDER = 1024;
 /** How long it looks at one part after the other before signals, and the time of a step, get their turn. */
 const LOOK_MS = 10;
 
@@ -69,17 +71,28 @@ export class Received {
     do {
       const end = this.#from + WINDOW;
       pattern.lastIndex = this.#from;
-      if (pattern.test(this.#text.slice(0, end))) return pattern.lastIndex;
+      const match = pattern.exec(this.#text.slice(0, end));
+      if (match) {
+        const isNearBorder = pattern.lastIndex > end - BORDER && this.#text.length > end;
+        if (!isNearBorder || match.index === this.#from) return pattern.lastIndex;
+        this.#slide(match.index); // what follows may make it longer, or none
+        continue;
+      }
       if (this.#text.length < end) {
         this.#isBehind = false;
         this.#seen = this.#text.length;
         return undefined;
       }
       // A match may begin in the second half.
-      this.#text = this.#text.slice(end - WINDOW / 2 - 1);
-      this.#from = 1;
-      this.#seen = 0;
+      this.#slide(end - WINDOW / 2);
     } while (performance.now() < deadline);
     return undefined;
+  }
+
+  /** A match can begin there, and not before. */
+  #slide(at: number): void {
+    this.#text = this.#text.slice(at - 1);
+    this.#from = 1;
+    this.#seen = 0;
   }
 }
