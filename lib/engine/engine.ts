@@ -14,8 +14,9 @@
  *   them longer.
  * - `send` never blocks and never fails by itself; a failure arrives as `close`, after the running
  *   handler call has returned and what the peer had sent before it ended has come as `data`: a server's last
- *   reply is not lost with its reset (but to a handler that has paused, or has `ready`). What is sent, ended, closed or reset goes to the kernel at once, or with
- *   the next turn, before that waits; in the order in which it was asked for.
+ *   reply is not lost with its reset (but to a handler that has paused, or has `ready`). What is sent, ended,
+ *   closed or reset goes to the kernel at once, or with the next turn, before that waits; in the order in
+ *   which it was asked for.
  * - After `pause`, and while too much is queued, no `data` and no `end` comes until `resume`. A completion
  *   engine may have received more by then, at most what its buffers hold (128 KiB, or 4 KiB for each of its
  *   connections). It keeps that: it comes first afterwards, and `release` hands it over.

@@ -20,12 +20,12 @@ export class Identities {
     this.#known[fd] = identityOf(fd);
   }
 
-  /** Whether the number is another file's by now, or nobody's. */
+  /** Whether the number is another file's by now, or none's. */
   changed(fd: number): boolean {
     return identityOf(fd) !== this.#known[fd];
   }
 
-  /** @throws OSError as epoll_ctl(2) does for a number that is nobody's, or another file's by now */
+  /** @throws OSError as epoll_ctl(2) does for a number that is no file's, or another file's by now */
   check(fd: number): void {
     if (!isOpen(fd)) throw cannotWatch(ERRNO.EBADF!, fd);
     if (this.changed(fd)) throw cannotWatch(ERRNO.ENOENT!, fd);

@@ -7,7 +7,7 @@ import { epoll_ctl, EPOLL_CTL_ADD, EPOLL_EVENT, epollCreate } from "./epoll.ts";
 const nothing = new Native(EPOLL_EVENT.size);
 
 /**
- * A new descriptor that is readable once nobody reads a pipe any more, or the other end of a terminal or a
+ * A new descriptor that is readable once no process reads a pipe any more, or the other end of a terminal or a
  * socket is closed; -1 where the system has no such thing. An epoll instance is one: EPOLLHUP and EPOLLERR are
  * reported though no event is asked for (epoll_ctl(2)), and it can be watched like any descriptor (epoll(7)).
  */

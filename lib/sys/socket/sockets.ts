@@ -72,8 +72,9 @@ const peekFrom = (fd: number, from: number): boolean => {
 };
 
 /**
- * From now on counts what is received from a Unix socket, whoever does it: the kernel moves the place
- * that is peeked at (SO_PEEK_OFF) by as much. Nobody can peek meanwhile. False where it does not.
+ * From now on counts what is received from a Unix socket, by this process or another: the kernel moves the
+ * place that is peeked at (SO_PEEK_OFF) by as much, so that no process can peek meanwhile. False where it does
+ * not.
  */
 export const countReceived = (fd: number): boolean => peekFrom(fd, FAR);
 
