@@ -8,7 +8,7 @@ const MOST = 1024;
  * Between two of them bytes are taken to be spread evenly.
  */
 export class Marks {
-  #places: { wire: number; source: number }[];
+  #places: Place[];
 
   /** So much was on the wire before the stream began. */
   constructor(wire: number) {

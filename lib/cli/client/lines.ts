@@ -35,8 +35,12 @@ export class Lines {
     return {
       see: (direction, bytes) => {
         const lines = dump.lines(direction, bytes, new Date()); // which counts them
-        if (this.#isStuck && this.#waiting > 0) this.#hidden += bytes.length;
-        else this.#resume(), this.#print(lines);
+        if (this.#isStuck && this.#waiting > 0) {
+          this.#hidden += bytes.length;
+          return;
+        }
+        this.#resume();
+        this.#print(lines);
       },
       get waits() {
         return waits();

@@ -151,10 +151,10 @@ export class UringStream<S> extends Input<S> implements Stream<S>, Target {
   protected closeDescriptor(): void {
     const core = this.core;
     // What was handed over goes out, or the peer must see that it was cut.
-    const goesOut = !this.queue || this.is & RESET || this.drain();
+    const hasFailed = this.queue && !(this.is & RESET) && !this.drain();
     if (this.queue) {
       this.is |= RESET;
-      this.dropQueue(!!goesOut); // a send that fails is the peer's doing
+      this.dropQueue(!hasFailed); // a send that fails is the peer's doing
     }
     if (this.is & RESET) this.cutShort();
     this.cancelReceive();
