@@ -22,7 +22,6 @@ import {
   NO_FILES,
   NO_SIGNALS,
 } from "../support/systems.ts";
-import { allStill } from "../support/still.ts";
 import { settles, sleep, timed } from "../support/waiting.ts";
 import type { Create } from "./selector.ts";
 
@@ -256,11 +255,7 @@ export function lostCases(name: SelectorName, create: Create): void {
           const program = new Program("stopped.ts", [name, where]);
           expect(await program.line()).toBe("waiting");
           await sleep(100);
-          process.kill(program.pid, "SIGSTOP");
-          await allStill(program.pid);
-          program.write("x");
-          await sleep(1500);
-          process.kill(program.pid, "SIGCONT");
+          await program.writeWhileStopped("x", 1500);
           const { ready, ms } = JSON.parse(await program.line());
           expect(ready).toEqual([EVENT_READ]);
           if (ms > 1300) return; // it was stopped for longer than it was to wait

@@ -4,7 +4,6 @@ import fc from "fast-check";
 import { engineMissing } from "../../lib/engine/mod.ts";
 import { type Timer, Timers } from "../../lib/engine/timers.ts";
 import { Program } from "../support/programs.ts";
-import { allStill } from "../support/still.ts";
 import { itUnless, NO_SIGNALS } from "../support/systems.ts";
 import { sleep } from "../support/waiting.ts";
 
@@ -110,11 +109,7 @@ describe("An engine that was stopped until after a timer was due (SIGSTOP)", () 
         const program = new Program("engine_stopped.ts", [engine]);
         expect(await program.line()).toBe("waiting");
         await sleep(100);
-        process.kill(program.pid, "SIGSTOP");
-        await allStill(program.pid);
-        program.write("x");
-        await sleep(1500);
-        process.kill(program.pid, "SIGCONT");
+        await program.writeWhileStopped("x", 1500);
         expect(await program.line()).toBe("input timer");
       },
     );

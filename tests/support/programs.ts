@@ -5,6 +5,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { availableSelectors, DefaultSelector, type SelectorName } from "../../lib/selectors/mod.ts";
 import { executable } from "./runtime.ts";
+import { allStill } from "./still.ts";
 import { sleep } from "./waiting.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -80,6 +81,15 @@ export class Program {
         this.#waiting?.();
       })
     );
+  }
+
+  /** Stops all its threads for so long (SIGSTOP), while something is written to its standard input. */
+  async writeWhileStopped(text: string, ms: number): Promise<void> {
+    process.kill(this.pid, "SIGSTOP");
+    await allStill(this.pid);
+    this.write(text);
+    await sleep(ms);
+    process.kill(this.pid, "SIGCONT");
   }
 
   /** Writes to its standard input. */
