@@ -76,12 +76,18 @@ describe("epoll", () => {
   it("epollWait() waits for less than a millisecond, never too short", () => {
     const [epoll] = own(new Descriptor(epollCreate()));
     const events = new Native(EPOLL_EVENT.size);
-    const wait = () => epollWait(epoll.fileno(), events.pointer, 1, 0.25);
+    const wait = () => {
+      const ready = epollWait(epoll.fileno(), events.pointer, 1, 0.25);
+      return ready === -1 ? errno() : ready;
+    };
     const times = Array.from({ length: 100 }, () => timed(wait));
-    expect(times.every(({ result }) => result === 0)).toBe(true);
-    expect(Math.min(...times.map(({ ms }) => ms))).toBeGreaterThanOrEqual(0.25);
+    // The runtime interrupts its threads by signals now and then, and the caller repeats such a wait.
+    const whole = times.filter(({ result }) => result !== ERRNO.EINTR);
+    expect(whole.map(({ result }) => result)).toEqual(whole.map(() => 0));
+    const shortest = Math.min(...whole.map(({ ms }) => ms));
+    expect(shortest).toBeGreaterThanOrEqual(0.25);
     // Rounded up to a millisecond all of them would take one; on a busy machine some do.
-    expect(Math.min(...times.map(({ ms }) => ms))).toBeLessThan(atMost(0.95));
+    expect(shortest).toBeLessThan(atMost(0.95));
   });
 
   it("epollWait() tells what is ready", () => {
