@@ -1,7 +1,7 @@
 /** What `iomux completion` does: a shell's script from the descriptions of all commands. */
-import { didYouMean } from "../../text/nearest.ts";
 import { UsageError } from "../exit.ts";
 import type { Command } from "../options/command.ts";
+import { noSuch } from "../options/values.ts";
 import { print } from "../output.ts";
 import { bashScript } from "./bash.ts";
 import { type CompletionRead, SHELLS } from "./command.ts";
@@ -22,9 +22,6 @@ export function run({ operands }: CompletionRead, commands: readonly Command[]):
   const [shell] = operands;
   if (shell === undefined) throw new UsageError(`missing shell: ${SHELLS.join(", ")}`);
   const script = SCRIPTS[shell];
-  if (script === undefined) {
-    const hint = didYouMean(shell, SHELLS);
-    throw new UsageError(`there is no shell "${shell}"${hint}; there are ${SHELLS.join(", ")}`);
-  }
+  if (script === undefined) throw new UsageError(noSuch("shell ", shell, SHELLS));
   return print(script(completed(commands, process.platform)));
 }

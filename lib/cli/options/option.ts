@@ -1,4 +1,5 @@
 /** Options as plain data: what the command line, the help, the manual and the completions are made of. */
+import { oneOf } from "./values.ts";
 
 /** An option of a command; its long name is its key in a table, "maxBuffer" being `--max-buffer`. */
 export interface Option<T> {
@@ -31,20 +32,7 @@ export interface Option<T> {
 }
 
 /** What a declaration can say beside the value and the text. */
-type More = Partial<
-  Pick<
-    Option<unknown>,
-    | "short"
-    | "shown"
-    | "words"
-    | "file"
-    | "brief"
-    | "joined"
-    | "mayStandAlone"
-    | "commas"
-    | "narrowed"
-  >
->;
+type More = Partial<Omit<Option<unknown>, "value" | "text" | "initial" | "parse" | "repeats">>;
 
 export const flag = (text: string, more: More = {}): Option<boolean> => ({
   ...more,
@@ -74,6 +62,15 @@ export const valued = <T>(
   ...more,
 });
 
+/** An option whose value is one of these words. */
+export const choice = <const T extends string>(
+  name: string,
+  text: string,
+  words: readonly T[],
+  initial: T,
+  more: More = {},
+): Option<T> => valued(name, text, oneOf(words), initial, { words, ...more });
+
 /** An option that may be given several times; each value is read as a list. */
 export const list = <T>(
   name: string,
@@ -85,14 +82,12 @@ export const list = <T>(
   ...{ value: name, text, initial: [], repeats: true, parse },
 });
 
-const SWITCHES = new Map([["1", true], ["true", true], ["yes", true], ["on", true]]
-  .concat([["0", false], ["false", false], ["no", false], ["off", false]]) as [string, boolean][]);
-
 /** A switch has a value only in an environment variable. */
 function parseSwitch(text: string): boolean {
-  const value = SWITCHES.get(text.toLowerCase());
-  if (value === undefined) throw new Error(`"${text}" is neither 1 nor 0`);
-  return value;
+  const word = text.toLowerCase();
+  if (["1", "true", "yes", "on"].includes(word)) return true;
+  if (["0", "false", "no", "off"].includes(word)) return false;
+  throw new Error(`"${text}" is neither 1 nor 0`);
 }
 
 /** Options by the names that their values have in the program. */

@@ -2,16 +2,17 @@
 import { SERVICES } from "../../serve/services.ts";
 import { parseExpectation } from "../../stress/plan/expectation.ts";
 import { parseMessage } from "../../stress/plan/message.ts";
+import { parseThreshold } from "../../report/judge/threshold.ts";
 import { outputFile } from "./outputs.ts";
-import { flag, list, type Table, value, valued } from "./option.ts";
+import { choice, flag, list, type Option, type Table, value, valued } from "./option.ts";
 import {
   checked,
   file,
-  oneOf,
   seed,
   SELECTORS,
   sizes,
   socketPath,
+  someTime,
   text,
   threadsOrAuto,
 } from "./values.ts";
@@ -24,15 +25,15 @@ export const UNIX = {
 
 /** Of the server that a run without a target has. */
 export const EMBEDDED = {
-  selector: valued(
+  selector: choice(
     "NAME",
     "what the server of a run without a target waits on",
-    oneOf(SELECTORS),
+    SELECTORS,
     "auto",
-    { words: SELECTORS, brief: "of the server without a target" },
+    { brief: "of the server without a target" },
   ),
-  service: valued("NAME", "what that server answers", oneOf(Object.keys(SERVICES)), "echo", {
-    ...{ words: Object.keys(SERVICES), brief: "of that server" },
+  service: choice("NAME", "what that server answers", Object.keys(SERVICES), "echo", {
+    brief: "of that server",
   }),
   serverWorkers: valued("N|auto", "event loops of that server", threadsOrAuto, 1, {
     brief: "of that server",
@@ -68,6 +69,16 @@ export const MESSAGES = {
       shown: undefined,
     },
   ),
+} satisfies Table;
+
+/** Conditions on a result, of which each may be given. */
+export const conditions = (text: string, brief?: string): Option<readonly string[]> =>
+  list("EXPR", text, (text) => [checked(parseThreshold)(text)], { brief });
+
+export const TIMEOUT = {
+  timeout: valued("DUR", "how long a connect and a reply may take each", someTime, 5000, {
+    ...{ shown: "5s", brief: "for a connect and for a reply" },
+  }),
 } satisfies Table;
 
 export const SOURCE = {

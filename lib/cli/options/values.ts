@@ -37,10 +37,13 @@ export function checked(check: (text: string) => unknown): (text: string) => str
 export function oneOf<const T extends string>(words: readonly T[]): (text: string) => T {
   return (text) => {
     if ((words as readonly string[]).includes(text)) return text as T;
-    const hint = didYouMean(text, words);
-    throw new Error(`there is no "${text}"${hint}; there are ${words.join(", ")}`);
+    throw new Error(noSuch("", text, words));
   };
 }
+
+/** What is said of a word that is none of those that there are; `what` it should be is "" or ends with a space. */
+export const noSuch = (what: string, text: string, words: readonly string[]): string =>
+  `there is no ${what}"${text}"${didYouMean(text, words)}; there are ${words.join(", ")}`;
 
 export function atLeastOne(text: string): number {
   const value = parseCount(text);

@@ -1,12 +1,12 @@
 /** `iomux probe`: its options. */
 import { PROFILE_NAMES } from "../../probe/plan.ts";
 import { command } from "../options/command.ts";
-import { list, value, valued } from "../options/option.ts";
+import { choice, list, value } from "../options/option.ts";
 import type { ReadOf } from "../options/read.ts";
 import { CLIENT_TLS } from "../options/client_tls.ts";
-import { EMBEDDED, MESSAGES, OUTPUT, SEED, SOURCE, UNIX } from "../options/shared.ts";
+import { EMBEDDED, MESSAGES, OUTPUT, SEED, SOURCE, TIMEOUT, UNIX } from "../options/shared.ts";
 import { outputFile } from "../options/outputs.ts";
-import { atLeastOne, oneOf, SELECTORS, someTime } from "../options/values.ts";
+import { atLeastOne, SELECTORS } from "../options/values.ts";
 
 /** What was found out has no seconds and no percentiles. */
 const FILES = list(
@@ -33,14 +33,10 @@ export const PROBE = command({
       }),
       ...MESSAGES,
       pipeline: value("N", "messages in flight on a witness's connection", atLeastOne),
-      timeout: valued("DUR", "how long a connect and a reply may take each", someTime, 5000, {
-        ...{ shown: "5s", brief: "for a connect and for a reply" },
-      }),
+      ...TIMEOUT,
       ...SOURCE,
       ...SEED,
-      clientSelector: valued("NAME", "what they wait on", oneOf(SELECTORS), "auto", {
-        words: SELECTORS,
-      }),
+      clientSelector: choice("NAME", "what they wait on", SELECTORS, "auto"),
     },
     "TLS": CLIENT_TLS,
     "Results": { ...OUTPUT, output: FILES },

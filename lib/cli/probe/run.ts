@@ -3,7 +3,6 @@ import { wakeDescriptor } from "../../selectors/waker.ts";
 import { SERVE_DEFAULTS } from "../../serve/options.ts";
 import type { Spawn } from "../../serve/server.ts";
 import type { Stats } from "../../serve/stats.ts";
-import { didYouMean } from "../../text/nearest.ts";
 import {
   connectionsOf,
   PROFILE_NAMES,
@@ -19,6 +18,7 @@ import { closeFd } from "../../sys/posix.ts";
 import { UsageError } from "../exit.ts";
 import { initialValues } from "../options/option.ts";
 import { chooseTarget } from "../options/target.ts";
+import { noSuch } from "../options/values.ts";
 import { checkWritable } from "../results/files.ts";
 import { interruptible } from "../signals.ts";
 import { STRESS } from "../stress/command.ts";
@@ -49,10 +49,7 @@ function operandsOf(
 function readProfiles(names: readonly string[]): ProfileName[] {
   for (const name of names) {
     if ((PROFILE_NAMES as readonly string[]).includes(name)) continue;
-    throw new UsageError(
-      `there is no profile "${name}"${didYouMean(name, PROFILE_NAMES)}; ` +
-        `there are ${PROFILE_NAMES.join(", ")}; a target is HOST:PORT`,
-    );
+    throw new UsageError(`${noSuch("profile ", name, PROFILE_NAMES)}; a target is HOST:PORT`);
   }
   return PROFILE_NAMES.filter((name) => names.length === 0 || names.includes(name));
 }

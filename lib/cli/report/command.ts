@@ -1,10 +1,9 @@
 /** `iomux report`: its options. */
-import { parseThreshold } from "../../report/judge/threshold.ts";
 import { command } from "../options/command.ts";
-import { flag, list, value } from "../options/option.ts";
+import { flag, value } from "../options/option.ts";
 import type { ReadOf } from "../options/read.ts";
-import { OUTPUT } from "../options/shared.ts";
-import { checked, file } from "../options/values.ts";
+import { conditions, OUTPUT } from "../options/shared.ts";
+import { file } from "../options/values.ts";
 
 export const REPORT = command({
   name: "report",
@@ -12,11 +11,7 @@ export const REPORT = command({
   operands: { usage: "FILE…", most: Infinity, text: "- is stdin", file: true },
   groups: {
     "Judgement": {
-      threshold: list(
-        "EXPR",
-        "p99<5ms, rate>100k, errors==0; repeatable",
-        (text) => [checked(parseThreshold)(text)],
-      ),
+      threshold: conditions("p99<5ms, rate>100k, errors==0; repeatable"),
       baseline: value("FILE", "compare with an earlier result", file, { file: true }),
       strict: flag("exit 8 when a generator was the bottleneck"),
     },

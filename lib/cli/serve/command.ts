@@ -9,7 +9,7 @@ import {
   parseVaryingDuration,
 } from "../../text/units.ts";
 import { command } from "../options/command.ts";
-import { flag, list, value, valued } from "../options/option.ts";
+import { choice, flag, list, value, valued } from "../options/option.ts";
 import type { ReadOf } from "../options/read.ts";
 import {
   atLeastOne,
@@ -17,7 +17,6 @@ import {
   file,
   host,
   LOG_LEVELS,
-  oneOf,
   port,
   seed,
   SELECTORS,
@@ -62,13 +61,13 @@ export const SERVE = command({
       tlsKey: value("FILE", "the certificate's key, as PEM, not encrypted", file, { file: true }),
     },
     "What answers": {
-      service: valued(
+      service: choice(
         "NAME",
         `the service: ${Object.keys(SERVICES).join(", ")}`,
-        oneOf(Object.keys(SERVICES)),
+        Object.keys(SERVICES),
         DEFAULTS.service,
         {
-          ...{ words: Object.keys(SERVICES), brief: Object.keys(SERVICES).join(", ") },
+          brief: Object.keys(SERVICES).join(", "),
           narrowed: { by: "udp", words: DATAGRAM_SERVICES },
         },
       ),
@@ -80,12 +79,8 @@ export const SERVE = command({
       }),
     },
     "How it waits": {
-      selector: valued("NAME", "what the loop waits on", oneOf(SELECTORS), "auto", {
-        words: SELECTORS,
-      }),
-      engine: valued("NAME", "readiness, or uring (Linux)", oneOf(ENGINES), "auto", {
-        words: ENGINES,
-      }),
+      selector: choice("NAME", "what the loop waits on", SELECTORS, "auto"),
+      engine: choice("NAME", "readiness, or uring (Linux)", ENGINES, "auto"),
       workers: valued("N|auto", "event loops in threads", threadsOrAuto, 1),
     },
     "Whom it serves": {
@@ -148,23 +143,19 @@ export const SERVE = command({
       metrics: value("HOST:PORT", "HTTP: /metrics, /stats.json, /healthz", text),
       stats: flag("print the statistics as JSON to stdout at exit"),
       trace: flag("narrate every turn of the loop to stderr"),
-      logLevel: valued(
+      logLevel: choice(
         "LEVEL",
         `the least level to log: ${LOG_LEVELS.join(", ")}`,
-        oneOf(LOG_LEVELS),
+        LOG_LEVELS,
         "info",
-        {
-          ...{ words: LOG_LEVELS, joined: true, brief: "[info, text]" },
-        },
+        { joined: true, brief: "[info, text]" },
       ),
-      logFormat: valued(
+      logFormat: choice(
         "FORMAT",
         "what a log line is: text or json",
-        oneOf(["text", "json"]),
+        ["text", "json"],
         "text",
-        {
-          ...{ words: ["text", "json"], brief: "of log lines: text or json" },
-        },
+        { brief: "of log lines: text or json" },
       ),
       quiet: flag("the ready line and errors only"),
     },

@@ -3,16 +3,24 @@ import { parseThreshold } from "../../report/judge/threshold.ts";
 import { parseFrame } from "../../stress/plan/expectation.ts";
 import { parseDuration, parseRate } from "../../text/units.ts";
 import { command } from "../options/command.ts";
-import { flag, list, value, valued } from "../options/option.ts";
+import { choice, flag, value, valued } from "../options/option.ts";
 import type { ReadOf } from "../options/read.ts";
 import { CLIENT_TLS } from "../options/client_tls.ts";
-import { EMBEDDED, MESSAGES, OUTPUT, SEED, SOURCE, UNIX } from "../options/shared.ts";
+import {
+  conditions,
+  EMBEDDED,
+  MESSAGES,
+  OUTPUT,
+  SEED,
+  SOURCE,
+  TIMEOUT,
+  UNIX,
+} from "../options/shared.ts";
 import {
   atLeastOne,
   checked,
   ENGINES,
   file,
-  oneOf,
   SELECTORS,
   someTime,
   text,
@@ -57,9 +65,7 @@ export const RUN = {
     warmup: valued("DUR", "run for this time before anything counts", parseDuration, 0, {
       ...{ shown: "0s", brief: "run so long before anything counts" },
     }),
-    timeout: valued("DUR", "how long a connect and a reply may take each", someTime, 5000, {
-      ...{ shown: "5s", brief: "for a connect and for a reply" },
-    }),
+    ...TIMEOUT,
     ...SOURCE,
   },
   "The messages": {
@@ -87,15 +93,14 @@ export const RUN = {
   },
   "The run": {
     workers: valued("N|auto", "generator threads", threadsOrAuto, 1),
-    clientSelector: valued("NAME", "what the generator waits on", oneOf(SELECTORS), "auto", {
-      ...{ words: SELECTORS, joined: true, brief: "[auto]" },
+    clientSelector: choice("NAME", "what the generator waits on", SELECTORS, "auto", {
+      ...{ joined: true, brief: "[auto]" },
     }),
-    clientEngine: valued(
+    clientEngine: choice(
       "NAME",
       "how the generator waits: readiness, or uring (Linux)",
-      oneOf(ENGINES),
+      ENGINES,
       "auto",
-      { words: ENGINES },
     ),
   },
 } as const;
@@ -131,19 +136,13 @@ export const STRESS = command({
       confidence: value("PERCENT", "repeat the run until its 95 % interval is ± this", text),
     },
     "The result": {
-      threshold: list(
-        "EXPR",
+      threshold: conditions(
         "a condition: p99<5ms, rate>100k, errors==0; repeatable",
-        (text) => [checked(parseThreshold)(text)],
-        {
-          brief: "p99<5ms, rate>100k, errors==0; repeatable",
-        },
+        "p99<5ms, rate>100k, errors==0; repeatable",
       ),
-      abortOn: list(
-        "EXPR",
+      abortOn: conditions(
         "end the run when this is so: errors>100, p99>1s; repeatable",
-        (text) => [checked(parseThreshold)(text)],
-        { brief: "end the run when errors>100, p99>1s; repeatable" },
+        "end the run when errors>100, p99>1s; repeatable",
       ),
       baseline: value("FILE", "compare with an earlier -o FILE.json", file, { file: true }),
       strict: flag("exit 8 when the generator was the bottleneck"),

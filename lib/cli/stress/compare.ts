@@ -6,7 +6,6 @@ import { interleave } from "../../stress/run/compare.ts";
 import { pool } from "../../result/merge/pool.ts";
 import { comparisonSentences, comparisonTable } from "../../report/comparison.ts";
 import { formatOutcome } from "../../report/text/report.ts";
-import { didYouMean } from "../../text/nearest.ts";
 import { describeErrors } from "../../report/figures.ts";
 import { describeLoad } from "../../report/load.ts";
 import { briefDuration, plural } from "../../text/words.ts";
@@ -20,7 +19,7 @@ import { say } from "../output.ts";
 import { checkSelector } from "../options/checks.ts";
 import { longName } from "../options/option.ts";
 import { parseTarget } from "../options/target.ts";
-import { SELECTORS } from "../options/values.ts";
+import { noSuch, SELECTORS } from "../options/values.ts";
 import { exitCode } from "../results/exit_code.ts";
 import { checkWritable } from "../results/files.ts";
 import { type Outcome, publish } from "../results/publish.ts";
@@ -56,10 +55,8 @@ function readCompared(text: string): Compared {
   for (const name of names) {
     if (targets) parseTarget(name);
     else if (!(SELECTORS as readonly string[]).includes(name)) {
-      throw new UsageError(
-        `option '--compare': there is no selector "${name}"${didYouMean(name, SELECTORS)}; ` +
-          `there are ${SELECTORS.join(", ")}, or give targets, HOST:PORT each`,
-      );
+      const problem = noSuch("selector ", name, SELECTORS);
+      throw new UsageError(`option '--compare': ${problem}, or give targets, HOST:PORT each`);
     }
   }
   return {
