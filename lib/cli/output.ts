@@ -1,6 +1,6 @@
 /** The standard streams of the command line. */
 import { escapeControls } from "../text/escape.ts";
-import { wrap } from "../text/layout.ts";
+import { paragraph } from "../text/layout.ts";
 import { reasonOf } from "../text/words.ts";
 import { writeAll } from "../sys/stdio/output.ts";
 import { isTerminal } from "../sys/stdio/terminal.ts";
@@ -39,7 +39,7 @@ export const columnsOf = (stream: "stdout" | "stderr"): number =>
 /** A message as a line of stderr, which a terminal gets wrapped between words. */
 export function lineOf(message: string): string {
   const line = `iomux: ${escapeControls(message.trim().replace(/\s*\n\s*/g, " "))}`;
-  return `${isTerminal(2) ? wrap(line, columnsOf("stderr")).join("\n") : line}\n`;
+  return isTerminal(2) ? paragraph(line, columnsOf("stderr")) : `${line}\n`;
 }
 
 /** Says something on stderr. */

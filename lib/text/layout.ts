@@ -46,6 +46,10 @@ export function wrap(text: string, width: number): string[] {
   });
 }
 
+/** The same as one text, which ends with a line feed. */
+export const paragraph = (text: string, width: number): string =>
+  `${wrap(text, width).join("\n")}\n`;
+
 /** The text, filled up with spaces to so many columns. */
 export const pad = (text: string, width: number): string =>
   text + " ".repeat(Math.max(0, width - widthOf(text)));

@@ -39,6 +39,7 @@ const UNUSED: [line: string, says: RegExp][] = [
   ["stress --find-rate p99<5ms --ramp 1s", /^iomux: '--find-rate' and '--ramp': .+\n$/],
   ["stress --find-rate p99<5ms --think 1ms", /^iomux: '--find-rate' and '--think': .+\n$/],
   ["stress --confidence 5 --hold", /^iomux: '--confidence' and '--hold': .+\n$/],
+  ["stress --confidence 5 --start-at +1s", /^iomux: '--confidence' and '--start-at': .+\n$/],
   [
     "stress --compare 127.0.0.1:1,127.0.0.1:2 --service upper",
     /^iomux: option '--service' is for the /,

@@ -2,9 +2,6 @@
 import type { Command } from "../options/command.ts";
 import { longName, type Option } from "../options/option.ts";
 
-/** A system that a script is for, as node:process names it. */
-export type System = string;
-
 /** A command as a shell sees it. */
 export interface Completed {
   readonly name: string;
@@ -21,8 +18,8 @@ export interface Word {
 }
 
 const BSD = ["darwin", "freebsd"];
-/** Values that work on some systems only, though all of them know the name. */
-const ONLY: Readonly<Record<string, readonly System[]>> = {
+/** Values that work on some systems only, though all of them know the name: systems as node:process names them. */
+const ONLY: Readonly<Record<string, readonly string[]>> = {
   poll: ["linux", "android", ...BSD],
   epoll: ["linux", "android"],
   uring: ["linux", "android"],
@@ -31,7 +28,7 @@ const ONLY: Readonly<Record<string, readonly System[]>> = {
 };
 
 /** The commands with the values that can work on a system. */
-export const completed = (commands: readonly Command[], system: System): Completed[] =>
+export const completed = (commands: readonly Command[], system: string): Completed[] =>
   commands.map(({ name, about, operands, options }) => ({
     ...{ name, about, operands },
     words: Object.entries(options).map(([key, option]) => ({

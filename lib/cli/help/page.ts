@@ -1,5 +1,5 @@
 /** The help page of a command, and that of the program, from their descriptions. */
-import { rows, tied, widthOf, wrap } from "../../text/layout.ts";
+import { paragraph, rows, tied, widthOf, wrap } from "../../text/layout.ts";
 import type { Command } from "../options/command.ts";
 import { longName, type Option, type Table } from "../options/option.ts";
 
@@ -40,16 +40,15 @@ const commandLine = (text: string, width: number): string =>
 
 export function commandPage(command: Command, columns: number): string {
   const width = Math.min(columns, WIDEST);
-  const paragraph = (text: string) => wrap(text, width).join("\n") + "\n";
   const optional = command.groups.length === 0 ? "" : " [OPTIONS]";
   const usage = `Usage: iomux ${command.name}${optional} ${command.operands.usage}`.trimEnd();
   const { text } = command.operands;
   const codes = { ...command.exits, 2: "usage" };
   const exits = Object.entries(codes).map(([code, meaning]) => `${code} ${meaning}`).join(", ");
   return [
-    paragraph(usage),
-    paragraph(command.about),
-    text === undefined ? "" : paragraph(text),
+    paragraph(usage, width),
+    paragraph(command.about, width),
+    text === undefined ? "" : paragraph(text, width),
     ...command.groups.map(({ title, options }) =>
       `${title}:\n${rows(groupRows(options), { width, name: OPTION, indent: INDENT })}`
     ),
@@ -58,10 +57,11 @@ export function commandPage(command: Command, columns: number): string {
       command.examples.map(([line, purpose]) => [commandLine(line, width), purpose]),
       { width, name: EXAMPLE, indent: INDENT },
     ),
-    paragraph(`Exit codes: ${exits}.`),
+    paragraph(`Exit codes: ${exits}.`, width),
     optional === "" ? "" : paragraph(
       "[x] is the default. Units: durations us ms s m h d, sizes B KB MB GB KiB MiB GiB, rates " +
         `and counts k m. Every option can come from IOMUX_${command.name.toUpperCase()}_<OPTION>.`,
+      width,
     ),
   ].join("");
 }
@@ -71,12 +71,14 @@ export function programPage(
   columns: number,
 ): string {
   const width = Math.min(columns, WIDEST);
-  const paragraph = (text: string) => `${wrap(text, width).join("\n")}\n`;
   const table = (pairs: readonly (readonly [string, string])[]) =>
     rows(pairs, { width, indent: INDENT });
   return [
-    paragraph("Usage: iomux COMMAND [OPTIONS] [ARGUMENTS]"),
-    paragraph("I/O multiplexing: a TCP server, a client and a load generator on real readiness"),
+    paragraph("Usage: iomux COMMAND [OPTIONS] [ARGUMENTS]", width),
+    paragraph(
+      "I/O multiplexing: a TCP server, a client and a load generator on real readiness",
+      width,
+    ),
     "\nCommands:\n",
     table(commands.map(({ name, about }) => [name, about])),
     "\nOptions:\n",

@@ -2,7 +2,7 @@
 import { arch, release, type } from "node:os";
 import type { SelectorName } from "../../selectors/mod.ts";
 import { readNumbers } from "../../sys/machine/proc.ts";
-import { rows, wrap } from "../../text/layout.ts";
+import { paragraph, rows, wrap } from "../../text/layout.ts";
 import { formatCount } from "../../text/units.ts";
 import { columnsOf, print } from "../output.ts";
 import { VERSION } from "../version.ts";
@@ -92,8 +92,8 @@ function numberIn(path: string): number | null {
 function formatInfo(
   info: Info,
   connections: number | undefined,
-  width = 80,
-  uringMissing?: string,
+  width: number,
+  uringMissing: string | undefined,
 ): string {
   const { limits } = info;
   const show = (value: number | null) => value === null ? "unknown" : formatCount(value);
@@ -142,9 +142,9 @@ function advise({ limits }: Info, connections: number, width: number): string {
   const head = `For ${formatCount(connections)} connections`;
   const steps = stepsFor(limits, connections);
   const need = memoryFor(connections);
-  const memory = need && wrap(need, width).join("\n") + "\n";
+  const memory = need && paragraph(need, width);
   if (steps.length === 0) return `${head}: nothing needs to change.\n${memory}`;
-  return wrap(`${head} in one process, as root and in this order:`, width).join("\n") + "\n" +
+  return paragraph(`${head} in one process, as root and in this order:`, width) +
     steps.map(({ command, purpose }) => {
       const lines = wrap(purpose, Math.max(20, width - 6)).map((line) => `    # ${line}\n`);
       return `${lines.join("")}    ${command}\n`;

@@ -3,6 +3,7 @@
  * sent, or another file written, than the one that was meant.
  */
 import { readFileSync } from "node:fs";
+import { latin1, quote } from "../../text/bytes.ts";
 import { UsageError } from "../exit.ts";
 import type { Command } from "./command.ts";
 import { variableOf } from "./environment.ts";
@@ -21,7 +22,7 @@ export function checkEncoding(
     .filter((name) => name.startsWith(prefix) && environment[name]!.includes(REPLACED));
   const hint = "messageFile" in command.options ? "; other bytes go into a --message-file" : "";
   for (const bytes of args.some((arg) => arg.includes(REPLACED)) ? last(args.length) : []) {
-    if (!isText(bytes)) throw new UsageError(`argument "${shown(bytes)}" is no UTF-8${hint}`);
+    if (!isText(bytes)) throw new UsageError(`argument ${quote(latin1(bytes))} is no UTF-8${hint}`);
   }
   for (const bytes of names.length > 0 ? pieces("/proc/self/environ") : []) {
     const name = names.find((name) => bytes.toString("latin1").startsWith(`${name}=`));
@@ -43,9 +44,3 @@ function pieces(file: string): Buffer[] {
 }
 
 const isText = (bytes: Buffer): boolean => Buffer.from(bytes.toString()).equals(bytes);
-
-const shown = (bytes: Buffer): string =>
-  bytes.toString("latin1").replace(
-    /[^\x20-\x7e]/g,
-    (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`,
-  );

@@ -17,12 +17,8 @@ export interface Outcome {
   readonly refusal: Refusal | null;
 }
 
-/** What to do about a target that serves no client. */
-const ADVICE = {
-  silent: "; --message and --expect say what it is asked and what it answers",
-  gone: "; --message and --expect say what it is asked and what it answers",
-  wrong: "", // the verdict of the oracle, or a target that speaks first
-} as const;
+/** What to do about a target that serves no client, but for one that speaks first or answers wrong bytes. */
+const ADVICE = "; --message and --expect say what it is asked and what it answers";
 
 interface Findings extends Outcome {
   readonly target: string;
@@ -41,7 +37,7 @@ export function report(
       ? reason + adviceFor({ code: code ?? "", message: reason })
       : kind === "unreachable"
       ? withAdvice(code ?? "", reason)
-      : `${target} ${reason}${ADVICE[kind]}`;
+      : `${target} ${reason}${kind === "wrong" ? "" : ADVICE}`;
     say(what);
   }
   const ok = refusal === null && rows.every((row) => row.ok);

@@ -5,28 +5,24 @@ import { type Level, LOG_LEVELS } from "../options/values.ts";
 /** Writes a record of a level, if that level is asked for. The message is written as it is. */
 export type Logger = Readonly<Record<Level, (message: string) => void>>;
 
-/** The levels from much to little. */
-const ORDER: readonly Level[] = LOG_LEVELS;
-
 /** A record as a line: what is foreign in the message can neither end it nor act on a terminal. */
 export function formatRecord(level: Level, message: string, format: "text" | "json"): string {
   const now = new Date().toISOString();
-  if (format === "text") {
-    const time = now.replace("T", " ").slice(0, -1);
-    return `${time} [${level}] ${escapeControls(message)}\n`;
-  }
-  const record = { level: level.toUpperCase(), message, logger: "iomux", properties: {} };
-  return jsonLine({ "@timestamp": now, ...record }) + "\n";
+  if (format === "json") return `${jsonRecord(now, level.toUpperCase(), message)}\n`;
+  const time = now.replace("T", " ").slice(0, -1);
+  return `${time} [${level}] ${escapeControls(message)}\n`;
 }
 
+const jsonRecord = (now: string, level: string, message: string) =>
+  jsonLine({ "@timestamp": now, level, message, logger: "iomux", properties: {} });
+
 /** What a loop tells with `--trace`: lines with a time in front, which people need no date to. */
-export function formatTrace(lines: string, format: "text" | "json"): string {
-  return lines.replace(/^(\S+T(\S+)Z) (.*)$/gm, (_, now: string, time: string, message: string) => {
-    if (format === "text") return `${time} ${message}`;
-    const record = { level: "TRACE", message, logger: "iomux", properties: {} };
-    return jsonLine({ "@timestamp": now, ...record });
-  });
-}
+export const formatTrace = (lines: string, format: "text" | "json"): string =>
+  lines.replace(
+    /^(\S+T(\S+)Z) (.*)$/gm,
+    (_, now: string, time: string, message: string) =>
+      format === "text" ? `${time} ${message}` : jsonRecord(now, "TRACE", message),
+  );
 
 /** A logger that gives the lines of a level, and of those above it, to `write`. */
 export function createLogger(
@@ -35,7 +31,9 @@ export function createLogger(
   write: (line: string) => void,
 ): Logger {
   const of = (level: Level) => (message: string) => {
-    if (ORDER.indexOf(level) >= ORDER.indexOf(least)) write(formatRecord(level, message, format));
+    if (LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(least)) {
+      write(formatRecord(level, message, format));
+    }
   };
   return { debug: of("debug"), info: of("info"), warn: of("warn"), error: of("error") };
 }

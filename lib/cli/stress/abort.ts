@@ -41,7 +41,7 @@ export class AbortWatch {
   }
 
   /** The same context, whose runs are watched. */
-  around(context: RunContext): RunContext {
+  around<C extends RunContext>(context: C): C {
     if (this.#conditions.length === 0) return context;
     return {
       ...context,

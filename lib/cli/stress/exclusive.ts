@@ -46,6 +46,7 @@ const WITHOUT: readonly (readonly [mode: string, option: string, why: string])[]
   ["findRate", "abortOn", MANY],
   ["findRate", "startAt", MANY],
   ["confidence", "hold", "idle connections have no rate"],
+  ["confidence", "startAt", MANY],
 ];
 
 /** Checks that each of the options that were given has an effect. @throws UsageError */

@@ -19,7 +19,7 @@ import { sayUnreachable } from "./unreachable.ts";
 export async function run(read: StressRead, spawn: Spawn & SpawnLoad): Promise<number> {
   const job = await jobOf(read);
   const { settings, options } = job;
-  const startAt = readStartAt(options);
+  const startAt = readStartAt(options.startAt);
   await checkSettings(settings);
   if (options.findRate !== undefined) {
     return await (await import("./find_rate.ts")).runFindRate(job, spawn);
@@ -39,7 +39,7 @@ export async function run(read: StressRead, spawn: Spawn & SpawnLoad): Promise<n
   return await interruptible(spawn, options.progress, async (context) => {
     const connected = startAt === null ? {} : beginAt(startAt, context.interruption);
     const watch = new AbortWatch(aborts);
-    const watched = { ...context, ...connected, ...watch.around({ ...context, ...connected }) };
+    const watched = watch.around({ ...context, ...connected });
     const { result: raw, firstFailure } = wanted === null
       ? await runSession(settings, watched)
       : await runRounds(settings, wanted, watched);

@@ -71,24 +71,11 @@ export function waitUntil(at: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** What makes several runs, which can't begin at one moment. */
-const SEVERAL = [
-  ["compare", "--compare"],
-  ["findRate", "--find-rate"],
-  ["confidence", "--confidence"],
-] as const;
-
-/** The moment that the options ask for; null for none. @throws UsageError */
-export function readStartAt(
-  flags: Readonly<Record<"startAt" | (typeof SEVERAL)[number][0], string | undefined>>,
-): number | null {
-  if (flags.startAt === undefined) return null;
-  for (const [mode, name] of SEVERAL) {
-    if (flags[mode] === undefined) continue;
-    throw new UsageError(`option '--start-at' is for one run, ${name} makes many`);
-  }
+/** The moment that the option asks for; null for none. @throws UsageError */
+export function readStartAt(text: string | undefined): number | null {
+  if (text === undefined) return null;
   try {
-    return parseStartAt(flags.startAt, Date.now());
+    return parseStartAt(text, Date.now());
   } catch (error) {
     throw new UsageError(`option '--start-at': ${(error as Error).message}`);
   }
