@@ -63,6 +63,9 @@ else {
         expect(messages.in_flight).toBe(inFlight ?? messages.sent - messages.verified);
         expect(latency.unanswered).toBe(messages.in_flight);
         expect(allAccountedFor(result)).toBe(true);
+        // All were sent before the stop, and waited for half a second after it, replies and FIN together.
+        expect(latency.max).toBeGreaterThan(450_000);
+        if (!each) expect(latency.max - 1e6 * result.duration_s).toBeLessThan(850_000);
       });
     }
   });

@@ -69,9 +69,12 @@ class Phases {
       engine.after(plan.warmupMs + plan.durationMs, () => this.#end());
     }
     this.#until(() => load.idle || this.#stopped);
+    let patienceMs = PATIENCE_MS;
     if (this.#stopped) { // what is in flight may still be answered, but not for long
       this.#end();
+      const since = clock();
       this.#until(() => load.idle, PATIENCE_MS);
+      patienceMs = Math.max(0, PATIENCE_MS - (clock() - since));
     }
     // By its count a run is over with its last reply, or once the last message that has none is given up.
     const stop = this.#stop ?? this.#stopNow(tally.clean ? load.received.lastReply : clock());
@@ -83,7 +86,7 @@ class Phases {
     const roundTrip = smoothedRoundTrip(load.peers.inOrder);
     fleet.stop();
     load.endAll();
-    this.#until(() => load.peers.size === 0, PATIENCE_MS);
+    this.#until(() => load.peers.size === 0, patienceMs);
     // What is still open tells so as it closes; what was to be sent again has no connection.
     for (const messages of slots.owed) load.received.cutOffAll(messages);
     if (this.#counting) {

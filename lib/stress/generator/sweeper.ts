@@ -30,9 +30,10 @@ export function sweep(load: Load, lateBefore: ReadonlySet<Peer> = NOBODY): void 
       if (isAgain) peer.close();
       else late.add(peer);
     }
+    if (flow.replies.broken) return; // what is awaited now is evidence
     const waiting = now - waitingSince(load, peer, flow);
     noteSlow(load, peer, waiting);
-    if (flow.replies.broken || waiting < timeoutMs) return;
+    if (waiting < timeoutMs) return;
     if (!isAgain) return void late.add(peer);
     load.engine.counters.countError(ERRNO.ETIMEDOUT!, Math.max(1, flow.inFlight)); // or its connect
     if (!flow.opened) load.tally.failure(lateOpening(peer, targetName(target), timeoutMs));
