@@ -17,7 +17,7 @@ export function closure(result: StressResult): string | null {
   const steady = steadiness(result);
   const parts = [
     flight && `${flight.average.toFixed(1)} of ${inTenths(flight.asked)} in flight accounted for ` +
-      `(${Math.round(flight.accounted * 100)} %)`,
+      `(${Math.min(100, Math.round(flight.accounted * 100))} %)`,
     steady === null ? null : `rate steady to ±${steady.toFixed(1)} % from second to second`,
   ].filter((part) => part !== null);
   return parts.length === 0 ? null : parts.join("; ");

@@ -158,29 +158,17 @@ export class Recorder {
     ];
   }
 
-  /** What it has now, in memory of its own. */
-  copy(): Recorder {
-    const copy = new Recorder();
-    copy.#slots.set(this.#slots);
-    return copy;
-  }
-
-  /**
-   * What was recorded after `earlier`, a copy of this one. Its extremes are those of its buckets. It is
-   * written to `interval`, whatever that held.
-   */
-  since(earlier: Recorder, interval: Recorder = new Recorder()): Recorder {
-    const slots = interval.#slots;
-    for (let i = 0; i < slots.length; i++) slots[i] = this.#slots[i]! - earlier.#slots[i]!;
-    slots[3] = slots[4] = 0;
-    const filled = (bucket: number) => slots[HEADER + bucket]! > 0;
-    let [low, high] = [0, BUCKETS - 1];
-    while (low < BUCKETS && !filled(low)) low++;
-    while (high > low && !filled(high)) high--;
-    if (low === BUCKETS) return interval;
-    slots[4] = lowestOf(low) + 1;
-    slots[3] = Math.min(highestOf(high), this.#max);
-    return interval;
+  /** Its values but those of `some`, all of which it has. Extremes that were among these become those of buckets. */
+  without(some: Recorder): Recorder {
+    const rest = new Recorder();
+    const slots = rest.#slots;
+    for (let i = 0; i < slots.length; i++) slots[i] = this.#slots[i]! - some.#slots[i]!;
+    [slots[3], slots[4]] = [this.#slots[3]!, this.#slots[4]!]; // until the buckets are known
+    const filled = [...rest.filled()];
+    if (filled.length === 0) return new Recorder();
+    slots[3] = Math.min(highestOf(filled.at(-1)![0]), this.#max);
+    slots[4] = Math.max(lowestOf(filled[0]![0]), this.#min) + 1;
+    return rest;
   }
 
   /** The filled buckets from low to high: the highest duration of each, in microseconds, and its count. */

@@ -82,19 +82,26 @@ describe("Recorder", () => {
     expect(recorded([-5]).count).toBe(1);
   });
 
-  it("adds up, and tells what came after a copy", () => {
+  it("adds up, and is without some of its values again", () => {
     fc.assert(fc.property(durations, durations, (first, then) => {
       const both = recorded([...first, ...then]).summary();
       const sum = recorded(first);
-      const before = sum.copy();
       sum.add(recorded(then));
       expect({ ...sum.summary(), mean: 0 }).toEqual({ ...both, mean: 0 });
-      const interval = sum.since(before);
-      expect(interval.count).toBe(then.length);
-      const alone = recorded(then).percentile(50); // clipped at its maximum, which the interval's is not
-      const told = interval.percentile(50);
-      expect(told >= alone && told <= alone * (1 + 1 / 1023) + 0.1).toBe(true);
+      const rest = sum.without(recorded(first));
+      const alone = recorded(then);
+      expect([rest.count, rest.overflow]).toEqual([then.length, alone.overflow]);
+      expect(rest.summary().mean).toBeCloseTo(alone.summary().mean, 0);
+      const near = (told: number, value: number) => Math.abs(told - value) <= value / 1023 + 0.1;
+      expect(near(rest.percentile(50), alone.percentile(50))).toBe(true);
+      expect(near(rest.summary().min, alone.summary().min)).toBe(true);
     }));
+  });
+
+  it("has its own extremes still when it is without others", () => {
+    const rest = recorded([1.2345, 2, 98.7654]).without(recorded([2])).summary();
+    expect([rest.min, rest.max, rest.count]).toEqual([1234.5, 98765.4, 2]);
+    expect(recorded([2]).without(recorded([2])).summary()).toEqual(new Recorder().summary());
   });
 
   it("is seen from another view of its memory", () => {

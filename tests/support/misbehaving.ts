@@ -119,6 +119,7 @@ export async function stress(args: string[], withinMs = 50_000): Promise<Outcome
   const { bottleneck } = result.generator; // a loaded machine, of which these runs are no tests
   expect(result.verdict).toBe(good ? bottleneck ? "invalid" : "pass" : "fail");
   expect(messages.received).toBe(messages.verified);
+  expect(result.latency_us.count).toBe(messages.verified);
   const { requested, established, failed, reconnected } = connections;
   expect(established - reconnected + failed <= requested || failed > 0).toBe(true);
   return { code, result, stderr, ms };

@@ -1,5 +1,5 @@
 /** Results of several runs or machines as the result of one, without loss. */
-import { inFlightOf, isClean } from "../figures.ts";
+import { isClean } from "../figures.ts";
 import type { StressResult } from "../result.ts";
 import { expectsNothing, isOpenLoop, settingsOf } from "../settings.ts";
 import { mergeConfig, mergeMachines, mergeTexts } from "./config.ts";
@@ -11,7 +11,7 @@ import {
   mergeMismatches,
   mergeSlowest,
 } from "./figures.ts";
-import { allParts, askedOf, checkDistinct, peakOf, ratesOf, timesOf } from "./parts.ts";
+import { allParts, checkDistinct, closureOf, peakOf, ratesOf, timesOf } from "./parts.ts";
 import { meanRoundTrip } from "../round_trip.ts";
 import { mergeTimelines } from "./timeline.ts";
 
@@ -40,12 +40,10 @@ export function mergeResults(
   checkKinds(results);
   checkDistinct(results, options.names ?? results.map((_, i) => `result ${i + 1}`));
   const parts = allParts(results);
-  const latencies = mergeLatencies(results);
   const messages = addUp(results.map((result) => result.messages));
   const seconds = Math.max(timesOf(parts).any, 0.001);
   const rate = ratesOf(parts);
   const oneMachine = options.oneMachine ?? results.every(({ target }) => isLocal(target));
-  const asked = askedOf(parts);
   const sum: StressResult = {
     iomux: mergeTexts(results.map(({ iomux }) => iomux)),
     target: mergeTexts(results.map(({ target }) => target)),
@@ -64,9 +62,9 @@ export function mergeResults(
       messages_per_s: Math.round(rate.messages * 10) / 10,
       bytes_per_s: Math.round(rate.bytes),
     },
-    ...latencies,
+    ...mergeLatencies(results),
     kernel_rtt_us: meanRoundTrip(results.map(({ kernel_rtt_us: rtt }) => rtt)),
-    in_flight: asked === null ? null : inFlightOf(asked, rate.messages, latencies.latency_us),
+    in_flight: closureOf(parts),
     errors: mergeCounts(results.map(({ errors }) => errors)),
     first_mismatch: mergeMismatches(results),
     generator: mergeGenerators(results),

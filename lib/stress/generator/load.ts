@@ -69,7 +69,7 @@ export class Load implements Handler<Flow> {
     this.received = new Receiver({
       ...{ engine, tally: this.tally, slow: this.slow, pump: this.pump },
       account: this.slots.account,
-      ...{ scheduled: this.#open, first: data.first, leave: (peer) => this.#leave(peer) },
+      ...{ scheduled: this.#open, first: data.first, count, leave: (peer) => this.#leave(peer) },
     });
     this.fleet = new Fleet(engine, plan, workers, count, {
       connect: (slot) => this.#connect(slot),

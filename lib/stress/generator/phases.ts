@@ -99,7 +99,7 @@ class Phases {
       startedAt: performance.timeOrigin + (this.#counting ? this.#startedAt : stop.at),
       stoppedAt: performance.timeOrigin + stop.at,
       drainMs: Math.max(0, load.received.lastReply - stop.at),
-      ...{ atStop: stop.counts, cpu: stop.cpu, stalls: this.#heartbeat.stalls },
+      ...{ cpu: stop.cpu, stalls: this.#heartbeat.stalls },
       elsewhereMs: slots.account.spent,
       ...{ scheduled, unsent, slowest, roundTrip, inFlightMs: load.received.cutOffMs },
       selector: engine.selector,
@@ -176,7 +176,6 @@ class Phases {
     this.#load.tally.stop();
     this.#stop = {
       at: Math.max(at, this.#startedAt),
-      counts: this.#load.tally.counts(),
       cpu: { user: cpu.user - user, system: cpu.system - system },
     };
     const { slots, peers } = this.#load;
@@ -189,6 +188,5 @@ class Phases {
 /** What was known when the run stopped. */
 interface Stop {
   readonly at: number;
-  readonly counts: LoadResult["atStop"];
   readonly cpu: LoadResult["cpu"];
 }

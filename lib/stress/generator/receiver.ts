@@ -8,6 +8,8 @@ import { PATIENCE_MS } from "./patience.ts";
 import type { Pump } from "./pumps/pump.ts";
 import type { Tally } from "./tally.ts";
 
+const UNCLEAN = -1;
+
 /** What a receiver works with. */
 export interface ReceiverParts {
   readonly engine: Engine;
@@ -19,6 +21,7 @@ export interface ReceiverParts {
   readonly scheduled: boolean;
   /** The number of the first slot's connection, over all threads. */
   readonly first: number;
+  readonly count: number;
   /** Ends a connection in order. */
   readonly leave: (peer: Peer) => void;
 }
@@ -32,9 +35,12 @@ export class Receiver {
   countFrom = Infinity;
   /** For how long those have waited, in milliseconds, that had no answer yet when the run was over. */
   readonly cutOffMs: number[] = [];
+  /** For each slot: when the latest reply was verified; 0 where that does not count, UNCLEAN where it was an error. */
+  readonly #verifiedAt: Float64Array;
 
   constructor(parts: ReceiverParts) {
     this.#parts = parts;
+    this.#verifiedAt = new Float64Array(parts.count);
   }
 
   take(peer: Peer, bytes: Uint8Array): void {
@@ -74,6 +80,7 @@ export class Receiver {
     const { tally, slow, scheduled, first, account } = this.#parts;
     const flow = peer.state;
     const dueAt = flow.oldestDueAt;
+    this.#verifiedAt[flow.slot] = refusal !== 0 ? UNCLEAN : dueAt >= this.countFrom ? now : 0;
     if (refusal !== 0) {
       tally.mismatched(refusal);
       account.reply("wrong", flow.oldestSentAt, now);
@@ -118,14 +125,25 @@ export class Receiver {
   #countMismatch(flow: Flow): void {
     const { tally, account } = this.#parts;
     const now = clock();
-    if (flow.inFlight > 0) account.reply("wrong", flow.oldestSentAt, now);
-    account.to(flow.slot, "evidence", now);
     flow.mismatched = true;
-    if (flow.inFlight === 0 && flow.receivedMessages > 0) {
-      flow.receivedMessages--; // it has no answer any more
-      tally.spoilt();
-    }
-    tally.mismatched();
+    if (flow.inFlight > 0) {
+      account.reply("wrong", flow.oldestSentAt, now);
+      tally.mismatched();
+    } else this.#spoil(flow);
+    account.to(flow.slot, "evidence", now);
+  }
+
+  /** Something came behind the last reply, which had been taken for good: it is the one that is wrong. */
+  #spoil(flow: Flow): void {
+    const { tally, account, scheduled } = this.#parts;
+    const { slot, receivedMessages, oldestSentAt, oldestDueAt } = flow;
+    const verifiedAt = receivedMessages > 0 ? this.#verifiedAt[slot]! : 0;
+    if (verifiedAt !== UNCLEAN) tally.mismatched(); // an error counts once
+    if (receivedMessages > 0) flow.receivedMessages--; // it has no answer any more
+    if (verifiedAt <= 0) return;
+    const inTime = account.reply("wrong", oldestSentAt, verifiedAt);
+    const corrected = scheduled ? verifiedAt - oldestDueAt : null;
+    tally.spoilt(verifiedAt - oldestSentAt, corrected, inTime);
   }
 
   /** Enough evidence, or no more is coming: what kind of mismatch was it? Closes the connection. */

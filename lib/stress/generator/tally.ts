@@ -7,9 +7,12 @@ import type { Mismatch } from "../../result/result.ts";
 import { FIGURE, type Half, Halves, PROGRESS } from "./intervals.ts";
 
 /** The recorders of a thread that are not of one interval, one after the other in shared memory. */
-export const RECORDERS = { connect: 0, lag: 1, ownLag: 2, waiting: 3 } as const;
+export const RECORDERS = {
+  ...{ connect: 0, lag: 1, ownLag: 2, waiting: 3 },
+  ...{ spoiltLatency: 4, spoiltCorrected: 5 },
+} as const;
 /** Bytes of all of them. */
-export const RECORDERS_BYTES: number = 4 * RECORDER_BYTES;
+export const RECORDERS_BYTES: number = 6 * RECORDER_BYTES;
 
 /** Counts and latencies. All that another thread wants to watch lies in shared memory. */
 export class Tally {
@@ -19,6 +22,9 @@ export class Tally {
   readonly ownLag: Recorder;
   /** At the latest look at all connections: for how long each has waited for a reply. */
   readonly waiting: Recorder;
+  /** What was recorded as latencies of replies that have turned out to be wrong. */
+  readonly #spoiltLatency: Recorder;
+  readonly #spoiltCorrected: Recorder;
   established = 0;
   failed = 0;
   lost = 0;
@@ -35,9 +41,12 @@ export class Tally {
   #uncountedIn = 0;
   #uncountedOut = 0;
   #startedAt = 0;
-  /** What was open and received when the run stopped. */
+  /** What was open, what was counted, and the sum of the interval's latencies, when the run stopped. */
   #openAtStop = 0;
-  #receivedAtStop = Infinity;
+  #atStop: Counts | undefined;
+  #latencyAtStop = 0;
+  /** The sum of the latencies of replies that came after it, in units of a recorder. */
+  #drainedLatency = 0;
 
   constructor(slots: Float64Array, { recorders, intervals }: LoadData) {
     this.#slots = slots;
@@ -45,6 +54,8 @@ export class Tally {
     this.lag = new Recorder(recorders, RECORDERS.lag);
     this.ownLag = new Recorder(recorders, RECORDERS.ownLag);
     this.waiting = new Recorder(recorders, RECORDERS.waiting);
+    this.#spoiltLatency = new Recorder(recorders, RECORDERS.spoiltLatency);
+    this.#spoiltCorrected = new Recorder(recorders, RECORDERS.spoiltCorrected);
     this.#halves = new Halves(intervals);
     this.#half = this.#halves.current;
   }
@@ -78,7 +89,8 @@ export class Tally {
   /** The run has stopped: its connections are ended before its last interval is. */
   stop(): void {
     this.#openAtStop = this.#slots[PROGRESS.open]!;
-    this.#receivedAtStop = this.#slots[PROGRESS.received]!;
+    this.#atStop = this.counts();
+    this.#latencyAtStop = this.latency.exact.sum;
   }
 
   /**
@@ -97,8 +109,9 @@ export class Tally {
     figures[FIGURE.bytesOut] = bytesOut;
     figures[FIGURE.bytesIn] = bytesIn;
     figures[FIGURE.errors] = this.#slots[PROGRESS.failures]! + mismatched;
-    figures[FIGURE.drained] = Math.max(0, received - this.#receivedAtStop);
+    figures[FIGURE.drained] = Math.max(0, received - (this.#atStop?.received ?? Infinity));
     figures[FIGURE.open] = last ? this.#openAtStop : this.#slots[PROGRESS.open]!;
+    if (last) this.#drainedLatency = this.latency.exact.sum - this.#latencyAtStop;
     this.#halves.turnOver();
     if (!last) this.#half = this.#halves.current;
     return true;
@@ -118,9 +131,12 @@ export class Tally {
     this.#slots[PROGRESS.received]!++;
   }
 
-  /** Something came behind the last reply, which had been taken for good: it is the one that is wrong. */
-  spoilt(): void {
-    if (this.#slots[PROGRESS.received]! > 0) this.#slots[PROGRESS.received]!--;
+  /** A reply that was verified with these latencies, and `inTime` before the stop, is a wrong one. */
+  spoilt(latency: number, corrected: number | null, inTime: boolean): void {
+    this.#slots[PROGRESS.received]!--;
+    if (this.#atStop && inTime) this.#atStop.received--;
+    this.#spoiltLatency.record(latency);
+    if (corrected !== null) this.#spoiltCorrected.record(corrected);
   }
 
   /** A reply was wrong, or says in its own protocol that it is an error, by a number such as 404. */
@@ -185,8 +201,7 @@ export class Tally {
     this.failure(instead);
   }
 
-  /** What counts so far. */
-  counts(): Pick<LoadResult, "sent" | "received" | "mismatched" | "bytesIn" | "bytesOut"> {
+  counts(): Counts {
     return {
       sent: this.#slots[PROGRESS.sent]!,
       received: this.#slots[PROGRESS.received]!,
@@ -203,12 +218,17 @@ export class Tally {
     return {
       ...{ established, failed, lost, reconnected, peak, timedOut, unanswered, heldMs: held },
       ...this.counts(),
+      atStop: this.#atStop!,
+      drainedLatency: this.#drainedLatency,
       firstMismatch: this.firstMismatch,
       firstFailure: this.firstFailure,
       statuses: this.#statuses,
     };
   }
 }
+
+/** What counts so far. */
+type Counts = Record<"sent" | "received" | "mismatched" | "bytesIn" | "bytesOut", number>;
 
 type Counted =
   | "established"
@@ -224,6 +244,8 @@ type Counted =
   | "mismatched"
   | "bytesIn"
   | "bytesOut"
+  | "atStop"
+  | "drainedLatency"
   | "firstMismatch"
   | "firstFailure"
   | "statuses";

@@ -122,6 +122,8 @@ export interface LoadResult {
   readonly drainMs: number;
   /** What had been done at the stop; the rest came while what was in flight was waited for. */
   readonly atStop: Pick<LoadResult, "sent" | "received" | "bytesIn" | "bytesOut">;
+  /** The sum of the latencies of replies that came after it, in units of a recorder. */
+  readonly drainedLatency: number;
   /** Time of messages, from the start of counting to the stop, that is in no latency. */
   readonly elsewhereMs: Spent;
   readonly firstMismatch: Mismatch | null;

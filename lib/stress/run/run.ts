@@ -63,10 +63,12 @@ export class Run implements Watched {
     });
     try {
       const ended = await Promise.allSettled(threads);
-      return ended.map((thread) => {
+      const results = ended.map((thread) => {
         if (thread.status === "rejected") throw thread.reason;
         return thread.value;
       });
+      this.#timeline.takeBack(this.recorder("spoiltLatency"), this.recorder("spoiltCorrected"));
+      return results;
     } finally {
       for (const wakeFd of this.#wakeFds.splice(0)) closeFd(wakeFd);
     }

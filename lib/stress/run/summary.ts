@@ -3,7 +3,7 @@ import { audit, type AuditSurroundings, evidenceOf } from "./audit.ts";
 import { showExpectation } from "../plan/expectation.ts";
 import { inFlightOf } from "../../result/figures.ts";
 import { encodeHistograms } from "../../result/histograms.ts";
-import { Recorder } from "../../result/recorder.ts";
+import { Recorder, UNIT_NS } from "../../result/recorder.ts";
 import { meanRoundTrip } from "../../result/round_trip.ts";
 import type { LoadResult } from "../plan/plan.ts";
 import type { Machine, StressResult } from "../../result/result.ts";
@@ -65,9 +65,11 @@ export function summarize(
   const latencies = latency.summary(unanswered);
   const { target: _, tls, ...config } = plan;
   const rate = done / seconds;
+  // The rate times the mean latency of the replies that it is of.
+  const average = (latency.exact.sum - sum((r) => r.drainedLatency)) * UNIT_NS / 1e9 / seconds;
   const closure = open || !paced || plan.hold || plan.thinkMs > 0
     ? null
-    : inFlightOf(averageConnections(plan, seconds) * (plan.pipeline ?? 1), rate, latencies);
+    : inFlightOf(averageConnections(plan, seconds) * (plan.pipeline ?? 1), average);
   const generator = audit(evidenceOf(run, results, { seconds, rate, around, closure }), results);
   const clean = messages.mismatched + messages.timed_out + messages.lost + connections.failed +
       connections.lost === 0;

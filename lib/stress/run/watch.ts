@@ -77,8 +77,8 @@ const NO_FIGURES: Figures = {
 export class Timeline {
   readonly rows: TimelineRow[] = [];
   /** All latencies of the intervals that are rows. */
-  readonly latency: Recorder = new Recorder();
-  readonly corrected: Recorder = new Recorder();
+  latency: Recorder = new Recorder();
+  corrected: Recorder = new Recorder();
   readonly #open: boolean;
   readonly #sources: Source[] = [];
   readonly #pending = new Map<number, Pending>();
@@ -105,6 +105,13 @@ export class Timeline {
     for (const number of [...this.#pending.keys()].sort((a, b) => a - b)) {
       if (number <= complete) this.#complete(number);
     }
+  }
+
+  /** These were no latencies of right replies: the totals are without them. */
+  takeBack(latency: Recorder, corrected: Recorder): void {
+    if (latency.count === 0) return;
+    this.latency = this.latency.without(latency);
+    this.corrected = this.corrected.without(corrected);
   }
 
   #take(source: Source, { figures, latency, corrected }: Half): void {

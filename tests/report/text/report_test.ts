@@ -227,6 +227,10 @@ describe("the rows of a report", () => {
     const some = { asked: 5.912, average: 5.87, accounted: 0.993 }; // connections that came and went
     expect(row({ ...ramp, in_flight: some }, "closure"))
       .toBe("5.9 of 5.9 in flight accounted for (99 %)");
+    // Those that stages let go have their last message in flight beyond what is asked for.
+    const beyond = { asked: 2.262, average: 2.933, accounted: 1.2966 };
+    expect(row({ ...ramp, in_flight: beyond }, "closure"))
+      .toBe("2.9 of 2.3 in flight accounted for (100 %)");
     const short = { ...closed, in_flight: null, timeline: [] };
     expect(row(short, "closure")).toBe(undefined);
   });

@@ -74,12 +74,13 @@ export class Account {
     this.to(flow.slot, "replaced", now);
   }
 
-  /** A message that was sent has turned out to have no latency that counts. */
-  reply(cause: "never" | "wrong" | "edge", sentAt: number, now: number): void {
+  /** A message that was answered, or given up, `now` has no latency that counts. Whether that was before the stop. */
+  reply(cause: "never" | "wrong" | "edge", sentAt: number, now: number): boolean {
     const ms = this.#within(sentAt, now);
+    const inTime = now <= this.#stoppedAt;
     this.#spent[cause] += ms;
-    // At the stop it had been on its way.
-    if (this.#stoppedAt < Infinity) this.#spent.edge -= ms;
+    if (!inTime) this.#spent.edge -= ms; // at the stop it had been on its way
+    return inTime;
   }
 
   get spent(): Spent {
