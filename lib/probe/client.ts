@@ -121,11 +121,23 @@ export class Client {
     return cut ? this.replies.truncation(this.sent) : null;
   }
 
+  /** Either of them. */
+  get wrong(): Mismatch | null {
+    return this.mismatch ?? this.truncation;
+  }
+
   /** Gone without FIN: by RST, or by what TLS calls an error. */
   get broken(): boolean {
     return this.error !== null && !this.ended;
   }
 }
+
+export const sumOf = (clients: readonly Client[], of: (client: Client) => number): number =>
+  clients.reduce((total, client) => total + of(client), 0);
+
+/** The first wrong bytes, or the first truncation, that one of them has seen. */
+export const firstWrong = (clients: readonly Client[]): Mismatch | null =>
+  clients.map(({ wrong }) => wrong).find((mismatch) => mismatch !== null) ?? null;
 
 /** What the machine of the clients has run out of: no fault of the target. */
 const OWN = new Set(["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ENOSPC", "EADDRNOTAVAIL"]);

@@ -1,7 +1,7 @@
 /** Clients that end first: after their requests, or before they have sent anything. */
 import { formatCount } from "../text/units.ts";
 import { briefDuration, plural } from "../text/words.ts";
-import type { Client } from "./client.ts";
+import { type Client, sumOf } from "./client.ts";
 import type { Finding, Profile } from "./profile.ts";
 import type { Scene } from "./scene.ts";
 
@@ -20,7 +20,7 @@ export const halfClose: Profile = {
     }
     scene.until(() => clients.every(({ over }) => over));
     const due = messages * clients.length;
-    const answered = clients.reduce((total, client) => total + client.answered, 0);
+    const answered = sumOf(clients, (client) => client.answered);
     const missing = scene.listens && answered < due
       ? [`left ${formatCount(due - answered)} of ${formatCount(due)} replies out`]
       : [];
@@ -73,7 +73,7 @@ function endReasons({ timeoutMs }: Scene, clients: readonly Client[]): string[] 
 
 /** What the target has sent without a request. */
 export function unaskedReasons({ listens }: Scene, clients: readonly Client[]): string[] {
-  const bytes = clients.reduce((total, { unasked }) => total + unasked, 0);
+  const bytes = sumOf(clients, ({ unasked }) => unasked);
   return listens && bytes > 0
     ? [`sent ${plural(bytes, "byte")} to clients that had sent nothing`]
     : [];

@@ -1,7 +1,7 @@
 /** Clients that send and never read: the target has to stop reading them, or to send them away. */
 import { formatCount, formatSize } from "../text/units.ts";
 import { briefDuration, plural } from "../text/words.ts";
-import type { Client } from "./client.ts";
+import { type Client, sumOf } from "./client.ts";
 import type { Finding, Profile } from "./profile.ts";
 import type { Scene } from "./scene.ts";
 import type { Witnesses } from "./witnesses.ts";
@@ -54,10 +54,8 @@ export const neverRead: Profile = {
     observed += ", stopped";
     witnesses.more(CALM_ROUNDS);
     reasons.push(...readAfterAll(scene, stuck));
-    const sum = (of: (client: Client) => number) => stuck.reduce((n, client) => n + of(client), 0);
-    observed += `; later ${formatCount(sum((c) => c.answered))} of ${
-      formatCount(sum((c) => c.sent))
-    } replies`;
+    const [answered, sent] = [sumOf(stuck, (c) => c.answered), sumOf(stuck, (c) => c.sent)];
+    observed += `; later ${formatCount(answered)} of ${formatCount(sent)} replies`;
     return { did, observed, reasons };
   },
 };
@@ -65,14 +63,14 @@ export const neverRead: Profile = {
 /** Reads what has waited, until everything is answered. */
 function readAfterAll(scene: Scene, clients: readonly Client[]): string[] {
   for (const client of clients) client.read();
-  const received = () => clients.reduce((total, { bytesReceived }) => total + bytesReceived, 0);
+  const received = () => sumOf(clients, ({ bytesReceived }) => bytesReceived);
   // No FIN before: how a target takes that is for another profile to say.
   const done = () =>
     clients.every(({ over, ended, replies, sent, answered }) =>
       over || ended || replies.broken || answered >= sent
     );
   scene.untilStuck(done, received);
-  const missing = clients.reduce((total, { sent, answered }) => total + sent - answered, 0);
+  const missing = sumOf(clients, ({ sent, answered }) => sent - answered);
   return missing > 0
     ? [`left ${plural(missing, "message")} without a reply when it was read again`]
     : [];
@@ -118,7 +116,7 @@ class Flood {
 
   /** Bytes that the system has taken from all of them. */
   get taken(): number {
-    return this.#clients.reduce((total, { bytesSent }) => total + bytesSent, 0);
+    return sumOf(this.#clients, ({ bytesSent }) => bytesSent);
   }
 
   /** There is no more to see: too much was taken, or all clients were sent away. */

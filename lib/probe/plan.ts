@@ -80,6 +80,5 @@ export interface Refusal {
 
 export type ProfileMessage =
   | { readonly type: "ready"; readonly wakeFd: number }
-  | { readonly type: "start"; readonly name: ProfileName }
   | { readonly type: "row"; readonly row: ProfileRow }
   | { readonly type: "end"; readonly refusal: Refusal | null };

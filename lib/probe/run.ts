@@ -7,7 +7,7 @@ import { dialer } from "../stress/generator/dial.ts";
 import { createTraffic } from "../stress/traffic/create.ts";
 import { Sources } from "../stress/plan/sources.ts";
 import { briefDuration, plural } from "../text/words.ts";
-import type { Client } from "./client.ts";
+import { type Client, firstWrong, sumOf } from "./client.ts";
 import { finFirst, halfClose } from "./endings.ts";
 import { neverRead } from "./never_read.ts";
 import type { ProfileData, ProfileMessage, ProfileName, ProfileRow, Refusal } from "./plan.ts";
@@ -56,7 +56,6 @@ function perform(scene: Scene, post: (message: ProfileMessage) => void): Refusal
     const refusal = tryTarget(scene);
     if (refusal) return refusal;
     for (const name of scene.settings.profiles) {
-      post({ type: "start", name });
       post({ type: "row", row: performOne(scene, name) });
     }
   } catch (error) {
@@ -128,17 +127,14 @@ function performOne(scene: Scene, name: ProfileName): ProfileRow {
   const fresh = recover(scene);
   if (!witnesses.failed) witnesses.more(1);
   witnesses.dismiss();
+  const mismatch = firstWrong(scene.cast);
   const reasons = [
     ...finding.reasons,
-    ...scene.cast.some(({ mismatch, truncation }) => mismatch ?? truncation)
-      ? ["sent wrong bytes, or cut a reply short"]
-      : [],
+    ...mismatch ? ["sent wrong bytes, or cut a reply short"] : [],
     ...witnesses.reasons(),
     ...fresh.reason === null ? [] : [fresh.reason],
   ];
-  const sum = (of: (client: Client) => number) =>
-    scene.cast.reduce((n, client) => n + of(client), 0);
-  const mismatches = scene.cast.map(({ mismatch, truncation }) => mismatch ?? truncation);
+  const sum = (of: (client: Client) => number) => sumOf(scene.cast, of);
   return {
     name,
     ok: reasons.length === 0,
@@ -150,8 +146,7 @@ function performOne(scene: Scene, name: ProfileName): ProfileRow {
     connections: scene.cast.length,
     messages: { sent: sum((client) => client.sent), answered: sum((client) => client.answered) },
     bytes: { sent: sum((c) => c.bytesSent), received: sum((client) => client.bytesReceived) },
-    first_mismatch: mismatches.find((mismatch) => mismatch !== null) ?? witnesses.mismatch ??
-      fresh.client.mismatch,
+    first_mismatch: mismatch ?? witnesses.mismatch ?? fresh.client.mismatch,
     witnesses: witnesses.report(),
     recovery_us: fresh.reason === null ? fresh.us : null,
   };

@@ -1,6 +1,7 @@
 /** Clients that take their time: a byte now and then, or nothing at all. */
 import { formatCount } from "../text/units.ts";
 import { briefDuration, plural } from "../text/words.ts";
+import { sumOf } from "./client.ts";
 import { codes, unaskedReasons } from "./endings.ts";
 import type { Finding, Profile } from "./profile.ts";
 
@@ -37,7 +38,7 @@ export const drip: Profile = {
       }
     }
     const due = rounds * clients.length;
-    const answered = () => clients.reduce((total, client) => total + client.answered, 0);
+    const answered = () => sumOf(clients, (client) => client.answered);
     const done = () =>
       scene.listens ? answered() >= due : clients.every(({ queued }) => queued === 0);
     const wrong = () => clients.some((client) => client.over || client.replies.broken);

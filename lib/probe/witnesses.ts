@@ -3,7 +3,7 @@ import type { Timer } from "../engine/mod.ts";
 import { Recorder } from "../result/recorder.ts";
 import type { Mismatch } from "../result/result.ts";
 import { briefDuration } from "../text/words.ts";
-import type { Client } from "./client.ts";
+import { type Client, firstWrong, sumOf } from "./client.ts";
 import { type ProfileRow, WITNESSES } from "./plan.ts";
 import type { Scene } from "./scene.ts";
 
@@ -11,7 +11,7 @@ import type { Scene } from "./scene.ts";
 const PACE_MS = 5;
 
 export class Witnesses {
-  readonly latency: Recorder = new Recorder();
+  readonly #latency = new Recorder();
   readonly #scene: Scene;
   readonly #all: Witness[] = [];
 
@@ -22,7 +22,7 @@ export class Witnesses {
   /** Connects them, and lets each exchange one message. True when all are served. */
   start(): boolean {
     for (let i = 0; i < WITNESSES; i++) {
-      this.#all.push(new Witness(this.#scene, this.latency));
+      this.#all.push(new Witness(this.#scene, this.#latency));
     }
     this.#scene.until(() => this.#all.every(({ client }) => client.opened || client.over));
     for (const witness of this.#all) witness.start();
@@ -43,8 +43,8 @@ export class Witnesses {
     return Math.min(...this.#all.map(({ rounds }) => rounds));
   }
 
-  get answered(): number {
-    return this.#all.reduce((total, { client }) => total + client.answered, 0);
+  get #clients(): Client[] {
+    return this.#all.map(({ client }) => client);
   }
 
   get failed(): boolean {
@@ -58,15 +58,14 @@ export class Witnesses {
 
   /** The first wrong bytes that one has received. */
   get mismatch(): Mismatch | null {
-    const all = this.#all.map(({ client }) => client.mismatch ?? client.truncation);
-    return all.find((mismatch) => mismatch !== null) ?? null;
+    return firstWrong(this.#clients);
   }
 
   report(): ProfileRow["witnesses"] {
     return {
       connections: this.#all.length,
-      answered: this.answered,
-      latency_us: this.latency.summary(),
+      answered: sumOf(this.#clients, ({ answered }) => answered),
+      latency_us: this.#latency.summary(),
     };
   }
 
@@ -74,7 +73,7 @@ export class Witnesses {
   dismiss(): void {
     for (const witness of this.#all) witness.leave();
     this.#scene.until(() => this.#all.every(({ busy, reason }) => !busy || reason !== null));
-    this.#scene.release(this.#all.map(({ client }) => client));
+    this.#scene.release(this.#clients);
   }
 }
 
