@@ -1,6 +1,5 @@
 /** Exit codes, and which one an error means. */
 
-/** The exit codes of the contract. */
 export const EXIT = {
   ok: 0,
   failed: 1,
@@ -36,7 +35,7 @@ export function connectCodeOf(codes: readonly (string | null)[]): number {
   return codes.every((code) => code === "ETIMEDOUT") ? EXIT.timeout : EXIT.unreachable;
 }
 
-/** What fails where there is nobody to connect to, or no such place here to listen on. */
+/** What fails where nothing listens, or where there is no such place here to listen on. */
 const NOWHERE = new Set(["connect", "bind", "listen", "if_nametoindex"]);
 
 export function exitCodeOf(error: unknown): number {

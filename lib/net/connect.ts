@@ -159,8 +159,8 @@ function connectWhenRoom(fd: number, length: number, name: string, timeoutMs: nu
 }
 
 /**
- * How a connect has failed; null when it has not. What is reset had been connected: a port that nobody
- * listens on refuses.
+ * How a connect has failed; null when it has not. What is reset had been connected: a port on which nothing
+ * listens refuses.
  */
 export function connectError(fd: number, name: string): OSError | null {
   const error = takeError(fd, "connect", `connect to ${name}`);

@@ -82,7 +82,7 @@ export async function dial(options: DialOptions, wait: WaitWritable = pause): Pr
   return await dialBy(options, (host) => Socket.connect({ host, port, bind }), wait);
 }
 
-/** As `dial` with a host, for an owner that begins the attempts himself: `begin` gets an address. */
+/** As `dial` with a host, for an owner that begins the attempts itself: `begin` gets an address. */
 export async function dialBy<A extends Attempt>(
   options: DialOptions,
   begin: (address: string) => A,

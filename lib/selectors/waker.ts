@@ -60,7 +60,7 @@ export const noHandle = (error: unknown): unknown =>
     ? new RangeError(`Cannot make a wake handle, which selectAsync needs too: ${error.message}`)
     : error;
 
-/** As `wake`, by a duplicate of a handle's descriptor, whose owner keeps it open for as long as he wakes. */
+/** As `wake`, by a duplicate of a handle's descriptor, whose owner keeps it open for as long as it is used. */
 export function wakeDescriptor(fd: number): void {
   // EAGAIN means that the counter or the buffer is full, so that a wake-up is pending already.
   if (HAS_EVENTFD) c.write(fd, increment.pointer, 8);

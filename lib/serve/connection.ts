@@ -58,7 +58,7 @@ class Quiet {
   heard: number;
   /** How much the peer had taken, on some scale, when that was last looked at; unknown since bytes moved. */
   taken = UNKNOWN;
-  /** It was over, and something had arrived that nobody had read. */
+  /** It was over, and something had arrived and was not read. */
   wasUnread = false;
   timer: Timer | undefined = undefined;
 
@@ -81,7 +81,6 @@ const LINGER_IDLE_MS = 5_000;
 /** Bytes of a service's source per turn of the loop and connection. */
 const SOURCE_BUDGET = 64 * 1024;
 
-/** Runs a service over connections. */
 export class ServiceHandler implements Handler<Session> {
   readonly #engine: Engine;
   readonly #service: Service;
@@ -190,7 +189,6 @@ export class ServiceHandler implements Handler<Session> {
     this.#lookIn(peer, quiet, this.#restOf(peer, quiet));
   }
 
-  /** It is not watched any more. */
   #forget(session: Session): void {
     if (!session.quiet) return;
     session.quiet.timer?.cancel();

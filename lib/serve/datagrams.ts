@@ -15,7 +15,6 @@ const BATCH = 64;
  */
 const RESERVED_PORTS = 1024;
 
-/** What a server of datagrams is asked for. */
 export interface DatagramOptions {
   readonly hosts: readonly string[];
   readonly port: number;

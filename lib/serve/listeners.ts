@@ -6,7 +6,6 @@ import { SO_REUSEPORT } from "../sys/constants.ts";
 import { duplicate } from "../sys/posix.ts";
 import type { ServeOptions } from "./options.ts";
 
-/** Listening sockets. */
 export interface Listeners {
   /** For each worker its own, one for each address. */
   readonly sockets: Socket[][];

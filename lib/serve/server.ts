@@ -12,7 +12,6 @@ import { type ServerEvents, type SharedData, type Spawn, WorkerPool } from "./wo
 
 export type { ServerEvents, Spawn } from "./worker_pool.ts";
 
-/** A running server. */
 export class Server {
   /** Where it listens: "127.0.0.1:9999" or "unix:PATH"; more than one for a name or handed-over sockets. */
   readonly names: readonly string[];

@@ -35,7 +35,6 @@ function chargenPattern(): Uint8Array {
 const pattern = chargenPattern();
 const nothing = () => null;
 
-/** All services by name. */
 export const SERVICES: Readonly<Record<string, Service>> = {
   echo: { answer: (bytes) => bytes },
   upper: { answer: upperCase },

@@ -67,6 +67,6 @@ export function upperCase(bytes: Uint8Array): Uint8Array {
   if (vectors === undefined) vectors = load();
   if (!vectors) return upperBytes(bytes);
   vectors.memory.set(bytes);
-  vectors.upper(length); // up to 15 bytes more, which are nobody's
+  vectors.upper(length); // up to 15 bytes more, which do not matter
   return vectors.memory.subarray(0, length);
 }

@@ -41,7 +41,6 @@ interface Member {
   deaths: number[];
 }
 
-/** All threads of one server. */
 export class WorkerPool {
   /** Resolves when all have ended, with how many connections were cut. */
   readonly done: Promise<number>;

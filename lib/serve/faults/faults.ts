@@ -9,7 +9,6 @@ import type { OSError } from "../../net/mod.ts";
 import { type FaultOptions, Random } from "./options.ts";
 import { FaultyConnection } from "./connection.ts";
 
-/** Puts a service behind faults. */
 export class Faults<S> implements Handler<S> {
   readonly #engine: Engine;
   readonly #options: FaultOptions;

@@ -25,7 +25,6 @@ export class HeldBytes {
   #spans: Span[] = [];
   #first = 0;
 
-  /** How many bytes are held. */
   get length(): number {
     return this.#bytes.length;
   }
@@ -68,7 +67,6 @@ export class HeldBytes {
     this.#first = 0;
   }
 
-  /** Drops everything. */
   clear(): void {
     this.#bytes.clear();
     this.#spans = [];

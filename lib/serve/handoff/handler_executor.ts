@@ -19,7 +19,6 @@ export interface ExecutorCallbacks {
 
 type LeaseNumbers = Pick<Lease, "worker" | "connection" | "handoff">;
 
-/** Hands connections to workers of the pool. */
 export class HandlerExecutor implements Executor {
   readonly seesEnd = true;
   readonly shares = false;

@@ -28,7 +28,6 @@ const RETRY_MS = 1000;
 /** How long threads may take to end. */
 const END_MS = 300;
 
-/** The pool of handler workers. */
 export class HandlerPool {
   readonly memory: WorkerTableMemory;
   readonly #table: WorkerTable;

@@ -10,7 +10,6 @@ import {
   type WorkerTableMemory,
 } from "./worker_table.ts";
 
-/** What a handler worker is given. */
 export interface HandlerWorkerData {
   readonly memory: WorkerTableMemory;
   readonly worker: number;

@@ -76,7 +76,6 @@ export interface WorkerTableMemory {
   readonly areas: SharedArrayBuffer;
 }
 
-/** Makes that memory. */
 export function workerTableMemory(loops: number, workers: number): WorkerTableMemory {
   const cells = new SharedArrayBuffer(4 * (HEADER + loops * PER_LOOP + workers * PER_WORKER));
   const view = new Int32Array(cells);
@@ -84,7 +83,6 @@ export function workerTableMemory(loops: number, workers: number): WorkerTableMe
   return { loops, workers, cells, areas: new SharedArrayBuffer(workers * AREA_BYTES) };
 }
 
-/** That memory with its rules. */
 export class WorkerTable {
   readonly workers: number;
   readonly cells: Int32Array;

@@ -29,7 +29,6 @@ interface Answer {
   readonly type?: string;
 }
 
-/** The answer to a request. */
 function answer(method: string, path: string, stats: ServerStats, version: string): Answer {
   if (method !== "GET" && method !== "HEAD") return { status: 405, body: "only GET and HEAD\n" };
   const { phase } = stats;
@@ -56,7 +55,6 @@ class Exchange {
 
 type Peer = Connection<Exchange>;
 
-/** Answers on connections of an engine. */
 export class HttpHandler implements Handler<Exchange> {
   readonly #engine: Engine;
   readonly #stats: ServerStats;

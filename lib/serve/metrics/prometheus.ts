@@ -1,7 +1,6 @@
 /** Statistics in the text format of Prometheus, version 0.0.4: a line for each value. */
 import type { Stats } from "../stats.ts";
 
-/** The format's media type. */
 export const PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 type Value = { [K in keyof Stats]: Stats[K] extends number ? K : never }[keyof Stats];
@@ -42,7 +41,6 @@ const quoted = (text: string) =>
 const head = (name: string, type: string, help: string) =>
   `# HELP iomux_${name} ${help}\n# TYPE iomux_${name} ${type}\n`;
 
-/** What `/metrics` answers. */
 export function prometheusText(stats: Stats, version: string): string {
   let text = head("info", "gauge", "Which program this is, and what it waits on; always 1.") +
     `iomux_info{version=${quoted(version)},selector=${quoted(stats.selector)}} 1\n`;

@@ -6,7 +6,6 @@ import { acceptFd } from "../../sys/socket/sockets.ts";
 import { ServerStats, type StatsMemory } from "../stats.ts";
 import { HttpHandler } from "./http.ts";
 
-/** What the thread is given. */
 export interface MetricsWorkerData {
   /** Listening sockets, which are the thread's from now on. */
   readonly listenerFds: readonly number[];

@@ -28,7 +28,7 @@ export function writeAll(
       const { code } = error as { code?: string };
       if (code === "EPIPE") return false;
       if (code !== "EAGAIN" || waited >= patienceMs) throw error;
-      // Somebody else may have made the shared description non-blocking; a pipe is read in time.
+      // Another process may have made the shared description non-blocking; a pipe is read in time.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
       waited += RETRY_MS;
     }
