@@ -17,6 +17,7 @@ import {
   TCP_NODELAY,
 } from "../sys/constants.ts";
 import { c } from "../sys/posix.ts";
+import { getOption, setOption } from "../sys/socket/option.ts";
 import { isBsd, system } from "../sys/system.ts";
 import { checkFlag, checkInteger, checkOptions, checkWord } from "../sys/arguments.ts";
 import { checkDuration } from "./arguments.ts";
@@ -27,24 +28,13 @@ const length = new Native(8);
 
 /** Sets an integer option. */
 export function setInt(fd: number, level: number, option: number, to: number): void {
-  value.int32[0] = to;
-  check(
-    c.setsockopt(fd, level, option, value.pointer, 4),
-    "setsockopt",
-    `set an option of descriptor ${fd}`,
-  );
+  check(setOption(fd, level, option, to), "setsockopt", `set an option of descriptor ${fd}`);
 }
 
 /** Reads an integer option. */
-export function getInt(fd: number, level: number, option: number): number {
-  length.int32[0] = 4;
-  check(
-    c.getsockopt(fd, level, option, value.pointer, length.pointer),
-    "getsockopt",
-    `read an option of descriptor ${fd}`,
-  );
-  return value.int32[0]!;
-}
+export const getInt = (fd: number, level: number, option: number): number =>
+  getOption(fd, level, option) ??
+    check(-1, "getsockopt", `read an option of descriptor ${fd}`);
 
 /** Takes the pending error (SO_ERROR), which reading clears; `action` completes "Cannot …". */
 export function takeError(fd: number, syscall: string, action: string): OSError | null {
@@ -61,9 +51,9 @@ const noDelayMissing = (error: number) =>
 
 /** Sends small segments at once (TCP_NODELAY); without effect on Unix sockets, which have no delay. */
 export function setNoDelay(fd: number, on: boolean): void {
-  value.int32[0] = checkFlag(on, "value of TCP_NODELAY") ? 1 : 0;
+  const to = checkFlag(on, "value of TCP_NODELAY") ? 1 : 0;
   // Not asked first whether it is TCP: this is called for every connection.
-  const result = c.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, value.pointer, 4);
+  const result = setOption(fd, IPPROTO_TCP, TCP_NODELAY, to);
   if (result === -1 && !noDelayMissing(errno())) check(-1, "setsockopt", "set TCP_NODELAY");
 }
 

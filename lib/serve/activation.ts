@@ -1,8 +1,7 @@
 /** Sockets that a service manager has opened and hands over: sd_listen_fds(3). */
-import { getInt } from "../net/options.ts";
 import { ERRNO, OSError } from "../sys/errno.ts";
-import { SO_ACCEPTCONN, SOL_SOCKET } from "../sys/constants.ts";
 import { isOpen, setCloseOnExec, setNonBlocking } from "../sys/posix.ts";
+import { isListening } from "../sys/socket/option.ts";
 
 /** The first descriptor that is handed over (SD_LISTEN_FDS_START). */
 const FIRST = 3;
@@ -32,12 +31,4 @@ function prepare(fd: number): number {
   setNonBlocking(fd, true);
   setCloseOnExec(fd);
   return fd;
-}
-
-function isListening(fd: number): boolean {
-  try {
-    return getInt(fd, SOL_SOCKET, SO_ACCEPTCONN) !== 0;
-  } catch {
-    return false;
-  }
 }

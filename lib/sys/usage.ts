@@ -2,32 +2,18 @@
  * How much of a descriptor's data was used so far, by the system's own counts: tcp(7) TCP_INFO,
  * FIONREAD (SIOCINQ) and SIOCOUTQ. For finding out whether a program reads, writes or accepts at all.
  */
-import { FIONREAD, SIOCOUTQ, SO_ACCEPTCONN, SOL_SOCKET } from "./constants.ts";
-import { Native } from "./ffi.ts";
+import { FIONREAD, SIOCOUTQ } from "./constants.ts";
 import { Edges } from "./linux/edges.ts";
-import { EPOLLIN, EPOLLOUT } from "./linux/epoll.ts";
-import { c } from "./posix.ts";
 import { system } from "./system.ts";
+import { ask, isListening } from "./socket/option.ts";
 import { tcpCounts } from "./socket/tcp_info.ts";
 
 const EVENT_READ = 1;
 const EVENT_WRITE = 2;
 
-const size = new Native(8);
-const count = new Native(8);
-
-const ask = (fd: number, request: number): number | undefined =>
-  c.ioctl(fd, request, count.pointer) === -1 ? undefined : count.int32[0]!;
-
-function isListening(fd: number): boolean {
-  size.int32[0] = 4;
-  const result = c.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, count.pointer, size.pointer);
-  return result === 0 && count.int32[0] !== 0;
-}
-
 /** Counts of descriptors that are suspected of not being used. */
 export class Usage {
-  readonly #edges = new Edges(EPOLLIN | EPOLLOUT);
+  readonly #edges = new Edges();
 
   /**
    * Counts that differ once the program has used what `events` reports, as text to compare; undefined

@@ -10,6 +10,8 @@ import {
   epoll_wait,
   epollCreate,
   EPOLLET,
+  EPOLLIN,
+  EPOLLOUT,
 } from "./epoll.ts";
 
 /**
@@ -18,16 +20,10 @@ import {
  * bytes only if none have arrived in between.
  */
 export class Edges {
-  readonly #asked: number;
   #epfd = -1;
   readonly #counts = new Map<number, number>();
   readonly #event = new Native(16);
   readonly #events = new Native(64 * EPOLL_EVENT.size);
-
-  /** `asked` is EPOLLIN, EPOLLOUT or both: which edges count. */
-  constructor(asked: number) {
-    this.#asked = asked;
-  }
 
   /** How many so far; undefined when no descriptor is left to count with, and on other systems. */
   of(fd: number): number | undefined {
@@ -38,7 +34,7 @@ export class Edges {
       return undefined;
     }
     if (!this.#counts.has(fd)) {
-      this.#event.int32[0] = this.#asked | EPOLLET;
+      this.#event.int32[0] = EPOLLIN | EPOLLOUT | EPOLLET;
       this.#event.int32[EPOLL_EVENT.data / 4] = fd;
       const added = epoll_ctl(this.#epfd, EPOLL_CTL_ADD, fd, this.#event.pointer);
       if (added === -1) return undefined; // without edges it would seem unused

@@ -4,13 +4,12 @@ import { check, ERRNO, errno } from "../errno.ts";
 import { Native } from "../ffi.ts";
 import { pollFor } from "../poll.ts";
 import { c } from "../posix.ts";
+import { getOption, setOption } from "./option.ts";
 import { hostAndPort, isConnectedToItself, packAddress, SOCKADDR_SIZE } from "./sockaddr.ts";
 import { newSocket } from "./sockets.ts";
 
 /** What sockaddr_in and sockaddr_in6 have in common: the port, in network byte order. */
 const PORT = 2;
-const value = new Native(8);
-const length = new Native(8);
 
 /** Begins connections to the ports of one address. */
 export class PortProbe {
@@ -40,8 +39,7 @@ export class PortProbe {
     const fd = newSocket(this.#domain);
     try {
       if (this.#hasPort && SO_REUSEADDR !== -1) {
-        value.int32[0] = 1;
-        c.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, value.pointer, 4);
+        setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
       }
       if (this.#fromLength > 0) {
         check(c.bind(fd, this.#from.pointer, this.#fromLength), "bind", `bind ${this.#source}`);
@@ -72,9 +70,6 @@ export function connectResult(fd: number): number | undefined {
   return pendingError(fd) || (isConnectedToItself(fd) ? ERRNO.ECONNREFUSED! : 0);
 }
 
-function pendingError(fd: number): number {
-  length.int32[0] = 4;
-  const result = c.getsockopt(fd, SOL_SOCKET, SO_ERROR, value.pointer, length.pointer);
-  check(result, "getsockopt", `ask how descriptor ${fd} is`);
-  return value.int32[0]!;
-}
+const pendingError = (fd: number): number =>
+  getOption(fd, SOL_SOCKET, SO_ERROR) ??
+    check(-1, "getsockopt", `ask how descriptor ${fd} is`);

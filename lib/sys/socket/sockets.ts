@@ -11,6 +11,7 @@ import {
   SOL_SOCKET,
 } from "../constants.ts";
 import { check, ERRNO, errno } from "../errno.ts";
+import { ask, getOption, setOption } from "./option.ts";
 import { Native, NULL, type Pointer } from "../ffi.ts";
 import { loopbackPair } from "../windows/loopback_pair.ts";
 import { c, isOpen, retry, setCloseOnExec, setNonBlocking } from "../posix.ts";
@@ -18,14 +19,12 @@ import { system } from "../system.ts";
 
 /** Linux and FreeBSD make them so in one call; elsewhere the flags are 0 and calls of their own follow. */
 const FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
-const one = new Native(8);
-one.int32[0] = 1;
 
 function prepare(fd: number): number {
   if (FLAGS === 0) {
     setNonBlocking(fd, true);
     setCloseOnExec(fd);
-    if (SO_NOSIGPIPE) c.setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, one.pointer, 4);
+    if (SO_NOSIGPIPE) setOption(fd, SOL_SOCKET, SO_NOSIGPIPE, 1);
   }
   return fd;
 }
@@ -55,21 +54,14 @@ export function peek(fd: number): "unread" | "ended" | "nothing" | number {
 }
 
 /** How many bytes a socket has to receive. */
-export function unreadBytes(fd: number): number {
-  return c.ioctl(fd, FIONREAD, byte.pointer) === -1 ? 0 : byte.int32[0]!;
-}
+export const unreadBytes = (fd: number): number => ask(fd, FIONREAD) ?? 0;
 
 const SO_PEEK_OFF = 42;
 /** Farther than anything that is received while it is counted. */
 const FAR = 2 ** 30;
-const offset = new Native(8);
-const offsetLength = new Native(8);
 
-const peekFrom = (fd: number, from: number): boolean => {
-  offset.int32[0] = from;
-  return system === "linux" &&
-    c.setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, offset.pointer, 4) === 0;
-};
+const peekFrom = (fd: number, from: number): boolean =>
+  system === "linux" && setOption(fd, SOL_SOCKET, SO_PEEK_OFF, from) === 0;
 
 /**
  * From now on counts what is received from a Unix socket, by this process or another: the kernel moves the
@@ -81,10 +73,8 @@ export const countReceived = (fd: number): boolean => peekFrom(fd, FAR);
 /** How many bytes were received since `countReceived`; undefined when they were not counted. Ends that. */
 export function receivedSince(fd: number): number | undefined {
   if (system !== "linux") return undefined;
-  offsetLength.int32[0] = 4;
-  const got = c.getsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, offset.pointer, offsetLength.pointer);
-  const left = offset.int32[0]!;
-  if (got === -1 || left < 0) return undefined;
+  const left = getOption(fd, SOL_SOCKET, SO_PEEK_OFF) ?? -1;
+  if (left < 0) return undefined;
   peekFrom(fd, -1);
   return FAR - left;
 }
@@ -118,10 +108,5 @@ export function newPair(): [number, number] {
   return [prepare(pair.int32[0]!), prepare(pair.int32[1]!)];
 }
 
-const count = new Native(8);
-
 /** Bytes that a socket has sent and its peer's kernel has not acknowledged; 0 where the system does not say. */
-export function bytesInTransit(fd: number): number {
-  if (SIOCOUTQ === -1 || c.ioctl(fd, SIOCOUTQ, count.pointer) === -1) return 0;
-  return count.int32[0]!;
-}
+export const bytesInTransit = (fd: number): number => SIOCOUTQ === -1 ? 0 : ask(fd, SIOCOUTQ) ?? 0;
