@@ -6,7 +6,7 @@
  * system calls of its own in between (measured: 4 wrong values in 288,000 on Deno, 6 in 272,000 on
  * Node; 0 in millions with the mapped view). See errno(3), __errno_location (LSB).
  */
-import { type Functions, open, type Pointer, viewAt } from "./ffi.ts";
+import { type Functions, open, stringAt, viewAt } from "./ffi.ts";
 import { absent, LIBC, on, system } from "./system.ts";
 import { lastError } from "./windows/winsock.ts";
 import { describeWsa, wsaErrno } from "./windows/wsa_errors.ts";
@@ -56,16 +56,8 @@ export const codeName = (number: number): string => names.get(number) ?? `E${num
 /** The system's own words, as in strerror(3): "connection refused". */
 function describe(number: number): string {
   if (WINDOWS) return describeWsa(number);
-  const text = cString(c.strerror(number));
+  const text = stringAt(c.strerror(number));
   return text.charAt(0).toLowerCase() + text.slice(1);
-}
-
-function cString(address: Pointer): string {
-  for (let length = 16;; length += 16) {
-    const bytes = new Uint8Array(viewAt(address, length));
-    const end = bytes.indexOf(0);
-    if (end >= 0 || length > 240) return new TextDecoder().decode(bytes.slice(0, Math.max(end, 0)));
-  }
 }
 
 /**

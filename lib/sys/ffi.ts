@@ -241,6 +241,20 @@ export const openSource = (
 export const viewAt = (address: Pointer, length: number): ArrayBuffer =>
   backend.view(address, length);
 
+/** The text of a C string at an address. */
+export function stringAt(address: Pointer): string {
+  for (let length = 16;; length += 16) {
+    const bytes = new Uint8Array(viewAt(address, length));
+    const end = bytes.indexOf(0);
+    if (end >= 0 || length >= 512) {
+      return new TextDecoder().decode(bytes.slice(0, Math.max(end, 0)));
+    }
+  }
+}
+
+/** Text as a C string. */
+export const cString = (text: string): Uint8Array => new TextEncoder().encode(`${text}\0`);
+
 /** Memory that native code may keep an address of: it never moves, and lives while this object does. */
 export class Native {
   readonly length: number;

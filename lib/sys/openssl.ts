@@ -4,7 +4,7 @@
  * The names are those of the manual pages in sections 3ssl and 3. `long` and `size_t` travel as "size":
  * every such value here fits in 31 bits, and lies in a register.
  */
-import { addressOf, type Functions, Native, open, type Pointer, viewAt } from "./ffi.ts";
+import { addressOf, cString, type Functions, Native, open, type Pointer, stringAt } from "./ffi.ts";
 import { LIBC, on, system } from "./system.ts";
 
 const SSL = {
@@ -126,7 +126,7 @@ function loadApart(): void {
   for (const library of [LIBC, ["libdl.so.2"]]) {
     try {
       const { dlopen } = open(library, { dlopen: { args: ["buffer", "i32"], result: "pointer" } });
-      dlopen(cText(UNIX[1]), RTLD_NOW | RTLD_DEEPBIND);
+      dlopen(cString(UNIX[1]), RTLD_NOW | RTLD_DEEPBIND);
       return;
     } catch {
       // Before glibc 2.34 it is in the other library.
@@ -161,13 +161,6 @@ export function openSsl(): OpenSsl | Error {
   }
 }
 
-export const cText = (text: string): Uint8Array<ArrayBuffer> => {
-  const bytes = new TextEncoder().encode(text);
-  const terminated = new Uint8Array(new ArrayBuffer(bytes.length + 1));
-  terminated.set(bytes);
-  return terminated;
-};
-
 const reason = new Native(256);
 
 /** What the thread's queue of errors says of the first one, and empties it: "wrong version number". */
@@ -182,14 +175,8 @@ export function takeReason(ssl: OpenSsl): string {
 }
 
 /** A C string at an address that OpenSSL owns; null for none. */
-export function textAt(address: Pointer): string | null {
-  if (addressOf(address) === 0) return null;
-  for (let length = 32;; length += 32) {
-    const bytes = new Uint8Array(viewAt(address, length));
-    const end = bytes.indexOf(0);
-    if (end >= 0 || length > 480) return new TextDecoder().decode(bytes.slice(0, Math.max(end, 0)));
-  }
-}
+export const textAt = (address: Pointer): string | null =>
+  addressOf(address) === 0 ? null : stringAt(address);
 
 /** The words for a result of verification (X509_V_ERR_...): "certificate has expired". */
 export const verifyText = (ssl: OpenSsl, result: number): string =>

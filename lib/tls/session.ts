@@ -4,8 +4,8 @@
  * A session has no descriptor and never waits. Its owner hands on what arrives to `receive`; a sink gets,
  * from within the session's methods, what is to be sent, what was decrypted, and what became of it.
  */
-import type { Pointer } from "../sys/ffi.ts";
-import { cText, made, type OpenSsl, takeReason, textAt, verifyText } from "../sys/openssl.ts";
+import { cString, type Pointer } from "../sys/ffi.ts";
+import { made, type OpenSsl, takeReason, textAt, verifyText } from "../sys/openssl.ts";
 import { certificateOf, namesOf, type PeerCertificate, selectedProtocol } from "./certificate.ts";
 import type { TlsContext } from "./context.ts";
 import { handshakeError, TlsError } from "./errors.ts";
@@ -101,7 +101,7 @@ export class TlsSession {
       if (verify) throw new TlsError("TLS_CERTIFICATE", "no name to look for in it was given");
       return;
     }
-    const text = cText(expected.name);
+    const text = cString(expected.name);
     const must = (result: number, call: string) => {
       if (result === 1) return;
       const reason = takeReason(ssl) || `${call} failed`;

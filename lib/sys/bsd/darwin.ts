@@ -3,7 +3,7 @@
  *
  * Numbers are those of xnu's osfmk/mach/thread_info.h and bsd/sys/syslimits.h.
  */
-import { type Functions, Native, NULL, open, type Signature } from "../ffi.ts";
+import { cString, type Functions, Native, NULL, open, type Signature } from "../ffi.ts";
 import { absent, LIBC, system } from "../system.ts";
 import { onStack, variadicOnStack, withNumber, withPointer } from "./variadic.ts";
 
@@ -63,7 +63,7 @@ function maxFilesPerProcess(): number {
   const value = new Native(8);
   const size = new Native(8);
   size.int32[0] = 4;
-  const name = new TextEncoder().encode("kern.maxfilesperproc\0");
+  const name = cString("kern.maxfilesperproc");
   const result = c.sysctlbyname(name, value.pointer, size.pointer, NULL, 0);
   return result === 0 && value.int32[0]! > 0 ? value.int32[0]! : OPEN_MAX;
 }

@@ -1,6 +1,6 @@
 /** open(2) of what proc(5) shows as files. */
 import { O_NONBLOCK } from "../constants.ts";
-import { type Functions, Native, open, type Signature } from "../ffi.ts";
+import { cString, type Functions, Native, open, type Signature } from "../ffi.ts";
 import { c as posix, retry } from "../posix.ts";
 import { absent, LIBC, system } from "../system.ts";
 
@@ -18,14 +18,12 @@ const O_NOCTTY = 0o400;
 const O_CLOEXEC = 0o2000000;
 const CHUNK = 4096;
 
-const pathOf = (path: string) => new TextEncoder().encode(`${path}\0`);
-
 /**
  * All bytes of a file of /proc; undefined when it can't be read. By the system's own calls: a runtime with
  * permissions of its own (Deno) does not let a program read what it knows of itself.
  */
 export function readWhole(path: string): Uint8Array | undefined {
-  const fd = retry(() => c.open(pathOf(path), O_CLOEXEC));
+  const fd = retry(() => c.open(cString(path), O_CLOEXEC));
   if (fd === -1) return undefined;
   const parts: Uint8Array[] = [];
   const buffer = new Native(CHUNK);
@@ -47,5 +45,5 @@ export function readWhole(path: string): Uint8Array | undefined {
 export function reopenNonBlocking(fd: number, direction: "read" | "write"): number {
   if (system !== "linux") return -1;
   const access = direction === "read" ? O_RDONLY : O_WRONLY;
-  return c.open(pathOf(`/proc/self/fd/${fd}`), access | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  return c.open(cString(`/proc/self/fd/${fd}`), access | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }

@@ -5,7 +5,7 @@
 import { checkText, kindOf } from "../arguments.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "../constants.ts";
 import { ERRNO, OSError } from "../errno.ts";
-import { Native, open } from "../ffi.ts";
+import { cString, Native, open } from "../ffi.ts";
 import { c } from "../posix.ts";
 import { isBsd, LIBC, system } from "../system.ts";
 import { bytesOfIp, familyOf, isZone, splitZone } from "./ip.ts";
@@ -188,7 +188,7 @@ export function packAddress(
 function interfaceIndex(name: string): number {
   if (system !== "windows") {
     return open(LIBC, { if_nametoindex: { args: ["buffer"], result: "i32" } })
-      .if_nametoindex(new TextEncoder().encode(`${name}\0`));
+      .if_nametoindex(cString(name));
   }
   const found = process.getBuiltinModule("node:os").networkInterfaces()[name]
     ?.find((address) => address.family === "IPv6" && address.scopeid > 0);
@@ -206,7 +206,6 @@ export function zoneIndex(zone: string | undefined): number {
   throw new OSError(code, "if_nametoindex", `find the interface ${zone}`);
 }
 
-/** Reads the sockaddr that a call such as getsockname(2) left, `length` bytes of it. */
 /** The address in the bytes of a sockaddr. */
 export const addressIn = (sockaddr: Uint8Array): Address =>
   unpackAddress(
@@ -214,6 +213,7 @@ export const addressIn = (sockaddr: Uint8Array): Address =>
     sockaddr.length,
   );
 
+/** Reads the sockaddr that a call such as getsockname(2) left, `length` bytes of it. */
 export function unpackAddress(view: DataView, length: number, form: SockaddrForm = FORM): Address {
   const family = form.lengthByte ? view.getUint8(1) : view.getUint16(0, true);
   if (family === AF_UNIX) {
