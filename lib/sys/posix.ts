@@ -10,25 +10,11 @@ import { check, ERRNO, errno } from "./errno.ts";
 import { type Functions, open, type Signature } from "./ffi.ts";
 import { LIBC, on, system } from "./system.ts";
 import { setNotInherited } from "./windows/kernel32.ts";
-import { isSocket, portableCalls, setNonBlockingMode } from "./windows/winsock.ts";
+import { isSocket, portableCalls, setNonBlockingMode, SOCKETS } from "./windows/winsock.ts";
 
 const TABLE = {
-  // sockets
-  socket: { args: ["i32", "i32", "i32"], result: "i32" }, //   domain, type, protocol
-  bind: { args: ["i32", "pointer", "size"], result: "i32" }, // fd, sockaddr, length
-  listen: { args: ["i32", "i32"], result: "i32" }, //          fd, backlog
-  accept: { args: ["i32", "pointer", "pointer"], result: "i32" }, // fd, sockaddr, length
-  connect: { args: ["i32", "pointer", "size"], result: "i32" },
-  getsockname: { args: ["i32", "pointer", "pointer"], result: "i32" },
-  getpeername: { args: ["i32", "pointer", "pointer"], result: "i32" },
-  getsockopt: { args: ["i32", "i32", "i32", "pointer", "pointer"], result: "i32" },
-  setsockopt: { args: ["i32", "i32", "i32", "pointer", "size"], result: "i32" },
-  shutdown: { args: ["i32", "i32"], result: "i32" },
+  ...SOCKETS,
   socketpair: { args: ["i32", "i32", "i32", "pointer"], result: "i32" },
-  recv: { args: ["i32", "pointer", "size", "i32"], result: "size" }, //  fd, buffer, length, flags
-  send: { args: ["i32", "pointer", "size", "i32"], result: "size" },
-  recvBytes: { args: ["i32", "buffer", "size", "i32"], result: "size", symbol: "recv" },
-  sendBytes: { args: ["i32", "buffer", "size", "i32"], result: "size", symbol: "send" },
   // descriptors
   readBytes: { args: ["i32", "buffer", "size"], result: "size", symbol: "read" },
   writeBytes: { args: ["i32", "buffer", "size"], result: "size", symbol: "write" },
@@ -42,8 +28,6 @@ const TABLE = {
   ioctl: { args: ["i32", "i32", "pointer"], result: "i32" }, // fd, request, value
   lseek: { args: ["i32", "size", "i32"], result: "size" }, //  fd, offset, from where
   isatty: { args: ["i32"], result: "i32" },
-  // readiness
-  select: { args: ["i32", "pointer", "pointer", "pointer", "pointer"], result: "i32" },
   poll: { args: ["pointer", "size", "i32"], result: "i32" }, // pollfd[], count, milliseconds
   // the process
   getrlimit: { args: ["i32", "pointer"], result: "i32" },

@@ -135,7 +135,7 @@ export class Program {
    *
    * @throws OSError ENOENT, EACCES, EAGAIN
    */
-  start(fd: number, variables: Readonly<Record<string, string>> = {}): number {
+  start(fd: number, variables: Readonly<Record<string, string>>): number {
     const more = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
     const environment = new Strings([...this.#environment, ...more]);
     const attributes = attributesOnce();
@@ -159,11 +159,8 @@ export class Program {
 }
 
 /** A descriptor that becomes readable when the child has ended; -1 where there is no such thing. */
-export function openPidfd(pid: number): number {
-  if (system !== "linux") return -1;
-  const fd = c.pidfd(SYS_PIDFD_OPEN, pid, 0);
-  return fd;
-}
+export const openPidfd = (pid: number): number =>
+  system === "linux" ? c.pidfd(SYS_PIDFD_OPEN, pid, 0) : -1;
 
 /**
  * Whether a child has ended. Until `reap` it stays a zombie, and its number is no other process's: so

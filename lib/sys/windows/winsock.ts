@@ -5,30 +5,36 @@
  * Communication Between 32-bit and 64-bit Applications"), so it travels as an int like a descriptor,
  * and INVALID_SOCKET (~0) comes back as -1.
  */
+import { MSG_PEEK, SO_ACCEPTCONN, SO_TYPE, SOL_SOCKET } from "../constants.ts";
 import { type Functions, Native, open, type Pointer, type Signature } from "../ffi.ts";
 import { absent, LIBC, system } from "../system.ts";
 import { portableError, wsaErrno } from "./wsa_errors.ts";
 
-const TABLE = {
-  WSAStartup: { args: ["i32", "pointer"], result: "i32" }, // version, WSADATA
-  WSAGetLastError: { args: [], result: "i32" },
-  WSASetLastError: { args: ["i32"], result: "void" },
-  socket: { args: ["i32", "i32", "i32"], result: "i32" },
-  bind: { args: ["i32", "pointer", "size"], result: "i32" },
-  listen: { args: ["i32", "i32"], result: "i32" },
-  accept: { args: ["i32", "pointer", "pointer"], result: "i32" },
+/** The functions that have the same names on Unix. */
+export const SOCKETS = {
+  socket: { args: ["i32", "i32", "i32"], result: "i32" }, //   domain, type, protocol
+  bind: { args: ["i32", "pointer", "size"], result: "i32" }, // fd, sockaddr, length
+  listen: { args: ["i32", "i32"], result: "i32" }, //          fd, backlog
+  accept: { args: ["i32", "pointer", "pointer"], result: "i32" }, // fd, sockaddr, length
   connect: { args: ["i32", "pointer", "size"], result: "i32" },
   getsockname: { args: ["i32", "pointer", "pointer"], result: "i32" },
   getpeername: { args: ["i32", "pointer", "pointer"], result: "i32" },
   getsockopt: { args: ["i32", "i32", "i32", "pointer", "pointer"], result: "i32" },
   setsockopt: { args: ["i32", "i32", "i32", "pointer", "size"], result: "i32" },
   shutdown: { args: ["i32", "i32"], result: "i32" },
-  recv: { args: ["i32", "pointer", "size", "i32"], result: "size" },
+  recv: { args: ["i32", "pointer", "size", "i32"], result: "size" }, //  fd, buffer, length, flags
   send: { args: ["i32", "pointer", "size", "i32"], result: "size" },
   recvBytes: { args: ["i32", "buffer", "size", "i32"], result: "size", symbol: "recv" },
   sendBytes: { args: ["i32", "buffer", "size", "i32"], result: "size", symbol: "send" },
-  close: { args: ["i32"], result: "i32", symbol: "closesocket" },
   select: { args: ["i32", "pointer", "pointer", "pointer", "pointer"], result: "i32" },
+} as const satisfies Record<string, Signature>;
+
+const TABLE = {
+  ...SOCKETS,
+  WSAStartup: { args: ["i32", "pointer"], result: "i32" }, // version, WSADATA
+  WSAGetLastError: { args: [], result: "i32" },
+  WSASetLastError: { args: ["i32"], result: "void" },
+  close: { args: ["i32"], result: "i32", symbol: "closesocket" },
   poll: { args: ["pointer", "size", "i32"], result: "i32", symbol: "WSAPoll" },
   ioctlsocket: { args: ["i32", "i32", "pointer"], result: "i32" }, // socket, command, u_long
   // socket, process, WSAPROTOCOL_INFOW: and back again with WSASocketW
@@ -105,9 +111,6 @@ export function setNonBlockingMode(fd: number, on: boolean): number {
   return winsock.ioctlsocket(fd, FIONBIO, mode.pointer);
 }
 
-const SOL_SOCKET = 0xffff;
-const SO_ACCEPTCONN = 2;
-const SO_TYPE = 0x1008;
 const value = new Native(128);
 const length = new Native(8);
 
@@ -128,8 +131,6 @@ export function isUnconnected(fd: number): boolean {
   if (winsock.getpeername(fd, value.pointer, length.pointer) === 0) return false;
   return !option(fd, SO_ACCEPTCONN);
 }
-
-const MSG_PEEK = 2;
 
 /** Whether a connection ended with an error, and not in order: receiving would fail. */
 export function isAborted(fd: number): boolean {
