@@ -108,7 +108,7 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
   end(): void {
     if (this.closed || this.#ending) return;
     this.#ending = true;
-    if (this.#secured) this.#finish();
+    if (this.#secured) this.#session!.end();
   }
   /** With nothing left to send this is an end in order, and says so; else it is none. */
   close(): void {
@@ -120,10 +120,6 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
   reset(): void {
     this.#left = true;
     this.#transport?.reset();
-  }
-
-  #finish(): void {
-    this.#session!.end();
   }
 
   // From the engine:
@@ -159,7 +155,7 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
   finished(): void {
     if (this.#peerEnded || this.closed) return;
     if (!this.#secured) return this.failed(truncated(true));
-    if (!this.#ending) this.#finish();
+    if (!this.#ending) this.#session!.end();
     if (!this.#transport!.closed) {
       this.#timer = this.#side.engine.after(LINGER_MS, () => this.close());
     }
@@ -186,7 +182,7 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
     if (this.#paused) this.#transport!.pause();
     this.#side.handler.open(this);
     for (const bytes of early) if (!this.closed) this.#session!.send(bytes);
-    if (this.#ending && !this.closed) this.#finish();
+    if (this.#ending && !this.closed) this.#session!.end();
   }
   plaintext(bytes: Uint8Array): void {
     if (!this.#over) this.#side.handler.data(this, bytes);

@@ -78,7 +78,7 @@ export class TlsContext {
     });
     this.#open(key, (bio) => {
       const handle = ssl.PEM_read_bio_PrivateKey(bio, null, null, this.#password.pointer);
-      if (!this.#isSet(handle)) {
+      if (addressOf(handle) === 0) {
         throw new TlsConfigError(`Cannot use the key ${key.path}: ${takeReason(ssl)}`);
       }
       const taken = ssl.SSL_CTX_use_PrivateKey(context, handle);
@@ -139,7 +139,7 @@ export class TlsContext {
     this.#open(pem, (bio) => {
       for (let count = 0;; count++) {
         const certificate = ssl.PEM_read_bio_X509_AUX(bio, null, null, this.#password.pointer);
-        if (!this.#isSet(certificate)) {
+        if (addressOf(certificate) === 0) {
           const reason = takeReason(ssl);
           if (count > 0 && reason === NO_START_LINE) return;
           return fail(reason);
@@ -163,8 +163,6 @@ export class TlsContext {
       ssl.BIO_free(bio);
     }
   }
-
-  readonly #isSet = (pointer: Pointer): boolean => addressOf(pointer) !== 0;
 
   free(): void {
     this.ssl.BIO_free(this.input);

@@ -5,26 +5,15 @@ import { type TlsClientOptions, TlsConfigError, type TlsIdentity } from "./crede
 import { opensslMissing } from "./missing.ts";
 import { TlsSession, type TlsSink } from "./session.ts";
 
-export class TlsEndpoint {
-  readonly #context: TlsContext;
-
-  constructor(context: TlsContext) {
-    this.#context = context;
-  }
-
+export interface TlsEndpoint {
   /**
    * A new session; a client's is for a server of this name or IP address.
    *
    * @throws TlsError when the name is none that a certificate could be for
    */
-  session(sink: TlsSink, serverName?: string): TlsSession {
-    return new TlsSession(this.#context, sink, serverName);
-  }
-
+  session(sink: TlsSink, serverName?: string): TlsSession;
   /** Gives back its memory, once its sessions have done so. */
-  free(): void {
-    this.#context.free();
-  }
+  free(): void;
 }
 
 /** For accepted connections. @throws TlsConfigError */
@@ -46,7 +35,10 @@ function build(server: boolean, verify: boolean, fill: (context: TlsContext) => 
   const context = new TlsContext(ssl, server, verify);
   try {
     fill(context);
-    return new TlsEndpoint(context);
+    return {
+      session: (sink, serverName) => new TlsSession(context, sink, serverName),
+      free: () => context.free(),
+    };
   } catch (error) {
     context.free();
     throw error;

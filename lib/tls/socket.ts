@@ -1,4 +1,5 @@
 /** TLS over a non-blocking socket, for a loop of one's own: recv and send as a Socket has them. */
+import { OutputQueue } from "../engine/queue.ts";
 import { type Socket, WOULD_BLOCK } from "../net/mod.ts";
 import { type TlsError, truncated } from "./errors.ts";
 import type { TlsEndpoint } from "./endpoint.ts";
@@ -6,37 +7,14 @@ import type { TlsInfo, TlsSession, TlsSink } from "./session.ts";
 
 const CHUNK = 64 * 1024;
 
-/** A list of bytes that is filled at one end and emptied at the other. */
-class Bytes {
-  readonly #chunks: Uint8Array[] = [];
-  length = 0;
-
-  push(bytes: Uint8Array): void {
-    this.#chunks.push(bytes.slice()); // lent
-    this.length += bytes.length;
-  }
-  get first(): Uint8Array | undefined {
-    return this.#chunks[0];
-  }
-  clear(): void {
-    this.#chunks.length = this.length = 0;
-  }
-  drop(count: number): void {
-    const first = this.#chunks[0]!;
-    if (count === first.length) this.#chunks.shift();
-    else this.#chunks[0] = first.subarray(count);
-    this.length -= count;
-  }
-}
-
 /** A connection, from the handshake on: to a server of a name, or accepted by one. It owns its socket and its endpoint. */
 export class TlsSocket implements TlsSink {
   readonly #socket: Socket;
   readonly #endpoint: TlsEndpoint;
   readonly #session: TlsSession;
   readonly #raw = new Uint8Array(new ArrayBuffer(CHUNK));
-  readonly #incoming = new Bytes();
-  readonly #outgoing = new Bytes();
+  readonly #incoming = new OutputQueue();
+  readonly #outgoing = new OutputQueue();
   /** Bytes of all records that were made so far, whether the socket has taken them or not. */
   writtenBytes = 0;
   #isSecured = false;
@@ -91,12 +69,11 @@ export class TlsSocket implements TlsSink {
    */
   recv(buffer: Uint8Array): number {
     if (this.#incoming.length === 0) this.take();
-    const first = this.#incoming.first;
-    if (first) {
-      const count = Math.min(first.length, buffer.length);
-      buffer.set(first.subarray(0, count));
-      this.#incoming.drop(count);
-      return count;
+    if (this.#incoming.length > 0) {
+      const bytes = this.#incoming.peek().subarray(0, buffer.length);
+      buffer.set(bytes);
+      this.#incoming.consume(bytes.length);
+      return bytes.length;
     }
     if (this.#ended) return 0;
     const error = this.#error ?? this.#truncation;
@@ -137,10 +114,10 @@ export class TlsSocket implements TlsSink {
 
   /** Sends what the socket takes now. */
   flush(): void {
-    for (let first = this.#outgoing.first; first; first = this.#outgoing.first) {
-      const sent = this.#socket.send(first);
+    while (this.#outgoing.length > 0) {
+      const sent = this.#socket.send(this.#outgoing.peek());
       if (sent === WOULD_BLOCK) return;
-      this.#outgoing.drop(sent);
+      this.#outgoing.consume(sent);
     }
     if (!this.#finWanted) return;
     this.#finWanted = false;

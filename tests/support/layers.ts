@@ -26,7 +26,8 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   "net": ["sys", "net/blocking"],
   "net/blocking": ["net"],
 
-  "engine": ["selectors", "net"],
+  "lib/engine/queue.ts": [],
+  "engine": ["selectors", "net", "lib/engine/queue.ts"],
   "engine/readiness": ["engine"],
   "engine/uring": ["engine"],
   "lib/engine/create.ts": ["engine/readiness", "engine/uring"],
