@@ -7,6 +7,9 @@ import { Delivery, type Peer } from "./peer.ts";
 /** How many chunks are moved before the other direction, and signals, get their turn. */
 const BUDGET = 16;
 
+/** Failures after which the peer says nothing new: receiving ends as well, after all that had come. */
+const KNOWN_THERE = new Set(["EPIPE", "ECONNRESET", "TLS_PROTOCOL"]);
+
 /** What a session wants of this direction. */
 export interface UpwardOptions {
   /** False: nothing is sent, and standard input is left alone. */
@@ -46,7 +49,7 @@ export class Upward {
   /** Sending has failed for a reason of this system: the peer knows nothing of it, and may never end. */
   get isStuck(): boolean {
     const { code } = (this.#error ?? {}) as { code?: string };
-    return this.#error !== undefined && code !== "EPIPE" && code !== "ECONNRESET";
+    return this.#error !== undefined && !KNOWN_THERE.has(code!);
   }
   /** All that was read has been sent. */
   get idle(): boolean {

@@ -103,10 +103,15 @@ export class TlsSocket implements TlsSink {
     }
   }
 
-  /** The number of bytes taken, or WOULD_BLOCK while some taken before wait for the socket. */
+  /**
+   * The number of bytes taken, or WOULD_BLOCK while some taken before wait for the socket.
+   *
+   * @throws TlsError once TLS has failed, as nothing will ever be taken any more; OSError
+   */
   send(buffer: Uint8Array, offset: number, length: number): number {
     this.flush();
-    if (!this.#isSecured || this.hasOutgoing || this.#error) return WOULD_BLOCK;
+    if (this.#error) throw this.#error;
+    if (!this.#isSecured || this.hasOutgoing) return WOULD_BLOCK;
     this.#session.send(buffer.subarray(offset, offset + length));
     this.flush();
     return length;

@@ -182,6 +182,10 @@ export class Connection {
   truncate(): void {
     this.#raw.shutdown("write");
   }
+  /** Sends what is no record of TLS. */
+  spoil(): void {
+    this.#raw.send(new Uint8Array(100).fill(255));
+  }
   reset(): void {
     this.#raw.setLinger(0);
     this.#raw.close();

@@ -102,6 +102,22 @@ describe("iomux client --script", () => {
     expect(cli.stdout().length).toBe(long.length);
   });
 
+  it("ends a `send` to a peer that sends without end and takes nothing: exit 5", async () => {
+    await using endless = await flood();
+    const path = written(`send "${"a".repeat(10_000_000)}"\n`);
+    await using client = shellClient('exec "$@" >/dev/null', ["--script", path, endless.name]);
+    (await endless.connection).pause();
+    const all: number[] = [];
+    const look = setInterval(() => {
+      if (client.child.exitCode === null) all.push(mostMemory(client));
+    }, 20);
+    expect(await client.exit.finally(() => clearInterval(look))).toBe(5);
+    expect(client.stderr).toMatch(
+      /line 1: 64 MiB came from a peer that takes nothing; [\d,]+ bytes were not taken by the peer\n$/,
+    );
+    expect(Math.max(...all)).toBeLessThan(400 * MiB);
+  });
+
   for (
     const [what, steps, line] of [
       ["it sleeps", "sleep 2s\n", '"$@" >/dev/null'],

@@ -1,9 +1,11 @@
 // The client's options of TLS: its own certificate, the name that it expects, protocols, and listening.
 import { afterAll, describe, expect } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { type Cli, type CliOptions, spawnCli } from "../support/cli.ts";
 import { Socket } from "../../lib/net/mod.ts";
 import { itUnless } from "../support/systems.ts";
 import { Certificates, NO_TLS } from "../tls/certificates.ts";
+import { shellClient } from "./peers.ts";
 import { FarEnd } from "./far_end.ts";
 import { reversingServer, Tool } from "../tls/tools.ts";
 
@@ -51,6 +53,29 @@ describe("iomux client --tls", () => {
       );
     });
   }
+
+  it("ends a script's send to a server that has refused its certificate by then", async () => {
+    const asking = ["-Verify", "2", "-verify_return_error", "-CAfile", certificates!.ca];
+    await using s = await server(identity, ...asking, "-tls1_3");
+    const path = certificates!.file("steps");
+    writeFileSync(path, 'sleep 300ms\nsend "hello\\n"\n');
+    await using cli = client(s.port, ["--script", path]);
+    expect((await cli.exit).code).toBe(5);
+    expect(cli.stderr()).toMatch(/line 2: .*certificate required.*; 6 bytes were not taken/);
+  });
+
+  it("prints all that had come before TLS failed, though there is more to send", async () => {
+    using far = new FarEnd("tls");
+    const line = '{ head -c 100 /dev/zero; sleep 1; head -c 3000000 /dev/zero; } | "$@" | ' +
+      "{ sleep 2; wc -c >&2; }";
+    await using cli = shellClient(line, far.target);
+    const connection = await far.accept(() => cli.stderr);
+    await connection.send(new Uint8Array(500_000));
+    connection.spoil();
+    await cli.exit;
+    expect(cli.stderr).toMatch(/TLS_PROTOCOL/);
+    expect(cli.stderr).toMatch(/^500000$/m);
+  });
 
   it("expects the name that --tls-server-name says, and asks for its certificate", async () => {
     // One of the two is for whom names example.org when connecting.

@@ -26,6 +26,8 @@ const CHUNK = 64 * 1024;
 const BUDGET = 16;
 /** What may wait for a step to look at it, or to be printed: what is more stays with the peer. */
 const MOST_WAITING = 1 << 20;
+/** The same while a `send` waits for the peer: far more than any answer that it has to get rid of first. */
+const MOST_MEANWHILE = 64 << 20;
 
 /** Who sees what goes over the connection, and prints what comes. */
 export interface ScriptObserver extends Observer {
@@ -91,7 +93,10 @@ export class ScriptRun {
       try {
         while (at < bytes.length) {
           const count = this.#peer.socket.send(bytes, at, bytes.length - at);
-          if (count === WOULD_BLOCK) return false;
+          if (count === WOULD_BLOCK) {
+            if (this.#received.waiting < MOST_MEANWHILE) return false;
+            throw new Error("64 MiB came from a peer that takes nothing");
+          }
           at += count;
           this.#delivery.sent(count);
         }
