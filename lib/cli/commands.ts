@@ -51,7 +51,8 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   completion: {
     connects: false,
     describe: async () => (await import("./completion/command.ts")).COMPLETION,
-    run: async (read) => (await import("./completion/run.ts")).run(read, await describeCommands()),
+    run: async (read) =>
+      await (await import("./completion/run.ts")).run(read, await describeCommands()),
   },
 };
 

@@ -6,12 +6,25 @@ import { writeAll } from "../sys/stdio/output.ts";
 import { isTerminal } from "../sys/stdio/terminal.ts";
 import { EXIT } from "./exit.ts";
 
-/** Writes to stdout: results. False when its reader has gone. @throws Error with a code, such as ENOSPC */
-export const out = (text: string | Uint8Array): boolean => writeAll(1, text);
+/** Ways to write to the standard streams that hold up no thread while nobody reads them. */
+export interface Streams {
+  /** False when the reader has gone. @throws Error with a code, such as ENOSPC */
+  out(text: string): Promise<boolean>;
+  err(text: string): void;
+}
+
+let streams: Streams | undefined;
+
+/** From now on the streams are written so; undefined: at once, however long that takes. */
+export const useStreams = (them: Streams | undefined): void => void (streams = them);
 
 /** Writes to stderr: everything that is no result. False when that can't be done: there is no place to say it. */
 export function err(text: string | Uint8Array): boolean {
   try {
+    if (streams && typeof text === "string") {
+      streams.err(text);
+      return true;
+    }
     return writeAll(2, text);
   } catch {
     return false; // a full disk, a terminal that went away
@@ -19,9 +32,9 @@ export function err(text: string | Uint8Array): boolean {
 }
 
 /** Prints a result, and returns the exit code that this makes: 0, 1 or 141. */
-export function print(text: string): number {
+export async function print(text: string): Promise<number> {
   try {
-    return out(text) ? EXIT.ok : EXIT.brokenPipe;
+    return (streams ? await streams.out(text) : writeAll(1, text)) ? EXIT.ok : EXIT.brokenPipe;
   } catch (error) {
     say(`Cannot write to stdout: ${reasonOf(error)}`);
     return EXIT.failed;

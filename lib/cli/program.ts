@@ -23,7 +23,7 @@ async function run([name, ...args]: readonly string[], spawn: SpawnThread): Prom
   if (name === undefined) throw new UsageError("missing command (see iomux --help)");
   if (name === "-V" || name === "--version") {
     if (args[0] !== undefined) throw tooMany(args[0]);
-    return print(`${VERSION}\n`);
+    return await print(`${VERSION}\n`);
   }
   if (name === "-h" || name === "--help" || name === "help") return await help(args[0], args[1]);
   if (name.startsWith("-")) throw unknown("option", name, ["--help", "--version"]);
@@ -33,7 +33,7 @@ async function run([name, ...args]: readonly string[], spawn: SpawnThread): Prom
   }
   const description = await command.describe();
   if (asksFor(["--help", "-h"], args)) return await help(name);
-  if (asksFor(["--version"], args)) return print(`${VERSION}\n`);
+  if (asksFor(["--version"], args)) return await print(`${VERSION}\n`);
   const { read } = await import("./options/read.ts"); // commander, which --help needs not
   const values = read(description, args, process.env);
   for (const warning of values.warnings) say(warning);
@@ -58,11 +58,11 @@ async function help(name?: string, extra?: string): Promise<number> {
   const page = await import("./help/page.ts");
   const columns = columnsOf("stdout");
   if (name === undefined || ["help", "--help", "-h"].includes(name)) {
-    return print(page.programPage(await describeCommands(), columns));
+    return await print(page.programPage(await describeCommands(), columns));
   }
   const command = COMMANDS[name];
   if (command === undefined) throw unknown("command", name, Object.keys(COMMANDS));
-  return print(page.commandPage(await command.describe(), columns));
+  return await print(page.commandPage(await command.describe(), columns));
 }
 
 const tooMany = (extra: string): UsageError =>

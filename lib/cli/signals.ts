@@ -1,7 +1,9 @@
 /** What signals do to a running command. */
+import { FLUSH_MS, OutputStream, writeWhole } from "../sys/stdio/output_stream.ts";
 import { isIgnored } from "../sys/process/signals.ts";
 import { EXIT } from "./exit.ts";
 import { leave } from "./leave.ts";
+import { useStreams } from "./output.ts";
 
 /** The exit code of a process that a signal ended; a terminal that hangs up ends it as SIGTERM does. */
 const CODES = { SIGINT: EXIT.sigint, SIGTERM: EXIT.sigterm, SIGHUP: EXIT.sigterm } as const;
@@ -49,7 +51,7 @@ export function onSignals(actions: SignalActions): () => void {
 
 /**
  * Gives `action` a signal to end by: that of the first SIGINT or SIGTERM, whose code then replaces that of the
- * action. A second one ends the process, after `leaving`.
+ * action. A second one ends the process, after `leaving`. Standard streams that nobody reads hold up neither.
  */
 export async function interruptible(
   action: (interruption: AbortSignal) => Promise<number>,
@@ -57,6 +59,8 @@ export async function interruptible(
 ): Promise<number> {
   const interruption = new AbortController();
   let signalCode: number | undefined;
+  const stderr = new OutputStream(2);
+  useStreams({ out: (text) => writeWhole(1, text), err: (text) => stderr.write(text) });
   const restore = onSignals({
     first(code) {
       signalCode = code;
@@ -72,6 +76,8 @@ export async function interruptible(
     const code = await action(interruption.signal);
     return signalCode ?? code;
   } finally {
+    await stderr.flush(FLUSH_MS);
+    useStreams(undefined);
     restore();
   }
 }

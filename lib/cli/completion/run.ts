@@ -18,10 +18,13 @@ export const SCRIPTS: Readonly<Record<string, (commands: readonly Completed[]) =
   pwsh: powershellScript,
 };
 
-export function run({ operands }: CompletionRead, commands: readonly Command[]): number {
+export async function run(
+  { operands }: CompletionRead,
+  commands: readonly Command[],
+): Promise<number> {
   const [shell] = operands;
   if (shell === undefined) throw new UsageError(`missing shell: ${SHELLS.join(", ")}`);
   const script = SCRIPTS[shell];
   if (script === undefined) throw new UsageError(noSuch("shell ", shell, SHELLS));
-  return print(script(completed(commands, process.platform)));
+  return await print(script(completed(commands, process.platform)));
 }

@@ -27,7 +27,7 @@ function runtimeName(): string {
 
 export async function run({ options }: InfoRead): Promise<number> {
   const info = await collectInfo();
-  return print(
+  return await print(
     options.json
       ? JSON.stringify(info, null, 2) + "\n"
       : formatInfo(info, options.connections, columnsOf("stdout"), await whyNoUring()),

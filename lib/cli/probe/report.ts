@@ -25,11 +25,11 @@ interface Findings extends Outcome {
   readonly interrupted: boolean;
 }
 
-export function report(
+export async function report(
   found: Findings,
   profiles: readonly ProfileName[],
   { json, output }: OutputFlags,
-): number {
+): Promise<number> {
   const { target, interrupted, rows, refusal } = found;
   if (refusal) {
     const { kind, code, reason } = refusal;
@@ -56,7 +56,7 @@ export function report(
       ? tableBlocks(tableOf(found, verdict)).join("\n\n") + "\n"
       : toJson(document),
   }));
-  return deliver(text, files, exitCodeOf(found));
+  return await deliver(text, files, exitCodeOf(found));
 }
 
 /** A test case for each profile; one for the target, if it serves no client at all. */

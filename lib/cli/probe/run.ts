@@ -82,7 +82,7 @@ export async function run(read: ProbeRead, spawn: Spawn & SpawnProbe): Promise<n
         spawn,
         (row) => server && row.name === "never-read" ? audit(row, server.stats()) : row,
       );
-      return report(
+      return await report(
         { target: name, interrupted: interruption.aborted, ...outcome },
         profiles,
         options,

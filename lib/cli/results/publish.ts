@@ -43,25 +43,26 @@ export async function publish(
   code: number,
 ): Promise<number> {
   const files = await Promise.all(output.map((file) => filesOf(outcome, file)));
-  return deliver(
+  return await deliver(
     json ? toJson(outcome.json) : outcome.text?.(columnsOf("stdout")) ?? "",
     files.flat(),
     code,
   );
 }
 
-/** Prints a text and writes files, whatever of that fails; returns what becomes of the exit code. */
-export function deliver(
+/**
+ * Writes files and prints a text, whatever of that fails; returns what becomes of the exit code. Files first: they
+ * are there also when a signal ends the wait for who reads the text.
+ */
+export async function deliver(
   text: string,
   files: readonly { path: string; text: string }[],
   code: number,
-): number {
-  const codes = [code, print(text)];
-  for (const problem of writeFiles(files)) {
-    say(problem);
-    codes.push(EXIT.failed);
-  }
-  return gravest(codes);
+): Promise<number> {
+  const problems = writeFiles(files);
+  problems.forEach(say);
+  const failed = problems.map(() => EXIT.failed);
+  return gravest([code, await print(text), ...failed]);
 }
 
 export const toJson = (value: unknown): string => JSON.stringify(value, null, 2) + "\n";

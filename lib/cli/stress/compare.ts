@@ -129,8 +129,8 @@ export async function runCompare(
   if (!targets) { for (const name of names) checkSelector(name as SelectorName | "auto"); }
   checkWritable(options.output);
   const { rounds: wanted, each } = roundsOf(settings);
-  say(describeRounds(compared, wanted, each));
   return await interruptible(spawn, options.progress, async (context) => {
+    say(describeRounds(compared, wanted, each));
     const seed = settings.seed ?? Math.floor(Math.random() * 2 ** 32);
     const { rounds, interrupted } = await interleave(
       names.length,

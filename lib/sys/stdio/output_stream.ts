@@ -1,13 +1,14 @@
 /**
- * A standard stream of a server: written without ever waiting for its reader.
+ * A standard stream of a program that has other work: written without holding up its thread.
  *
  * A pipe or a terminal that is not read would block write(2), and its O_NONBLOCK belongs to all
  * processes that share it. So a pipe or terminal is opened once more, by its name in /proc, and that open
  * file description is non-blocking. Where that fails, poll(2) says whether PIPE_BUF bytes fit (pipe(7)).
  */
 import { MSG_DONTWAIT, MSG_NOSIGNAL, POLLOUT } from "../constants.ts";
-import { ERRNO, errno } from "../errno.ts";
+import { ERRNO, errno, OSError } from "../errno.ts";
 import { kindOf } from "./file.ts";
+import { writeAll } from "./output.ts";
 import { reopenNonBlocking } from "../linux/files.ts";
 import { pollFor } from "../poll.ts";
 import { c, retry } from "../posix.ts";
@@ -51,6 +52,33 @@ function writerOf(fd: number): Write {
     if (pollFor(fd, POLLOUT, 0) <= 0) return 0;
     return c.writeBytes(fd, bytes, Math.min(bytes.length, PIPE_BUF));
   };
+}
+
+/**
+ * As `writeAll`, for results: it waits for a reader as long as that takes, and leaves the thread free meanwhile, so
+ * that signals are handled.
+ *
+ * @throws Error with a code: ENOSPC, EIO; EBADF when it is closed
+ */
+export async function writeWhole(fd: number, text: string): Promise<boolean> {
+  const waits = ["pipe", "terminal", "socket"].includes(kindOf(fd));
+  if (system === "windows" || !waits) return writeAll(fd, text);
+  const write = writerOf(fd);
+  let rest = new TextEncoder().encode(text);
+  for (let pause = 1; rest.length > 0;) {
+    const written = retry(() => write(rest));
+    const error = written === -1 ? errno() : 0;
+    if (error === EPIPE) return false;
+    if (error !== 0 && error !== EAGAIN) throw new OSError(error, "write");
+    if (written > 0) {
+      rest = rest.subarray(written);
+      pause = 1;
+      continue;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    pause = Math.min(2 * pause, RETRY_MS);
+  }
+  return true;
 }
 
 /** Text for a descriptor. What it can't take waits in a bounded queue; what does not fit is dropped. */
