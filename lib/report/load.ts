@@ -19,8 +19,11 @@ export function quoted(text: string): string {
 
 const cut = (text: string) => text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 
-/** "50 connections, 64 B messages, 1 in flight each, closed loop, 10.00 s". */
-export function describeLoad(result: StressResult): string {
+/**
+ * "50 connections, 64 B messages, 1 in flight each, closed loop, 10.00 s"; of several runs that differ in `seconds`
+ * alone "1.00 to 9.80 s".
+ */
+export function describeLoad(result: StressResult, seconds: readonly number[] = []): string {
   const plan = settingsOf(result);
   const words = [plural(result.connections.requested, "connection")];
   words.push(describeMessages(plan));
@@ -36,7 +39,9 @@ export function describeLoad(result: StressResult): string {
   if (plan.tickMs) words.push(`due together every ${formatDuration(plan.tickMs)}`);
   if (plan.connectRate) words.push(`${formatCount(plan.connectRate)} connects/s`);
   if (plan.rampMs) words.push(`started within ${formatDuration(plan.rampMs)}`);
-  words.push(`${result.duration_s.toFixed(2)} s`);
+  const times = seconds.length > 0 ? seconds : [result.duration_s];
+  const [least, most] = [Math.min(...times), Math.max(...times)].map((s) => s.toFixed(2));
+  words.push(least === most ? `${least} s` : `${least} to ${most} s`);
   if (plan.warmupMs) words.push(`not counting ${formatDuration(plan.warmupMs)} of warm-up`);
   return words.join(", ");
 }

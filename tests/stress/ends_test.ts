@@ -2,13 +2,13 @@
 import { describe, expect, it } from "bun:test";
 import { createServer } from "node:net";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { Socket } from "../../lib/net/mod.ts";
 import { spawnCli, startServe } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
 import { answering, stress, target } from "../support/misbehaving.ts";
 import { inNamespace, NO_NAMESPACE } from "../support/namespaces.ts";
-import { itUnless } from "../support/systems.ts";
+import { itUnless, NO_SIGNALS } from "../support/systems.ts";
 import { until } from "../support/waiting.ts";
 
 const NOT_LINUX = process.platform === "linux" ? undefined : "as Linux does it";
@@ -69,6 +69,43 @@ describe("a run in which nothing is measured", () => {
       /^nothing was measured: the reply took 1\S* s, and --duration was 1 us \(the run took /,
     );
   });
+});
+
+describe("a run that is ended before its messages count", () => {
+  const early = { "is connecting": ["--connect-rate", "0.1"], "warms up": ["--warmup", "30s"] };
+  for (const [when, args] of Object.entries(early)) {
+    itUnless(
+      NO_SIGNALS,
+      `took no time, and neither did a sum of such runs, while it ${when}`,
+      async () => {
+        let connected = 0;
+        await using deaf = await target(({ socket }) => {
+          connected++;
+          socket.resume();
+        });
+        using folder = new TempDir();
+        const files = ["a.json", "b.json"].map((name) => folder.file(name));
+        for (const [i, file] of files.entries()) {
+          const load = ["-c", "2", "-d", "30s", ...args, "-o", file];
+          await using cli = spawnCli(["stress", deaf.name, ...load]);
+          await until(() => connected > i * (when === "is connecting" ? 1 : 2));
+          cli.kill("SIGINT");
+          expect((await cli.exit).code).toBe(130);
+        }
+        await using sum = spawnCli(["report", ...files, "--json"]);
+        await sum.exit;
+        const results = [...files.map((file) => readFileSync(file, "utf8")), sum.stdout()];
+        for (
+          const { duration_s, rate, generator, in_flight: inFlight } of results.map((text) => JSON.parse(text))
+        ) {
+          expect([duration_s, rate]).toEqual([0, { messages_per_s: 0, bytes_per_s: 0 }]);
+          expect([generator.cpu_percent, generator.cpu_s]).toEqual([0, { user: 0, system: 0 }]);
+          expect(generator.reason).toMatch(/nothing was measured/);
+          expect(inFlight.average).toBe(0);
+        }
+      },
+    );
+  }
 });
 
 describe("a run that is shorter than the quickest answer", () => {

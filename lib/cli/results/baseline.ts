@@ -46,6 +46,6 @@ export const outcomeBeside = (
   unreachable = false,
 ): Outcome => ({
   ...outcomeOf(result, unreachable),
-  title: `iomux stress --baseline ${file}`,
+  title: `iomux stress ${result.target} --baseline ${file}`,
   beside: [{ name: "now", result }, { name: "baseline", result: before }],
 });

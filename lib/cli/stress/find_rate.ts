@@ -111,9 +111,9 @@ function outcomeOf(
   { thresholds, unreachable }: { thresholds: readonly Threshold[]; unreachable: boolean },
 ): Outcome {
   const table = probesTable(search);
-  const load = describeLoad(result).replace(
-    /open loop at [\d,.]+ messages\/s/,
-    "open loop",
+  const load = describeLoad(
+    { ...result, config: { ...result.config, rate: null } },
+    search.probes.map(({ seconds }) => seconds),
   );
   const latencies = thresholds.some(({ metric }) => metric.kind === "latency");
   const head: [string, string][] = [
@@ -129,7 +129,7 @@ function outcomeOf(
     ["verdict", describeVerdict(result)] as const,
   ];
   return {
-    title: `iomux stress --find-rate ${flags.findRate}`,
+    title: `iomux stress ${result.target} --find-rate ${flags.findRate}`,
     results: [{ name: search.rate === null ? "the last probe" : "the rate found", result }],
     tables: [table],
     verdict: describeVerdict(result),

@@ -41,7 +41,6 @@ export function mergeResults(
   checkDistinct(results, options.names ?? results.map((_, i) => `result ${i + 1}`));
   const parts = allParts(results);
   const messages = addUp(results.map((result) => result.messages));
-  const seconds = Math.max(timesOf(parts).any, 0.001);
   const rate = ratesOf(parts);
   const oneMachine = options.oneMachine ?? results.every(({ target }) => isLocal(target));
   const sum: StressResult = {
@@ -53,7 +52,7 @@ export function mergeResults(
     ...(results.some(({ aborted }) => aborted) ? { aborted: true } : {}),
     partial: options.missing === true || results.some(({ partial }) => partial),
     started_at: parts.map((part) => part.started_at).sort()[0]!,
-    duration_s: seconds,
+    duration_s: timesOf(parts).any,
     drain_s: Math.max(...results.map(({ drain_s }) => drain_s)),
     connections: { ...addUp(results.map((result) => result.connections)), peak: peakOf(parts) },
     messages,

@@ -172,7 +172,7 @@ class Phases {
 
   #stopNow(at: number): Stop {
     const cpu = threadCpu();
-    const { user, system } = this.#cpuBefore;
+    const { user, system } = this.#counting ? this.#cpuBefore : cpu;
     this.#load.tally.stop();
     this.#stop = {
       at: Math.max(at, this.#startedAt),

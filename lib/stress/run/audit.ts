@@ -87,7 +87,10 @@ function elsewhereOf(threads: readonly LoadResult[], seconds: number): Spent {
   return spent;
 }
 
-/** What is known of a run that has ended after `seconds`, of which it did `rate` messages in each. */
+/**
+ * What is known of a run that has ended after `seconds`, of which it did `rate` messages in each; Infinity where
+ * messages never counted.
+ */
 export function evidenceOf(
   run: Run,
   threads: readonly LoadResult[],
@@ -107,7 +110,8 @@ export function evidenceOf(
   const peak = sum((r) => r.peak);
   return {
     counted: run.elapsedMs > 0,
-    ...{ seconds, rate, open, hold: plan.hold, paced: plan.expect.kind !== "none" },
+    seconds: seconds === Infinity ? 0 : seconds,
+    ...{ rate, open, hold: plan.hold, paced: plan.expect.kind !== "none" },
     askedSeconds: plan.durationMs === null ? null : plan.durationMs / 1000,
     inFlight: open && plan.pipeline === null ? null : peak * (plan.pipeline ?? 1),
     ...{ messagesPerConnection: plan.messagesPerConnection, thinkMs: plan.thinkMs },

@@ -31,7 +31,9 @@ export function summarize(
   const connect = run.recorder("connect");
   const startedAt = Math.min(...results.map((result) => result.startedAt));
   const stoppedAt = Math.max(...results.map((result) => result.stoppedAt));
-  const seconds = Math.max(stoppedAt - startedAt, 0.001) / 1000;
+  // Where messages never began to count nothing is divided by anything.
+  const duration = run.elapsedMs > 0 ? Math.max(stoppedAt - startedAt, 0.001) / 1000 : 0;
+  const seconds = duration || Infinity;
   const received = sum((r) => r.received);
   const messages = {
     sent: sum((r) => r.sent),
@@ -85,7 +87,7 @@ export function summarize(
     interrupted: run.interrupted,
     partial: false,
     started_at: new Date(startedAt).toISOString(),
-    duration_s: Math.round(seconds * 1e6) / 1e6,
+    duration_s: Math.round(duration * 1e6) / 1e6,
     drain_s: Math.round(Math.max(...results.map(({ drainMs }) => drainMs)) * 1000) / 1e6,
     connections,
     messages,

@@ -194,15 +194,23 @@ describe("iomux stress --compare", () => {
 
 describe("iomux stress --find-rate", () => {
   it("ends with 7 when no rate holds, and shows its probes", async () => {
-    const args = ["-c", "1", "-d", "100ms", "--warmup", "0s"];
+    using folder = new TempDir();
+    const args = ["-c", "1", "-d", "100ms", "--warmup", "0s", "-o", folder.file("x.json")];
     const { code, stdout, stderr } = await stress(
-      ...["--find-rate", "p99<1us,errors==0", "-r", "1", ...args],
+      ...["--find-rate", "p99<1us,errors==0", "-r", "10", ...args],
     );
     expect(stderr).toBe("");
+    // At low rates probes take longer, so that two messages are due.
+    const { find_rate: { probes } } = JSON.parse(readFileSync(folder.file("x.json"), "utf8"));
+    const times: number[] = probes.map(({ seconds }: { seconds: number }) => seconds);
+    const [least, most] = [Math.min(...times), Math.max(...times)].map((s) => s.toFixed(2));
+    expect(stdout.replace(/\s+/g, " ")).toContain(
+      `open loop, ${least === most ? least : `${least} to ${most}`} s for each probe condition`,
+    );
     expect(stdout).toMatch(
       /^condition +p99<1us, errors==0 \(latencies from the scheduled send\)$/m,
     );
-    expect(stdout).toMatch(/^1 +1 +\d+ +.*no: /m);
+    expect(stdout).toMatch(/^1 +10 +\d+ +.*no: /m);
     // On a machine that is busy with something else there is no answer at all.
     if (code === 8) return expect(stdout).toMatch(/^limited by +other programs used/m);
     expect(code).toBe(7);
@@ -251,7 +259,9 @@ describe("iomux stress --find-rate", () => {
     const result = JSON.parse(cli.stdout());
     expect(result.find_rate.limit).toBe("interrupted");
     expect(result.interrupted).toBe(true);
-    expect(readFileSync(md, "utf8").split("\n")[0]).toMatch(/: \w+ \(interrupted\)$/);
+    expect(readFileSync(md, "utf8").split("\n")[0]).toMatch(
+      /^### iomux stress 127\.0\.0\.1:\d+ --find-rate p99\\<60s: \w+ \(interrupted\)$/,
+    );
     expect(readFileSync(html, "utf8")).toContain("(interrupted)</p>");
     const [first] = result.find_rate.probes;
     expect(first).toMatchObject({ rate: 50 });
@@ -284,7 +294,8 @@ describe("iomux stress --find-rate", () => {
 
 /** The files of a result with a baseline: the verdict where one looks first, and the comparison once. */
 function checkSummary(md: string, html: string, verdict: string): void {
-  expect(md.split("\n")[0]).toMatch(new RegExp(`^### iomux stress --baseline .*: ${verdict}$`));
+  const title = new RegExp(`^### iomux stress 127\\.0\\.0\\.1:\\d+ --baseline .*: ${verdict}$`);
+  expect(md.split("\n")[0]).toMatch(title);
   expect(md.split("#### Against the baseline").length).toBe(2);
   expect(md).toMatch(/^\| {2}\| now \| baseline \|$/m);
   expect(html).toMatch(
