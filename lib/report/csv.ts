@@ -17,6 +17,7 @@ export const CSV_COLUMNS: readonly (keyof TimelineRow)[] = [
   "max",
   "p99_corrected",
   "drained",
+  "p50_corrected",
 ];
 
 /** A header and one row for each interval; latencies in microseconds, empty where there is none. */

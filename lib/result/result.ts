@@ -43,6 +43,8 @@ export interface TimelineRow {
   readonly p99_corrected: number | null;
   /** Of `received`, those that came after the run had stopped: no part of a rate. */
   readonly drained: number;
+  /** As `p99_corrected`. Results of earlier versions have none. */
+  readonly p50_corrected?: number | null;
 }
 
 /** How a connection fared, by TCP_INFO (tcp(7)), taken while it waited longest. */

@@ -96,7 +96,9 @@ describe("a run that is ended before its messages count", () => {
         await sum.exit;
         const results = [...files.map((file) => readFileSync(file, "utf8")), sum.stdout()];
         for (
-          const { duration_s, rate, generator, in_flight: inFlight } of results.map((text) => JSON.parse(text))
+          const { duration_s, rate, generator, in_flight: inFlight } of results.map((text) =>
+            JSON.parse(text)
+          )
         ) {
           expect([duration_s, rate]).toEqual([0, { messages_per_s: 0, bytes_per_s: 0 }]);
           expect([generator.cpu_percent, generator.cpu_s]).toEqual([0, { user: 0, system: 0 }]);

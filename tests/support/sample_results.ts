@@ -63,6 +63,7 @@ export function sampleResult(
       ...{ p50, p90, p99, max },
       p99_corrected: open ? corrected.percentile(99) : null,
       drained: 0,
+      p50_corrected: open ? corrected.percentile(50) : null,
     });
   }
   const count = all.count;

@@ -72,7 +72,10 @@ function sumOf(read: readonly NamedResult[], files: number): StressResult {
   }
 }
 
-/** By the thresholds that there are now, and by those of each part. */
+/**
+ * By the thresholds that there are now, and by those of each part. What has ended a part by --abort-on stays as it
+ * was judged then, by the part of a run that had been made: the whole may hold it.
+ */
 function judgedAnew(
   sum: StressResult,
   read: readonly NamedResult[],
@@ -81,7 +84,14 @@ function judgedAnew(
   const given = readThresholds(more, { open: isOpenLoop(sum), replies: !expectsNothing(sum) });
   const earlier = read.flatMap(({ result }) => result.thresholds.map((t) => t.expression));
   const texts = new Set([...earlier, ...given.map(({ expression }) => expression)]);
-  return judged(sum, [...texts].map((text) => parseThreshold(text)));
+  const ended = read.flatMap(({ result }) => result.aborted ? result.thresholds : [])
+    .filter(({ ok }) => !ok);
+  const held = judged(sum, [...texts].map((text) => parseThreshold(text)));
+  if (ended.length === 0) return held;
+  const thresholds = held.thresholds.map((now) =>
+    now.ok ? ended.find(({ expression }) => expression === now.expression) ?? now : now
+  );
+  return { ...held, thresholds, verdict: "fail" };
 }
 
 function readResult(file: string): StressResult {

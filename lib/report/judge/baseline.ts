@@ -94,7 +94,7 @@ export function compareWithBaseline(
     ),
     ...(replies
       ? [
-        measure("p50", (result) => latencyOf(result).p50, (row) => row.p50),
+        measure("p50", (result) => latencyOf(result).p50, (row) => row.p50_corrected ?? row.p50),
         measure("p99", (result) => latencyOf(result).p99, (row) => row.p99_corrected ?? row.p99),
       ]
       : []),

@@ -86,14 +86,20 @@ function cut({ row, start, end }: Piece): Piece[] {
   });
 }
 
+/** Of those that there are. */
+function highest(...values: (number | null | undefined)[]): number | null {
+  const known = values.filter((value) => typeof value === "number");
+  return known.length > 0 ? Math.max(...known) : null;
+}
+
 function joined(a: Piece, b: Piece, active: number): Piece {
-  const corrected = [a.row.p99_corrected, b.row.p99_corrected].filter((value) => value !== null);
   const row = {
     ...a.row,
     active,
     ...Object.fromEntries(COUNTS.map((key) => [key, (a.row[key] ?? 0) + (b.row[key] ?? 0)])),
     ...Object.fromEntries(BOUNDS.map((key) => [key, Math.max(a.row[key], b.row[key])])),
-    p99_corrected: corrected.length > 0 ? Math.max(...corrected) : null,
+    p99_corrected: highest(a.row.p99_corrected, b.row.p99_corrected),
+    p50_corrected: highest(a.row.p50_corrected, b.row.p50_corrected),
   };
   return { row, start: Math.min(a.start, b.start), end: Math.max(a.end, b.end) };
 }

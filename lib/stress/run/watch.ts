@@ -150,6 +150,7 @@ export class Timeline {
       ...{ p50, p90, p99, max },
       p99_corrected: this.#open ? corrected.percentile(99) : null,
       drained: risen("drained"),
+      p50_corrected: this.#open ? corrected.percentile(50) : null,
     });
   }
 

@@ -236,6 +236,29 @@ describe("iomux report", () => {
     expect((await run("report", worse, "--threshold", "rate>1m")).code).toBe(7);
   });
 
+  it("does not contradict a run that --abort-on has ended by its last second", async () => {
+    const ended = [
+      { expression: "errors==0", value: 0, ok: true },
+      { expression: "rate>=1k", value: 500, ok: false }, // the whole run has more
+    ];
+    const early = { interrupted: true, aborted: true, thresholds: ended, verdict: "fail" as const };
+    const part = write("ended.json", { ...sampleResult({ seconds: 1, seed: 7 }), ...early });
+    const sum = dir.file("ended-sum.json");
+    for (const files of [[part], [one, part], [sum]]) {
+      const [json, xml] = [files.length > 1 ? sum : dir.file("e.json"), dir.file("e.xml")];
+      const { code, stdout } = await run("report", ...files, "-o", json, "-o", xml);
+      expect(stdout).toMatch(
+        /^threshold +FAILED +rate>=1k: 500 when it was ended; [\d,.]+ in all$/m,
+      );
+      expect(stdout).toMatch(/^verdict +fail \(ended by --abort-on\)$/m);
+      expect(JSON.parse(readFileSync(json, "utf8"))).toMatchObject({
+        ...{ thresholds: ended, verdict: "fail", aborted: true },
+      });
+      expect(readFileSync(xml, "utf8")).toContain('failures="1"');
+      expect(code).toBe(7);
+    }
+  });
+
   it("has the parts beside the sum on its page and in its summary", async () => {
     const two = write("beside.json", sampleResult({ seconds: 1, seed: 5 }));
     const outputs = ["html", "md"].flatMap((ending) => ["-o", dir.file(`beside.${ending}`)]);

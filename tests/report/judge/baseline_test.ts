@@ -121,6 +121,26 @@ describe("a result against its baseline", () => {
     expect(against(open(3000, 1), open(3000, 2)).regressed).toEqual([]);
   });
 
+  it("has the interval of such a latency from the seconds' own", () => {
+    const open = (p50: number, seed: number): StressResult => {
+      const random = randomOf(seed);
+      const one = sampleResult({ seconds: 6, open: true });
+      return {
+        ...one,
+        latency_corrected_us: { ...one.latency_corrected_us!, p50 },
+        timeline: one.timeline.map((row) => ({
+          ...row,
+          p50: 10 ** (6 * random()), // from the real send: it says nothing
+          p50_corrected: p50 * (0.95 + 0.1 * random()),
+        })),
+      };
+    };
+    const [, p50] = against(open(2000, 1), open(1000, 2)).measures;
+    expect([p50!.name, p50!.ratio, p50!.change]).toEqual(["p50", 2, "worse"]);
+    expect(p50!.interval!.low).toBeGreaterThan(1.8);
+    expect(p50!.interval!.high).toBeLessThan(2.2);
+  });
+
   it("has no latencies to compare when no replies are awaited", () => {
     const silent = (one: StressResult) => ({
       ...one,
