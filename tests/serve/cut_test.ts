@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { engineMissing } from "../../lib/engine/mod.ts";
 import { type RunningServer, startServe } from "../support/cli.ts";
 import { expectSameBytes, pattern } from "../support/engines.ts";
+import { failing, type FailingCall, NO_FAILING, titleOf } from "../support/failing.ts";
 import { TempDir } from "../support/files.ts";
 import { handlerAt } from "../support/handoff.ts";
 import { Peer } from "../support/peers.ts";
@@ -175,6 +176,20 @@ describe("serve and a timer that is due", () => {
     expect((await server.exit).code).toBe(1);
     expect(server.lastStats().connections_cut).toBe(1);
     expect((await readAll(peer)).end).toBe("ECONNRESET");
+  });
+
+  const row: FailingCall = ["epoll_ctl", "ENOMEM", 4, "serve"];
+  itUnless(NO_FAILING, `a failing call of ours cuts by RST, too: ${titleOf(row)}`, async () => {
+    const args = ["--service", "chargen", "--engine", "readiness", "--selector", "epoll"];
+    await using server = await startServe(args, failing(row));
+    // Nothing of it is unread, for which the kernel would reset by itself.
+    const answer = async () => {
+      using peer = Peer.dial(server);
+      return (await readAll(peer)).end;
+    };
+    expect(await answer().catch(({ code }) => code)).toBe("ECONNRESET"); // at once, it may be
+    const stats = await server.statsWhen(({ closed }) => closed === 1);
+    expect([stats.active, stats.errors.ENOMEM]).toEqual([0, 1]);
   });
 
   it("a fault that holds an answer back is cut by RST as well", async () => {

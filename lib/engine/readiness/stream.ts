@@ -235,9 +235,7 @@ export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Sour
   }
 
   close(): void {
-    // An answer that is cut must not look whole to a peer that sees FIN.
-    if (this.queue) this.reset();
-    else if (!(this.is & CLOSED)) this.retire(null);
+    if (!(this.is & CLOSED)) this.retire(null);
   }
 
   reset(): void {
@@ -250,6 +248,7 @@ export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Sour
   protected override retire(error: OSError | null): void {
     const last = this.failure ?? error;
     this.is |= CLOSED;
+    if (this.queue) this.cutShort(); // an answer that is cut must not look whole to a peer that sees FIN
     this.dropQueue(error === null);
     this.#unwatch();
     if (this.is & SHARED) retry(() => c.shutdown(this.fd, SHUT_RDWR));
