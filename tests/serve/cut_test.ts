@@ -224,6 +224,20 @@ describe("serve and an answer that is cut while it is handed over", () => {
         expect(bytes.length).toBeLessThan(MUCH);
       });
 
+      itUnless(NO_SIGNALS ?? missing, `${name}: so does its death in the middle`, async () => {
+        const dying = ["--exec", "sh -c 'read line; head -c 100 /dev/zero; kill -9 $$'"];
+        const server = await startServe(
+          handoff[0] === "--exec" ? [...dying, "--engine", engine] : args,
+        );
+        await using _ = server;
+        using peer = Peer.dial(server);
+        await peer.send("die 100\nunread");
+        const { end, bytes } = await readAll(peer);
+        expect([end, bytes.length]).toEqual(["ECONNRESET", 100]);
+        const stats = await server.statsWhen(({ closed }) => closed === 1);
+        expect([stats.active, stats.connections_cut]).toEqual([0, 1]);
+      });
+
       itUnless(NO_SIGNALS ?? missing, `${name}: so does the end of a drain`, async () => {
         await using server = await startServe([...args, "--drain-timeout", "200ms", "--stats"]);
         using peer = Peer.dial(server);

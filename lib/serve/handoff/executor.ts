@@ -20,8 +20,16 @@ export type Outcome =
    */
   | { readonly kind: "keep"; readonly bytes: Uint8Array; readonly taken: number | undefined }
   | { readonly kind: "close" }
-  /** Only this connection is closed. `errno` is that of a system call that failed, or 0. */
-  | { readonly kind: "failed"; readonly message: string; readonly errno: number }
+  /**
+   * Only this connection is closed. `errno` is that of a system call that failed, or 0. What has `died` may have been
+   * in the middle of an answer.
+   */
+  | {
+    readonly kind: "failed";
+    readonly message: string;
+    readonly errno: number;
+    readonly died?: boolean;
+  }
   /** The worker has ended before it took the connection. */
   | { readonly kind: "untouched" };
 

@@ -120,7 +120,7 @@ export class HandlerExecutor implements Executor {
       case STATE.crashed: {
         this.#vacate(worker);
         const message = `its handler worker ${worker + 1} died (connection ${lease.connection})`;
-        return { kind: "failed", message, errno: 0 };
+        return { kind: "failed", message, errno: 0, died: true };
       }
     }
   }

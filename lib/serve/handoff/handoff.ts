@@ -196,6 +196,7 @@ export class Handoff implements Handler<Session> {
       this.#adopt(lease, this.handler, session); // it is ready, and comes again
     } else if (outcome.kind === "failed") {
       this.#report(session, outcome.message, outcome.errno);
+      if (outcome.died) this.#reset(lease);
       this.#close(lease, session);
     } else if (outcome.kind === "close") this.#close(lease, session);
     else this.#keep(held, outcome.bytes, outcome.taken);
@@ -259,10 +260,15 @@ export class Handoff implements Handler<Session> {
     this.#pump();
   }
 
-  /** Ends the connection wherever it is; what has been answered may be a part, and must not look whole. */
-  #cut(held: Held): void {
-    resetShared(held.lease.fd);
+  /** What has been answered may be a part, and must not look whole. */
+  #reset({ fd }: Lease): void {
+    resetShared(fd);
     this.#engine.counters.slots[COUNTER.cut]!++;
+  }
+
+  /** Ends the connection wherever it is. */
+  #cut(held: Held): void {
+    this.#reset(held.lease);
     this.#executor.abandon(held.lease);
     const session = this.#take(held);
     if (session) {

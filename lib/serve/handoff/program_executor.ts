@@ -12,6 +12,7 @@ import {
   Program,
   reap,
   SIGKILL,
+  SIGPIPE,
   SIGTERM,
 } from "../../sys/process/spawn.ts";
 import { arrivedBytes } from "../../sys/socket/tcp_info.ts";
@@ -213,7 +214,9 @@ function taken(before: Input, after: Input): number | undefined {
 function judge(program: string, { code, signal }: Ending, taken: number | undefined): Outcome {
   if (code === 0) return { kind: "keep", bytes: new Uint8Array(0), taken };
   const how = signal > 0 ? `was ended by signal ${signal}` : `ended with code ${code}`;
-  return { kind: "failed", message: `${program} ${how}`, errno: 0 };
+  // SIGPIPE is the peer's doing.
+  const died = signal > 0 && signal !== SIGPIPE;
+  return { kind: "failed", message: `${program} ${how}`, errno: 0, died };
 }
 
 function variablesFor({ fd, sockaddr }: Lease): Record<string, string> {

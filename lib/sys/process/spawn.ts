@@ -44,6 +44,7 @@ const WNOTHREAD = 0x20000000;
 const P_PID: number = on(1, 1, 0, 0);
 const SYS_PIDFD_OPEN = 434; // the same on every architecture
 export const SIGKILL = 9;
+export const SIGPIPE = 13;
 export const SIGTERM = 15;
 
 // The structs' sizes differ; the largest, glibc's attributes, has 336 bytes.

@@ -67,6 +67,11 @@ const COMMANDS: Record<string, Command> = {
   exit() {
     process.exit(7);
   },
+  /** Kills its worker when it has answered so many bytes, which may be a part. */
+  die(socket, count) {
+    socket.sendAll(new Uint8Array(count).fill(97));
+    process.exit(7);
+  },
   /** Kills its worker later, when nobody is looking. */
   late(socket, ms) {
     setTimeout(() => {
