@@ -32,7 +32,7 @@ export function membership(
 ): void {
   const bytes = addressBytes(checkText(group, "group"));
   if (iface !== undefined) checkText(iface, "interface");
-  const memory = new Uint8Array(request.view.buffer, request.view.byteOffset, 24).fill(0);
+  const memory = request.bytes.fill(0);
   memory.set(bytes);
   const six = bytes.length === 16;
   if (six) request.view.setUint32(16, zoneIndex(iface), true);
@@ -68,7 +68,7 @@ export function outgoing(
   if (loop !== undefined) setInt(fd, level, back, loop ? 1 : 0);
   if (iface === undefined) return;
   if (six) return setInt(fd, level, IPV6_MULTICAST_IF, zoneIndex(iface));
-  new Uint8Array(request.view.buffer, request.view.byteOffset, 4).set(addressBytes(iface));
+  request.bytes.subarray(0, 4).set(addressBytes(iface));
   check(
     c.setsockopt(fd, level, IP_MULTICAST_IF, request.pointer, 4),
     "setsockopt",

@@ -26,12 +26,10 @@ const WINDOWS = system === "windows";
 const value = new Native(16);
 const length = new Native(8);
 
-/** Sets an integer option. */
 export function setInt(fd: number, level: number, option: number, to: number): void {
   check(setOption(fd, level, option, to), "setsockopt", `set an option of descriptor ${fd}`);
 }
 
-/** Reads an integer option. */
 export const getInt = (fd: number, level: number, option: number): number =>
   getOption(fd, level, option) ??
     check(-1, "getsockopt", `read an option of descriptor ${fd}`);
@@ -59,7 +57,6 @@ export function setNoDelay(fd: number, on: boolean): void {
 
 const SHUTDOWN = { read: SHUT_RD, write: SHUT_WR, both: SHUT_RDWR };
 
-/** Ends one direction or both. */
 export function shutdown(fd: number, how: "read" | "write" | "both"): void {
   checkWord(how, "direction", ["read", "write", "both"]);
   check(c.shutdown(fd, SHUTDOWN[how]), "shutdown", `shut down (${how})`);

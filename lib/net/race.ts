@@ -10,7 +10,7 @@ import { pollFor } from "../sys/poll.ts";
 import { lateFor } from "./connect.ts";
 
 /** The delay between attempts that RFC 8305, section 8, recommends. */
-export const ATTEMPT_DELAY_MS = 250;
+const ATTEMPT_DELAY_MS = 250;
 
 /** What this machine says of an address to which it has no way: any answer of a host tells more. */
 const UNREACHED = new Set([

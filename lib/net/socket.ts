@@ -43,6 +43,7 @@ import { finishRace, Race } from "./race.ts";
 export const WOULD_BLOCK: -1 = -1;
 
 const NOTHING = new Uint8Array(new ArrayBuffer(0));
+const ACTIONS = { recv: "receive from", send: "send to" };
 const sockaddr = new Native(SOCKADDR_SIZE);
 const sockaddrLength = new Native(8);
 /** What accept says of a connection that was reset before: BSDs the first, Windows, Wine. */
@@ -166,8 +167,7 @@ export class Socket extends BaseSocket {
     if (result === TIMED_OUT) return WOULD_BLOCK; // as the call itself says it, by EAGAIN
     const error = errno();
     if (error === ERRNO.EAGAIN) return WOULD_BLOCK;
-    const action = syscall === "recv" ? "receive from" : "send to";
-    throw new OSError(error, syscall, `${action} ${this.peerName}`);
+    throw new OSError(error, syscall, `${ACTIONS[syscall]} ${this.peerName}`);
   }
 
   /** Blocking sockets: exactly `length` bytes; null when the stream ends before. What came is put back then. */
@@ -252,8 +252,7 @@ export class Socket extends BaseSocket {
   /** EAGAIN from a blocking socket means that its timeout has passed (socket(7), SO_RCVTIMEO). */
   #blocking(result: number, syscall: "recv" | "send"): number {
     if (result !== WOULD_BLOCK) return result;
-    const action = syscall === "recv" ? "receive from" : "send to";
-    const message = `${action} ${this.peerName} in time (is the socket blocking?)`;
+    const message = `${ACTIONS[syscall]} ${this.peerName} in time (is the socket blocking?)`;
     throw new OSError(ERRNO.ETIMEDOUT!, syscall, message);
   }
 

@@ -21,17 +21,17 @@ import { WsaPollSelector } from "./wsapoll.ts";
  */
 export type SelectorClass = new <T = unknown>() => Selector<T>;
 
-const classes: Partial<Record<SelectorName, SelectorClass>> = {
+const CLASSES: Readonly<Record<SelectorName, SelectorClass>> = {
+  select: SelectSelector,
+  poll: PollSelector,
   epoll: EpollSelector,
   kqueue: KqueueSelector,
-  poll: PollSelector,
-  select: SelectSelector,
   wsapoll: WsaPollSelector,
 };
+const ALL = Object.keys(CLASSES) as SelectorName[];
 
 /** The order in which "auto" tries them. */
 const PREFERENCE: readonly SelectorName[] = ["kqueue", "epoll", "wsapoll", "poll", "select"];
-const ALL: readonly SelectorName[] = ["select", "poll", "epoll", "kqueue", "wsapoll"];
 
 /**
  * Whether a backend works here, and why not otherwise.
@@ -74,10 +74,8 @@ export function availableSelectors(): SelectorAvailability[] {
 }
 
 function whyNot(name: SelectorName): string | undefined {
-  const SelectorClass = classes[name];
-  if (!SelectorClass) return `not part of this version of iomux on ${process.platform}`;
   try {
-    const selector = new SelectorClass();
+    const selector = new CLASSES[name]();
     selector.select(0); // a system may have the call and refuse it (seccomp: ENOSYS, EPERM)
     selector.close();
   } catch (error) {
@@ -124,10 +122,8 @@ export function createSelector<T = unknown>(name: SelectorName | "auto" = "auto"
   if (!ALL.includes(chosen)) {
     throw new RangeError(`Unknown selector "${chosen}"; there are ${ALL.join(", ")} and auto`);
   }
-  const SelectorClass = classes[chosen];
-  if (!SelectorClass) throw new Error(`Cannot use ${chosen}: ${whyNot(chosen)}`);
   try {
-    return new SelectorClass<T>();
+    return new CLASSES[chosen]<T>();
   } catch (error) {
     // Out of descriptors or memory is a matter of the moment; anything else means that it can't be had.
     if (SCARCE.has((error as { code?: string }).code ?? "")) throw error;
@@ -139,5 +135,5 @@ export function createSelector<T = unknown>(name: SelectorName | "auto" = "auto"
 export function preferredClass(): SelectorClass | undefined {
   const name = preferred();
   // `preferred` has tried its own choice, but not what the environment says.
-  return ALL.includes(name) && whyNot(name) === undefined ? classes[name]! : undefined;
+  return ALL.includes(name) && whyNot(name) === undefined ? CLASSES[name] : undefined;
 }

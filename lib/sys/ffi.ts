@@ -144,7 +144,6 @@ const backends: Record<Runtime, () => Backend> = {
 };
 const backend = backends[runtime]();
 
-/** The null pointer. */
 export const NULL = backend.nil as Pointer;
 
 /** Parts in which no symbol occurs twice: a library, opened once, gives it one signature only. */
@@ -209,13 +208,10 @@ export function openElsewhere<const D extends Record<string, Signature>>(
   return open(libraries, Object.fromEntries(nonblocking)) as unknown as Elsewhere<D>;
 }
 
-const SOURCES: Record<Runtime, string> = {
+const SOURCES = {
   bun: `(name, table) => process.getBuiltinModule("bun:ffi").dlopen(name,
     Object.fromEntries(Object.entries(table).map(([f, args]) => [f, {
       args: args.map((a) => a === "buffer" ? "ptr" : a), returns: "i32" }]))).symbols`,
-  deno: `(name, table) => globalThis.Deno.dlopen(name,
-    Object.fromEntries(Object.entries(table).map(([f, parameters]) => [f, {
-      parameters, result: "i32" }]))).symbols`,
   node: `(name, table) => {
     const library = new (process.getBuiltinModule("node:ffi").DynamicLibrary)(name);
     return Object.fromEntries(Object.entries(table).map(([f, args]) => [f, library.getFunction(f, {
@@ -225,7 +221,7 @@ const SOURCES: Record<Runtime, string> = {
 
 /**
  * JavaScript text of an expression that binds functions which return an int, as `open` would: for a
- * thread whose program is text and that can import nothing.
+ * thread whose program is text and that can import nothing. On Bun and Node, which lack `openElsewhere`.
  */
 export const openSource = (
   libraries: readonly string[],
@@ -235,7 +231,7 @@ export const openSource = (
     for (const name of ${JSON.stringify(libraries)}) {
       try { return open(name, ${JSON.stringify(table)}); } catch { /* the next name */ }
     }
-  })(${SOURCES[runtime]})`;
+  })(${SOURCES[runtime as keyof typeof SOURCES]})`;
 
 /** `length` bytes of native memory at `address`, seen without a copy. */
 export const viewAt = (address: Pointer, length: number): ArrayBuffer =>

@@ -4,6 +4,7 @@ import type { SelectorName } from "../../selectors/mod.ts";
 import { readNumbers } from "../../sys/machine/proc.ts";
 import { paragraph, rows, wrap } from "../../text/layout.ts";
 import { formatCount } from "../../text/units.ts";
+import { SELECTORS } from "../options/values.ts";
 import { columnsOf, print } from "../output.ts";
 import { VERSION } from "../version.ts";
 import { type Limits, memoryFor, stepsFor } from "./advice.ts";
@@ -56,7 +57,7 @@ async function collectInfo(): Promise<Info> {
     openFiles = { soft: finite(soft), hard: finite(hard) };
   } catch (error) {
     const reason = (error as Error).message;
-    const names = ["select", "poll", "epoll", "kqueue", "wsapoll"] as const;
+    const names = SELECTORS.filter((name) => name !== "auto");
     selectors = names.map((name) => ({ name, available: false, reason }));
   }
   const [firstPort, lastPort] = readNumbers("/proc/sys/net/ipv4/ip_local_port_range");

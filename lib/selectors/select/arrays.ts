@@ -30,11 +30,6 @@ export class SelectArrays implements SelectSets {
   /** By socket, where it was put into a list of ready ones. Only to be believed if it is there. */
   readonly #places: number[] = [];
 
-  /** How many sockets are asked about. */
-  get size(): number {
-    return this.#asked.size;
-  }
-
   admit(fd: number): void {
     if (this.#asked.size >= FD_SETSIZE) throw noRoom(fd, "sockets, and wsapoll has");
   }
