@@ -55,5 +55,4 @@ export function lineOf(message: string): string {
   return isTerminal(2) ? paragraph(line, columnsOf("stderr")) : `${line}\n`;
 }
 
-/** Says something on stderr. */
 export const say = (message: string): void => void err(lineOf(message));

@@ -118,7 +118,6 @@ export interface Backend {
  * used again by every wait: an array that is emptied by its length would give its memory back.
  */
 export class ReadyList {
-  /** How many there are. */
   length = 0;
   readonly #registrations: (Registration | undefined)[] = [];
   readonly #events: number[] = [];

@@ -25,7 +25,6 @@ interface Look<T> {
   readonly before: string;
 }
 
-/** Watches the registrations of one selector. */
 export class SpinGuard<T> {
   /** Looks that wait for their second half. */
   #looks: Look<T>[] = [];
@@ -59,7 +58,6 @@ export class SpinGuard<T> {
     for (const look of looks) this.#compare(look);
   }
 
-  /** Gives back what it holds. */
   close(): void {
     this.#looks = [];
     this.#usage.close();

@@ -66,7 +66,6 @@ export class AddressCounts {
     });
   }
 
-  /** Counts one fewer. */
   leave(key: AddressKey): void {
     this.#locked(() => {
       const at = this.#find(key);

@@ -49,7 +49,6 @@ export class DatagramServer {
     }
   }
 
-  /** Where it listens. */
   get names(): string[] {
     return this.#sockets.map((socket) => formatAddress(socket.localAddress));
   }
@@ -59,7 +58,6 @@ export class DatagramServer {
     return this.#stats.collect();
   }
 
-  /** Serves until it is stopped. */
   async run(stop: AbortSignal): Promise<void> {
     const { slots } = this.#counters;
     try {

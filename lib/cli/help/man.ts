@@ -41,7 +41,6 @@ function paragraph(text: string): string[] {
   return whole.split(/(?<=\.) (?=[A-Z])/).flatMap((sentence) => wrap(sentence, WIDTH)).map(line);
 }
 
-/** Items, each with its text. */
 const list = (items: readonly (readonly [item: string, text: string[]])[]): string[] => [
   ".Bl -tag -width Ds",
   ...items.flatMap(([item, text]) => [`.It ${item}`, ...text]),

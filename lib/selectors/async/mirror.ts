@@ -59,7 +59,6 @@ export class Mirror {
     return epoll_ctl(this.fd, operation, fd, this.#event.pointer) === 0;
   }
 
-  /** Closes the set. */
   close(): void {
     closeFd(this.fd);
   }

@@ -83,7 +83,6 @@ function throughWorker(): BlockingPoll {
 export class Poller {
   static #instance: Poller | undefined;
 
-  /** The one that polls for this thread. */
   static ofThisThread(): Poller {
     return Poller.#instance ??= new Poller();
   }

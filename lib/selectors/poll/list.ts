@@ -76,7 +76,6 @@ export class PollList implements Backend {
     this.#list.bytes.set(old.bytes);
   }
 
-  /** How many are in the list. */
   get length(): number {
     return this.#members.length;
   }

@@ -133,7 +133,6 @@ export class HandlerPool {
     });
   }
 
-  /** Does what a loop asks for. */
   async request({ type, worker, generation }: WorkerRequest): Promise<void> {
     if (this.#ending) return;
     if (type === "vacant") return this.#replace(worker);

@@ -60,7 +60,6 @@ export const epoll_ctl = c.epoll_ctl;
 
 const SYS_EPOLL_WAIT = 232; // x64; other architectures have only epoll_pwait
 
-/** epoll_wait(2). */
 export const epoll_wait: typeof c.epoll_wait = process.arch === "x64"
   ? (epfd, events, max, ms) => c.epoll_wait_direct(SYS_EPOLL_WAIT, epfd, events, max, ms)
   : c.epoll_wait;
