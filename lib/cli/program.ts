@@ -41,9 +41,8 @@ async function run([name, ...args]: readonly string[], spawn: SpawnThread): Prom
   try {
     return await command.run(values, spawn);
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    const { withVariables } = await import("./options/environment.ts");
-    throw new UsageError(withVariables(error.message, description, values.source));
+    if (error instanceof Error) error.message = values.withVariables(error.message);
+    throw error;
   }
 }
 

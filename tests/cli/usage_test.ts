@@ -240,6 +240,29 @@ describe("a variable", () => {
     expect((await run("serve -p 0", { IOMUX_SERVE_ALLOW: "10.0.0.0/8," })).code).toBe(2);
   });
 
+  it("with a host or a file that an error is about is named, whatever fails", async () => {
+    const cases: [line: string, variable: string, value: string, about: RegExp][] = [
+      ["client", "IOMUX_CLIENT_LISTEN", "[bo gus]:80", /Cannot resolve bo gus: /],
+      ["client", "IOMUX_CLIENT_UNIX", "/nowhere/s", /Cannot connect to unix:/],
+      ["client 127.0.0.1:1", "IOMUX_CLIENT_SCRIPT", "/nowhere/s", /Cannot read the script /],
+      ["serve", "IOMUX_SERVE_HOST", "bo gus", /Cannot resolve bo gus: /],
+      ["serve --udp", "IOMUX_SERVE_HOST", "bo gus", /Cannot resolve bo gus: /],
+      ["serve -p 0", "IOMUX_SERVE_METRICS", "192.0.2.1:7", /Cannot serve metrics on 192/],
+      ["serve", "IOMUX_SERVE_UNIX", "/nowhere/s", /Cannot bind unix:/],
+      ["serve --selector select", "IOMUX_SERVE_ENGINE", "uring", /'--engine uring': /],
+      ["stress", "IOMUX_STRESS_OUTPUT", "a.json,/nowhere/b.json", /Cannot write /],
+      ["stress 127.0.0.1:1 --tls", "IOMUX_STRESS_TLS_CA", "/nowhere/s", /Cannot read /],
+    ];
+    for (const [line, variable, value, about] of cases) {
+      const { code, stderr } = await run(line, { [variable]: value, IOMUX_SERVE_PORT: "0" });
+      const option = variable.replace(/^IOMUX_[A-Z]+_/, "").replace("_", "-").toLowerCase();
+      expect([line, code === 0, stderr]).toEqual([line, false, expect.stringMatching(about)]);
+      expect(stderr.endsWith(`; '--${option}' is from ${variable}\n`)).toBe(true);
+    }
+    const other = await run("client --unix /nowhere/s", { IOMUX_CLIENT_TLS_CA: "where" });
+    expect(other.stderr).not.toContain("is from");
+  });
+
   it("IOMUX_SERVE_UNIX gives way to a port that is typed", async () => {
     await using server = await startServe(["-p", "0"], { env: { IOMUX_SERVE_UNIX: "x.sock" } });
     expect(server.name).toMatch(/^\d[\d.]+:\d+$/);

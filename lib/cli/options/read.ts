@@ -2,7 +2,7 @@
 import { UsageError } from "../exit.ts";
 import type { Command } from "./command.ts";
 import { checkEncoding } from "./encoding.ts";
-import { variablesOf } from "./environment.ts";
+import { variablesOf, withVariables } from "./environment.ts";
 import { longName, type Option, type Table, type Values } from "./option.ts";
 import { wordsOf } from "./words.ts";
 
@@ -12,6 +12,8 @@ export interface Read<T extends Table = Table> {
   /** Where an option's value is from. */
   source(key: keyof T & string): "cli" | "env" | "default";
   readonly given: ReadonlySet<string>;
+  /** A message about options, with the variables that some of them are from. */
+  withVariables(message: string): string;
   /** Variables that look like ours and are none, as lines for stderr. */
   readonly warnings: readonly string[];
 }
@@ -61,10 +63,12 @@ export function read<T extends Table>(
   }
   const all = Object.entries(command.options)
     .map(([key, option]) => [key, values.has(key) ? values.get(key) : option.initial]);
+  const source = (key: string) => sources.get(key) ?? "default";
   return {
     options: Object.fromEntries(all) as Values<T>,
     operands,
-    source: (key) => sources.get(key) ?? "default",
+    source,
+    withVariables: (message) => withVariables(message, found, command, source),
     given: new Set(sources.keys()),
     warnings: found.warnings,
   };

@@ -33,6 +33,7 @@ const REAP_MS = 500;
 /** How the command itself behaves, beside the server. */
 interface RunSettings {
   readonly stats: boolean;
+  readonly withVariables: ServeRead["withVariables"];
   readonly openFiles: OpenFiles;
   /** Where to answer HTTP. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined;
@@ -82,6 +83,7 @@ export async function run(read: ServeRead, spawn: SpawnThread): Promise<number> 
     ...serverTlsOf(options),
   };
   return await serve(serving, spawn, {
+    withVariables: read.withVariables,
     stats: options.stats,
     openFiles,
     metrics: operations.metrics,
@@ -151,7 +153,8 @@ async function serve(
     ({ allEnded } = server);
   } catch (error) {
     const failure = error as Error;
-    const message = failure.message.trim().replace(/\s*\n\s*/g, " ") + adviceFor(failure);
+    const said = settings.withVariables(failure.message.trim().replace(/\s*\n\s*/g, " "));
+    const message = said + adviceFor(failure);
     if (settings.format === "json") stderr.write(formatRecord("error", message, "json"));
     else stderr.write(`iomux: ${escapeControls(message)}\n`);
     code = exitCodeOf(error);
