@@ -108,6 +108,7 @@ const CASES: readonly [typed: string, completed: RegExp][] = [
   // What would be refused is not offered: the next letter stands behind what was typed.
   ["iomux serve --udp --service char\tX", /iomux serve --udp --service charX/],
   ["iomux serve --selector wsap\tX", /iomux serve --selector wsapX/],
+  ["iomux stress --compare select,poll,sel\tX", /--compare select,poll,selX/],
   ["iomux stress --compare poll,wsap\tX", /iomux stress --compare poll,wsapX/],
 ];
 
@@ -149,6 +150,11 @@ describe("iomux completion", () => {
     expect(complete("serve --udp --service u")).toEqual(["upper"]);
     expect(complete("serve --service u")).toEqual(["upper"]);
     expect(complete("stress --compare epoll,po")).toEqual(["epoll,poll"]);
+    expect(complete("stress --compare 'epoll,po")).toEqual(["epoll,poll"]);
+    expect(complete("stress --compare=select,epoll,")).toEqual([
+      "--compare=select,epoll,auto",
+      "--compare=select,epoll,poll",
+    ]);
     expect(complete("completion po")).toEqual(["powershell"]);
   });
 

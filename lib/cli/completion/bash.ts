@@ -31,9 +31,10 @@ _iomux_words() {
   [[ \${#COMPREPLY[@]} == 1 && \${COMPREPLY[0]} == *: ]] && compopt -o nospace 2>/dev/null
 }
 _iomux_list() {
-  local done=""
+  local done="" word others=""
   [[ $cur == *,* ]] && done="\${cur%,*},"
-  COMPREPLY=($(compgen -P "$done" -W "$1" -- "\${cur##*,}"))
+  for word in $1; do [[ ",$done" == *",$word,"* ]] || others+=" $word"; done
+  COMPREPLY=($(compgen -P "$done" -W "$others" -- "\${cur##*,}"))
 }
 _iomux_files() {
   compopt -o filenames 2>/dev/null

@@ -4,11 +4,20 @@ import type { Completed, Word } from "./words.ts";
 /** Text within single quotes of fish. */
 const quoted = (text: string): string => `'${text.replaceAll(/['\\]/g, "\\$&")}'`;
 
+/** What can follow in a list with commas; __fish_complete_list knows neither quotes nor what is there already. */
+const LIST = String.raw`function __iomux_list
+  set -l front (string replace -r '^(?:--[^=]*=)?["\']?((?:.*,)?)[^,]*$' '$1' -- (commandline -ct))
+  for word in $argv
+    contains -- $word (string split , -- $front); or printf '%s%s\t\n' $front $word
+  end
+end`;
+
 export function fishScript(commands: readonly Completed[]): string {
   const names = [...commands.map(({ name }) => name), "help"].join(" ");
   const first = `-n "not __fish_seen_subcommand_from ${names}"`;
   const lines = [
     "# fish completion for iomux: iomux completion fish | source",
+    LIST,
     "complete -c iomux -f",
     `complete -c iomux ${first} -s V -l version -d 'the version'`,
     `complete -c iomux ${first} -a help -d 'the help of a command'`,
@@ -48,7 +57,7 @@ function lineOf(here: string, { names, option }: Word): string {
 function valuesOf({ commas, narrowed }: Word["option"], words: readonly string[]): string {
   const described = (words: readonly string[]) => words.map((word) => `${word}\\t`).join(" ");
   const all = described(words);
-  if (commas) return `(__fish_complete_list , "printf \\"%s\\\\t\\\\n\\" ${words.join(" ")}")`;
+  if (commas) return `(__iomux_list ${words.join(" ")})`;
   if (!narrowed) return all;
   const asked = `string match -q -- --${narrowed.by} (commandline -opc)`;
   return `(if ${asked}; printf "%s\\n" ${
