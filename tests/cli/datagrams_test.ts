@@ -3,9 +3,12 @@ import { describe, expect, it } from "bun:test";
 import { DatagramSocket, getAvailablePort } from "../../lib/net/mod.ts";
 import { spawnCli, startServe } from "../support/cli.ts";
 import { shellClient } from "../client/peers.ts";
+import { itUnless } from "../support/systems.ts";
+import { until } from "../support/waiting.ts";
 import { encode } from "../support/sockets.ts";
 
 const UDP = ["--udp", "--host", "127.0.0.1", "--port", "0"];
+const NOT_LINUX = process.platform === "linux" ? undefined : "only Linux counts lost datagrams";
 const buffer = new Uint8Array(70_000);
 
 /** Sends datagrams from a socket of its own, and gives the answers as text. */
@@ -108,6 +111,24 @@ describe("client --udp", () => {
     await blocked.exit;
     expect(blocked.stderr).toBe(`${idle}exit 4\n`);
   });
+
+  itUnless(
+    NOT_LINUX,
+    "says how many came while stdout's reader was slow, and were lost",
+    async () => {
+      using sender = DatagramSocket.bind({ host: "127.0.0.1" });
+      const line = 'echo go | "$@" | { sleep 1; wc -c >&2; }';
+      await using cli = shellClient(line, ["--udp", `127.0.0.1:${sender.port}`]);
+      let asked: ReturnType<typeof sender.recvFrom> = null;
+      expect(await until(() => (asked = sender.recvFrom(buffer)) !== null, 15_000)).toBe(true);
+      const { host, port } = asked!.from as { host: string; port: number };
+      for (let i = 0; i < 5000; i++) sender.sendTo(new Uint8Array(1000), { host, port });
+      await cli.exit;
+      const [, printed] = /^(\d+)$/m.exec(cli.stderr)!;
+      const [, lost] = /^iomux: ([\d,]+) datagrams lost here: /m.exec(cli.stderr)!;
+      expect(Number(printed) / 1000 + Number(lost!.replace(",", ""))).toBe(5000);
+    },
+  );
 
   it("says that nobody listens, with exit code 3", async () => {
     const port = getAvailablePort();

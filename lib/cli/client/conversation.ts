@@ -15,7 +15,9 @@ import {
   type SessionOptions,
 } from "../../client/session.ts";
 import type { DatagramSocket } from "../../net/mod.ts";
+import { droppedDatagrams } from "../../sys/socket/datagrams.ts";
 import { kindOf } from "../../sys/stdio/file.ts";
+import { plural } from "../../text/words.ts";
 import { EXIT, exitCodeOf, UsageError } from "../exit.ts";
 import { readText } from "../input.ts";
 import type { ClientRead } from "./command.ts";
@@ -118,7 +120,14 @@ export class Conversation {
   async exchange(socket: DatagramSocket, { loop, stop, lines }: Turns): Promise<number> {
     const options = { ...this.#options, ...(this.#hex ? { observer: lines.observer() } : {}) };
     const session = new DatagramSession(socket, this.#input, this.#output, loop, options);
-    return report(await session.run(stop), options.idleTimeoutMs, false, lines.say);
+    try {
+      return report(await session.run(stop), options.idleTimeoutMs, false, lines.say);
+    } finally {
+      const lost = droppedDatagrams(socket.fileno());
+      if (lost > 0) {
+        lines.say(`${plural(lost, "datagram")} lost here: they came faster than they were printed`);
+      }
+    }
   }
 
   async #follow(

@@ -1,5 +1,5 @@
 /** Datagrams: sendto(2), recvfrom(2), and the options of udp(7), ip(7) and ipv6(7). */
-import { SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from "../constants.ts";
+import { SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOL_SOCKET } from "../constants.ts";
 import { check, ERRNO, errno } from "../errno.ts";
 import { Native, NULL, open, type Pointer } from "../ffi.ts";
 import { c, setCloseOnExec, setNonBlocking } from "../posix.ts";
@@ -82,4 +82,18 @@ export function receiveDatagram(fd: number, buffer: Uint8Array): Datagram | -1 {
     truncated: length > buffer.length,
     from: named ? unpackAddress(sender.view, senderLength.int32[0]!) : undefined,
   };
+}
+
+/** linux/sock_diag.h and asm-generic/socket.h: 32-bit words, since Linux 4.12. */
+const SO_MEMINFO = 55;
+const SK_MEMINFO_DROPS = 8;
+const memory = new Native(4 * (SK_MEMINFO_DROPS + 1));
+
+/** How many datagrams this system has thrown away that came to a socket with a full buffer; 0 where nothing says that. */
+export function droppedDatagrams(fd: number): number {
+  if (system !== "linux") return 0;
+  senderLength.int32[0] = memory.length;
+  const { pointer } = senderLength;
+  const failed = c.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory.pointer, pointer) === -1;
+  return failed ? 0 : memory.int32[SK_MEMINFO_DROPS]! >>> 0;
 }
