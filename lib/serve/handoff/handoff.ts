@@ -99,7 +99,10 @@ export class Handoff implements Handler<Session> {
   }
 
   ready(peer: Peer, ended: boolean): void {
-    peer.state.details().timer?.cancel();
+    const details = peer.state.details();
+    details.timer?.cancel();
+    // There is nothing to work on: a program that was started for that would answer once more.
+    if (ended && details.handoffs > 0 && !this.#executor.seesEnd) return peer.close();
     this.#waiting.push({ peer, ended, ticket: this.#executor.nextTicket() });
     this.#pump();
     if (!peer.closed) peer.pause(); // no worker is free: (1) already, so that it does not wake the loop

@@ -193,6 +193,23 @@ else {
         }
       });
 
+      it("once, though the FIN comes when it has long been over", async () => {
+        await using server = await start("sh -c 'read x; echo once'");
+        using peer = server.dial();
+        await peer.send("abc\n");
+        expect(text(await peer.read(5))).toBe("once\n");
+        await sleep(200);
+        peer.end();
+        expect(text(await peer.readToEnd())).toBe("");
+      });
+
+      it("date: once for a peer that sends nothing but its FIN", async () => {
+        await using server = await start("sh -c 'echo once'");
+        using peer = server.dial();
+        peer.end();
+        expect(text(await peer.readToEnd())).toBe("once\n");
+      });
+
       it("once, though more comes while it runs", async () => {
         await using server = await start("sh -c 'sleep 0.05; echo once'");
         using peer = server.dial();
