@@ -1,7 +1,7 @@
 /** The figures of results as sums: histograms, the generator, counters. */
 import { encodeHistograms, type HistogramName, recorderOf, unansweredIn } from "../histograms.ts";
 import { Recorder } from "../recorder.ts";
-import type { GeneratorReport, Mismatch, StressResult } from "../result.ts";
+import type { GeneratorReport, Mismatch, SlowConnection, StressResult } from "../result.ts";
 import { limitOf } from "./parts.ts";
 
 /** Slow connections that a result names. */
@@ -133,7 +133,10 @@ export function mergeMismatches(results: readonly StressResult[]): Mismatch | nu
   )[0] ?? null;
 }
 
-export const mergeSlowest = (results: readonly StressResult[]): StressResult["slowest"] =>
+/** Worst first. */
+export const mergeSlowest = (
+  results: readonly { readonly slowest: readonly SlowConnection[] }[],
+): SlowConnection[] =>
   results.flatMap(({ slowest }) => slowest).sort((a, b) =>
     b.latency_us - a.latency_us || a.connection - b.connection ||
     (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)

@@ -88,15 +88,16 @@ function elsewhereOf(threads: readonly LoadResult[], seconds: number): Spent {
 }
 
 /**
- * What is known of a run that has ended after `seconds`, of which it did `rate` messages in each; Infinity where
- * messages never counted.
+ * What is known of a run of so many seconds (Infinity where messages never counted), its messages a second, and the
+ * mean latency of these in microseconds.
  */
 export function evidenceOf(
   run: Run,
   threads: readonly LoadResult[],
-  { seconds, rate, around, closure }: {
+  { seconds, rate, mean, around, closure }: {
     seconds: number;
     rate: number;
+    mean: number;
     around: AuditSurroundings;
     closure: InFlight | null;
   },
@@ -126,7 +127,7 @@ export function evidenceOf(
     ownLag: run.recorder("ownLag").summary(),
     scheduled: sum((r) => r.scheduled),
     unsent: sum((r) => r.unsent),
-    latency: run.latencies.latency.summary(),
+    latency: { ...run.latencies.latency.summary(), mean },
     corrected: open ? run.latencies.corrected.summary() : null,
     connect: run.recorder("connect").summary(),
     ...{ sent: sum((r) => r.sent), received: sum((r) => r.received) },

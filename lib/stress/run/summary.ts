@@ -1,8 +1,9 @@
 /** Adds the results of a run's threads up. */
 import { audit, type AuditSurroundings, evidenceOf } from "./audit.ts";
 import { showExpectation } from "../plan/expectation.ts";
-import { inFlightOf } from "../../result/figures.ts";
+import { inFlightOf, isClean } from "../../result/figures.ts";
 import { encodeHistograms } from "../../result/histograms.ts";
+import { mergeSlowest } from "../../result/merge/figures.ts";
 import { Recorder, UNIT_NS } from "../../result/recorder.ts";
 import { meanRoundTrip } from "../../result/round_trip.ts";
 import type { LoadResult } from "../plan/plan.ts";
@@ -67,14 +68,14 @@ export function summarize(
   const latencies = latency.summary(unanswered);
   const { target: _, tls, ...config } = plan;
   const rate = done / seconds;
-  // The rate times the mean latency of the replies that it is of.
-  const average = (latency.exact.sum - sum((r) => r.drainedLatency)) * UNIT_NS / 1e9 / seconds;
+  // Of the replies that the rate is of, in microseconds: with those of a slow drain the two don't belong together.
+  const inTime = (latency.exact.sum - sum((r) => r.drainedLatency)) * UNIT_NS / 1e3;
+  const mean = done > 0 ? inTime / done : latencies.mean;
   const closure = open || !paced || plan.hold || plan.thinkMs > 0
     ? null
-    : inFlightOf(averageConnections(plan, seconds) * (plan.pipeline ?? 1), average);
-  const generator = audit(evidenceOf(run, results, { seconds, rate, around, closure }), results);
-  const clean = messages.mismatched + messages.timed_out + messages.lost + connections.failed +
-      connections.lost === 0;
+    : inFlightOf(averageConnections(plan, seconds) * (plan.pipeline ?? 1), rate * mean / 1e6);
+  const evidence = evidenceOf(run, results, { seconds, rate, mean, around, closure });
+  const generator = audit(evidence, results);
   return {
     iomux: around.version,
     target: around.target,
@@ -105,13 +106,14 @@ export function summarize(
     first_mismatch: results.find((r) => r.firstMismatch)?.firstMismatch ?? null,
     generator,
     kernel: around.kernel,
-    slowest: results.flatMap((r) => r.slowest).sort((a, b) => b.latency_us - a.latency_us).slice(
-      0,
-      5,
-    ),
+    slowest: mergeSlowest(results),
     server: around.server?.stats ?? null,
     thresholds: [],
-    verdict: !clean ? "fail" : generator.bottleneck ? "invalid" : "pass",
+    verdict: !isClean({ messages, connections })
+      ? "fail"
+      : generator.bottleneck
+      ? "invalid"
+      : "pass",
     timeline: [...run.timeline],
     histograms: encodeHistograms(
       { latency, connect, inFlight, ...(open ? { corrected, lag: run.recorder("lag") } : {}) },
