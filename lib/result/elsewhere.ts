@@ -18,7 +18,5 @@ export type Elsewhere = keyof typeof ELSEWHERE;
 /** For each cause milliseconds of all messages together, or messages on average. */
 export type Spent = Record<Elsewhere, number>;
 
-export const nothingSpent = (): Spent => ({
-  ...{ unopened: 0, gone: 0, renewed: 0, replaced: 0, never: 0, wrong: 0, evidence: 0, edge: 0 },
-  done: 0,
-});
+export const nothingSpent = (): Spent =>
+  Object.fromEntries(Object.keys(ELSEWHERE).map((cause) => [cause, 0])) as Spent;

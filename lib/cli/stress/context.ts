@@ -15,7 +15,7 @@ import { isEmbedded, type RunContext, type RunSettings } from "./session.ts";
 /** What can be known to be wrong before anything starts. @throws UsageError */
 export async function checkSettings(settings: RunSettings): Promise<void> {
   checkSelector(settings.clientSelector);
-  checkEngine("--client-engine", settings.clientEngine ?? "auto", settings.clientSelector);
+  checkEngine("--client-engine", settings.clientEngine, settings.clientSelector);
   checkSelector(settings.selector);
   if (settings.tls) await checkClientTls(settings.tls);
   const embedded = isEmbedded(settings);

@@ -2,6 +2,7 @@
 import type { NamedResult, StressResult, TimelineRow } from "../../result/result.ts";
 import { inTime } from "../../result/figures.ts";
 import { latenciesOf } from "../../result/histograms.ts";
+import { joinRows } from "../../result/merge/timeline.ts";
 import type { Recorder } from "../../result/recorder.ts";
 import { expectsNothing, settingsOf } from "../../result/settings.ts";
 
@@ -164,22 +165,8 @@ function fewer(rows: readonly TimelineRow[]): TimelineRow[] {
 }
 
 const joined = (a: TimelineRow, b: TimelineRow): TimelineRow => ({
-  ...b,
+  ...joinRows(b, a),
   seconds: a.seconds + b.seconds,
-  sent: a.sent + b.sent,
-  received: a.received + b.received,
-  drained: (a.drained ?? 0) + (b.drained ?? 0),
-  bytes_sent: a.bytes_sent + b.bytes_sent,
-  bytes_received: a.bytes_received + b.bytes_received,
-  errors: a.errors + b.errors,
-  p50: Math.max(a.p50, b.p50),
-  p90: Math.max(a.p90, b.p90),
-  p99: Math.max(a.p99, b.p99),
-  max: Math.max(a.max, b.max),
-  p99_corrected: b.p99_corrected === null ? a.p99_corrected : Math.max(
-    a.p99_corrected ?? 0,
-    b.p99_corrected,
-  ),
 });
 
 /** The rate that was asked for, by seconds of the timeline, which the warm-up is not part of. */

@@ -114,7 +114,6 @@ const MULTIPLES: Record<string, number> = { "": 1, k: 1e3, m: 1e6 };
 function parseLimit(text: string, metric: Metric, fail: (why: string) => never): number {
   const [, whole = "", fraction = "", unit = ""] = /^(\d+)(?:\.(\d+))?\s*([a-z]*)$/i.exec(text) ??
     [];
-  const digits = Number(whole + fraction) / 10 ** fraction.length;
   const scaled = (factor: number) => Number(whole + fraction) * factor / 10 ** fraction.length;
   if (metric.kind === "rate" || metric.kind === "count") {
     const factor = MULTIPLES[unit.toLowerCase()];
@@ -124,7 +123,7 @@ function parseLimit(text: string, metric: Metric, fail: (why: string) => never):
     return scaled(factor);
   }
   const factor = DURATIONS[unit.toLowerCase()];
-  if (whole !== "" && unit === "" && digits === 0) return 0;
+  if (whole !== "" && unit === "" && scaled(1) === 0) return 0;
   if (whole !== "" && unit === "") {
     return fail(`${text} has no unit: write ${text}us, ${text}ms or ${text}s`);
   }

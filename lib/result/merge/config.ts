@@ -4,9 +4,9 @@ import { settingsOf, type StageSettings } from "../settings.ts";
 import { allParts } from "./parts.ts";
 
 /** Settings that add up: each run has had its share. */
-const SHARES = new Set(["connections", "messages", "rate", "connectRate", "workers", "processes"]);
+const SHARES = new Set(["connections", "messages", "rate", "connectRate", "workers"]);
 /** Of no meaning in a sum. */
-const DROPPED = new Set(["parts", "part", "different"]);
+const DROPPED = new Set(["parts", "different"]);
 
 /** Settings on which all agree; shares are summed. What differs is left out, and named in `different`. */
 export function mergeConfig(results: readonly StressResult[]): Record<string, unknown> {

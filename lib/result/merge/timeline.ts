@@ -92,14 +92,17 @@ function highest(...values: (number | null | undefined)[]): number | null {
   return known.length > 0 ? Math.max(...known) : null;
 }
 
-function joined(a: Piece, b: Piece, active: number): Piece {
-  const row = {
-    ...a.row,
-    active,
-    ...Object.fromEntries(COUNTS.map((key) => [key, (a.row[key] ?? 0) + (b.row[key] ?? 0)])),
-    ...Object.fromEntries(BOUNDS.map((key) => [key, Math.max(a.row[key], b.row[key])])),
-    p99_corrected: highest(a.row.p99_corrected, b.row.p99_corrected),
-    p50_corrected: highest(a.row.p50_corrected, b.row.p50_corrected),
-  };
-  return { row, start: Math.min(a.start, b.start), end: Math.max(a.end, b.end) };
-}
+const joined = (a: Piece, b: Piece, active: number): Piece => ({
+  row: { ...joinRows(a.row, b.row), active },
+  start: Math.min(a.start, b.start),
+  end: Math.max(a.end, b.end),
+});
+
+/** Counts of both together, and the highest of their latencies; all else is the first one's. */
+export const joinRows = (a: TimelineRow, b: TimelineRow): TimelineRow => ({
+  ...a,
+  ...Object.fromEntries(COUNTS.map((key) => [key, (a[key] ?? 0) + (b[key] ?? 0)])),
+  ...Object.fromEntries(BOUNDS.map((key) => [key, Math.max(a[key], b[key])])),
+  p99_corrected: highest(a.p99_corrected, b.p99_corrected),
+  p50_corrected: highest(a.p50_corrected, b.p50_corrected),
+});

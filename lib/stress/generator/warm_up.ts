@@ -112,7 +112,7 @@ export function warmUp(plan: Plan, run: RunLoad): void {
 
 /** What a generator thread waits on: the warm-up must go through the same code as the run. */
 export const engineOf = (plan: Plan, counters: Counters): EngineChoice => ({
-  ...(plan.clientEngine ? { engine: plan.clientEngine } : {}),
+  engine: plan.clientEngine,
   selector: plan.clientSelector,
   counters,
   edge: true,

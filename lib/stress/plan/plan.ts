@@ -64,8 +64,7 @@ export interface Plan {
   readonly sources: readonly string[];
   readonly workers: number;
   readonly clientSelector: SelectorName | "auto";
-  /** Default "readiness". */
-  readonly clientEngine?: EngineName | "auto";
+  readonly clientEngine: EngineName | "auto";
   /** For a connect, and for a reply. */
   readonly timeoutMs: number;
   readonly seed: number;

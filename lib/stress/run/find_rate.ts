@@ -29,13 +29,7 @@ export interface SearchOptions {
   readonly messages: number;
   readonly runOnce: (rate: number, seconds: number) => Promise<StressResult>;
   /** Whether a probe of so many seconds at a rate holds. */
-  readonly judge: (
-    result: StressResult,
-    rate: number,
-    seconds: number,
-  ) => ProbeJudgement | Promise<ProbeJudgement>;
-  /** Called after each probe. */
-  readonly probed?: (probe: Probe) => void;
+  readonly judge: (result: StressResult, rate: number, seconds: number) => ProbeJudgement;
 }
 
 /** A search and the run that it rests on: at the rate found, or the last one. */
@@ -186,14 +180,13 @@ class RateSearch {
       this.#stop("interrupted", "the search was interrupted");
       return null;
     }
-    const { thresholds, reason, by, broken } = await this.#options.judge(result, rate, seconds);
+    const { thresholds, reason, by, broken } = this.#options.judge(result, rate, seconds);
     const probe: Probe = {
       ...{ rate, achieved: result.rate.messages_per_s, seconds, thresholds },
       p99_corrected_us: result.latency_corrected_us?.p99 ?? 0,
       ...{ holds: reason === null, reason, by },
     };
     this.#probes.push(probe);
-    this.#options.probed?.(probe);
     if (broken === null) return probe;
     this.#stop("broken", broken);
     return null;

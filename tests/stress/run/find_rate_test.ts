@@ -254,7 +254,7 @@ describe("the search for a rate", () => {
       // Every third probe meets others, who are gone a moment later: it says nothing of the target.
       judge: (result, rate) => {
         const cpu = { process: 10, machine: ++probes % 3 === 0 ? 110 : 20, steal: 0, cpus: 2 };
-        return Promise.resolve(judgeProbe(result, { rate, seconds: 1, thresholds, cpu }));
+        return judgeProbe(result, { rate, seconds: 1, thresholds, cpu });
       },
     }, 20_000);
     expect(found.rate).toBeGreaterThan(19_000);
