@@ -15,8 +15,11 @@ import {
 
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 const root = fileURLToPath(new URL("..", import.meta.url));
-const files = readdirSync(join(root, "lib"), { recursive: true, encoding: "utf8" })
-  .filter((name) => name.endsWith(".ts")).map((name) => `lib/${name.replaceAll("\\", "/")}`).sort();
+const sourcesOf = (folder: string) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => `${folder}/${name.replaceAll("\\", "/")}`).sort();
+const files = sourcesOf("lib");
 if (existsSync(join(root, "main.ts"))) files.push("main.ts");
 
 const texts = new Map(files.map((path) => [path, read(path)]));
@@ -32,7 +35,10 @@ describe("the layers of lib/", () => {
     none(files.flatMap((path) => layerProblems(path, texts.get(path)!)));
   });
 
-  it("have no files that import each other, types included", () => none(circles(texts)));
+  it("have no files that import each other, types included, nor has any other folder", () => {
+    const others = ["tests", "bench", "scripts", "examples"].flatMap(sourcesOf);
+    none(circles(new Map([...texts, ...others.map((path) => [path, read(path)] as const)])));
+  });
 
   it("have folders of few files", () => none(folderProblems(files)));
 

@@ -1,7 +1,8 @@
 // What every selector must do, whatever backend it has: contract.md, section 1.1, row by row, and the
 // cases of CPython's Lib/test/test_selectors.py. A new backend is done when this passes for it.
 import { describe } from "bun:test";
-import type { Selector, SelectorName } from "../../lib/selectors/mod.ts";
+import type { SelectorName } from "../../lib/selectors/mod.ts";
+import type { Create } from "./create.ts";
 import { argumentCases } from "./selector_arguments.ts";
 import { asyncCases } from "./selector_async.ts";
 import { datagramCases } from "./selector_datagrams.ts";
@@ -14,9 +15,6 @@ import { spinCases } from "./selector_spin.ts";
 import { staleCases } from "./selector_stale.ts";
 import { timeoutCases } from "./selector_timeouts.ts";
 import { wakeupCases } from "./selector_wakeups.ts";
-
-/** Makes a selector of the backend under test. */
-export type Create = <T = unknown>() => Selector<T>;
 
 /** Runs the whole suite for one backend. */
 export function selectorContract(name: SelectorName, create: Create): void {

@@ -18,7 +18,7 @@ import { duplicate, duplicateAbove, duplicateAt, encode } from "../support/socke
 import { ownership, pipe, thrownBy } from "../support/sockets.ts";
 import { itUnless, NO_CHOICE_OF_NUMBERS, NO_FILES, NO_PIPES } from "../support/systems.ts";
 import { onWindows } from "../support/systems.ts";
-import type { Create } from "./selector.ts";
+import type { Create } from "./create.ts";
 
 const BAD_EVENTS: unknown[] = [0, 4, 5, 7, -1, 1.5, NaN, 999999, "1", null, undefined, true];
 const BAD_OBJECTS: unknown[] = [

@@ -5,7 +5,7 @@ import { socketPair } from "../../lib/net/mod.ts";
 import { HelperThread } from "../support/helper_thread.ts";
 import { encode, ownership, receive } from "../support/sockets.ts";
 import { sleep, until } from "../support/waiting.ts";
-import type { Create } from "./selector.ts";
+import type { Create } from "./create.ts";
 
 export function asyncCases(create: Create): void {
   const own = ownership();

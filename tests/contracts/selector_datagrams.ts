@@ -3,7 +3,7 @@ import { expect, it } from "bun:test";
 import { DatagramSocket } from "../../lib/net/mod.ts";
 import { EVENT_READ, EVENT_WRITE } from "../../lib/selectors/mod.ts";
 import { encode } from "../support/sockets.ts";
-import type { Create } from "./selector.ts";
+import type { Create } from "./create.ts";
 
 const host = "127.0.0.1";
 const buffer = new Uint8Array(64);

@@ -5,7 +5,7 @@ import { type Socket, socketPair } from "../../lib/net/mod.ts";
 import { encode, fill, ownership, pipe, receive, tcpPair } from "../support/sockets.ts";
 import { itUnless, NO_PIPES } from "../support/systems.ts";
 import { settles } from "../support/waiting.ts";
-import type { Create } from "./selector.ts";
+import type { Create } from "./create.ts";
 
 const BOTH = EVENT_READ | EVENT_WRITE;
 

@@ -11,7 +11,7 @@ import { socketPair } from "../../lib/net/mod.ts";
 import { isOpen } from "../../lib/sys/posix.ts";
 import { duplicateAt, encode, openDescriptors, ownership, thrownBy } from "../support/sockets.ts";
 import { onWindows } from "../support/systems.ts";
-import type { Create } from "./selector.ts";
+import type { Create } from "./create.ts";
 
 export function lifeCases(create: Create): void {
   const own = ownership();

@@ -23,7 +23,7 @@ import {
   NO_SIGNALS,
 } from "../support/systems.ts";
 import { settles, sleep, timed } from "../support/waiting.ts";
-import type { Create } from "./selector.ts";
+import type { Create } from "./create.ts";
 
 const BOTH = EVENT_READ | EVENT_WRITE;
 const LEVEL: WatchOptions = {};

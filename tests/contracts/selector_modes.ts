@@ -17,7 +17,7 @@ import { c } from "../../lib/sys/posix.ts";
 import { system } from "../../lib/sys/system.ts";
 import { encode, fill, ownership, portOf, receive, tcpPair, thrownBy } from "../support/sockets.ts";
 import { settles } from "../support/waiting.ts";
-import type { Create } from "./selector.ts";
+import type { Create } from "./create.ts";
 
 const BOTH = EVENT_READ | EVENT_WRITE;
 const MSG_OOB = 1;

@@ -11,7 +11,7 @@ import { openFileLimit, raiseOpenFileLimit } from "../../lib/sys/process/limits.
 import { socketPair } from "../../lib/net/mod.ts";
 import { decode, duplicateAt, encode, ownership, receive } from "../support/sockets.ts";
 import { timed } from "../support/waiting.ts";
-import type { Create } from "./selector.ts";
+import type { Create } from "./create.ts";
 
 export function portedCases(create: Create): void {
   const own = ownership();

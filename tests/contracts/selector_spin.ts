@@ -12,7 +12,7 @@ import { c } from "../../lib/sys/posix.ts";
 import { system } from "../../lib/sys/system.ts";
 import { acceptSoon, encode, fill, ownership, portOf, tcpPair } from "../support/sockets.ts";
 import { itUnless } from "../support/systems.ts";
-import type { Create } from "./selector.ts";
+import type { Create } from "./create.ts";
 
 const BOTH = EVENT_READ | EVENT_WRITE;
 /** More than enough: 1000 waits make suspicious, 64 looks make sure. */

@@ -15,7 +15,7 @@ import {
   thrownBy,
 } from "../support/sockets.ts";
 import { timed } from "../support/waiting.ts";
-import type { Create } from "./selector.ts";
+import type { Create } from "./create.ts";
 
 const cpu = () => threadCpu().user + threadCpu().system;
 

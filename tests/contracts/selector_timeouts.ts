@@ -7,7 +7,7 @@ import { HelperThread } from "../support/helper_thread.ts";
 import { ownership } from "../support/sockets.ts";
 import { TICK_MS } from "../support/systems.ts";
 import { median, timed } from "../support/waiting.ts";
-import type { Create } from "./selector.ts";
+import type { Create } from "./create.ts";
 
 export function timeoutCases(create: Create): void {
   const own = ownership();

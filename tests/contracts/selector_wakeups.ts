@@ -12,7 +12,7 @@ import { isWaiting, Program } from "../support/programs.ts";
 import { encode, ownership } from "../support/sockets.ts";
 import { itUnless, NO_SIGNALS } from "../support/systems.ts";
 import { timed } from "../support/waiting.ts";
-import type { Create } from "./selector.ts";
+import type { Create } from "./create.ts";
 
 export function wakeupCases(name: SelectorName, create: Create): void {
   const own = ownership();
