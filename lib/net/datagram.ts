@@ -9,14 +9,10 @@ import {
   SO_BROADCAST,
   SO_REBIND,
   SO_REUSEPORT,
+  SOCK_DGRAM,
   SOL_SOCKET,
 } from "../sys/constants.ts";
-import {
-  type Datagram,
-  newDatagramSocket,
-  receiveDatagram,
-  sendDatagram,
-} from "../sys/socket/datagrams.ts";
+import { type Datagram, receiveDatagram, sendDatagram } from "../sys/socket/datagrams.ts";
 import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
 import { c, closeFd, retry } from "../sys/posix.ts";
@@ -27,6 +23,7 @@ import {
   readAddress,
   SOCKADDR_SIZE,
 } from "../sys/socket/sockaddr.ts";
+import { newSocket } from "../sys/socket/sockets.ts";
 import { checkFlag, checkInteger, checkOptionalFlag, checkText } from "../sys/arguments.ts";
 import { type Bytes, bytesOf, checkEndpoint, ENDPOINT, numericHosts } from "./arguments.ts";
 import { BaseSocket } from "./base.ts";
@@ -193,7 +190,7 @@ export class DatagramSocket extends BaseSocket {
     peer: string | undefined,
     prepare: (fd: number) => void,
   ): DatagramSocket {
-    const fd = newDatagramSocket(family);
+    const fd = newSocket(family, SOCK_DGRAM);
     try {
       prepare(fd);
       return new DatagramSocket(fd, family, peer);

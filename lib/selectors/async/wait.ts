@@ -101,8 +101,8 @@ export class AsyncWait<T> {
     this.#end()?.reject(reason);
   }
 
-  /** Something may be ready. */
-  #look(): void {
+  /** Something may be ready, or the time has passed. */
+  #look(isLate = false): void {
     if (!this.#settle) return;
     let ready: Ready<T>[] | undefined;
     try {
@@ -110,7 +110,7 @@ export class AsyncWait<T> {
     } catch (error) {
       return this.fail(error);
     }
-    if (ready) this.#end()?.resolve(ready);
+    if (ready || isLate) this.#end()?.resolve(ready ?? []);
     else if (++this.#falseAlarms <= FALSE_ALARMS) this.#watch?.update(this.#pollable());
     else {
       this.#dropMirror(); // it may have a ghost, see Epoll.recover
@@ -147,17 +147,8 @@ export class AsyncWait<T> {
   #setTimer(): void {
     const left = this.#deadline - performance.now();
     this.#timer = setTimeout(
-      () => {
-        // Timers may be a little early, and a day is not for ever.
-        if (performance.now() < this.#deadline) return this.#setTimer();
-        let ready: Ready<T>[] | undefined;
-        try {
-          ready = this.#lookNow();
-        } catch (error) {
-          return this.fail(error);
-        }
-        this.#end()?.resolve(ready ?? []);
-      },
+      // Timers may be a little early, and a day is not for ever.
+      () => performance.now() < this.#deadline ? this.#setTimer() : this.#look(true),
       Math.min(Math.max(Math.ceil(left), 0), LONGEST),
     );
   }

@@ -1,12 +1,10 @@
 /** Datagrams: sendto(2), recvfrom(2), and the options of udp(7), ip(7) and ipv6(7). */
-import { SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOL_SOCKET } from "../constants.ts";
-import { check, ERRNO, errno } from "../errno.ts";
+import { SOL_SOCKET } from "../constants.ts";
+import { ERRNO, errno } from "../errno.ts";
 import { Native, NULL, open, type Pointer } from "../ffi.ts";
-import { c, setCloseOnExec, setNonBlocking } from "../posix.ts";
+import { c } from "../posix.ts";
 import { type Address, SOCKADDR_SIZE, unpackAddress } from "./sockaddr.ts";
 import { LIBC, system } from "../system.ts";
-
-const FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
 /** Linux: recvfrom(2) returns the whole length of a datagram, however little of it fits. */
 const MSG_TRUNC = 0x20;
@@ -16,16 +14,6 @@ const calls = open(LIBC, {
   sendto: { args: ["i32", "buffer", "size", "i32", "pointer", "i32"], result: "size" },
   recvfrom: { args: ["i32", "buffer", "size", "i32", "pointer", "pointer"], result: "size" },
 });
-
-/** A datagram socket of a domain (AF_INET, …), non-blocking and close-on-exec: socket(2). */
-export function newDatagramSocket(domain: number): number {
-  const fd = check(c.socket(domain, SOCK_DGRAM | FLAGS, 0), "socket", "create a datagram socket");
-  if (FLAGS === 0) {
-    setNonBlocking(fd, true);
-    setCloseOnExec(fd);
-  }
-  return fd;
-}
 
 /** Sends one datagram, to an address of `length` bytes where one is given. -1 leaves errno behind. */
 export const sendDatagram = (

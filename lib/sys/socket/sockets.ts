@@ -29,9 +29,9 @@ function prepare(fd: number): number {
   return fd;
 }
 
-/** A stream socket of a domain (AF_INET, …): socket(2). */
-export const newSocket = (domain: number): number =>
-  prepare(check(c.socket(domain, SOCK_STREAM | FLAGS, 0), "socket", "create a socket"));
+/** A socket of a domain (AF_INET, …): socket(2). */
+export const newSocket = (domain: number, type: number = SOCK_STREAM): number =>
+  prepare(check(c.socket(domain, type | FLAGS, 0), "socket", "create a socket"));
 
 /**
  * The next connection of a listener, with its address where `address` is given: accept(2). Returns -1
