@@ -36,8 +36,7 @@ class Attempt {
     this.#name = formatAddress({ family: host.includes(":") ? "ipv6" : "ipv4", host, port });
     this.#trace = trace;
     trace(`trying ${this.#name}`);
-    const options = { host, port, ...(source ? { bind: source } : {}) };
-    this.socket = this.#traced(() => Socket.connect(options));
+    this.socket = this.#traced(() => Socket.connect({ host, port, bind: source }));
   }
   fileno(): number {
     return this.socket.fileno();
@@ -81,6 +80,6 @@ export async function connect(
     return await dial({ path: to.path, ...bounds }, wait);
   }
   const { host, port, family } = to;
-  const options = { host, port, ...bounds, ...(family ? { family } : {}) };
+  const options = { host, port, family, ...bounds };
   return (await dialBy(options, (address) => new Attempt(address, to, trace), wait)).socket;
 }

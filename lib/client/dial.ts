@@ -45,8 +45,7 @@ export async function dial(options: DialOptions, loop: Loop, stop: AbortSignal):
   if (!tls) return peerOf(transport);
   const socket = await shakeHands(transport, {
     ...{ makeEndpoint: async () => (await library()).tlsClient(tls), trace, stop, timeoutMs },
-    ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
-    ...{ deadline: startedAt + timeoutMs, name, serverName: tls.serverName },
+    ...{ idleTimeoutMs, deadline: startedAt + timeoutMs, name, serverName: tls.serverName },
   }, loop);
   return peerOf(transport, socket);
 }
@@ -64,9 +63,7 @@ export async function welcome(
   if (!identity) return peerOf(transport);
   const socket = await shakeHands(transport, {
     ...{ makeEndpoint: async () => (await library()).tlsServer(identity), trace, stop, name },
-    ...{ deadline: performance.now() + timeoutMs, timeoutMs },
-    ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
-    serverName: undefined,
+    ...{ deadline: performance.now() + timeoutMs, timeoutMs, idleTimeoutMs, serverName: undefined },
   }, loop);
   return peerOf(transport, socket);
 }

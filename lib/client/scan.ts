@@ -39,8 +39,8 @@ const FILTERED = new Set(["ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EACCES", 
 /** How many answers that come at once are taken before signals get their turn. */
 const BUDGET = 512;
 
-/** A scan that goes on. */
-class Scan {
+/** A scan of ports. */
+export class Scan {
   readonly #options: ScanOptions;
   readonly #loop: Loop;
   readonly #probe: PortProbe;
@@ -53,6 +53,11 @@ class Scan {
     this.#probe = new PortProbe(options.host, options.source);
   }
 
+  /**
+   * Tries all ports, as many at a time as `inFlight` says.
+   *
+   * @throws OSError of this machine, such as EMFILE; the signal's reason
+   */
   async run(stop: AbortSignal): Promise<void> {
     const { ports } = this.#options;
     try {
@@ -136,11 +141,3 @@ function stateOf(code: string): PortState | undefined {
   if (REFUSED.has(code)) return "refused";
   return FILTERED.has(code) ? "filtered" : undefined;
 }
-
-/**
- * Tries all ports, as many at a time as `inFlight` says.
- *
- * @throws OSError of this machine, such as EMFILE; the signal's reason
- */
-export const scan = (options: ScanOptions, loop: Loop, stop: AbortSignal): Promise<void> =>
-  new Scan(options, loop).run(stop);

@@ -67,8 +67,8 @@ export class Conversation {
       graceMs: options.reconnect === undefined ? options.grace : 0,
       sends: !options.recvOnly,
       receives: !options.sendOnly,
-      ...(quitAfterMs === undefined ? {} : { quitAfterMs }),
-      ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
+      quitAfterMs,
+      idleTimeoutMs,
     };
   }
 
@@ -84,7 +84,7 @@ export class Conversation {
       return { code: await this.#follow(peer, turns, observer), goesOn: false, lost: false };
     }
     const { loop, stop, lines } = turns;
-    const options = { ...this.#options, ...(observer ? { observer } : {}) };
+    const options = { ...this.#options, observer };
     const end = await new Session(peer, this.#input, this.#output, loop, options).run(stop);
     const exhausted = options.sends && this.#input.ended && this.#input.empty;
     const goesOn = this.#hasNext && !exhausted;
@@ -110,15 +110,14 @@ export class Conversation {
     return error;
   }
 
-  /** After the last: all that came is written. The exit code, if that went well. @throws ReaderGone; OSError */
-  async finish(code: number, { loop, stop }: Turns): Promise<number> {
+  /** After the last: all that came is written. @throws ReaderGone; OSError */
+  async finish({ loop, stop }: Turns): Promise<void> {
     await this.#output.finish(loop, stop);
-    return code;
   }
 
   /** The same with datagrams. */
   async exchange(socket: DatagramSocket, { loop, stop, lines }: Turns): Promise<number> {
-    const options = { ...this.#options, ...(this.#hex ? { observer: lines.observer() } : {}) };
+    const options = { ...this.#options, observer: this.#hex ? lines.observer() : undefined };
     const session = new DatagramSession(socket, this.#input, this.#output, loop, options);
     try {
       return report(await session.run(stop), options.idleTimeoutMs, false, lines.say);

@@ -93,7 +93,8 @@ function talk(read: ClientRead, spawn: SpawnRelay): Work {
       : listen === undefined
       ? await connect(run)
       : await accept(run, listen);
-    return await conversation.finish(code, turns);
+    await conversation.finish(turns);
+    return code;
   };
 }
 
@@ -103,9 +104,6 @@ interface Run {
   readonly conversation: Conversation;
   readonly turns: Turns;
 }
-
-const idleOf = ({ options: { idleTimeout: idleTimeoutMs } }: ClientRead) =>
-  idleTimeoutMs === undefined ? {} : { idleTimeoutMs };
 
 const traceOf = ({ options }: ClientRead, { say }: Lines) => options.verbose ? say : () => {};
 
@@ -126,12 +124,10 @@ async function connect({ read, conversation, turns }: Run): Promise<number> {
   const to = destinationOf(read);
   const tls = clientTlsOf(read, "host" in to ? to.host : undefined);
   if (tls) await checkClientTls(tls);
-  const { connectTimeout: timeoutMs, reconnect, tlsAlpn: alpn } = read.options;
-  const options = {
-    ...{ to, trace: traceOf(read, lines), ...idleOf(read) },
-    ...(tls ? { tls: { ...tls, ...(alpn ? { alpn } : {}) } } : {}),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-  };
+  const { connectTimeout: timeoutMs, idleTimeout: idleTimeoutMs, reconnect, tlsAlpn: alpn } =
+    read.options;
+  const trace = traceOf(read, lines);
+  const options = { to, trace, idleTimeoutMs, timeoutMs, tls: tls && { ...tls, alpn } };
   for (let said = "", hasLost = false;;) {
     try {
       using peer = await dial(options, loop, stop).catch((error) => {
@@ -165,12 +161,8 @@ async function accept({ read, conversation, turns }: Run, listen: string): Promi
   const where = listenOf(read, listen);
   const trace = traceOf(read, turns.lines);
   const { tls: identity } = read.options.tls ? serverTlsOf(read.options) : {};
-  const { connectTimeout: timeoutMs } = read.options;
-  const options = {
-    ...{ trace, ...idleOf(read) },
-    ...(identity ? { identity } : {}),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-  };
+  const { connectTimeout: timeoutMs, idleTimeout: idleTimeoutMs } = read.options;
+  const options = { trace, identity, timeoutMs, idleTimeoutMs };
   using listener = await Listener.open(where, say, loop);
   // Where the system has chosen the port nobody could connect without being told.
   const tell = "port" in where && where.port === 0 ? say : trace;

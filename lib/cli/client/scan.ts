@@ -1,7 +1,7 @@
 /** `iomux client --scan`: which ports of a host are open. */
 import type { Output } from "../../client/output.ts";
 import { Printer } from "../../client/printer.ts";
-import { type PortState, scan } from "../../client/scan.ts";
+import { type PortState, Scan } from "../../client/scan.ts";
 import { serviceOfPort } from "../options/services.ts";
 import { formatAddress, type OSError, resolveHost } from "../../net/mod.ts";
 import { openFileLimit } from "../../sys/process/limits.ts";
@@ -41,23 +41,14 @@ export async function runScan(
     if (state === "open") printer.print(new TextEncoder().encode(`${line}\n`));
     else if (read.options.verbose) say(line);
   };
-  const skipped = ({ message }: OSError) => say(message);
-  await scan(
-    {
-      ...{
-        host: address!,
-        ports,
-        found,
-        skipped,
-        timeoutMs: read.options.connectTimeout ?? TIMEOUT_MS,
-      },
-      // A port of the source has one connection at a time.
-      inFlight: source?.port ? 1 : Math.max(1, Math.min(IN_FLIGHT, openFileLimit().soft - RESERVE)),
-      ...(source ? { source } : {}),
-    },
-    loop,
-    stop,
-  );
+  const options = {
+    ...{ host: address!, ports, source, found },
+    skipped: ({ message }: OSError) => say(message),
+    timeoutMs: read.options.connectTimeout ?? TIMEOUT_MS,
+    // A port of the source has one connection at a time.
+    inFlight: source?.port ? 1 : Math.max(1, Math.min(IN_FLIGHT, openFileLimit().soft - RESERVE)),
+  };
+  await new Scan(options, loop).run(stop);
   await printer.finish(stop);
   const summary = Object.entries(counts).map(([state, count]) => `${formatCount(count)} ${state}`);
   say(`${summary.join(", ")} of ${formatCount(ports.length)} on ${host}`);

@@ -79,7 +79,7 @@ export function listenOf(read: ClientRead, value: string): Place {
   });
   const family = askedFamily(read);
   checkFamily(place.host, family, `option '--ipv${family}' is for addresses of IPv${family}`);
-  return { ...place, ...(family ? { family } : {}) };
+  return { ...place, family };
 }
 
 /** No host and no port looks like this: a Unix socket, as with `--unix`. */
@@ -116,8 +116,7 @@ export function sourceOf(text: string | undefined): { host: string; port?: numbe
   if (familyOf(host) === undefined) {
     throw new UsageError(`option '--source': "${text}" is no IP address, nor one with a port`);
   }
-  const number = port === undefined ? 0 : portNumber(port, 0);
-  return { host, ...(number === 0 ? {} : { port: number }) };
+  return { host, port: port === undefined ? 0 : portNumber(port, 0) };
 }
 
 /** An address that has another family than an option asks for. @throws UsageError */
@@ -141,7 +140,7 @@ function localEnd(read: ClientRead, target: string): Pick<Target, "source" | "fa
 function localAddress(read: ClientRead): Pick<Target, "source" | "family"> {
   const source = sourceOf(read.options.source);
   const asked = askedFamily(read);
-  if (source === undefined) return asked ? { family: asked } : {};
+  if (source === undefined) return { family: asked };
   const family = familyOf(source.host)!;
   if (asked !== undefined && asked !== family) {
     // A variable gives way to what was typed.

@@ -5,15 +5,14 @@ import { parseDuration } from "../../text/units.ts";
 /** What a step expects: a text, an expression, or the peer's end. */
 export type Expected = { readonly bytes: Uint8Array } | { readonly pattern: RegExp } | "end";
 
+type Action =
+  | { readonly kind: "send"; readonly bytes: Uint8Array }
+  | { readonly kind: "expect"; readonly expected: Expected; readonly withinMs: number }
+  | { readonly kind: "sleep"; readonly ms: number }
+  | { readonly kind: "close" };
+
 /** A step, with the number and the text of its line. */
-export type Step =
-  & { readonly line: number; readonly text: string }
-  & (
-    | { readonly kind: "send"; readonly bytes: Uint8Array }
-    | { readonly kind: "expect"; readonly expected: Expected; readonly withinMs: number }
-    | { readonly kind: "sleep"; readonly ms: number }
-    | { readonly kind: "close" }
-  );
+export type Step = { readonly line: number; readonly text: string } & Action;
 
 /** A script that can't be understood: which line, and why. */
 export class ScriptError extends Error {
@@ -50,24 +49,14 @@ export function parseScript(source: string): Step[] {
         throw new Error(`nothing can be sent any more: line ${closed} is "close"`);
       }
       if (step.kind === "close") closed = index + 1;
-      return [{ line: index + 1, text, ...step } as Step];
+      return [{ line: index + 1, text, ...step }];
     } catch (error) {
       throw new ScriptError(index + 1, (error as Error).message);
     }
   });
 }
 
-type Parsed =
-  | Omit<Extract<Step, { kind: "send" }>, "line" | "text">
-  | {
-    kind: "expect";
-    expected: Expected;
-    withinMs: number;
-  }
-  | { kind: "sleep"; ms: number }
-  | { kind: "close" };
-
-function parseStep(text: string): Parsed {
+function parseStep(text: string): Action {
   const [, word = "", rest = ""] = /^(\S+)\s*(.*)$/.exec(text)!;
   if (word === "send") {
     const [bytes, after] = quoted(rest, 'send "TEXT"');
@@ -83,7 +72,7 @@ function parseStep(text: string): Parsed {
   throw new Error(`unknown step "${word}"; there are send, expect, sleep and close`);
 }
 
-function parseExpect(rest: string): Parsed {
+function parseExpect(rest: string): Action {
   const usage = 'expect "TEXT" [DUR], expect /REGEX/ [DUR] or expect end [DUR]';
   const [expected, after] = ((): [Expected, string] => {
     const end = /^end(?:\s+(.*))?$/.exec(rest);
