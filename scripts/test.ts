@@ -7,7 +7,15 @@ import { dirname } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { endAllOnSignals, type Outcome, runJobs } from "./testing/job.ts";
-import { guess, type Job, matching, RUNTIMES, timesFile, wholeSuite } from "./testing/plan.ts";
+import {
+  guess,
+  type Job,
+  matching,
+  nameOf,
+  RUNTIMES,
+  timesFile,
+  wholeSuite,
+} from "./testing/plan.ts";
 import { builtProgram } from "./testing/program.ts";
 import { conclude, progress } from "./testing/report.ts";
 
@@ -41,8 +49,8 @@ if (unmatched !== undefined) fail(`no test file's path contains "${unmatched}"`)
 
 // What takes longest starts first, so that no long file runs alone at the end.
 const times = readTimes();
-const nameOf = ({ runtime, file }: Job) => `${runtime} ${file}`;
-const expected = (job: Job) => times[nameOf(job)] ?? guess(job);
+const keyOf = (job: Job) => `${job.runtime} ${nameOf(job)}`;
+const expected = (job: Job) => times[keyOf(job)] ?? guess(job);
 jobs.sort((a, b) => expected(b) - expected(a));
 
 // The whole suite looks at the program that users have, which also starts in half the time.
@@ -70,18 +78,18 @@ keepTimes(display.outcomes);
  * the machine, and is said to be; one that fails again has failed. Returns the names of the former.
  */
 async function repeatAlone(outcomes: Outcome[]): Promise<string[]> {
-  const failed = new Set(outcomes.filter(({ failed }) => failed > 0).map(nameOf));
+  const failed = new Set(outcomes.filter(({ failed }) => failed > 0).map(keyOf));
   if (failed.size === 0 || failed.size > MOST_REPEATED) return [];
   console.log(`\n${failed.size} that failed, once more and alone`);
   const again = progress(failed.size);
-  const jobsAgain = jobs.filter((job) => failed.has(nameOf(job)));
+  const jobsAgain = jobs.filter((job) => failed.has(keyOf(job)));
   await runJobs(jobsAgain, { root, inFlight: 1, display: again });
   again.close();
   return again.outcomes.filter((second) => second.failed === 0).map((second) => {
-    const place = outcomes.findIndex((first) => nameOf(first) === nameOf(second));
+    const place = outcomes.findIndex((first) => keyOf(first) === keyOf(second));
     const names = outcomes[place]!.failures.map(({ name }) => name).join("; ");
     outcomes[place] = second;
-    return `${nameOf(second)}: ${names}`;
+    return `${keyOf(second)}: ${names}`;
   });
 }
 
@@ -94,7 +102,7 @@ function readTimes(): Record<string, number> {
 }
 
 function keepTimes(ended: Outcome[]): void {
-  for (const outcome of ended) times[nameOf(outcome)] = Number(outcome.seconds.toFixed(1));
+  for (const outcome of ended) times[keyOf(outcome)] = Number(outcome.seconds.toFixed(1));
   try {
     mkdirSync(dirname(timesFile(root)), { recursive: true });
     writeFileSync(timesFile(root), JSON.stringify(times));

@@ -64,7 +64,7 @@ const withoutColours = (text: string) => text.replace(/\x1b\[[0-9;?]*[A-Za-z]|\r
 function execute(
   commandLine: string[],
   cwd: string,
-  more: Record<string, string> = {},
+  more: Record<string, string>,
 ): Promise<Ending> {
   const [command, ...args] = commandLine as [string, ...string[]];
   const start = performance.now();
@@ -121,8 +121,10 @@ async function runJob(job: Job, root: string): Promise<Outcome> {
   try {
     const junit = join(folder, "junit.xml");
     const commandLine = job.command ?? commandOf(job, junit);
-    const several = job.files?.map((file) => join(root, file)).join("\n");
-    const more = several === undefined ? undefined : { IOMUX_TEST_FILES: several };
+    const more = {
+      ...(job.files && { IOMUX_TEST_FILES: job.files.map((file) => join(root, file)).join("\n") }),
+      ...(job.engine && { IOMUX_TEST_ENGINE: job.engine }),
+    };
     const { status, output, seconds } = await execute(commandLine, root, more);
     outcome.seconds = seconds;
     const tests = job.command ? [] : testsOf(read(junit), job.runtime);

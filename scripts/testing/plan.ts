@@ -60,8 +60,13 @@ export interface Job {
   readonly file: string;
   /** The paths of several. */
   readonly files?: string[];
+  /** What IOMUX_TEST_ENGINE says. */
+  readonly engine?: string;
   readonly command?: string[];
 }
+
+/** What a job is called, its runtime aside. */
+export const nameOf = ({ file, engine }: Job): string => engine ? `${file} on ${engine}` : file;
 
 /** The test files below tests/, by their paths from `root`. */
 export const testFiles = (root: string): string[] =>
@@ -74,8 +79,17 @@ const FULL = [
   ...["package", "docs", "tutorial", "client/others", "kubernetes", "systemd", "workflow"],
 ].map((name) => `tests/${name}_test.ts`);
 
+/** What depends most on the engine that waits: CI runs it over io_uring as well. */
+const ON_URING = [
+  ...["cut", "descriptors", "drain", "echo", "limits", "lingering", "slow_peers", "timeouts"],
+  ...["handoff/ends", "handoff/handoff", "handoff/returns"],
+].map((name) => `tests/serve/${name}_test.ts`).concat(
+  ["ends", "failures", "kept_open", "stopped"].map((name) => `tests/stress/${name}_test.ts`),
+  ["serve", "stress"].map((name) => `tests/tls/${name}_test.ts`),
+);
+
 /** All files that are named here. */
-export const NAMED: readonly string[] = [...ONCE, ...ALONE, ...FULL];
+export const NAMED: readonly string[] = [...ONCE, ...ALONE, ...FULL, ...ON_URING];
 
 /**
  * Every file on each of its runtimes. Deno and Node take longer to start than most files take to run, so
@@ -96,6 +110,7 @@ export function wholeSuite(root: string): Job[] {
   ).map(([folder, files]) => ({ file: `${folder}/ (${files!.length} files)`, files: files! }));
   return [
     ...files.map((file) => ({ runtime: "bun", file })),
+    ...(full ? ON_URING : []).map((file) => ({ runtime: "bun", file, engine: "uring" })),
     ...["deno", "node"].flatMap((runtime) => [
       ...alone.map((file) => ({ runtime, file })),
       ...together.map((several) => ({ runtime, ...several })),

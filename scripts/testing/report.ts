@@ -2,12 +2,12 @@
 // soon as it happens, and one table at the end with every failure under it.
 import process from "node:process";
 import type { Display, Outcome } from "./job.ts";
-import type { Job } from "./plan.ts";
+import { type Job, nameOf } from "./plan.ts";
 
 const ALIVE_MS = 10_000;
 const out = process.stdout;
 
-const title = ({ runtime, file }: Job) => `${runtime.padEnd(5)} ${file}`;
+const title = (job: Job) => `${job.runtime.padEnd(5)} ${nameOf(job)}`;
 
 const counts = ({ passed, failed, skipped }: Outcome) =>
   ([[passed, "passed"], [failed, "FAILED"], [skipped, "skipped"]] as const)
