@@ -250,6 +250,8 @@ describe("a variable", () => {
       ["serve -p 0", "IOMUX_SERVE_METRICS", "192.0.2.1:7", /Cannot serve metrics on 192/],
       ["serve", "IOMUX_SERVE_UNIX", "/nowhere/s", /Cannot bind unix:/],
       ["serve --selector select", "IOMUX_SERVE_ENGINE", "uring", /'--engine uring': /],
+      ["stress -n 1", "IOMUX_STRESS_UNIX", "/nowhere/s", /Cannot connect to unix:/],
+      ["probe", "IOMUX_PROBE_UNIX", "/nowhere/s", /Cannot connect to unix:/],
       ["stress", "IOMUX_STRESS_OUTPUT", "a.json,/nowhere/b.json", /Cannot write /],
       ["stress 127.0.0.1:1 --tls", "IOMUX_STRESS_TLS_CA", "/nowhere/s", /Cannot read /],
     ];

@@ -5,12 +5,12 @@ import { junit, type JunitSuite } from "../../report/junit.ts";
 import { tableBlocks } from "../../report/markdown.ts";
 import type { ReportTable } from "../../report/tables.ts";
 import { connectCodeOf, EXIT } from "../exit.ts";
-import type { OutputFlags } from "../options/outputs.ts";
 import { withAdvice } from "../options/tls.ts";
 import { adviceFor } from "../limits.ts";
 import { columnsOf, say } from "../output.ts";
 import { deliver, toJson } from "../results/publish.ts";
 import { VERSION } from "../version.ts";
+import type { ProbeRead } from "./command.ts";
 
 export interface Outcome {
   readonly rows: ProfileRow[];
@@ -28,7 +28,7 @@ interface Findings extends Outcome {
 export async function report(
   found: Findings,
   profiles: readonly ProfileName[],
-  { json, output }: OutputFlags,
+  { options: { json, output }, withVariables }: ProbeRead,
 ): Promise<number> {
   const { target, interrupted, rows, refusal } = found;
   if (refusal) {
@@ -36,7 +36,7 @@ export async function report(
     const what = kind === "own"
       ? reason + adviceFor({ code: code ?? "", message: reason })
       : kind === "unreachable"
-      ? withAdvice(code ?? "", reason)
+      ? withAdvice(code ?? "", withVariables(reason))
       : `${target} ${reason}${kind === "wrong" ? "" : ADVICE}`;
     say(what);
   }

@@ -85,7 +85,7 @@ export async function run(read: ProbeRead, spawn: Spawn & SpawnProbe): Promise<n
       return await report(
         { target: name, interrupted: interruption.aborted, ...outcome },
         profiles,
-        options,
+        read,
       );
     } finally {
       await server?.stop();

@@ -51,6 +51,7 @@ const jobOf = (
   options: { ...initialValues(STRESS.options), ...options },
   given: new Set(given),
   threshold: [],
+  withVariables: (message) => message,
 });
 
 /** For what must be refused before anything starts. */
