@@ -15,13 +15,12 @@ import { briefDuration } from "../../text/words.ts";
 import { EXIT, exitCodeOf } from "../exit.ts";
 import { adviceFor, checkThreads } from "../limits.ts";
 import { createLogger, formatRecord, formatTrace, type Logger } from "./log.ts";
-import type { Level } from "../options/values.ts";
 import { checkEngine, checkSelector } from "../options/checks.ts";
 import { checkServerTls, serverTlsOf } from "../options/tls.ts";
 import type { ServeRead } from "./command.ts";
 import { describeFaults, faultsOf } from "./faults.ts";
 import { handoffOf } from "./handoff.ts";
-import { operationsOf, whereOf } from "./operations.ts";
+import { type Operations, operationsOf, whereOf } from "./operations.ts";
 import { onSignals } from "../signals.ts";
 import { VERSION } from "../version.ts";
 
@@ -29,17 +28,6 @@ type SpawnThread = Spawn & SpawnHandler & SpawnMetrics;
 
 /** As process 1: between two looks for children that have ended. */
 const REAP_MS = 500;
-
-/** How the command itself behaves, beside the server. */
-interface RunSettings {
-  readonly stats: boolean;
-  readonly withVariables: ServeRead["withVariables"];
-  readonly openFiles: OpenFiles;
-  /** Where to answer HTTP. */
-  readonly metrics: { readonly host: string; readonly port: number } | undefined;
-  readonly level: Level;
-  readonly format: "text" | "json";
-}
 
 /** The limit of open files, before and after it was raised. */
 interface OpenFiles {
@@ -82,27 +70,25 @@ export async function run(read: ServeRead, spawn: SpawnThread): Promise<number> 
     ...operations.options,
     ...serverTlsOf(options),
   };
-  return await serve(serving, spawn, {
-    withVariables: read.withVariables,
-    stats: options.stats,
-    openFiles,
-    metrics: operations.metrics,
-    level: options.quiet ? "error" : options.logLevel,
-    format: options.logFormat,
-  });
+  return await serve(serving, spawn, read, openFiles, operations.metrics);
 }
 
+/** Serves as `options` say; `flags` are those of the command itself, and HTTP is answered at `metricsAt`. */
 async function serve(
   options: ServeOptions,
   spawn: SpawnThread,
-  settings: RunSettings,
+  { options: flags, withVariables }: ServeRead,
+  openFiles: OpenFiles,
+  metricsAt: Operations["metrics"],
 ): Promise<number> {
+  const format = flags.logFormat;
   const stdout = new OutputStream(1);
   const stderr = new OutputStream(2, (dropped) => {
     const what = `${dropped} ${dropped === 1 ? "line" : "lines"} of the log were lost`;
-    return formatRecord("warn", `${what}: standard error did not take them`, settings.format);
+    return formatRecord("warn", `${what}: standard error did not take them`, format);
   });
-  const log = createLogger(settings.level, settings.format, (line) => stderr.write(line));
+  const level = flags.quiet ? "error" : flags.logLevel;
+  const log = createLogger(level, format, (line) => stderr.write(line));
   const reaper = process.pid === 1 ? setInterval(reapOrphans, REAP_MS) : undefined;
   let metrics: Metrics | undefined;
   let server: Server | undefined;
@@ -130,12 +116,13 @@ async function serve(
     usr1: printStats,
   });
   try {
-    await checkBeforehand(options, log, settings.openFiles);
+    await checkBeforehand(options, log, openFiles);
     const stats = ServerStats.create(options.workers);
     const shared = { stats: stats.memory, version: VERSION };
-    metrics = settings.metrics &&
-      await startMetrics(settings.metrics, shared, spawn, (message) => log.error(message));
-    const events = eventsOf(log, stderr, settings);
+    metrics = metricsAt &&
+      await startMetrics(metricsAt, shared, spawn, (message) => log.error(message));
+    const trace = (lines: string) => stderr.write(formatTrace(lines, format));
+    const events = { ...eventsOf(log, openFiles), trace };
     server = await Server.start(options, spawn, events, spawn, stats);
     if (metrics) log.info(`Metrics on http://${metrics.name}/metrics`);
     if (options.faults) log.info(describeFaults(options.faults));
@@ -147,15 +134,15 @@ async function serve(
     if (secondCode !== undefined) void server.stop();
     else if (wasTold) drain();
     const forced = await server.done;
-    if (settings.stats) printStats();
+    if (flags.stats) printStats();
     if (forced > 0 && secondCode === undefined) log.warn(`Cut ${connections(forced)} still open`);
     code = secondCode ?? (forced > 0 ? EXIT.failed : EXIT.ok);
     ({ allEnded } = server);
   } catch (error) {
     const failure = error as Error;
-    const said = settings.withVariables(failure.message.trim().replace(/\s*\n\s*/g, " "));
+    const said = withVariables(failure.message.trim().replace(/\s*\n\s*/g, " "));
     const message = said + adviceFor(failure);
-    if (settings.format === "json") stderr.write(formatRecord("error", message, "json"));
+    if (format === "json") stderr.write(formatRecord("error", message, "json"));
     else stderr.write(`iomux: ${escapeControls(message)}\n`);
     code = exitCodeOf(error);
   } finally {
@@ -190,19 +177,13 @@ async function checkBeforehand(
   else log.debug(`Open files: the limit is ${now}, which is all that the system grants`);
 }
 
-const eventsOf = (
-  log: Logger,
-  stderr: OutputStream,
-  { openFiles, format }: RunSettings,
-): ServerEvents => ({
+const eventsOf = (log: Logger, { now }: OpenFiles): ServerEvents => ({
   warned: (message) => log.warn(message),
-  paused: (message) =>
-    log.warn(`${message}; accepting pauses (open files: ${openFiles.now}, see ulimit -n)`),
+  paused: (message) => log.warn(`${message}; accepting pauses (open files: ${now}, see ulimit -n)`),
   refused: (message) => log.warn(`${message}; such connections are closed`),
   replaced: (message) => log.error(message),
   failed: (message) => log.warn(message),
   gone: (message) => log.debug(message),
-  trace: (lines) => stderr.write(formatTrace(lines, format)),
 });
 
 const whoAnswers = ({ handoff, service }: ServeOptions): string =>
