@@ -1,4 +1,4 @@
-// Programs in which one call of a C function fails (tests/support/programs/failing_once.ts).
+// iomux, in which one call of a C function fails (tests/support/programs/failing_once.ts).
 import { ERRNO } from "../../lib/sys/errno.ts";
 import type { CliOptions } from "./cli.ts";
 
@@ -11,9 +11,15 @@ export type FailingCall = readonly [
   args?: string[],
 ];
 
+/** From the folder of the checkout. A compiled program takes options of Bun from the environment, too. */
+const FAILING_ONCE = "./tests/support/programs/failing_once.ts";
+
 export const failing = ([call, error, nth, role]: FailingCall): CliOptions => ({
-  program: "failing_once.ts",
-  env: { FAIL: `${call}:${ERRNO[error]}:${nth}`, FAIL_IN: role },
+  env: {
+    BUN_OPTIONS: `--preload=${FAILING_ONCE}`,
+    FAIL: `${call}:${ERRNO[error]}:${nth}`,
+    FAIL_IN: role,
+  },
 });
 
 export const titleOf = ([call, error, nth, role, args = []]: FailingCall): string =>

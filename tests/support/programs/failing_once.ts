@@ -1,8 +1,11 @@
-// iomux, in which one call of a C function fails: FAIL=FUNCTION:ERRNO:N, the Nth call of a thread whose role is
-// FAIL_IN ("main", "serve", "load", …; N from 1). "syscall 45" is syscall(2) with that number. Bun only.
-import { isMainThread, Worker, workerData } from "node:worker_threads";
+// Loaded before iomux (bun --preload), compiled or not: one call of a C function fails. FAIL=FUNCTION:ERRNO:N,
+// the Nth call of a thread whose role is FAIL_IN ("main", "serve", "load", …; N from 1). "syscall 45" is
+// syscall(2) with that number. Bun only.
 import { writeSync } from "node:fs";
+import type { WorkerOptions } from "node:worker_threads";
 
+const threads = process.getBuiltinModule("node:worker_threads");
+const { isMainThread, Worker, workerData } = threads;
 const [name = "", errno, which] = process.env.FAIL!.split(":");
 /** One of all threads: how many calls have failed. */
 const failed = new Int32Array(isMainThread ? new SharedArrayBuffer(4) : workerData.failed);
@@ -37,10 +40,12 @@ if (role === process.env.FAIL_IN) {
   };
 }
 
-if (!isMainThread) await import("../../../main.ts");
-else {
-  const spawn = (role: string, data: unknown) =>
-    new Worker(new URL(import.meta.url), { workerData: { role, data, failed: failed.buffer } });
-  const { main } = await import("../../../lib/cli/program.ts");
-  process.exit(await main(process.argv.slice(2), spawn));
+// Bun loads it before a thread's own file only where the thread is made with that option.
+if (isMainThread) {
+  threads.Worker = class extends Worker {
+    constructor(file: string | URL, options: WorkerOptions) {
+      const workerData = { ...options.workerData, failed: failed.buffer };
+      super(file, { ...options, workerData, preload: [import.meta.path] } as WorkerOptions);
+    }
+  };
 }
