@@ -98,7 +98,7 @@ function quoted(text: string, usage: string): [bytes: Uint8Array, after: string]
   const parts: Uint8Array[] = [];
   for (const part of text.slice(1).matchAll(/(")|\\x([0-9a-fA-F]{2})|\\(.?)|([^"\\]+)/gs)) {
     const [, end, hex, letter, plain] = part;
-    if (end) return [Uint8Array.from(Buffer.concat(parts)), text.slice(part.index + 2).trim()];
+    if (end) return [new Uint8Array(Buffer.concat(parts)), text.slice(part.index + 2).trim()];
     if (plain !== undefined) parts.push(new TextEncoder().encode(plain));
     else parts.push(Uint8Array.of(hex !== undefined ? parseInt(hex, 16) : escaped(letter!)));
   }
