@@ -1,4 +1,4 @@
-// Builds what a release consists of into dist/release: release.mjs VERSION [--url BASE] [--targets A,B]
+// Builds what a release consists of into dist/release: release.mjs VERSION [--url BASE] [--targets A,B] [--level 1-9]
 // Plain JavaScript, because it must run on the Node that a machine already has.
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";

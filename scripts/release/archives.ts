@@ -2,6 +2,7 @@
 import { chmodSync, copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { wrap } from "../../lib/text/layout.ts";
 import { archiveOf, binaryOf, DESCRIPTION, NAME, type Release, run } from "./facts.ts";
 import { zip } from "./zip.ts";
@@ -30,6 +31,14 @@ const makeCompletions = (stage: string, folder: string, system: string) =>
 /** The system of a target, as node:process names it. */
 const systemOf = (target: string): string => target.split("-")[0]!.replace("windows", "win32");
 
+/** A .tar.gz by tar's arguments; zlib takes two thirds of gzip's time for the same size. */
+export function makeTarball({ stage, level }: Release, archive: string, args: string[]): void {
+  const plain = join(stage, "dist", "plain.tar");
+  run("tar", ["-cf", plain, ...args], stage);
+  writeFileSync(archive, gzipSync(readFileSync(plain), { level }));
+  rmSync(plain);
+}
+
 export function makeArchive(release: Release, target: string): void {
   const { stage, out, version } = release;
   const folder = `${NAME}-${version}-${target}`;
@@ -53,9 +62,9 @@ export function makeArchive(release: Release, target: string): void {
       bytes: readFileSync(join(root, name)),
       executable: name === program,
     }));
-    writeFileSync(archive, zip(entries));
+    writeFileSync(archive, zip(entries, release.level));
   } else {
-    run("tar", ["-C", join(stage, "dist"), "-czf", archive, folder], stage);
+    makeTarball(release, archive, ["-C", join(stage, "dist"), folder]);
   }
   rmSync(root, { recursive: true });
 }

@@ -2,6 +2,7 @@
 // a Containerfile that puts it into an image from scratch.
 import { chmodSync, copyFileSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { makeTarball } from "./archives.ts";
 import { binaryOf, NAME, type Release, run } from "./facts.ts";
 
 /** A plain user, whom no other program runs as. */
@@ -44,5 +45,5 @@ export function makeContainer(release: Release): void {
   writeFileSync(join(context, "Containerfile"), CONTAINERFILE);
   const archive = join(release.out, `${NAME}-container.tar.gz`);
   const owner = ["--owner=0", "--group=0", "--numeric-owner"];
-  run("tar", ["-C", release.out, ...owner, "-czf", archive, "container"], release.stage);
+  makeTarball(release, archive, ["-C", release.out, ...owner, "container"]);
 }

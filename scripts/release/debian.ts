@@ -55,6 +55,10 @@ export function makeDebianPackage(release: Release, target: string): void {
     ].join("\n"),
   );
   const file = join(out, debianPackageOf(release, target)!);
-  run("dpkg-deb", ["--root-owner-group", "-Zgzip", "--build", root, file], stage);
+  run(
+    "dpkg-deb",
+    ["--root-owner-group", "-Zgzip", `-z${release.level}`, "--build", root, file],
+    stage,
+  );
   rmSync(root, { recursive: true });
 }

@@ -29,6 +29,8 @@ export interface Release {
   /** Where those will be downloaded from. */
   readonly url: string;
   readonly targets: readonly string[];
+  /** How much archives are compressed: from 1, the fastest, to 9. */
+  readonly level: number;
 }
 
 /** The path of a compiled program. */

@@ -19,7 +19,7 @@ function fail(status: number, message: string): never {
 }
 
 const USAGE =
-  "usage: release.mjs VERSION [--url BASE] [--targets A,B], where VERSION is like 1.2.3 or 1.2.3-rc.1";
+  "usage: release.mjs VERSION [--url BASE] [--targets A,B] [--level 1-9], where VERSION is like 1.2.3 or 1.2.3-rc.1";
 
 /** A version by semver.org's grammar, without a second hyphen, which other packagers take for something else. */
 const VERSION =
@@ -29,7 +29,10 @@ function words() {
   const text = { type: "string" } as const;
   const help = { type: "boolean", short: "h" } as const;
   try {
-    return parseArgs({ allowPositionals: true, options: { url: text, targets: text, help } });
+    return parseArgs({
+      allowPositionals: true,
+      options: { url: text, targets: text, level: text, help },
+    });
   } catch (error) {
     return fail(2, `${(error as Error).message} (${USAGE})`);
   }
@@ -48,6 +51,8 @@ function parse(): Release {
   const targets = values.targets?.split(",") ?? TARGETS;
   const unknown = targets.find((target) => !TARGETS.includes(target));
   if (unknown !== undefined) fail(2, `no target "${unknown}" (one of: ${TARGETS.join(", ")})`);
+  const level = values.level ?? "6"; // as gzip(1)
+  if (!/^[1-9]$/.test(level)) fail(2, `no level "${level}" (1 to 9)`);
   const out = join(root, "dist", "release");
   return {
     version: version!,
@@ -55,6 +60,7 @@ function parse(): Release {
     out,
     url: values.url ?? pathToFileURL(out).href,
     targets,
+    level: Number(level),
   };
 }
 

@@ -11,13 +11,13 @@ export interface Entry {
 const VERSION = 20, DEFLATED = 8, UNIX = 3 << 8;
 const TIME = 0, DATE = (1 << 5) | 1; // 1980-01-01: the same files make the same archive
 
-export function zip(entries: readonly Entry[]): Uint8Array {
+export function zip(entries: readonly Entry[], level: number): Uint8Array {
   const parts: Uint8Array[] = [];
   const directory: Uint8Array[] = [];
   let at = 0;
   for (const { name, bytes, executable } of entries) {
     const path = new TextEncoder().encode(name);
-    const packed = deflateRawSync(bytes);
+    const packed = deflateRawSync(bytes, { level });
     // Common to the header before the file and its entry in the directory.
     const about = Buffer.alloc(26);
     const fields16 = [VERSION, 1 << 11, DEFLATED, TIME, DATE]; // names are UTF-8

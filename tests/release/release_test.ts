@@ -19,7 +19,7 @@ afterAll(() => scratch[Symbol.dispose]());
 // As the module loads and not in a hook, for which runners allow less time.
 const built = spawnSync(
   "node",
-  ["scripts/release.mjs", VERSION, "--targets", "linux-x64,windows-x64"],
+  ["scripts/release.mjs", VERSION, "--targets", "linux-x64,windows-x64", "--level", "1"],
   { cwd: root, encoding: "utf8" },
 );
 if (built.status !== 0) throw new Error(`release.mjs: ${built.stdout}${built.stderr}`);
@@ -54,7 +54,7 @@ describe("a release", () => {
     for (
       const args of [
         ...[[], ["1.2"], ["v1.2.3"], ["01.2.3"], ["1.2.03"], ["1.2.3-rc.01"], ["1.2.3-rc..1"]],
-        ...[["1.2.3", "--targets", "amiga"], ["1.2.3", "--bogus"]],
+        ...[["1.2.3", "--targets", "amiga"], ["1.2.3", "--bogus"], ["1.2.3", "--level", "0"]],
       ]
     ) {
       const { status } = spawnSync("node", ["scripts/release.mjs", ...args], { cwd: root });
@@ -68,7 +68,7 @@ describe("a release", () => {
       const { status, stdout, stderr } = spawnSync("node", node, { cwd: root, encoding: "utf8" });
       expect([status, stderr]).toEqual([0, ""]);
       expect(stdout).toMatch(/^usage: release\.mjs VERSION .*\n$/s);
-      for (const option of ["--url", "--targets"]) expect(stdout).toContain(option);
+      for (const option of ["--url", "--targets", "--level"]) expect(stdout).toContain(option);
     }
   });
 
@@ -249,7 +249,14 @@ describe("a release", () => {
   it("has the page of the repository as the homepage, where the address of files tells it", () => {
     const page = "https://example.com/some/iomux";
     const formula = (url: string) =>
-      formulaText({ version: VERSION, stage: "", out: release, url, targets: ["linux-x64"] });
+      formulaText({
+        version: VERSION,
+        stage: "",
+        out: release,
+        url,
+        targets: ["linux-x64"],
+        level: 1,
+      });
     const published = formula(`${page}/releases/download/v${VERSION}`);
     expect(published).toContain(`homepage "${page}"\n`);
     expect(published).not.toContain("this machine");

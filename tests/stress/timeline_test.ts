@@ -32,17 +32,24 @@ describe("the rows of a run", () => {
   });
 
   it("are its totals when it ends in a sliver of a second: one row", async () => {
-    const { timeline } = await against(startServe(), ["-c", "10", "-d", "1150ms"]);
+    const { timeline } = await against(startServe(), [
+      "-c",
+      "10",
+      "-d",
+      "1150ms",
+      "--think",
+      "1ms",
+    ]);
     expect(timeline.length).toBe(1);
   });
 
   it("are its totals with threads of their own and after a warm-up", async () => {
-    const args = ["-c", "10", "--rate", "20k", "-d", "1150ms", "--warmup", "300ms"];
+    const args = ["-c", "10", "--rate", "5k", "-d", "1150ms", "--warmup", "300ms"];
     await against(startServe(), [...args, "--workers", "2"]);
   });
 
   it("end with it, however long the target keeps its connections open", async () => {
-    for (const args of [["--rate", "5k"], []]) {
+    for (const args of [["--rate", "2k"], ["--think", "1ms"]]) {
       const { timeline } = await against(deaf(), ["-c", "4", "-d", "1300ms", ...args]);
       expect(timeline.length).toBe(2);
       expect(timeline.every(({ sent }) => sent > 0)).toBe(true);

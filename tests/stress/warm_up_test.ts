@@ -115,7 +115,7 @@ describe("the bytes of a warm-up", () => {
   for (const [what, more] of kinds) {
     it(`count no more than its messages: ${what}`, async () => {
       await using target = await dripping();
-      const args = ["-c", "20", "--warmup", "300ms", "-d", "500ms", ...more];
+      const args = ["-c", "20", "--warmup", "150ms", "-d", "200ms", ...more];
       const { code, result: { messages, bytes } } = await stress([target.name, ...args]);
       expect(code).toBe(0);
       expect(messages.verified).toBe(messages.sent);
@@ -132,7 +132,7 @@ describe("the bytes of a warm-up without replies", () => {
       await using server = await startServe(["--service", "discard"]);
       const { result: { messages, bytes } } = await stress([
         ...[server.name, "--expect", "none", "-s", "1500B", "-c", "5", "--client-engine", engine],
-        ...["--warmup", "300ms", "-d", "500ms"],
+        ...["--warmup", "100ms", "-d", "150ms"],
       ]);
       expect(bytes).toEqual({ sent: messages.sent * 1500, received: 0 });
     });

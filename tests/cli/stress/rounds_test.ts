@@ -8,6 +8,9 @@ import { TempDir } from "../../support/files.ts";
 import { checkRows } from "../../support/rows.ts";
 import { allAccountedFor, answering, stress, target } from "../../support/misbehaving.ts";
 
+/** Of loads whose speed does not matter: they leave the processors to other tests. */
+const calmly = ["--think", "1ms"];
+
 describe("--confidence", () => {
   it("repeats the run, and gives an interval of rate and p99", async () => {
     // Latencies that are much the same, so that few rounds are enough.
@@ -40,7 +43,17 @@ describe("--compare of targets", () => {
     await using one = await startServe();
     await using other = await startServe();
     const names = `${one.name},${other.name}`;
-    await using cli = spawnCli(["stress", "--compare", names, "-c", "2", "-d", "300ms", "--json"]);
+    await using cli = spawnCli([
+      "stress",
+      "--compare",
+      names,
+      "-c",
+      "2",
+      "-d",
+      "300ms",
+      ...calmly,
+      "--json",
+    ]);
     expect((await cli.exit).code).toBe(0);
     expect(cli.stderr()).toMatch(/^iomux: 3 rounds of 2 targets, about \d+ s in all/);
     const { target, compare, results } = JSON.parse(cli.stdout());
@@ -55,7 +68,17 @@ describe("--compare of targets", () => {
 
 describe("--compare of selectors", () => {
   it("says first how long it will take, and with --progress which round it is", async () => {
-    const args = ["--compare", "select,poll", "-c", "2", "-d", "300ms", "--progress", "--json"];
+    const args = [
+      "--compare",
+      "select,poll",
+      "-c",
+      "2",
+      "-d",
+      "300ms",
+      ...calmly,
+      "--progress",
+      "--json",
+    ];
     await using cli = spawnCli(["stress", ...args]);
     expect([0, 8]).toContain((await cli.exit).code!);
     const [first, ...lines] = cli.stderr().trimEnd().split("\n");

@@ -45,7 +45,7 @@ if (isMainThread) {
   threads.Worker = class extends Worker {
     constructor(file: string | URL, options: WorkerOptions) {
       const workerData = { ...options.workerData, failed: failed.buffer };
-      super(file, { ...options, workerData, preload: [import.meta.path] } as WorkerOptions);
+      super(file, { ...options, workerData, preload: [import.meta.filename] } as WorkerOptions);
     }
   };
 }
