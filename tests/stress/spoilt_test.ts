@@ -59,6 +59,7 @@ describe("what comes behind a reply", () => {
       expect(corrected?.count ?? verified).toBe(verified);
       expect(Math.round(result.rate.messages_per_s * result.duration_s)).toBe(verified);
       expect(result.timeline.reduce((sum, { received }) => sum + received, 0)).toBe(verified);
+      expect(result.timeline.filter(({ received }) => received < 0)).toEqual([]);
       parseResult(JSON.stringify(result));
     });
   }

@@ -142,7 +142,7 @@ export class Timeline {
       t: seconds(now.ms - now.start),
       seconds: seconds(now.ms - from),
       sent: risen("sent"),
-      received: risen("received"),
+      received: this.#ofThisRow(risen("received")),
       bytes_sent: risen("bytesOut"),
       bytes_received: risen("bytesIn"),
       errors: risen("errors"),
@@ -152,6 +152,17 @@ export class Timeline {
       drained: risen("drained"),
       p50_corrected: this.#open ? corrected.percentile(50) : null,
     });
+  }
+
+  /** Where more replies were taken back than came, these are of rows before. */
+  #ofThisRow(received: number): number {
+    for (let i = this.rows.length - 1; i >= 0 && received < 0; i--) {
+      const row = this.rows[i]!;
+      const taken = Math.min(row.received, -received);
+      this.rows[i] = { ...row, received: row.received - taken };
+      received += taken;
+    }
+    return received;
   }
 
   /** Of all threads at the end of interval `number`: what each had at the end of its last one until then. */
