@@ -11,6 +11,8 @@ function showPayload(bytes: Uint8Array): string {
   return quote(latin1(bytes.subarray(0, SHOWN))) + (bytes.length > SHOWN ? "…" : "");
 }
 
+const nameOf = ({ state }: Connection<Session>): string => state.details().peer;
+
 /**
  * A line for every step of the loop, with its time as ISO 8601 has it in front, given to `write` once a turn:
  * it waits for nothing.
@@ -41,22 +43,16 @@ export class Trace implements Observer {
     if (count > 0) this.#line(`${count} ready`);
   }
   received(connection: Connection<Session>, bytes: Uint8Array): void {
-    this.#line(
-      `received ${bytes.length} bytes from ${connection.state.details().peer}: ${
-        showPayload(bytes)
-      }`,
-    );
+    this.#line(`received ${bytes.length} bytes from ${nameOf(connection)}: ${showPayload(bytes)}`);
   }
   queued(connection: Connection<Session>, count: number): void {
-    this.#line(`queued ${count} bytes for ${connection.state.details().peer}`);
+    this.#line(`queued ${count} bytes for ${nameOf(connection)}`);
   }
   sent(connection: Connection<Session>, bytes: Uint8Array): void {
-    this.#line(
-      `sent ${bytes.length} bytes to ${connection.state.details().peer}: ${showPayload(bytes)}`,
-    );
+    this.#line(`sent ${bytes.length} bytes to ${nameOf(connection)}: ${showPayload(bytes)}`);
   }
   drained(connection: Connection<Session>): void {
-    this.#line(`queue of ${connection.state.details().peer} is empty`);
+    this.#line(`queue of ${nameOf(connection)} is empty`);
   }
 
   handing(peer: string, worker: number): void {
@@ -71,11 +67,11 @@ export class Trace implements Observer {
     return forwarding(inner, {
       open: (connection) => {
         connection.state.details().peer = connection.peerName;
-        this.#line(`new connection from ${connection.state.details().peer}`);
+        this.#line(`new connection from ${nameOf(connection)}`);
         inner.open(connection);
       },
       close: (connection, error) => {
-        const { peer } = connection.state.details();
+        const peer = nameOf(connection);
         this.#line(error ? `${peer} failed: ${error.code}` : `${peer} disconnected`);
         inner.close(connection, error);
       },

@@ -2,6 +2,7 @@
 import { styleText } from "node:util";
 import type { Watched } from "../../stress/run/watch.ts";
 import { formatCount, formatUs } from "../../text/units.ts";
+import { plural } from "../../text/words.ts";
 
 export interface LiveState {
   /** Since counting began. */
@@ -25,11 +26,10 @@ export function describe(state: LiveState, colors = false): string {
   const { latency, errors, mismatched } = state;
   const paint = (style: Parameters<typeof styleText>[0], text: string) =>
     colors ? styleText(style, text, { validateStream: false }) : text;
-  const errorText = `${formatCount(errors)} ${errors === 1 ? "error" : "errors"}`;
   return [
     `${state.seconds.toFixed(1)} s`,
     paint("bold", `${formatCount(state.rate)}/s`),
-    paint(errors > 0 ? "red" : "green", errorText),
+    paint(errors > 0 ? "red" : "green", plural(errors, "error")),
     ...(mismatched > 0 ? [paint(["bold", "red"], `${formatCount(mismatched)} MISMATCHED`)] : []),
     `${formatCount(state.connections)} connections`,
     latency ? `p50 ${formatUs(latency.p50)}  p99 ${formatUs(latency.p99)}` : "p50 –  p99 –",
