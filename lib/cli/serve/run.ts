@@ -119,8 +119,7 @@ async function serve(
     await checkBeforehand(options, log, openFiles);
     const stats = ServerStats.create(options.workers);
     const shared = { stats: stats.memory, version: VERSION };
-    metrics = metricsAt &&
-      await startMetrics(metricsAt, shared, spawn, (message) => log.error(message));
+    metrics = metricsAt && await startMetrics(metricsAt, shared, spawn, log);
     const trace = (lines: string) => stderr.write(formatTrace(lines, format));
     const events = { ...eventsOf(log, openFiles), trace };
     server = await Server.start(options, spawn, events, spawn, stats);

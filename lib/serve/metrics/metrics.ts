@@ -1,6 +1,7 @@
 /** The metrics of a server as the main thread sees them: where they are, and how they end. */
+import { listenOnHost } from "../../engine/listen_host.ts";
 import type { Thread } from "../../engine/mod.ts";
-import { formatAddress, OSError, resolveHost, Socket } from "../../net/mod.ts";
+import { formatAddress, OSError, Socket } from "../../net/mod.ts";
 import { wakeDescriptor } from "../../selectors/waker.ts";
 import { closeFd } from "../../sys/posix.ts";
 import type { StatsMemory } from "../stats.ts";
@@ -18,8 +19,8 @@ export interface Metrics {
 }
 
 /**
- * Listens on every address of a host, and answers from a thread of its own. `failed` is called when that
- * has ended by itself.
+ * Listens on every address of a host, and answers from a thread of its own. `log` is told of addresses that can't
+ * be had while another can, and when the thread has ended by itself.
  *
  * @throws OSError when an address can't be bound, ResolveError when the host has none
  */
@@ -27,18 +28,14 @@ export async function startMetrics(
   at: { readonly host: string; readonly port: number },
   data: { readonly stats: StatsMemory; readonly version: string },
   spawn: SpawnMetrics,
-  failed: (message: string) => void,
+  log: { warn(message: string): void; error(message: string): void },
 ): Promise<Metrics> {
-  const sockets: Socket[] = [];
   const control = new Int32Array(new SharedArrayBuffer(4));
-  let { port } = at;
+  let sockets: Socket[];
   try {
-    for (const host of await resolveHost(at.host)) {
-      sockets.push(Socket.listen({ host, port }));
-      port = (sockets[0]!.localAddress as { port: number }).port;
-    }
+    const open = (host: string, port: number) => [Socket.listen({ host, port })];
+    sockets = (await listenOnHost({ ...at, open, warn: log.warn })).flat();
   } catch (error) {
-    for (const socket of sockets) socket.close();
     if (!(error instanceof OSError)) throw error;
     const where = formatAddress({ family: at.host.includes(":") ? "ipv6" : "ipv4", ...at });
     throw new OSError(error.errno, error.syscall, `serve metrics on ${where}`);
@@ -54,7 +51,7 @@ export async function startMetrics(
     let why = "";
     thread.on("error", (error) => why = error.message);
     thread.on("exit", (code) => {
-      if (Atomics.load(control, 0) === 0) failed(`Metrics ended: ${why || `with code ${code}`}`);
+      if (Atomics.load(control, 0) === 0) log.error(`Metrics ended: ${why || `with code ${code}`}`);
       if (wakeFd >= 0) closeFd(wakeFd);
       resolve();
     });

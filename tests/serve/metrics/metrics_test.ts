@@ -2,7 +2,9 @@
 import { describe, expect, it } from "bun:test";
 import { createRequire } from "node:module";
 import { type RunningServer, spawnCli, startServe } from "../../support/cli.ts";
+import { inNamespace, NO_NAMESPACE } from "../../support/namespaces.ts";
 import { dialError, exchange, Peer } from "../../support/peers.ts";
+import { itUnless } from "../../support/systems.ts";
 
 interface Family {
   name: string;
@@ -141,6 +143,20 @@ describe("serve --metrics", () => {
     );
     expect(dialError({ port })).toBe("connected");
   });
+
+  itUnless(
+    NO_NAMESPACE,
+    "of a name are on the addresses that the machine has, as the server itself",
+    async () => {
+      const script = `ip link set lo up
+        echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6
+        exec "$@" serve -p 0 -H localhost --metrics localhost:0`;
+      await using cli = spawnCli([], { through: inNamespace(script) });
+      await cli.says(/Metrics on http:\/\/127\.0\.0\.1:\d+\/metrics/);
+      expect(cli.stderr().match(/\[warn\] Cannot bind .*one of the addresses of localhost/g))
+        .toHaveLength(2);
+    },
+  );
 
   it("an IPv6 address that can't be bound is named in brackets", async () => {
     const args = ["serve", "-p", "0", "-H", "127.0.0.1", "--metrics", "[2001:db8::1]:1"];
