@@ -141,8 +141,9 @@ export interface EngineOptions {
   readonly receiveBytes?: number;
   readonly counters?: Counters;
   /**
-   * Bounds what may be queued for a peer that does not read, in bytes, whether its handler queued it or TLS: from a half on nothing more is received from it, until no more than a quarter is left. A
-   * single `send` may exceed it.
+   * Bounds what may be queued for a peer that does not read, in bytes, whether its handler queued it or TLS:
+   * from a half on nothing more is received from it, until no more than a quarter is left. A single `send`
+   * may exceed it.
    */
   readonly maxQueued?: number;
   /**

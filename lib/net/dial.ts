@@ -61,8 +61,9 @@ const LONGEST_LOOK_MS = 16;
  * (RFC 8305). The first that is connected is returned; it is non-blocking. `wait` is for callers that have
  * a selector; without it the sockets are looked at every few milliseconds.
  *
- * @throws ResolveError when the name has no address; OSError of the last address that was reached, or else of the last; ETIMEDOUT
- * after `timeoutMs`, the name's resolution included; the signal's reason when it is aborted
+ * @throws ResolveError when the name has no address; OSError of the last address that was reached, or else
+ * of the last; ETIMEDOUT after `timeoutMs`, the name's resolution included; the signal's reason when it is
+ * aborted
  *
  * @example
  * ```ts

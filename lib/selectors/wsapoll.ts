@@ -17,10 +17,10 @@ import { sleepFor } from "../sys/windows/kernel32.ts";
 import { isAborted, isUnconnected } from "../sys/windows/winsock.ts";
 import { ReadyList, type Registration } from "./backend.ts";
 import { BaseSelector } from "./base.ts";
-import { eventsOf } from "./poll/bits.ts";
+import { eventsOf, pollBits } from "./poll/bits.ts";
 import { PollList } from "./poll/list.ts";
 import { SelectArrays } from "./select/arrays.ts";
-import { EVENT_READ, EVENT_WRITE } from "./selector.ts";
+import { EVENT_READ } from "./selector.ts";
 
 /** Whether WSAPoll of this Windows ("10.0.19041", as os.release() has it) reports failed connects. */
 export function reportsFailedConnect(release: string): boolean {
@@ -136,9 +136,7 @@ class WsaPoll extends PollList {
     const result = this.#sets.select(0);
     if (result > 0) this.#sets.collect(result, this.#asideBySocket, found);
     for (let i = 0; i < found.length; i++) {
-      const events = found.events(i);
-      const reading = events & EVENT_READ ? POLLIN : 0;
-      report(ready, found.registration(i), reading | (events & EVENT_WRITE ? POLLOUT : 0));
+      report(ready, found.registration(i), pollBits(found.events(i)));
     }
     found.clear();
   }

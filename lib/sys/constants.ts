@@ -90,6 +90,8 @@ export const POLLOUT: number = on(4, 4, 4, 0x10);
 export const POLLERR: number = on(8, 8, 8, 1);
 export const POLLHUP: number = on(0x10, 0x10, 0x10, 2);
 export const POLLNVAL: number = on(0x20, 0x20, 0x20, 4);
+/** The peer will send no more; Linux only, 0 elsewhere. */
+export const POLLRDHUP: number = on(0x2000, 0, 0, 0);
 
 /** Unix: select(2) takes descriptors below this. Windows: how many sockets fit into our fd_set. */
 export const FD_SETSIZE = 1024;

@@ -66,7 +66,7 @@ export class Lending {
       }
     }
     const id = this.lent;
-    // An echo sends the very bytes that it got; \`buffer\` is a slow property.
+    // An echo sends the very bytes that it got; `buffer` is a slow property.
     if (bytes !== this.lentBytes) {
       if (id === -1 || bytes.buffer !== this.buffers.slab(id).buffer) return -1;
     }

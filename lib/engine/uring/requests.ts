@@ -1,5 +1,5 @@
 /** The requests of the io_uring engine, as they are written into the submission queue: io_uring_enter(2). */
-import { MSG_NOSIGNAL } from "../../sys/constants.ts";
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from "../../sys/constants.ts";
 import { SQE_WORDS, type SubmissionQueue } from "../../sys/linux/ring_queues.ts";
 
 // From linux/io_uring.h. Flags of a request are its second byte, its "ioprio" the upper half of the word.
@@ -11,7 +11,6 @@ const OP_RECV = 27;
 const BUFFER_SELECT = 1 << 13;
 const CQE_SKIP_SUCCESS = 1 << 14;
 const RECV_MULTISHOT = 2 << 16;
-const MSG_DONTWAIT = 0x40;
 const MSG_WAITALL = 0x100;
 /** In a completion's flags: the request goes on. */
 export const MORE = 2;

@@ -1,6 +1,6 @@
 /** One connection of the io_uring engine, from its beginning to its end. */
 import type { OSError } from "../../net/mod.ts";
-import { SHUT_RDWR } from "../../sys/constants.ts";
+import { POLLRDHUP, SHUT_RDWR } from "../../sys/constants.ts";
 import { c, retry } from "../../sys/posix.ts";
 import { COUNTER } from "../counters.ts";
 import type { Connection, Handler, Released } from "../engine.ts";
@@ -23,8 +23,6 @@ import {
   WRITABLE,
 } from "./state.ts";
 
-/** poll(2), Linux: the peer sends no more. */
-const POLLRDHUP = 0x2000;
 const NO_BYTES = new Uint8Array(new ArrayBuffer(0));
 
 /** A connection over a descriptor and a ring. */

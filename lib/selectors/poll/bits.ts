@@ -1,19 +1,25 @@
 /**
  * Our events and the bits of poll(2), which are also those of epoll(7): the one place that maps them.
  *
- * Errors and hang-ups wake readers and writers alike, as in Python's `selectors`. POLLRDHUP means that
- * the peer will send no more, which concerns readers only.
+ * Errors and hang-ups wake readers and writers alike, as in Python's `selectors`. POLLRDHUP, which
+ * only Linux reports and only when asked, means that the peer will send no more: it concerns readers only.
  */
-import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI } from "../../sys/constants.ts";
+import {
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLNVAL,
+  POLLOUT,
+  POLLPRI,
+  POLLRDHUP,
+} from "../../sys/constants.ts";
 import { system } from "../../sys/system.ts";
 import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE } from "../selector.ts";
 
-/** POLLRDHUP and EPOLLRDHUP; only Linux reports it, and only when asked. */
-const RDHUP = system === "linux" ? 0x2000 : 0;
 /** On Windows a peer that has only ended its side is a hang-up, and one may still write to it. */
 const HUP_FOR_WRITERS = system === "windows" ? 0 : POLLHUP;
 
-const READ_BITS = POLLIN | POLLERR | POLLHUP | POLLNVAL | RDHUP;
+const READ_BITS = POLLIN | POLLERR | POLLHUP | POLLNVAL | POLLRDHUP;
 const WRITE_BITS = POLLOUT | POLLERR | HUP_FOR_WRITERS | POLLNVAL;
 
 /** What to ask of poll or epoll for EVENT_* bits. */

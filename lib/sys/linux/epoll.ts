@@ -3,7 +3,7 @@
  *
  * Numbers are those of the kernel's uapi headers (asm-generic), shared by x64 and arm64.
  */
-import { POLLIN, SOCK_CLOEXEC } from "../constants.ts";
+import { POLLIN, POLLRDHUP, SOCK_CLOEXEC } from "../constants.ts";
 import { check, ERRNO, errno } from "../errno.ts";
 import { type Functions, Native, NULL, open, type Pointer, type Signature } from "../ffi.ts";
 import { c as posix, closeFd } from "../posix.ts";
@@ -12,7 +12,7 @@ import { Timespec } from "../time.ts";
 
 export const EPOLLIN = 0x001;
 export const EPOLLOUT = 0x004;
-export const EPOLLRDHUP = 0x2000;
+export const EPOLLRDHUP: number = POLLRDHUP;
 export const EPOLLEXCLUSIVE: number = 1 << 28;
 export const EPOLLONESHOT: number = 1 << 30;
 export const EPOLLET: number = 1 << 31;

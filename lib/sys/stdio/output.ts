@@ -8,7 +8,8 @@ const RETRY_MS = 5;
  * Writes text or bytes to a descriptor. A pipe without a reader is no error, as the program has other work: it returns
  * false then.
  *
- * @throws Error with a code: ENOSPC, EIO; EBADF when it is closed; EAGAIN when a non-blocking one has taken nothing for `patienceMs`
+ * @throws Error with a code: ENOSPC, EIO; EBADF when it is closed; EAGAIN when a non-blocking one has taken
+ * nothing for `patienceMs`
  */
 export function writeAll(
   fd: number,
