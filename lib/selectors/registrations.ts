@@ -14,15 +14,14 @@ export class Registrations<T> {
   readonly #all: (Registration | undefined)[] = [];
   /** How many of them have a key. */
   #size = 0;
-  #generation: number;
+  /** That of the last registration: 32 bits, which wrap around. */
+  #generation = 0;
   /** What `getMap` returns. */
   readonly map: ReadonlyMap<number, SelectorKey<T>> = new KeyMap<T>(this.#all, () => this.#size);
 
-  /** `generation` is that of the last registration before: 32 bits, which wrap around. */
-  constructor(name: SelectorName, backend: Backend, generation = 0) {
+  constructor(name: SelectorName, backend: Backend) {
     this.#name = name;
     this.#backend = backend;
-    this.#generation = generation;
   }
 
   /** Watches a descriptor for `events`, for the user. */
@@ -111,7 +110,7 @@ export class Registrations<T> {
     return this.#all.filter((registration) => registration !== undefined);
   }
 
-  /** Forgets everything, without a word to the backend: its resources go next. */
+  /** Forgets everything. The backend is not called: it is closed next. */
   clear(): void {
     for (const registration of this.all()) registration.end();
     this.#all.length = this.#size = 0;

@@ -8,9 +8,8 @@ import {
   NotRegisteredError,
   PollSelector,
 } from "../../lib/selectors/mod.ts";
-import { ReadyList } from "../../lib/selectors/backend.ts";
+import { ReadyList, Registration } from "../../lib/selectors/backend.ts";
 import { Epoll } from "../../lib/selectors/epoll.ts";
-import { Registrations } from "../../lib/selectors/registrations.ts";
 import { EPOLLRDHUP } from "../../lib/sys/linux/epoll.ts";
 import { c } from "../../lib/sys/posix.ts";
 import { Descriptor, duplicate, encode, ownership, tcpPair, thrownBy } from "../support/sockets.ts";
@@ -73,7 +72,7 @@ describe("EpollSelector", () => {
     expect(inner.select(0).length).toBe(1);
   });
 
-  it("fileno() is the same after ghosts were removed, and closes on exec", () => {
+  it("fileno() is the same after stale registrations were removed, and closes on exec", () => {
     const [selector, outer] = own(new EpollSelector(), new PollSelector());
     const [a, , living, peer] = own(...socketPair(), ...socketPair());
     const fd = selector.fileno();
@@ -92,14 +91,14 @@ describe("EpollSelector", () => {
     expect(selector.select(1000).length).toBe(1);
   });
 
-  it("removing ghosts adds nothing: a number that lives again stays unwatched", () => {
+  it("removing stale registrations adds nothing: a number that is in use again stays unwatched", () => {
     const [selector, a, , b] = own(new EpollSelector(), ...socketPair(), ...socketPair());
     const [readable, peer] = own(...socketPair());
     peer.send(encode("x"));
     selector.register(a.fileno(), EVENT_READ); // closed and not unregistered
     own(new Descriptor(c.dup2(readable.fileno(), a.detach())));
     own(duplicate(b.fileno()));
-    selector.register(b, EVENT_WRITE); // a ghost, which makes the set be built anew
+    selector.register(b, EVENT_WRITE); // stale, which makes the set be built anew
     b.close();
     selector.unregister(b);
     expect(selector.select(20)).toEqual([]);
@@ -108,33 +107,30 @@ describe("EpollSelector", () => {
   it("knows events by their registration where its number wraps around", () => {
     const backend = new Epoll();
     own({ [Symbol.dispose]: () => backend.close() });
-    const registrations = new Registrations<number>("epoll", backend, 0x7fffffff - 2);
-    const pairs = Array.from({ length: 6 }, () => own(...socketPair()));
-    const generations = pairs.map(([a], i) => {
-      registrations.register(a!, EVENT_READ, i, undefined);
-      return registrations.find(a!, "find").generation;
-    });
-    expect(generations).toEqual([
-      ...[0x7ffffffe, 0x7fffffff, -0x80000000],
-      ...[-0x7fffffff, -0x7ffffffe, -0x7ffffffd],
-    ]);
-    for (const [, b] of pairs) b!.send(encode("x"));
+    const watch = (fd: number, generation: number) => {
+      const registration = new Registration(fd, generation, 0, EVENT_READ);
+      backend.add(registration);
+      return registration;
+    };
     const reported = () => {
       const ready = new ReadyList();
       backend.wait(1000, ready);
-      return Array.from({ length: ready.length }, (_, i) => ready.registration(i).key!.data)
-        .toSorted();
+      return Array.from({ length: ready.length }, (_, i) => ready.registration(i));
     };
-    expect(reported()).toEqual([0, 1, 2, 3, 4, 5]);
-    // A ghost from before the wrap is not taken for the registration that has its number after it.
-    const [first] = pairs[0]!;
-    const fd = first!.fileno();
-    own(duplicate(fd));
-    registrations.delete(registrations.find(first!, "find"));
+    const byGeneration = (a: Registration, b: Registration) => a.generation - b.generation;
+    const pairs = Array.from({ length: 4 }, () => own(...socketPair()));
+    const generations = [-0x80000000, -1, 0, 0x7fffffff];
+    const registrations = generations.map((number, i) => watch(pairs[i]![0]!.fileno(), number));
+    for (const [, b] of pairs) b!.send(encode("x"));
+    expect(reported().toSorted(byGeneration)).toEqual(registrations);
+    // A stale registration from before the wrap is not taken for the one that has its number after it.
+    const last = registrations.pop()!;
+    own(duplicate(last.fd));
     const [other] = own(...socketPair());
-    c.dup2(other.fileno(), fd);
-    registrations.register(fd, EVENT_READ, 6, undefined);
-    expect(reported()).toEqual([1, 2, 3, 4, 5]);
+    c.dup2(other.fileno(), last.fd);
+    backend.remove(last);
+    watch(last.fd, -1); // differs from it by the highest bit alone
+    expect(reported().toSorted(byGeneration)).toEqual(registrations);
   });
 
   it("fileno() is -1 after close()", () => {
