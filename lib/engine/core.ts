@@ -1,4 +1,4 @@
-/** What both engines do alike: counters, timers, deferred calls, and who is there to be closed. */
+/** What both engines share: counters, timers, deferred calls, and the tables of connections and listeners. */
 import type { OSError } from "../net/mod.ts";
 import { Native } from "../sys/ffi.ts";
 import { COUNTER, Counters } from "./counters.ts";

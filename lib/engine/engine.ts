@@ -89,7 +89,7 @@ export interface Released {
   readonly fd: number;
   /** What was received of it and not yet given to a handler. */
   readonly bytes: Uint8Array;
-  /** Whom it is connected to, as accept(2) has said it: a sockaddr. */
+  /** The peer's address as accept(2) returned it: a sockaddr. */
   readonly sockaddr?: Uint8Array | undefined;
   /** The handler has seen the bytes: one with `ready` is called when more arrives. */
   readonly waits?: boolean;

@@ -1,4 +1,4 @@
-/** What both loops are alike: connections that begin, come and go, and turns, over a core of either kind. */
+/** What both loops share: connections that are made, adopted and released, and turns, over a core of either kind. */
 import { type ConnectOptions, type OSError, Socket } from "../net/mod.ts";
 import type { SelectorName } from "../selectors/mod.ts";
 import type { Acceptor } from "./acceptor.ts";

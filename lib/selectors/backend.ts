@@ -3,7 +3,7 @@
  * nothing else. Deadlines, signals, wake-ups, stale events, the map and the checks of arguments are the
  * base's (base.ts), once for all.
  *
- * A backend keeps its own books: by descriptor, in private fields. It never calls the user's code.
+ * A backend keeps its own state: by descriptor, in private fields. It never calls the user's code.
  */
 import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE, type SelectorKey } from "./selector.ts";
 

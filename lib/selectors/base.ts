@@ -216,9 +216,9 @@ export abstract class BaseSelector<T> implements Selector<T> {
       const streak = registration.lastWait === wait - 1 ? registration.streak + 1 : 0;
       registration.lastWait = wait;
       registration.streak = streak;
-      // Closed and not unregistered: in this batch, or long ago while a duplicate lives (epoll) or the number
-      // lives again (select, poll). The kernel, which costs a call, is asked when the object has changed its
-      // mind, or is a number only: each time where the system knows no more, now and then elsewhere.
+      // Closed and not unregistered: in this batch, or long ago while a duplicate is open (epoll) or the
+      // number is in use again (select, poll). The kernel, which costs a call, is asked when `fileno` differs
+      // or the object is a number: each time where the system knows no more, now and then elsewhere.
       const doubtful = typeof fileobj === "number"
         ? this.#backend.dropOther !== undefined || (streak & 63) === 8
         : fileobj.fileno() !== fd;

@@ -60,8 +60,8 @@ function bitsFor({ events, modes }: Registration): number {
 /** What epoll_ctl(2) says of a number that is not in the set, or is of another kind of file by now. */
 const GONE = new Set(["ENOENT", "EBADF", "EPERM"].map((code) => ERRNO[code]));
 
-/** Ghosts that can't be removed now wake every wait: a pause keeps them from taking a whole CPU. */
-const rest = () => void pollList(NULL, 0, 1);
+/** Stale registrations that can't be removed now end every wait: a pause keeps the loop from taking a whole CPU. */
+const pause = () => void pollList(NULL, 0, 1);
 
 /** A set of descriptors in the kernel. */
 export class Epoll implements Backend {
@@ -76,10 +76,10 @@ export class Epoll implements Backend {
   #words = this.#events.int32;
   #capacity = 64;
   #count = 0;
-  /** One-shots that were reported: the kernel keeps them without any event until `change`. */
-  readonly #asleep = new Set<Registration>();
-  /** Those of them that are in the set no more, see `recover`. */
-  readonly #left = new Set<Registration>();
+  /** One-shots that were reported: the kernel keeps them without any event until `change` arms them. */
+  readonly #disarmed = new Set<Registration>();
+  /** Disarmed one-shots that the set does not contain since it was rebuilt, see `recover`. */
+  readonly #absent = new Set<Registration>();
 
   /** The set can be watched like any descriptor: it is readable when something in it is ready. */
   get pollable(): number {
@@ -91,7 +91,7 @@ export class Epoll implements Backend {
     if (this.#control(EPOLL_CTL_ADD, registration) === -1) {
       const error = errno();
       if (error !== ERRNO.EEXIST) throw cannotWatch(error, registration.fd);
-      // A ghost of this very file under this very number (see `recover`): it comes to life again.
+      // A stale registration of the same file under the same number (see `recover`) is replaced.
       epoll_ctl(this.#epfd, EPOLL_CTL_DEL, registration.fd, this.#event.pointer);
       if (this.#control(EPOLL_CTL_ADD, registration) === -1) {
         throw cannotWatch(errno(), registration.fd);
@@ -109,18 +109,18 @@ export class Epoll implements Backend {
       operation = EPOLL_CTL_ADD;
     }
     if (registration.modes & ONESHOT) {
-      this.#asleep.delete(registration);
-      if (this.#left.delete(registration)) operation = EPOLL_CTL_ADD;
+      this.#disarmed.delete(registration);
+      if (this.#absent.delete(registration)) operation = EPOLL_CTL_ADD;
     }
     if (this.#control(operation, registration) === -1) throw cannotWatch(errno(), registration.fd);
   }
 
-  /** EPOLL_CTL_DEL. It fails when the descriptor was closed: the kernel has dropped it, or it haunts. */
+  /** EPOLL_CTL_DEL. It fails for a closed descriptor, which the kernel has dropped, or keeps as stale. */
   remove(registration: Registration): void {
     this.#watched[registration.fd] = undefined;
     this.#count--;
-    this.#asleep.delete(registration);
-    this.#left.delete(registration);
+    this.#disarmed.delete(registration);
+    this.#absent.delete(registration);
     epoll_ctl(this.#epfd, EPOLL_CTL_DEL, registration.fd, this.#event.pointer);
   }
 
@@ -146,19 +146,19 @@ export class Epoll implements Backend {
     const words = this.#words;
     for (let i = 0, at = 0; i < count; i++, at += STRIDE) {
       const registration = this.#watched[words[at + FD]!];
-      // Another generation: an event of an earlier life of this number (see `recover`).
+      // Another generation: the event of an earlier registration of this number (see `recover`).
       if (registration === undefined || registration.generation !== words[at + GENERATION]) {
         continue;
       }
       const bits = words[at]!;
       ready.add(registration, eventsOf(bits), bits);
-      if (registration.modes & ONESHOT) this.#asleep.add(registration);
+      if (registration.modes & ONESHOT) this.#disarmed.add(registration);
     }
     return count;
   }
 
   /**
-   * Builds the set anew, without ghosts.
+   * Builds the set anew, without stale registrations.
    *
    * epoll watches open file descriptions, not descriptors: when a registered descriptor is closed while a
    * duplicate lives, the kernel goes on reporting it, and EPOLL_CTL_DEL can no longer name it (epoll(7),
@@ -169,24 +169,26 @@ export class Epoll implements Backend {
     try {
       fresh = epollCreate();
     } catch {
-      return rest(); // no descriptor is left for it
+      return pause(); // no descriptor is left for it
     }
-    const asleep = this.#asleep.size > 0 || this.#left.size > 0;
+    const hasDisarmed = this.#disarmed.size > 0 || this.#absent.size > 0;
     for (const registration of this.#watched) {
       if (!registration || !this.#knows(registration)) continue;
-      // A one-shot that sleeps would be reported for a hang-up, as if it was armed.
-      if (asleep && (this.#asleep.has(registration) || this.#left.has(registration))) continue;
+      // A disarmed one-shot would be reported for a hang-up, as if it was armed.
+      if (hasDisarmed && (this.#disarmed.has(registration) || this.#absent.has(registration))) {
+        continue;
+      }
       if (this.#control(EPOLL_CTL_ADD, registration, fresh) === 0) continue;
-      closeFd(fresh); // ENOMEM, ENOSPC: rather a ghost more than a registration less
-      return rest();
+      closeFd(fresh); // ENOMEM, ENOSPC: rather one stale registration more than a live one less
+      return pause();
     }
     try {
       replaceFd(this.#epfd, fresh); // the number stays: callers may have asked for it
     } catch {
-      return rest(); // the set is as it was
+      return pause(); // the set is as it was
     }
-    for (const registration of this.#asleep) this.#left.add(registration); // `change` adds it again
-    this.#asleep.clear();
+    for (const registration of this.#disarmed) this.#absent.add(registration); // `change` adds it again
+    this.#disarmed.clear();
   }
 
   /** False for a number whose description is gone: what has the number now was never registered. */
@@ -234,7 +236,7 @@ export class EpollSelector<T = unknown> extends BaseSelector<T> {
   /**
    * The descriptor of the epoll instance itself; it is readable when something is ready, and -1 after
    * `close`. Its number never changes, but an epoll set that watches it forgets it when this selector
-   * removes ghosts.
+   * removes stale registrations.
    */
   fileno(): number {
     return this.#epoll.pollable;

@@ -117,7 +117,7 @@ export class Kqueue implements Backend {
     let count = 0;
     for (const [bit, filter] of FILTERS) {
       // One that stays is touched as well: ENOENT, of a deletion too, says that the descriptor was closed
-      // meanwhile, and that its number, if it lives again, belongs to something that was never registered.
+      // meanwhile, and that its number, if it is in use again, belongs to something that was never registered.
       if (wanted & bit) {
         this.#put(count++, registration, filter, present & bit ? EV_ENABLE : EV_ADD);
       } else if (present & bit) this.#put(count++, registration, filter, EV_DELETE);

@@ -186,7 +186,7 @@ export interface SpinReport<T> {
   readonly events: number;
   /** The system's own bits, as `dispatch` passes them on. */
   readonly raw: number;
-  /** Whom it is connected to, "HOST:PORT" or "unix:PATH"; undefined when it has no peer. */
+  /** The peer's address, "HOST:PORT" or "unix:PATH"; undefined when it has no peer. */
   readonly peer: string | undefined;
   /** How many waits in a row reported it. */
   readonly waits: number;

@@ -24,7 +24,7 @@ export function selectorContract(name: SelectorName, create: Create): void {
   describe(`${name}: timeouts`, () => timeoutCases(create));
   describe(`${name}: wake-ups and signals`, () => wakeupCases(name, create));
   describe(`${name}: dispatch and events`, () => dispatchCases(create));
-  describe(`${name}: stale events and ghosts`, () => staleCases(create));
+  describe(`${name}: stale events and registrations`, () => staleCases(create));
   describe(`${name}: nothing lost, nothing left behind`, () => lostCases(name, create));
   describe(`${name}: modes and raw bits`, () => modeCases(name, create));
   describe(`${name}: selectAsync`, () => asyncCases(create));

@@ -140,16 +140,16 @@ export function modeCases(name: SelectorName, create: Create): void {
       expect(selector.select(0)).toEqual([]);
     });
 
-    it("oneshot: asleep while ghosts are removed, it sleeps on and can be armed", () => {
+    it("oneshot: disarmed while stale registrations are removed, it stays disarmed and can be armed", () => {
       const [selector, a, b] = own(create(), ...socketPair());
-      const [ghost] = own(...socketPair());
+      const [stale] = own(...socketPair());
       const key = selector.register(a, EVENT_READ, undefined, { oneshot: true });
       b.send(encode("x"));
       expect(selector.select(1000)).toEqual([[key, EVENT_READ]]);
-      own(Socket.fromFd(check(c.dup(ghost.fileno()), "dup")));
-      selector.register(ghost, EVENT_WRITE);
-      ghost.close();
-      selector.unregister(ghost);
+      own(Socket.fromFd(check(c.dup(stale.fileno()), "dup")));
+      selector.register(stale, EVENT_WRITE);
+      stale.close();
+      selector.unregister(stale);
       b.close();
       expect(selector.select(20)).toEqual([]);
       selector.modify(a, EVENT_READ);

@@ -32,7 +32,7 @@ function sleepsFor<T>(selector: Selector<T>, timeoutMs: number): void {
 export function staleCases(create: Create): void {
   const own = ownership();
 
-  it("ghost: closed while a duplicate is readable, then unregistered: the wait sleeps", () => {
+  it("stale registration: closed while a duplicate is readable, then unregistered: the wait sleeps", () => {
     const [selector, a, b] = own(create(), ...socketPair());
     b.send(encode("x"));
     own(duplicate(a.fileno()));
@@ -44,7 +44,7 @@ export function staleCases(create: Create): void {
     sleepsFor(selector, 100);
   });
 
-  it("ghost: the peer closed too, and the wait sleeps all the same", () => {
+  it("stale registration: the peer closed too, and the wait sleeps all the same", () => {
     const [selector, a, b] = own(create(), ...tcpPair());
     own(duplicate(a.fileno()));
     selector.register(a, EVENT_READ | EVENT_WRITE);
@@ -55,7 +55,7 @@ export function staleCases(create: Create): void {
     sleepsFor(selector, 100);
   });
 
-  it("many ghosts among the living: those are told, and the wait sleeps when they are idle", () => {
+  it("many stale registrations among live ones: the live are reported, and the wait sleeps when they are idle", () => {
     const [selector, living, peer] = own(create(), ...socketPair());
     const key = selector.register(living, EVENT_READ);
     for (let i = 0; i < 100; i++) {
@@ -73,7 +73,7 @@ export function staleCases(create: Create): void {
     expect(selector.select(1000)).toEqual([]);
   });
 
-  it("ghosts do not cost a wake-up: wake(handle) still ends the wait", () => {
+  it("stale registrations do not cost a wake-up: wake(handle) still ends the wait", () => {
     const [selector, a] = own(create(), ...socketPair());
     const handle = selector.wakeHandle();
     own(duplicate(a.fileno()));

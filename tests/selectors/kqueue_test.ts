@@ -49,7 +49,7 @@ for (const system of played) {
   describe(`${over}: modify and close`, () => lifeCases(create));
   describe(`${over}: timeouts`, () => timeoutCases(create));
   describe(`${over}: dispatch and events`, () => dispatchCases(create));
-  describe(`${over}: stale events and ghosts`, () => staleCases(create));
+  describe(`${over}: stale events and registrations`, () => staleCases(create));
   describe(`${over}: modes and raw bits`, () => modeCases("kqueue", create));
 
   describe(over, () => {

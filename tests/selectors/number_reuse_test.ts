@@ -10,7 +10,7 @@ import {
 import { c, closeFd } from "../../lib/sys/posix.ts";
 import { Descriptor, duplicate, encode, ownership } from "../support/sockets.ts";
 
-describe("register() of a number that a ghost of the same open file has left", () => {
+describe("register() of a number with a stale registration of the same open file", () => {
   const own = ownership();
   const names = availableSelectors().filter((s) => s.available).map((s) => s.name);
 

@@ -54,7 +54,7 @@ if (unable) console.log(`not run: failing system calls: ${unable}`);
     ["dup3", 292, "EBUSY"],
   ];
   for (const [call, number, error] of recovering) {
-    it(`${call} (${error}) while epoll removes ghosts: every registration stays, no spin is seen`, async () => {
+    it(`${call} (${error}) while epoll removes stale registrations: every registration stays, no spin is seen`, async () => {
       const program = new Program("epoll_recover.ts", [String(number), String(ERRNO[error])]);
       const { refused, ...found } = JSON.parse(await program.line());
       if (refused) return console.log("not run: seccomp is itself forbidden here");

@@ -58,7 +58,7 @@ export class UringCore extends EngineCore {
   readonly again: boolean;
   /** The number of the first request since the last submission: those from it on can still be changed. */
   epoch = SUBMISSION;
-  readonly #targets: (Target | undefined)[] = [undefined]; // slot 0 is that of no one
+  readonly #targets: (Target | undefined)[] = [undefined]; // slot 0 belongs to no target
   readonly #freeSlots: number[] = [];
   readonly #sends = new SendTable();
   #afterSubmit: (() => void)[] = [];
@@ -88,7 +88,7 @@ export class UringCore extends EngineCore {
     return this.#freeSlots.pop() ?? this.#targets.push(undefined) - 1;
   }
 
-  /** Who gets the completions of a slot; slot 0 stays that of no one. */
+  /** Sets the target that gets the completions of a slot; slot 0 never has one. */
   setTarget(slot: number, target: Target): void {
     if (slot !== 0) this.#targets[slot] = target;
   }

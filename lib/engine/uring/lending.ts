@@ -1,4 +1,4 @@
-/** Receive buffers while somebody uses them: lent to a handler, sent from, or retained. */
+/** Receive buffers while they are in use: lent to a handler, sent from, or retained. */
 import type { BufferRing } from "../../sys/linux/buffer_ring.ts";
 
 /** Views of buffers are kept up to this length, the latest of each buffer. */

@@ -113,7 +113,7 @@ export class AsyncWait<T> {
     if (ready || isLate) this.#end()?.resolve(ready ?? []);
     else if (++this.#falseAlarms <= FALSE_ALARMS) this.#watch?.update(this.#pollable());
     else {
-      this.#dropMirror(); // it may have a ghost, see Epoll.recover
+      this.#dropMirror(); // it may have a stale registration, see Epoll.recover
       setTimeout(() => this.#watch?.update(this.#pollable()), LATER_MS);
     }
   }

@@ -52,7 +52,7 @@ export class Edges {
 
   forget(fd: number): void {
     if (!this.#counts.delete(fd)) return;
-    if (this.#counts.size === 0) return this.close(); // with the ghosts that it may have
+    if (this.#counts.size === 0) return this.close(); // with the stale registrations that it may have
     epoll_ctl(this.#epfd, EPOLL_CTL_DEL, fd, this.#event.pointer);
   }
 
