@@ -4,7 +4,9 @@
  * This file and runtime.ts are the only ones that name a runtime. No module of one is imported statically,
  * because each of the three would fail to load (or to bundle) the other two's.
  */
+import { isAbsolute } from "node:path";
 import { type Runtime, runtime } from "./runtime.ts";
+import { LIBC, on, system } from "./system.ts";
 
 /**
  * C types of arguments and results.
@@ -158,8 +160,32 @@ function withoutAliases(table: Record<string, Signature>): Record<string, Signat
   return parts.map((part) => Object.fromEntries(part.values()));
 }
 
+const RTLD_NOW = 2;
+const RTLD_DEEPBIND = 8;
+
+/** Loaded in every process; or of Windows, which takes what it knows (KnownDLLs) from its own folder. */
+const ALWAYS_LOADED = [...LIBC, ...on(["libdl.so.2"], [], [], ["kernel32.dll", "msvcrt.dll"])];
+
 /**
- * Binds the functions of a table in the first of `libraries` that can be opened.
+ * Makes sure that a library has a path, or is loaded: a bare name Bun, macOS and Windows look for in the
+ * current folder, too. dlopen(3) of Linux does not, and what it has loaded the runtime takes.
+ * Node's executable exports an OpenSSL of its own, of another version, to which the dynamic linker would
+ * bind the calls within libssl: with RTLD_DEEPBIND a library keeps to itself, on glibc.
+ */
+function loadByName(library: string): void {
+  if (isAbsolute(library) || ALWAYS_LOADED.includes(library)) return;
+  if (system !== "linux" || /[\\/]/.test(library)) throw new Error("it has no absolute path");
+  // Before glibc 2.34 dlopen is in the other library.
+  const { dlopen } = open([...LIBC, "libdl.so.2"], {
+    dlopen: { args: ["buffer", "i32"], result: "pointer" },
+  });
+  if (addressOf(dlopen(cString(library), RTLD_NOW | RTLD_DEEPBIND)) === 0) {
+    throw new Error("the dynamic linker can't load it");
+  }
+}
+
+/**
+ * Binds the functions of a table in the first of `libraries` that can be opened, none by a relative path.
  *
  * Throws an Error that says what to do when none can be opened or the runtime refuses native calls.
  */
@@ -170,6 +196,7 @@ export function open<const D extends Record<string, Signature>>(
   let failure: unknown;
   for (const library of libraries) {
     try {
+      loadByName(library);
       const parts = withoutAliases(table).map((part) => backend.open(library, part));
       return Object.assign({}, ...parts) as Functions<D>;
     } catch (error) {
@@ -178,7 +205,7 @@ export function open<const D extends Record<string, Signature>>(
     }
   }
   const why = failure instanceof Error ? failure.message.split("\n")[0] : String(failure);
-  throw new Error(`Cannot open the C library (${libraries.join(", ")}): ${why}`);
+  throw new Error(`Cannot load ${libraries.join(" or ")}: ${why}`);
 }
 
 /** An address as a number, to be written into a struct, or compared with MAP_FAILED. */

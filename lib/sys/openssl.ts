@@ -4,8 +4,9 @@
  * The names are those of the manual pages in sections 3ssl and 3. `long` and `size_t` travel as "size":
  * every such value here fits in 31 bits, and lies in a register.
  */
-import { addressOf, cString, type Functions, Native, open, type Pointer, stringAt } from "./ffi.ts";
-import { LIBC, on, system } from "./system.ts";
+import { basename, isAbsolute } from "node:path";
+import { addressOf, type Functions, Native, open, type Pointer, stringAt } from "./ffi.ts";
+import { on } from "./system.ts";
 
 const SSL = {
   TLS_method: { args: [], result: "pointer" },
@@ -100,66 +101,47 @@ function onWindows(): Names[] {
   const arm = process.arch === "arm64";
   const suffix = arm ? "arm64" : "x64";
   const names: Names = [`libcrypto-3-${suffix}.dll`, `libssl-3-${suffix}.dll`];
-  const { ProgramFiles = "C:\\Program Files", LOCALAPPDATA: local } = process.env;
-  return [
-    names,
-    ...[ProgramFiles, ...(local ? [`${local}\\Programs`] : [])]
-      .map((base) => inFolder(`${base}\\Git\\${arm ? "clangarm64" : "mingw64"}\\bin`, names, "\\")),
-  ];
+  const { ProgramFiles = "C:\\Program Files", LOCALAPPDATA: local, PATH = "" } = process.env;
+  const git = [ProgramFiles, ...(local ? [`${local}\\Programs`] : [])]
+    .map((base) => `${base}\\Git\\${arm ? "clangarm64" : "mingw64"}\\bin`);
+  return [...PATH.split(";").filter(isAbsolute), ...git]
+    .map((folder) => inFolder(folder, names, "\\"));
 }
 
 const UNIX: Names = ["libcrypto.so.3", "libssl.so.3"];
 
+/** The base system's, then that of the ports. */
+const ON_FREEBSD: readonly Names[] = [
+  ["/lib/libcrypto.so.30", "/usr/lib/libssl.so.30"],
+  inFolder("/usr/local/lib", UNIX),
+];
+
+/** By path, so that none comes from the current folder; on Linux the dynamic linker knows the folders. */
 const candidates = (): readonly Names[] =>
-  on(() => [UNIX], onDarwin, () => [["libcrypto.so.30", "libssl.so.30"], UNIX], onWindows)();
+  on(() => [UNIX], onDarwin, () => ON_FREEBSD, onWindows)();
 
-const RTLD_NOW = 2;
-const RTLD_DEEPBIND = 8;
+let loaded: OpenSsl | undefined | null = null;
 
-/**
- * Node's executable exports an OpenSSL of its own, of another version, to which the dynamic linker would
- * bind the calls within libssl. Loaded first with RTLD_DEEPBIND (dlopen(3)), it keeps to itself. Without
- * effect where that does not exist.
- */
-function loadApart(): void {
-  if (system !== "linux") return;
-  for (const library of [LIBC, ["libdl.so.2"]]) {
-    try {
-      const { dlopen } = open(library, { dlopen: { args: ["buffer", "i32"], result: "pointer" } });
-      dlopen(cString(UNIX[1]), RTLD_NOW | RTLD_DEEPBIND);
-      return;
-    } catch {
-      // Before glibc 2.34 it is in the other library.
-    }
-  }
-}
-
-let loaded: OpenSsl | Error | undefined;
-
-function load(): OpenSsl {
-  loadApart();
-  let failure: unknown;
+function load(): OpenSsl | undefined {
   for (const [crypto, ssl] of candidates()) {
     try {
       // libssl finds a libcrypto that is loaded already; in a folder of its own it would not (Windows).
       const functions = open([crypto], CRYPTO);
       return { ...functions, ...open([ssl], SSL) } as OpenSsl;
-    } catch (error) {
-      failure ??= error;
+    } catch {
+      // It may be in the next place.
     }
   }
-  throw failure;
 }
 
-/** OpenSSL 3, or why there is none. */
-export function openSsl(): OpenSsl | Error {
-  if (loaded) return loaded;
-  try {
-    return loaded = load();
-  } catch (error) {
-    return loaded = error as Error;
-  }
+/** OpenSSL 3; undefined where it can't be loaded. */
+export function openSsl(): OpenSsl | undefined {
+  if (loaded === null) loaded = load();
+  return loaded;
 }
+
+/** The name of the library that `openSsl` looks for first. */
+export const sslName = (): string => basename(candidates()[0]![1]);
 
 const reason = new Native(256);
 

@@ -105,7 +105,7 @@ export const isOpen: (fd: number) => boolean = WINDOWS
   ? isSocket
   : (fd) => c.fcntl(fd, F_GETFL, 0) !== -1;
 
-const memory = open(WINDOWS ? ["ucrtbase.dll", "msvcrt.dll"] : LIBC, {
+const memory = open(WINDOWS ? ["msvcrt.dll"] : LIBC, {
   memcmp: { args: ["buffer", "buffer", "size"], result: "i32" },
 });
 

@@ -28,11 +28,11 @@ export const isBsd: boolean = system === "darwin" || system === "freebsd";
 export const on = <V>(linux: V, darwin: V, freebsd: V, windows: V): V =>
   ({ linux, darwin, freebsd, windows })[system];
 
-/** Names under which the C library (on Windows: its sockets) may be found, in the order to try. */
+/** Names of the C library (on Windows: of its sockets), in the order to try. */
 export const LIBC: readonly string[] = on(
-  ["libc.so.6", "libc.so"], // glibc, musl
-  ["libSystem.B.dylib"],
-  ["libc.so.7"],
+  [process.platform === "android" ? "libc.so" : "libc.so.6"], // musl takes that for itself as well
+  ["/usr/lib/libSystem.B.dylib"],
+  ["/lib/libc.so.7"],
   ["ws2_32.dll"],
 );
 

@@ -31,7 +31,7 @@ export const tlsClient = ({ ca, insecure, identity, alpn }: TlsClientOptions): T
 /** Builds an endpoint, and gives everything back when that fails half-way. */
 function build(server: boolean, verify: boolean, fill: (context: TlsContext) => void): TlsEndpoint {
   const ssl = openSsl();
-  if (ssl instanceof Error) throw new TlsConfigError(opensslMissing(ssl.message));
+  if (!ssl) throw new TlsConfigError(opensslMissing());
   const context = new TlsContext(ssl, server, verify);
   try {
     fill(context);

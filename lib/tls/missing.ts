@@ -1,5 +1,6 @@
 /** Where OpenSSL 3 comes from on this system. */
 import { readFileSync } from "node:fs";
+import { sslName } from "../sys/openssl.ts";
 import { on } from "../sys/system.ts";
 
 /** By the ID or ID_LIKE of os-release(5): what brings libssl.so.3. */
@@ -29,8 +30,8 @@ function osRelease(): string {
   }
 }
 
-/** One sentence: that OpenSSL is missing, why, and what installs it. */
-export function opensslMissing(why: string): string {
+/** One sentence: that OpenSSL is missing, and what installs it. */
+export function opensslMissing(): string {
   const command = on<string | undefined>(
     linuxPackage(osRelease()),
     "brew install openssl@3",
@@ -40,5 +41,5 @@ export function opensslMissing(why: string): string {
   const remedy = command
     ? `install it with: ${command}`
     : "install your system's package of OpenSSL 3";
-  return `Cannot use TLS: OpenSSL 3 can't be loaded (${why}); ${remedy}`;
+  return `Cannot use TLS: OpenSSL 3 can't be loaded (${sslName()}); ${remedy}`;
 }

@@ -197,7 +197,7 @@ describe("limits of the process", () => {
       await using cli = spawnCli([], { through: ["sh", ["-c", script, "sh", command, ...args]] });
       expect((await cli.exit).code).toBe(1);
       expect(cli.stderr()).toMatch(
-        /^iomux: Cannot open the C library .* the limit of virtual memory is 2048000000 bytes \(ulimit -v\), .*\n$/,
+        /^iomux: Cannot load libc.* the limit of virtual memory is 2048000000 bytes \(ulimit -v\), .*\n$/,
       );
     },
   );

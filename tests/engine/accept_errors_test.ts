@@ -6,7 +6,7 @@ import { availableSelectors, type SelectorName } from "../../lib/selectors/mod.t
 import { ERRNO } from "../../lib/sys/errno.ts";
 import { open, viewAt } from "../../lib/sys/ffi.ts";
 import { c } from "../../lib/sys/posix.ts";
-import { on } from "../../lib/sys/system.ts";
+import { LIBC, on } from "../../lib/sys/system.ts";
 import { IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_NODELAY } from "../../lib/sys/constants.ts";
 import { Socket } from "../../lib/net/mod.ts";
 import { getInt } from "../../lib/net/options.ts";
@@ -19,7 +19,7 @@ const real = onWindows ? {} : { accept4: c.accept4, accept: c.accept };
 
 function setErrno(to: number): void {
   const symbol = on("__errno_location", "__error", "__error", "");
-  const libc = open(on(["libc.so.6", "libc.so"], ["libSystem.B.dylib"], ["libc.so.7"], []), {
+  const libc = open(LIBC, {
     location: { args: [], result: "pointer", symbol },
   });
   new Int32Array(viewAt(libc.location(), 4))[0] = to;

@@ -1,5 +1,6 @@
 // Signals in programs under test: counting those that a handler was called for, and a storm of SIGALRM.
 import { Native, open } from "../../lib/sys/ffi.ts";
+import { LIBC } from "../../lib/sys/system.ts";
 
 const ITIMER_REAL = 0;
 
@@ -18,7 +19,7 @@ export async function countSignals(name: NodeJS.Signals): Promise<() => number> 
 
 /** SIGALRM for this process every `ms` milliseconds, by setitimer(2), until `stop` is called. */
 export class Storm {
-  readonly #c = open(["libc.so.6", "libc.so", "libSystem.B.dylib"], {
+  readonly #c = open(LIBC, {
     setitimer: { args: ["i32", "pointer", "pointer"], result: "i32" }, // which, new, old
   });
   readonly #timer = new Native(32);

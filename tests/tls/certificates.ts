@@ -12,7 +12,7 @@ export const NO_OPENSSL: string | undefined =
 
 /** Why no TLS can be tried: there is nothing to make certificates with, or nothing that speaks it. */
 export const NO_TLS: string | undefined = NO_OPENSSL ??
-  (openSsl() instanceof Error ? "OpenSSL 3 can't be loaded" : undefined);
+  (openSsl() ? undefined : "OpenSSL 3 can't be loaded");
 
 const openssl = (args: string[]): void =>
   void execFileSync("openssl", args, { stdio: ["ignore", "ignore", "pipe"] });

@@ -7,12 +7,12 @@ import type { TlsSink } from "../../lib/tls/session.ts";
 import { itUnless } from "../support/systems.ts";
 import { Certificates, NO_TLS } from "./certificates.ts";
 
-const calls = NO_TLS === undefined ? { ...openSsl() as OpenSsl } : undefined;
-afterEach(() => void Object.assign(openSsl(), calls));
+const calls = NO_TLS === undefined ? { ...openSsl()! } : undefined;
+afterEach(() => void Object.assign(openSsl() ?? {}, calls));
 
 /** From now on the call fails. */
 const fails = (name: keyof OpenSsl, result: number | bigint = 0) =>
-  Object.assign(openSsl(), { [name]: () => result });
+  Object.assign(openSsl()!, { [name]: () => result });
 
 const silent = (sent: Uint8Array[]): TlsSink => ({
   ciphertext: (bytes) => void sent.push(bytes),
