@@ -1,5 +1,5 @@
 /** Listening on every address that a host has: for the server, and for the client's -l. */
-import { type OSError, resolveHost, type Socket } from "../net/mod.ts";
+import { type BaseSocket, type OSError, resolveHost } from "../net/mod.ts";
 
 /** An address of a name that this machine does not have, or a family that it does not speak. */
 const NOT_HERE = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
@@ -7,7 +7,7 @@ const NOT_HERE = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
 const PICKS = 20;
 
 /** Where to listen. */
-export interface HostListenOptions {
+export interface HostListenOptions<S> {
   /** An IP address or a name. */
   readonly host: string;
   /** 0: any port that is free on all addresses. */
@@ -15,23 +15,25 @@ export interface HostListenOptions {
   /** Only addresses of IPv4, or of IPv6. */
   readonly family?: 4 | 6 | undefined;
   /** Opens the sockets of one address. */
-  readonly open: (host: string, port: number) => Socket[];
+  readonly open: (host: string, port: number) => S[];
   /** Is given a sentence for each address that can't be had while another can. */
   readonly warn: (message: string) => void;
 }
 
 /** The sockets of every address, on one port. @throws OSError EADDRINUSE, EACCES; ResolveError */
-export async function listenOnHost(options: HostListenOptions): Promise<Socket[][]> {
+export async function listenOnHost<S extends Pick<BaseSocket, "port" | "close">>(
+  options: HostListenOptions<S>,
+): Promise<S[][]> {
   const hosts = [...new Set(await resolveHost(options.host, options.family))];
   for (let pick = 1;; pick++) {
-    const open: Socket[][] = [];
+    const open: S[][] = [];
     let { port } = options;
     const missing: OSError[] = [];
     try {
       for (const host of hosts) {
         try {
           open.push(options.open(host, port));
-          port = (open[0]![0]!.localAddress as { port: number }).port; // the others join the first
+          ({ port } = open[0]![0]!); // the others join the first
         } catch (error) {
           if (!NOT_HERE.has((error as OSError).code)) throw error;
           missing.push(error as OSError);

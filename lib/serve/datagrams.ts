@@ -1,6 +1,6 @@
 /** A server of datagrams: each gets its answer, back to where it came from. */
 import { COUNTER, Counters } from "../engine/mod.ts";
-import { DatagramSocket, formatAddress, type OSError } from "../net/mod.ts";
+import { type DatagramSocket, formatAddress, type OSError } from "../net/mod.ts";
 import { createSelector, EVENT_READ, type Selector, type SelectorName } from "../selectors/mod.ts";
 import { SERVICES } from "./services.ts";
 import { ServerStats, type Stats } from "./stats.ts";
@@ -16,8 +16,8 @@ const BATCH = 64;
 const RESERVED_PORTS = 1024;
 
 export interface DatagramOptions {
-  readonly hosts: readonly string[];
-  readonly port: number;
+  /** The server's from now on. */
+  readonly sockets: readonly DatagramSocket[];
   readonly service: string;
   readonly selector: SelectorName | "auto";
 }
@@ -25,28 +25,19 @@ export interface DatagramOptions {
 /** Sockets, and a loop that leaves its thread free between datagrams. */
 export class DatagramServer {
   readonly #selector: Selector<DatagramSocket>;
-  readonly #sockets: DatagramSocket[] = [];
+  readonly #sockets: readonly DatagramSocket[];
   readonly #stats = ServerStats.create(1);
   readonly #counters = new Counters(this.#stats.memory.workers[0]);
   readonly #buffer = new Uint8Array(new ArrayBuffer(BUFFER));
   readonly #answer: (bytes: Uint8Array) => Uint8Array | null;
 
-  /** @throws OSError EADDRINUSE, EACCES, … */
-  constructor({ hosts, port, service, selector }: DatagramOptions) {
+  /** @throws Error when the selector can't be had, or can't watch a socket */
+  constructor({ sockets, service, selector }: DatagramOptions) {
     this.#answer = SERVICES[service]!.answer;
+    this.#sockets = sockets;
     this.#selector = createSelector(selector);
     this.#stats.selector = this.#selector.name;
-    try {
-      for (const host of hosts) {
-        const bound = this.#sockets[0]?.port ?? port; // port 0: the same free one on each address
-        const socket = DatagramSocket.bind({ host, port: bound });
-        this.#sockets.push(socket);
-        this.#selector.register(socket, EVENT_READ, socket);
-      }
-    } catch (error) {
-      this.#close();
-      throw error;
-    }
+    for (const socket of sockets) this.#selector.register(socket, EVENT_READ, socket);
   }
 
   get names(): string[] {

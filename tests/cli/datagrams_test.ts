@@ -3,6 +3,7 @@ import { describe, expect, it } from "bun:test";
 import { DatagramSocket, getAvailablePort } from "../../lib/net/mod.ts";
 import { spawnCli, startServe } from "../support/cli.ts";
 import { shellClient } from "../client/peers.ts";
+import { inNamespace, NO_NAMESPACE } from "../support/namespaces.ts";
 import { itUnless } from "../support/systems.ts";
 import { until } from "../support/waiting.ts";
 import { encode } from "../support/sockets.ts";
@@ -37,6 +38,16 @@ describe("serve --udp", () => {
     expect((await server.exit).code).toBe(0);
     const stats = JSON.parse(server.stdout().trim().split("\n").at(-1)!);
     expect([stats.bytes_in, stats.bytes_out]).toEqual([65_006, 65_006]);
+  });
+
+  itUnless(NO_NAMESPACE, "serves the addresses of a name that the machine has", async () => {
+    const script = `ip link set lo up
+      echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6
+      exec "$@" serve --udp -p 0 -H localhost`;
+    await using cli = spawnCli([], { through: inNamespace(script) });
+    await cli.says(/\[warn\] Cannot bind \[::1\]:\d+: .*, one of the addresses of localhost\n/);
+    const listens = () => /^listening on 127\.0\.0\.1:\d+\n$/.test(cli.stdout());
+    expect(await until(listens)).toBe(true);
   });
 
   it("answers in upper case with --service upper, on each selector", async () => {

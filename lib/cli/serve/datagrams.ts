@@ -1,12 +1,15 @@
 /** `iomux serve --udp`. */
-import { resolveHost } from "../../net/mod.ts";
+import { listenOnHost } from "../../engine/listen_host.ts";
+import { DatagramSocket } from "../../net/mod.ts";
 import { DatagramServer } from "../../serve/datagrams.ts";
 import { DATAGRAM_SERVICES } from "../../serve/services.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import { longName } from "../options/option.ts";
+import { err } from "../output.ts";
 import { FLUSH_MS, OutputStream } from "../../sys/stdio/output_stream.ts";
 import { onSignals } from "../signals.ts";
 import type { ServeRead } from "./command.ts";
+import { createLogger } from "./log.ts";
 
 /** What has a meaning with it: datagrams know no connections. */
 const ALLOWED = ["udp", "port", "host", "service", "selector", "stats", "quiet", "logLevel"];
@@ -22,9 +25,11 @@ export async function serveDatagrams({ options, source, given }: ServeRead): Pro
         "with more than it is sent, and so would flood the owner of a forged address",
     );
   }
-  const hosts = await resolveHost(options.host);
-  const { port, service, selector } = options;
-  const server = new DatagramServer({ hosts, port, service, selector });
+  const { host, port, service, selector } = options;
+  const { warn } = createLogger(options.quiet ? "error" : options.logLevel, "text", err);
+  const open = (host: string, port: number) => [DatagramSocket.bind({ host, port })];
+  const sockets = (await listenOnHost({ host, port, open, warn })).flat();
+  const server = new DatagramServer({ sockets, service, selector });
   const stdout = new OutputStream(1);
   const printStats = () => stdout.write(JSON.stringify(server.stats()) + "\n");
   const stop = new AbortController();
