@@ -1,8 +1,11 @@
 /** Which of the right words a wrong one was probably meant to be. */
 
+/** As many letters may follow a word that was meant without them: "warning" for "warn". */
+const FURTHER = 3;
+
 /**
  * The word that was probably meant: one that begins with what was written, the shortest of them; else the
- * nearest of `words`, if at most a third of its letters differ, or two; else one that the written begins with.
+ * nearest of `words`, if at most a third of its letters differ, or one; else one that the written begins with.
  */
 export function nearest(word: string, words: Iterable<string>): string | undefined {
   let best: string | undefined;
@@ -14,12 +17,12 @@ export function nearest(word: string, words: Iterable<string>): string | undefin
     if (distance < least) [least, best] = [distance, candidate];
     if (word === "") continue;
     if (begins(candidate, word) && !(begun && begun.length <= candidate.length)) begun = candidate;
-    if (begins(word, candidate)) beginning ??= candidate;
+    const further = fold(word).length - fold(candidate).length;
+    if (begins(word, candidate) && further <= FURTHER) beginning ??= candidate;
   }
   if (begun !== undefined) return begun;
-  return best !== undefined && least <= Math.max(2, best.length / 3) && least < best.length
-    ? best
-    : beginning;
+  const letters = fold(best ?? "").length;
+  return least <= Math.max(1, letters / 3) && least < letters ? best : beginning;
 }
 
 /** More than these an abbreviation may stand for are no help. */

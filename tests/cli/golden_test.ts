@@ -110,6 +110,15 @@ iomux stress --processes 2
 iomux stress --html run.html
 iomux stress --csv=run.csv
 iomux stress --hgrm run.hgrm
+iomux serve --html run.html
+iomux report --merge a.json b.json
+iomux probe --profile reset
+iomux client 127.0.0.1:1 --processes=2
+iomux info --json=info.json
+iomux stress --live
+iomux stress --junit run.xml
+iomux merge a.json b.json
+iomux stress-part
 iomux stress --json run.json
 iomux stress --json=run.json
 iomux client -N 127.0.0.1:1

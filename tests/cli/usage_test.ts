@@ -291,12 +291,13 @@ describe("a variable", () => {
   });
 
   it("of this command that matches no option is warned of, and the nearest named", async () => {
-    const env = { IOMUX_INFO_CONECTIONS: "5", IOMUX_INFO_X: "5" };
+    const env = { IOMUX_INFO_CONECTIONS: "5", IOMUX_INFO_PROCESSES: "2", IOMUX_INFO_X: "5" };
     const { code, stderr } = await run("info", env);
     expect(code).toBe(0);
     expect(stderr.split("\n").toSorted().join("\n")).toBe(
       "\niomux: IOMUX_INFO_CONECTIONS is no variable of this command " +
         "(did you mean IOMUX_INFO_CONNECTIONS?)\n" +
+        "iomux: IOMUX_INFO_PROCESSES is gone: use --workers, or --start-at in several and iomux report\n" +
         "iomux: IOMUX_INFO_X is no variable of this command",
     );
   });

@@ -88,7 +88,7 @@ export const CLIENT = command({
     130: "SIGINT",
     143: "SIGTERM",
   },
-  gone: {
+  elsewhere: {
     "-N": "it means the opposite in OpenBSD's nc; write --no-half-close",
     "-p PORT": "to listen use -l PORT, as in iomux client -v -l PORT; " +
       "to connect from a port write -s ADDR:PORT",

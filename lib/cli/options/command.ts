@@ -23,8 +23,8 @@ export interface Command<T extends Table = Table> {
   readonly examples: readonly (readonly [command: string, purpose: string])[];
   /** Exit codes with what they mean here; 2, wrong usage, is the same everywhere. */
   readonly exits: Readonly<Record<string, string>>;
-  /** Options that were there once, or are elsewhere, such as "-e CMD": what there is instead. */
-  readonly gone?: Readonly<Record<string, string>>;
+  /** Options that other programs have, such as "-e CMD": what there is instead. */
+  readonly elsewhere?: Readonly<Record<string, string>>;
 }
 
 /** A description with the options of all its groups, of which there may be none. */

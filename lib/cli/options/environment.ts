@@ -2,6 +2,7 @@
 import { nearest } from "../../text/nearest.ts";
 import type { Command } from "./command.ts";
 import { longName } from "./option.ts";
+import { replacement } from "./replaced.ts";
 
 export const variableOf = (command: string, key: string): string =>
   `IOMUX_${command}_${longName(key)}`.replaceAll("-", "_").toUpperCase();
@@ -67,12 +68,10 @@ export function variablesOf(
     const isService = SERVICE.test(name) || (name.endsWith("_PORT") && ADDRESS.test(text));
     if (key !== undefined && !(isService && ADDRESS.test(text))) values.push({ key, name, text });
     else if (!isService) {
-      const near = nearest(
-        name.slice(prefix.length),
-        [...keys.keys()].map((own) => own.slice(prefix.length)),
-      );
+      const option = name.slice(prefix.length);
+      const near = nearest(option, [...keys.keys()].map((own) => own.slice(prefix.length)));
       const hint = near === undefined ? "" : ` (did you mean ${prefix}${near}?)`;
-      warnings.push(`${name} is no variable of this command${hint}`);
+      warnings.push(name + (replacement(option) ?? ` is no variable of this command${hint}`));
     }
   }
   return { values, warnings };

@@ -4,6 +4,7 @@ import { didYouMean } from "../../text/nearest.ts";
 import { UsageError } from "../exit.ts";
 import type { Command } from "./command.ts";
 import { longName, type Option } from "./option.ts";
+import { insteadOfValue, replacement } from "./replaced.ts";
 
 /** What stands on a command line: an option with its value, or an operand. */
 export type Word =
@@ -103,7 +104,7 @@ function inOurWords(
   const written = /'(-[^']*)'/.exec(message)?.[1] ?? message;
   const name = written.split("=")[0]!;
   if (name !== written && names.includes(name)) {
-    const instead = command.gone?.[`${name}=`];
+    const instead = insteadOfValue(name);
     return new UsageError(
       `option '${name}' takes no value${instead === undefined ? "" : `: ${instead}`}`,
     );
@@ -111,10 +112,11 @@ function inOurWords(
   const typed = typedWord(args, name);
   const hints = unknownIn(command, name).flatMap((each) => {
     const which = each === typed ? "" : ` in '${typed}'`;
-    const instead = goneOf(command, each)?.instead;
-    if (instead === undefined) return [];
-    return [`option '${each}'${which}${instead.startsWith("use ") ? " is gone" : ""}: ${instead}`];
+    const instead = elsewhere(command, each)?.instead;
+    return instead === undefined ? [] : [`option '${each}'${which}: ${instead}`];
   });
+  const replaced = replacement(name);
+  if (replaced !== undefined && hints.length === 0) hints.push(`option '${name}'${replaced}`);
   if (hints.length > 0) return new UsageError(hints.join("; "));
   const hint = name.length > 2 ? didYouMean(name, names) : "";
   return new UsageError(
@@ -127,10 +129,10 @@ const typedWord = (args: readonly string[], name: string): string =>
   args.map((arg) => arg.split("=")[0]!)
     .find((arg) => /^-[^-]/.test(arg) && arg.endsWith(name.slice(1))) ?? name;
 
-/** What there is instead of an option that is none, and whether it has a value elsewhere. */
-function goneOf({ gone = {} }: Command, name: string) {
-  const key = Object.keys(gone).find((key) => key.split(" ")[0] === name);
-  return key === undefined ? undefined : { instead: gone[key]!, hasValue: key !== name };
+/** What there is instead of an option of other programs, and whether it has a value there. */
+function elsewhere({ elsewhere: all = {} }: Command, name: string) {
+  const key = Object.keys(all).find((key) => key.split(" ")[0] === name);
+  return key === undefined ? undefined : { instead: all[key]!, hasValue: key !== name };
 }
 
 /** The options in one word that are none: of "-nvlp" it is "-n" and "-p". */
@@ -142,7 +144,7 @@ function unknownIn(command: Command, word: string): string[] {
     if (!option) unknown.push(`-${letter}`);
     // What follows is a value.
     if (option?.value && !option.mayStandAlone) break;
-    if (goneOf(command, `-${letter}`)?.hasValue) break;
+    if (elsewhere(command, `-${letter}`)?.hasValue) break;
   }
   return unknown;
 }

@@ -16,6 +16,7 @@ import { UsageError } from "../exit.ts";
 import { didYouMean } from "../../text/nearest.ts";
 import type { Option, Table } from "../options/option.ts";
 import { longName } from "../options/option.ts";
+import { replacement } from "../options/replaced.ts";
 import { EXCLUSIVE } from "../stress/exclusive.ts";
 import { KEYS, STAGE } from "./keys.ts";
 import { type StageEntry, stagesOf } from "./stages.ts";
@@ -94,6 +95,8 @@ class Reader {
       const place = path === "" ? name : `${path}.${name}`;
       const key = keys.get(name);
       if (key === undefined) {
+        const replaced = replacement(name);
+        if (replaced) return this.#fail(offset, place, `this key${replaced}`);
         const hint = didYouMean(name, keys.keys()) || `; there are ${[...keys.keys()].join(", ")}`;
         return this.#fail(offset, place, `there is no such key${hint}`);
       }

@@ -168,15 +168,6 @@ export const STRESS = command({
     8: "invalid",
     "130, 143": "a signal",
   },
-  gone: {
-    "--json=": "use -o FILE.json",
-    "--merge": "use iomux report A.json B.json",
-    "--profile": "use iomux probe [HOST:PORT] [PROFILE…]",
-    "--processes": "use --workers, or --start-at in several and iomux report",
-    "--html": "use -o FILE.html",
-    "--csv": "use -o FILE.csv",
-    "--hgrm": "use -o FILE.hgrm",
-  },
 });
 
 export type StressRead = ReadOf<typeof STRESS>;

@@ -29,6 +29,11 @@ describe("a mistake in a scenario is told with its place:", () => {
       /^s\.yaml:1:1: banana: there is no such key; there are target, .*, thresholds$/,
     ],
     [
+      "a key that is gone",
+      "html: x.html",
+      /^s\.yaml:1:1: html: this key is gone: use -o FILE\.html/,
+    ],
+    [
       "a key in another way",
       "messages_per_connection: 3",
       /:1:1: .*did you mean messages-per-connection/,
