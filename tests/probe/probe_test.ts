@@ -55,7 +55,8 @@ describe("iomux probe", () => {
   it("passes with upper case, a line at a time", async () => {
     await using serve = await startServe(["--service", "upper"]);
     const args = [serve.name, "--timeout", "10s"];
-    args.push("--expect", "line", "-m", "hello {seq}\\n");
+    // Long, because who never reads is sent megabytes of them.
+    args.push("--expect", "line", "-m", `hello {seq} ${"a".repeat(500)}\\n`);
     const { code, rows } = await profile(args);
     expect(rows.filter(({ ok }) => !ok)).toEqual([]);
     expect(code).toBe(0);

@@ -93,7 +93,7 @@ const swapped = (text: string, ports: ReadonlyMap<string, string>) =>
 export function briefly(script: string): string {
   const timed = / --(?:hold|start-at|scenario) /.test(script);
   return script.replace(/^iomux stress$/gm, "iomux stress -n 300")
-    .replace(/ (-d|--duration) (?:\d+s|[5-9]00ms)\b/g, timed ? " $1 200ms" : " -n 300")
+    .replace(/ (-d|--duration) (?:\d+s|[2-9]00ms)\b/g, timed ? " $1 200ms" : " -n 300")
     .replace(/ -n \d000\b/g, " -n 300").replace("+3 seconds", "+9 seconds");
 }
 
