@@ -85,9 +85,9 @@ export function rows(pairs: readonly Row[], style: RowStyle): string {
     const longest = Math.max(...text.split(" ").map(widthOf));
     const margin = narrow || longest > width - left ? below : " ".repeat(left);
     const beside = `${indent}${name}  ${text}`;
-    if (widthOf(name) >= names && widthOf(beside) <= width) return `${beside}\n`;
+    if (widthOf(name) > names - 2 && widthOf(beside) <= width) return `${beside}\n`;
     const lines = wrap(text, Math.max(10, width - margin.length));
-    const apart = narrow || margin === below || widthOf(name) >= names;
+    const apart = narrow || margin === below || widthOf(name) > names - 2;
     const first = apart ? `${indent}${name}\n${margin}` : indent + pad(name, names);
     return `${first}${lines.join(`\n${margin}`)}\n`;
   }).join("");

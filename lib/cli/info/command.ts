@@ -9,7 +9,7 @@ export const INFO = command({
   about: "what works here: runtime, system, selectors, limits, and what to change",
   operands: { usage: "", most: 0 },
   groups: {
-    "Options": {
+    "What it says": {
       connections: value("N", "what to change for so many connections: 10k", atLeastOne),
       json: flag("as JSON"),
     },

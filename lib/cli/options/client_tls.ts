@@ -8,7 +8,7 @@ export const CLIENT_TLS = {
   }),
   tlsInsecure: flag("with --tls: trust any certificate"),
   tlsCa: value("FILE", "trust these authorities only, as PEM", file, {
-    ...{ file: true, joined: true, brief: "whom to trust, as PEM; its name" },
+    ...{ file: true, joined: true, brief: "CAs to trust (PEM); name to expect" },
   }),
   tlsServerName: value("NAME", "the name that the certificate must be for", host),
   tlsCert: value("FILE", "this client's own certificate and its chain, as PEM", file, {

@@ -74,16 +74,22 @@ export const SERVE = command({
       handler: value("FILE", "hand ready connections to a blocking handler", file, { file: true }),
       exec: value("CMD", "hand them to a program as its stdin and stdout", text),
       handlerWorkers: valued("N", "size of the pool of handler workers", threads, 4),
-      leaseTimeout: valued("DUR", "close a connection kept longer", parseDuration, 0, {
-        shown: "off",
-      }),
+      leaseTimeout: valued(
+        "DUR",
+        "close a connection that a handler or program keeps longer",
+        parseDuration,
+        0,
+        {
+          ...{ shown: "off", brief: "longest time of a handler or program" },
+        },
+      ),
     },
     "How it waits": {
       selector: choice("NAME", "what the loop waits on", SELECTORS, "auto"),
       engine: choice("NAME", "readiness, or uring (Linux)", ENGINES, "auto"),
       workers: valued("N|auto", "event loops in threads", threadsOrAuto, 1),
     },
-    "Whom it serves": {
+    "Limits": {
       maxConnections: value("N", "more are closed (default: from ulimit -n)", atLeastOne),
       maxPerAddress: value(
         "N",

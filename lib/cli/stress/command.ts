@@ -40,13 +40,13 @@ export const RUN = {
     }),
     rate: value("RATE", "open loop: messages a second, on schedule", parseRate, { short: "r" }),
     tick: valued("DUR", "with --rate: messages are due together, this often", parseDuration, 0, {
-      ...{ shown: "off", brief: "with --rate: due together, this often" },
+      ...{ shown: "off", brief: "with --rate: a burst of messages every DUR" },
     }),
     pipeline: value(
       "N",
       "in flight on a connection (default: 1; with --rate and no --message no limit)",
       atLeastOne,
-      { brief: "in flight (1; --rate without --message: any)" },
+      { brief: "unanswered messages [1; -r without -m: no limit]" },
     ),
     think: valued("DUR", "wait so long between a reply and the next message", parseDuration, 0, {
       ...{ shown: "off", brief: "from a reply to the next message" },
@@ -87,7 +87,7 @@ export const RUN = {
     ),
     shuffle: flag("the messages of --messages-from at random, by --seed"),
     escapes: flag("files of messages have the escapes of --message, too", {
-      ...{ joined: true, brief: "in files as in -m; the same bytes again" },
+      ...{ joined: true, brief: "escapes in files, too; the seed of the bytes" },
     }),
     ...SEED,
   },
