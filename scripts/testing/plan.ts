@@ -37,9 +37,9 @@ const ALONE = [
 
 /** What takes longest, for a machine that has not measured it yet. */
 const LONGEST = [
-  ...["docs", "client/others", "package", "tutorial"], // of IOMUX_TEST_FULL
+  ...["docs", "client/matrix/others", "package", "tutorial"], // of IOMUX_TEST_FULL
   ...["selectors/selectors", "probe/probe", "stress/open_loop", "selectors/blocking_diff"],
-  ...["serve/cut", "stress/warm_up", "stress/known_servers", "client/matrix", "cli/stress/rounds"],
+  ...["serve/cut", "stress/warm_up", "stress/known_servers", "client/matrix/", "cli/stress/rounds"],
   ...["serve/handoff/", "serve/metrics/bounds", "stress/timeline", "serve/faults/cuts"],
   ...["serve/failing_calls", "engine/", "selectors/", "serve/slow_peers", "serve/faults/"],
   ...["stress/", "client/", "smoke", "serve/", "cli/stress/", "cli/"],
@@ -76,7 +76,7 @@ export const testFiles = (root: string): string[] =>
 const BY_NAME = ["tests/release/"];
 /** What takes long and what few changes break: in CI with every change, here by its name. */
 const FULL = [
-  ...["package", "docs", "tutorial", "client/others", "kubernetes", "systemd", "workflow"],
+  ...["package", "docs", "tutorial", "client/matrix/others", "kubernetes", "systemd", "workflow"],
 ].map((name) => `tests/${name}_test.ts`);
 
 /** What depends most on the engine that waits: CI runs it over io_uring as well. */

@@ -1,9 +1,9 @@
 // The matrix of docs/client.md, a row at a time.
 import { describe, expect } from "bun:test";
-import { itUnless } from "../support/systems.ts";
-import { NO_TLS } from "../tls/certificates.ts";
-import type { Transport } from "./far_end.ts";
-import { outcome, ROWS } from "./matrix.ts";
+import { itUnless } from "../../support/systems.ts";
+import { NO_TLS } from "../../tls/certificates.ts";
+import type { Transport } from "../far_end.ts";
+import { outcome, ROWS } from "./cells.ts";
 
 /** Every row with iomux client over this transport. */
 export function matrixOver(transport: Transport): void {

@@ -4,9 +4,9 @@ import { describe, expect, it } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { root } from "../support/cli.ts";
-import { itUnless } from "../support/systems.ts";
-import { hasOptions, OTHERS, outcome, ROWS } from "./matrix.ts";
+import { root } from "../../support/cli.ts";
+import { itUnless } from "../../support/systems.ts";
+import { hasOptions, OTHERS, outcome, ROWS } from "./cells.ts";
 
 const file = join(root, "docs", "client.md");
 

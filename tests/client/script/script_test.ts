@@ -1,13 +1,13 @@
 // Scripts of iomux client: what they send and expect, and how they fail.
 import { afterAll, describe, expect, it } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { type Cli, spawnCli } from "../support/cli.ts";
-import { TempDir } from "../support/files.ts";
-import { refusals } from "../support/usages.ts";
-import { NO_TLS } from "../tls/certificates.ts";
-import { FarEnd, PATIENCE_MS } from "./far_end.ts";
-import { sleep } from "../support/waiting.ts";
-import { echoPeer, peer } from "./peers.ts";
+import { type Cli, spawnCli } from "../../support/cli.ts";
+import { TempDir } from "../../support/files.ts";
+import { refusals } from "../../support/usages.ts";
+import { NO_TLS } from "../../tls/certificates.ts";
+import { FarEnd, PATIENCE_MS } from "../far_end.ts";
+import { sleep } from "../../support/waiting.ts";
+import { echoPeer, peer } from "../peers.ts";
 
 describe("iomux client --script", () => {
   const scripts = new TempDir();

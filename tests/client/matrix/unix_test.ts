@@ -1,4 +1,4 @@
 // The matrix of docs/client.md over a Unix socket.
-import { matrixOver } from "./matrix_suite.ts";
+import { matrixOver } from "./suite.ts";
 
 matrixOver("unix");

@@ -2,10 +2,10 @@
 // and what comes of it. Programs other than ours are tried on the same rows.
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { cliCommand, root } from "../support/cli.ts";
-import { TempDir } from "../support/files.ts";
-import { sleep, until } from "../support/waiting.ts";
-import { type Connection, FarEnd, PATIENCE_MS, type Transport } from "./far_end.ts";
+import { cliCommand, root } from "../../support/cli.ts";
+import { TempDir } from "../../support/files.ts";
+import { sleep, until } from "../../support/waiting.ts";
+import { type Connection, FarEnd, PATIENCE_MS, type Transport } from "../far_end.ts";
 
 export type Program = "iomux" | "nc" | "ncat" | "socat";
 export const OTHERS = ["nc", "ncat", "socat"] as const;

@@ -1,11 +1,11 @@
 // Scripts of iomux client beside a peer that sends much: bounded in time and memory.
 import { afterAll, describe, expect, it } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { readProc, spawnCli } from "../support/cli.ts";
-import { TempDir } from "../support/files.ts";
-import { sleep, until } from "../support/waiting.ts";
-import { FarEnd, PATIENCE_MS } from "./far_end.ts";
-import { echoPeer, peer, type ShellClient, shellClient } from "./peers.ts";
+import { readProc, spawnCli } from "../../support/cli.ts";
+import { TempDir } from "../../support/files.ts";
+import { sleep, until } from "../../support/waiting.ts";
+import { FarEnd, PATIENCE_MS } from "../far_end.ts";
+import { echoPeer, peer, type ShellClient, shellClient } from "../peers.ts";
 
 const MiB = 1 << 20;
 const folder = new TempDir();
