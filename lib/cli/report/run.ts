@@ -50,7 +50,8 @@ function readResults(files: readonly string[]): NamedResult[] {
     try {
       return [{ name: file, result: readResult(file) }];
     } catch (error) {
-      say(`${file} is missing in the sum: ${(error as Error).message}`);
+      if (files.length === 1) throw error;
+      say(`${(error as Error).message}; the sum is without it`);
       return [];
     }
   });
@@ -99,9 +100,13 @@ function readResult(file: string): StressResult {
   try {
     text = readFileSync(file === "-" ? 0 : file, "utf8");
   } catch (error) {
-    throw new Error(reasonOf(error));
+    throw new Error(`Cannot read the result ${file}: ${reasonOf(error)}`);
   }
-  return parseResult(text);
+  try {
+    return parseResult(text);
+  } catch (error) {
+    throw new Error(`Cannot use the result ${file}: ${(error as Error).message}`);
+  }
 }
 
 /** Rates of runs that were not made at the same time are no rate of the target. */

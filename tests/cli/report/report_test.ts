@@ -126,8 +126,10 @@ describe("iomux report", () => {
     );
     expect(code).toBe(1);
     expect(stderr).toBe(
-      `iomux: ${dir.file("cut.json")} is missing in the sum: it is cut off, or no JSON\n` +
-        `iomux: ${missing} is missing in the sum: ENOENT (no such file or directory)\n`,
+      `iomux: Cannot use the result ${dir.file("cut.json")}: it is cut off, or no JSON; ` +
+        "the sum is without it\n" +
+        `iomux: Cannot read the result ${missing}: ENOENT (no such file or directory); ` +
+        "the sum is without it\n",
     );
     const { partial, verdict } = JSON.parse(stdout);
     expect(partial).toBe(true);
@@ -137,7 +139,12 @@ describe("iomux report", () => {
   it("fails when nothing can be read: exit 1, without a report", async () => {
     const { code, stdout, stderr } = await run("report", dir.file("none.json"));
     expect(`${code} ${stdout}`).toBe("1 ");
-    expect(stderr).toMatch(/Cannot report: none of the files has a result\n$/);
+    expect(stderr).toMatch(
+      /^iomux: Cannot read the result \S+none\.json: ENOENT \(no such .*\)\n$/,
+    );
+    const several = await run("report", dir.file("none.json"), dir.file("no.json"));
+    expect(`${several.code} ${several.stdout}`).toBe("1 ");
+    expect(several.stderr).toMatch(/\niomux: Cannot report: none of the files has a result\n$/);
   });
 
   it("refuses an open and a closed loop, and thresholds that they don't have: exit 2", async () => {

@@ -229,7 +229,7 @@ describe("a file of iomux stress that can't be written", () => {
     [["-o", "result.txt"], /"result\.txt" does not say what to write/],
   ];
   for (const [args, says] of wrong) {
-    it(`is a wrong use: ${args.join(" ")}`, async () => {
+    it(`is a usage error: ${args.join(" ")}`, async () => {
       using folder = new TempDir();
       await using cli = spawnCli(["stress", "-d", "30s", ...args], {
         cwd: folder.path,

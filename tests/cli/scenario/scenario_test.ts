@@ -197,7 +197,7 @@ thresholds: [p99<1s]
 });
 
 describe("the file of a scenario", () => {
-  it("that can't be read is a wrong use", () => {
+  it("that can't be read is a usage error", () => {
     expect(() => readScenario("/nonexistent/s.yaml"))
       .toThrow("Cannot read the scenario /nonexistent/s.yaml: ENOENT");
   });

@@ -85,7 +85,7 @@ describe("iomux stress --threshold", () => {
     expect(stdout).toMatch(/^verdict +fail$/m);
   });
 
-  it("is a wrong use when it can't be judged: 2, one line, and nothing has begun", async () => {
+  it("is a usage error when it can't be judged: 2, one line, and nothing has begun", async () => {
     const { code, stdout, stderr } = await stress("--threshold", "p99_corrected<5ms");
     expect([code, stdout]).toEqual([2, ""]);
     expect(stderr).toBe(
@@ -159,7 +159,7 @@ describe("iomux stress --compare", () => {
   const refused = (change: Partial<RunSettings>, compare = "select,poll", given: string[] = []) =>
     runCompare(jobOf(change, { compare }, given), [], neverSpawn);
 
-  it("is a wrong use with a target, with one name, and with names that there are not", async () => {
+  it("is a usage error with a target, with one name, and with names that there are not", async () => {
     await rejects(refused({ target: "127.0.0.1:1" }), /there is another target/);
     await rejects(refused({}, "select"), /needs two selectors/);
     await rejects(
@@ -284,7 +284,7 @@ describe("iomux stress --find-rate", () => {
     );
   });
 
-  it("is a wrong use of what it can't search with", async () => {
+  it("is a usage error of what it can't search with", async () => {
     const refused = (findRate: string, change: Partial<RunSettings> = {}, given: string[] = []) =>
       runFindRate(jobOf(change, { findRate }, given), neverSpawn);
     await rejects(refused("p99=5ms"), /threshold "p99=5ms": there is no operator =/);
