@@ -35,7 +35,7 @@ const ENDS: readonly Row[] = [
   ["eventfd", "EMFILE", 1, "serve"],
   ["fcntl", "EMFILE", 1, "serve"],
   ["socket", "EMFILE", 1, "main", METRICS],
-  ["bind", "EADDRINUSE", 1, "main", METRICS],
+  ["bind", "EACCES", 1, "main", METRICS],
   ["syscall 425", "ENOMEM", 1, "serve", URING], // io_uring_setup
   ["syscall 427", "ENOMEM", 1, "serve", URING], // io_uring_register
   ["mmap", "ENOMEM", 1, "serve", URING], // its queues
@@ -82,6 +82,7 @@ const COSTS_ONE: readonly Row[] = [
 const COSTS_NONE: readonly Row[] = [
   ["epoll_create1", "EMFILE", 1, "serve"], // poll is left
   ["epoll_create1", "ENOSYS", 1, "main"],
+  ["bind", "EADDRINUSE", 1, "main", METRICS], // another free port is tried
   ["syscall 232", "EINTR", 2, "serve"],
   ["ppoll", "EINTR", 4, "serve", POLL],
   ["syscall 426", "EINTR", 3, "serve", URING], // io_uring_enter
