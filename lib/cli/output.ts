@@ -6,7 +6,7 @@ import { writeAll } from "../sys/stdio/output.ts";
 import { isTerminal } from "../sys/stdio/terminal.ts";
 import { EXIT } from "./exit.ts";
 
-/** Ways to write to the standard streams that hold up no thread while nobody reads them. */
+/** Ways to write to the standard streams that hold up no thread while they have no reader. */
 export interface Streams {
   /** False when the reader has gone. @throws Error with a code, such as ENOSPC */
   out(text: string): Promise<boolean>;

@@ -51,7 +51,7 @@ export function onSignals(actions: SignalActions): () => void {
 
 /**
  * Gives `action` a signal to end by: that of the first SIGINT or SIGTERM, whose code then replaces that of the
- * action. A second one ends the process, after `leaving`. Standard streams that nobody reads hold up neither.
+ * action. A second one ends the process, after `leaving`. Standard streams without a reader hold up neither.
  */
 export async function interruptible(
   action: (interruption: AbortSignal) => Promise<number>,

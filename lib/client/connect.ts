@@ -15,7 +15,7 @@ export interface Target {
   readonly source?: { readonly host: string; readonly port?: number };
 }
 
-/** What connecting is bounded by, and whom it tells. */
+/** The bounds of connecting, and its observer. */
 export interface ConnectBounds {
   readonly timeoutMs: number;
   /** Its reason is thrown when it is aborted. */

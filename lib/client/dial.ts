@@ -25,7 +25,7 @@ export interface DialOptions {
   readonly trace: (line: string) => void;
 }
 
-/** What to do with whom has connected to us. */
+/** What to do with a connection that was accepted. */
 export interface WelcomeOptions extends Pick<DialOptions, "idleTimeoutMs" | "trace"> {
   /** TLS is spoken, with this certificate. */
   readonly identity?: TlsIdentity;

@@ -23,7 +23,7 @@ export class ReaderGone extends Error {
   readonly wasTerminal: boolean;
 
   constructor(kind: Kind) {
-    super("nobody reads standard output");
+    super("standard output has no reader");
     this.wasTerminal = kind === "terminal";
   }
 }

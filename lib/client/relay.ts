@@ -64,7 +64,7 @@ export function runRelay({ way, stream, socket, code }: RelayData): void {
   closeFd(socket);
 }
 
-/** Until there is nothing more, or nobody takes it. */
+/** Until there is nothing more, or its reader has gone. */
 function copy(read: (into: Uint8Array) => number, write: (bytes: Uint8Array) => boolean): void {
   const buffer = new Uint8Array(new ArrayBuffer(CHUNK));
   for (let count; (count = read(buffer)) > 0;) {

@@ -19,7 +19,7 @@ import * as options from "./options.ts";
  */
 export abstract class BaseSocket implements Disposable {
   #fd: number;
-  /** The other end: whom `connect` was asked to reach, or the address that accept(2) gave. */
+  /** The peer: what `connect` was asked to reach, or the address that accept(2) gave. */
   readonly #peer: string | Address | undefined;
 
   /** Called by the sockets of this library only. @internal */

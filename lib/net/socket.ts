@@ -118,7 +118,7 @@ export class Socket extends BaseSocket {
 
   /**
    * Takes over a descriptor, in the blocking mode it is in. The Socket closes it from now on. `peer` is
-   * whom it is connected to, where that is known.
+   * the peer's address, where that is known.
    */
   static fromFd(fd: number, peer?: Address): Socket {
     if (peer !== undefined) formatAddress(peer); // is it one?

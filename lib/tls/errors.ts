@@ -36,7 +36,7 @@ export const truncated = (handshaking: boolean): TlsError => {
   return new TlsError("TLS_TRUNCATED", reason!, action);
 };
 
-/** How long whom has connected to us may take for its handshake: else it could stay for ever. */
+/** How long an accepted connection may take for its handshake: else it could stay for ever. */
 export const HANDSHAKE_MS = 10_000;
 
 /** A handshake that was not done in time. */

@@ -80,7 +80,8 @@ describe("client with TLS", () => {
     expect((await s.statsWhen(({ active }) => active === 0)).errors).toEqual({});
   });
 
-  const advice = "--tls-ca FILE says whom to trust, --tls-insecure takes any certificate";
+  const advice =
+    "--tls-ca FILE names the authorities to trust, --tls-insecure takes any certificate";
   const bad: [string, () => Identity, RegExp][] = [
     [
       "of another name",

@@ -97,7 +97,7 @@ export class Conversation {
 
   /**
    * What is said of a peer that has gone before it could be talked to: a script says where it was, and where no
-   * next peer follows how much of standard input nobody has taken.
+   * next peer follows how much of standard input was not taken.
    */
   named(error: Error): Error {
     if (exitCodeOf(error) !== EXIT.peerGone) return error;

@@ -164,7 +164,7 @@ async function accept({ read, conversation, turns }: Run, listen: string): Promi
   const { connectTimeout: timeoutMs, idleTimeout: idleTimeoutMs } = read.options;
   const options = { trace, identity, timeoutMs, idleTimeoutMs };
   using listener = await Listener.open(where, say, loop);
-  // Where the system has chosen the port nobody could connect without being told.
+  // A port that the system has chosen is not known otherwise.
   const tell = "port" in where && where.port === 0 ? say : trace;
   for (const address of listener.addresses) tell(`listening on ${formatAddress(address)}`);
   for (;;) {

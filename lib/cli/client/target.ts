@@ -1,4 +1,4 @@
-/** Whom the client talks to, or waits for: from what was typed to addresses and ports. */
+/** The peer that the client talks to, or waits for: from what was typed to addresses and ports. */
 import type { Target } from "../../client/connect.ts";
 import type { Place } from "../../client/listen.ts";
 import { familyOf } from "../../sys/socket/ip.ts";
@@ -61,7 +61,7 @@ export function listenOf(read: ClientRead, value: string): Place {
   const [first, port, ...more] = value === "" ? read.operands : [value, ...read.operands];
   const where = first?.replace(/^\*?:(?=[^:]+$)/, "");
   const other = new UsageError(
-    "option '--listen' waits for whom connects: there is no other target",
+    "option '--listen' accepts connections, and has no target besides",
   );
   if (unix !== undefined && (where === undefined || read.source("unix") === "cli")) {
     if (where !== undefined) throw other;

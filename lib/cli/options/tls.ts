@@ -32,7 +32,7 @@ export function serverTlsOf({ tlsCert, tlsKey }: ServerFlags): { tls?: TlsIdenti
 
 const OF_TLS = ["tlsCa", "tlsInsecure", "tlsServerName", "tlsCert", "tlsKey"] as const;
 
-/** Nothing is said in plain text to whom TLS was meant for. @throws UsageError */
+/** Nothing is sent in plain text where TLS was meant. @throws UsageError */
 export function checkNeedsTls({ options, source }: Read<typeof CLIENT_TLS>): void {
   const typed = OF_TLS.find((name) => source(name) === "cli");
   if (options.tls || typed === undefined) return;
@@ -69,7 +69,7 @@ export async function checkClientTls(options: TlsClientOptions): Promise<void> {
 
 /** What to do about a certificate that is not trusted. */
 const ADVICE =
-  "; --tls-ca FILE says whom to trust, --tls-insecure takes any certificate: see docs/tls.md";
+  "; --tls-ca FILE names the authorities to trust, --tls-insecure takes any certificate: see docs/tls.md";
 
 /** The message of a failed connection, with advice where there is some. */
 export const withAdvice = (code: string, message: string): string =>

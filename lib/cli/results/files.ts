@@ -44,7 +44,7 @@ function tryToWrite(path: string): void {
   } catch (error) {
     const isUnread = existing?.isFIFO() && (error as { code?: string }).code === "ENXIO";
     throw new Error(
-      cannotWrite(path, error) + (isUnread ? "; it is a pipe that nobody reads" : ""),
+      cannotWrite(path, error) + (isUnread ? "; it is a pipe without a reader" : ""),
     );
   }
   if (!existing) unlinkSync(realpathSync(path)); // of a link without its file the link stays

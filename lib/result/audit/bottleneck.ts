@@ -25,7 +25,7 @@ const AWAY = 0.2;
 export const UNSENT = 0.01;
 const UNSENT_SHORT = 0.1;
 
-/** How a reason begins that is nobody's fault. */
+/** How a reason begins that blames neither the generator nor the target. */
 export const NOTHING = "nothing was measured";
 
 /** Why the generator was the bottleneck; null when it was not. */

@@ -39,7 +39,7 @@ function acceptQueue({ kernel, local, connect, failed, errors }: Evidence): stri
   const waited = connect.max >= CONNECT_WAITED_US || (failed > 0 && (errors.ETIMEDOUT ?? 0) > 0);
   const again = kernel?.TCPSynRetrans ?? 0;
   if (!waited || again === 0) return null;
-  // The counters are of the whole system: whose queue it was nobody knows.
+  // The counters are of the whole system: they don't say whose queue it was.
   const overflows = local ? kernel?.ListenOverflows ?? 0 : 0;
   const queue = overflows === 0
     ? ""

@@ -3,7 +3,7 @@
  *
  * As much of HTTP/1.1 (RFC 9112) as that needs: the head of one request is read, it is answered, and the
  * connection ends. How many there are, how much they send and how long they take is bounded, as they share
- * the process's descriptors with those whom it serves.
+ * the process's descriptors with the connections that are served.
  */
 import type { Connection, Engine, Handler, Timer } from "../../engine/mod.ts";
 import { PHASE, type ServerStats } from "../stats.ts";

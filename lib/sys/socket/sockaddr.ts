@@ -51,7 +51,7 @@ export interface UnixAddress {
 }
 
 /**
- * Where a socket is bound, or whom it is connected to.
+ * The local address of a socket, or that of its peer.
  *
  * @example
  * ```ts

@@ -210,7 +210,7 @@ describe("a file of iomux stress that can't be written", () => {
     await using cli = spawnCli(["stress", "-d", "30s", "-o", pipe]);
     expect([(await cli.exit).code, cli.stdout()]).toEqual([1, ""]);
     expect(cli.stderr()).toMatch(
-      /^iomux: Cannot write the result to \S+pipe\.md: ENXIO .*nobody reads\n$/,
+      /^iomux: Cannot write the result to \S+pipe\.md: ENXIO .*without a reader\n$/,
     );
   });
 

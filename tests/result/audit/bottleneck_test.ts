@@ -1,4 +1,4 @@
-// Whose fault was it? Made-up runs, each with one thing wrong, and what must be said of them.
+// What limited a run. Made-up runs, each with one thing wrong, and what must be said of them.
 import { describe, expect, it } from "bun:test";
 import { audit } from "../../../lib/stress/run/audit.ts";
 import { nothingSpent, type Spent } from "../../../lib/result/elsewhere.ts";
