@@ -14,6 +14,9 @@ export const relayOf = (
 export const standardOutput = (spawn: SpawnRelay, prints = true): Output =>
   new Output(1, prints ? kindOf(1) : "none", relayOf(spawn, "out"));
 
-/** The same of standard error, whose failures cost nothing but what was to be said; undefined where a write may wait. */
+/**
+ * The same of standard error, whose failures cost nothing but what was to be said; undefined where a write
+ * may wait.
+ */
 export const standardError = (): Output | undefined =>
   process.platform === "win32" ? undefined : new Output(2, kindOf(2), undefined, false);

@@ -53,8 +53,8 @@ export function scanOf(read: ClientRead): Omit<Target, "port"> & { ports: number
 }
 
 /**
- * Where to listen: `-l PORT`, `-l :PORT`, `-l *:PORT`, `-l HOST:PORT`, `-l HOST PORT` or `-l PATH`, whatever switches stand between;
- * `-l -U PATH`. @throws UsageError
+ * Where to listen: `-l PORT`, `-l :PORT`, `-l *:PORT`, `-l HOST:PORT`, `-l HOST PORT`, `-l PATH` or
+ * `-l -U PATH`, whatever switches stand between. @throws UsageError
  */
 export function listenOf(read: ClientRead, value: string): Place {
   const { unix } = read.options;
@@ -126,7 +126,11 @@ function checkFamily(host: string, family: 4 | 6 | undefined, what: string): voi
   throw new UsageError(`${what}, and ${host} is IPv${own}`);
 }
 
-/** The local address, and the family that it leaves, or that was asked for, of which a target has to be. @throws UsageError */
+/**
+ * The local address, and the family that it leaves, or that was asked for, of which a target has to be.
+ *
+ * @throws UsageError
+ */
 function localEnd(read: ClientRead, target: string): Pick<Target, "source" | "family"> {
   const end = localAddress(read);
   const what = end.source

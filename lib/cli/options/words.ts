@@ -41,7 +41,10 @@ export function wordsOf(command: Command, args: readonly string[]): Word[] {
   return [...words, ...parser.args.map((operand) => ({ operand }))];
 }
 
-/** "-kl9000" as "-kl" and "9000": in one word commander takes what follows an option that may stand alone for others. */
+/**
+ * "-kl9000" as "-kl" and "9000": in one word commander takes what follows an option that may stand alone
+ * for other options.
+ */
 function separated(command: Command, args: readonly string[]): string[] {
   const all = Object.values(command.options);
   const letters = (of: (option: Option<unknown>) => unknown) =>
