@@ -5,7 +5,9 @@ import { runtime } from "../../lib/sys/runtime.ts";
 import { decode, encode, thrownBy } from "../support/sockets.ts";
 
 /** Of Windows the C runtime, which has memory and text but no sockets. */
-const LIBC = system === "windows" ? ["msvcrt.dll"] : SYSTEM_LIBC;
+const LIBC = system === "windows"
+  ? [`${process.env.SystemRoot}\\System32\\ucrtbase.dll`]
+  : SYSTEM_LIBC;
 const prefix = system === "windows" ? "_" : "";
 
 describe("runtime", () => {
