@@ -1,6 +1,6 @@
 // What an engine does at the limits of the process and of its selector.
 import { describe, expect } from "bun:test";
-import { COUNTER, createEngine } from "../../lib/engine/mod.ts";
+import { COUNTER, createEngine, engineMissing } from "../../lib/engine/mod.ts";
 import { Socket } from "../../lib/net/mod.ts";
 import { availableSelectors } from "../../lib/selectors/mod.ts";
 import { engineBench, Recorder, turnFor, turnUntil } from "../support/engines.ts";
@@ -28,6 +28,21 @@ describe("an engine without descriptors", () => {
         expect(seen.counted).toBe(1);
       },
     );
+  }
+});
+
+describe("createEngine() with too few descriptors", () => {
+  for (const engine of ["readiness", "uring"] as const) {
+    const missing = NO_LIMITS ?? engineMissing(engine);
+    itUnless(missing, `${engine}: keeps none of those that it has opened`, async () => {
+      const program = new Program("engine_few_descriptors.ts", [engine]);
+      const seen: { made: boolean; leaked: number }[] = JSON.parse(await program.line());
+      await program.ended;
+      expect(seen.map(({ leaked }) => leaked)).toEqual([0, 0, 0, 0]);
+      expect(seen[0]!.made).toBe(false);
+      expect(seen[1]!.made).toBe(false); // the second of two can't be opened
+      expect(seen[3]!.made).toBe(true);
+    });
   }
 });
 

@@ -15,7 +15,12 @@ export class ReadinessEngine extends Loop<ReadinessCore> {
 
   constructor(options: EngineOptions) {
     super(new ReadinessCore(options));
-    this.wakeHandle = this.core.selector.wakeHandle();
+    try {
+      this.wakeHandle = this.core.selector.wakeHandle();
+    } catch (error) {
+      this.core.selector.close();
+      throw error;
+    }
   }
 
   get selector(): SelectorName {

@@ -67,10 +67,9 @@ export class UringCore extends EngineCore {
   /** Completions beyond those that the ring had room for: four numbers each. */
   #staged: number[] = [];
 
-  /** @param oldest as on Linux 5.19, for tests */
-  constructor(options: EngineOptions, oldest: boolean) {
+  constructor(options: EngineOptions) {
     super(options);
-    this.ring = new Ring(MOST_REQUESTS, COMPLETIONS, oldest);
+    this.ring = new Ring(MOST_REQUESTS, COMPLETIONS);
     try {
       const length = Math.min(BUFFER_BYTES, this.receiveBytes);
       const buffers = new BufferRing(this.ring, BUFFER_GROUP, length, BUFFERS);
@@ -79,7 +78,7 @@ export class UringCore extends EngineCore {
       this.ring.close();
       throw error;
     }
-    this.again = !oldest && this.ring.receivesAgain;
+    this.again = this.ring.receivesAgain;
     this.requests = new Requests(this.ring.submissions, () => this.submit());
   }
 

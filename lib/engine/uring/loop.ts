@@ -24,16 +24,20 @@ export class UringEngine extends Loop<UringCore> {
   readonly #wakes: { close(): void };
 
   /**
-   * @param oldest it does as on Linux 5.19, for tests
    * @throws OSError ENOSYS, EPERM; Error for a kernel that is too old: it names what is missing
    */
-  constructor(options: EngineOptions, oldest = false) {
+  constructor(options: EngineOptions) {
     if (options.observer) {
       throw new Error("Cannot observe an io_uring: it has no readiness to show");
     }
-    super(new UringCore(options, oldest));
+    super(new UringCore(options));
     this.core.writers = new EpollWriters(this.core);
-    this.#waker = new Waker();
+    try {
+      this.#waker = new Waker();
+    } catch (error) {
+      this.core.ring.close();
+      throw error;
+    }
     this.#wakes = this.watch(this.#waker.fileno(), () => this.#waker.drain());
   }
 

@@ -3,7 +3,7 @@
  *
  * See io_uring(7), io_uring_setup(2), io_uring_enter(2), io_uring_register(2).
  */
-import { check, ERRNO, errno, OSError } from "../errno.ts";
+import { check, codeName, ERRNO, errno, OSError } from "../errno.ts";
 import {
   addressOf,
   type Functions,
@@ -52,17 +52,35 @@ const SETUP_SUBMIT_ALL = 1 << 7;
 const SETUP_COOP_TASKRUN = 1 << 8;
 const SETUP_SINGLE_ISSUER = 1 << 12;
 const SETUP_DEFER_TASKRUN = 1 << 13;
-/** From the best to what 5.19 knows: completions are made only while this thread waits for them (6.1). */
-const SETUPS: readonly number[] = [
-  SETUP_SUBMIT_ALL | SETUP_SINGLE_ISSUER | SETUP_DEFER_TASKRUN,
-  SETUP_SUBMIT_ALL | SETUP_COOP_TASKRUN,
-];
-const FEAT_SINGLE_MMAP = 1 << 0;
-const FEAT_NODROP = 1 << 1;
-const FEAT_FAST_POLL = 1 << 5;
-const FEAT_EXT_ARG = 1 << 8;
-const FEAT_CQE_SKIP = 1 << 11;
-const NEEDED = FEAT_SINGLE_MMAP | FEAT_NODROP | FEAT_FAST_POLL | FEAT_EXT_ARG | FEAT_CQE_SKIP;
+const SETUP_DEFERRED = SETUP_SUBMIT_ALL | SETUP_SINGLE_ISSUER | SETUP_DEFER_TASKRUN;
+const SETUP_COOPERATIVE = SETUP_SUBMIT_ALL | SETUP_COOP_TASKRUN;
+
+/**
+ * What rings use of kernels newer than 5.19, where the kernel has it. Each can be switched off, for the rings
+ * made from then on.
+ */
+export const NEWER_FEATURES = {
+  /** Completions are made only while the ring's thread waits for them: IORING_SETUP_DEFER_TASKRUN (6.1). */
+  deferredWork: true,
+  /** One request receives again and again: IORING_RECV_MULTISHOT (6.0). */
+  multishotReceive: true,
+};
+
+/** The features that a kernel must name: their bits in io_uring_params, and since when there are any. */
+const NEEDED = [
+  [1 << 0, "IORING_FEAT_SINGLE_MMAP", "5.4"],
+  [1 << 1, "IORING_FEAT_NODROP", "5.5"],
+  [1 << 5, "IORING_FEAT_FAST_POLL", "5.7"],
+  [1 << 8, "IORING_FEAT_EXT_ARG", "5.11"],
+  [1 << 11, "IORING_FEAT_CQE_SKIP", "5.17"],
+] as const;
+/** Why io_uring_setup(2) failed, for people. */
+const SETUP_HINTS: Record<string, string> = {
+  EPERM: " (forbidden by kernel.io_uring_disabled or a seccomp profile)",
+  EACCES: " (forbidden by kernel.io_uring_disabled or a seccomp profile)",
+  EINVAL: " (without IORING_SETUP_COOP_TASKRUN: it needs Linux 5.19 or newer)",
+  ENOSYS: " (this kernel was built without it, is older than Linux 5.19, or a sandbox hides it)",
+};
 const OFF_SQES = 0x10000000;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED_POPULATE = 0x8001;
@@ -109,17 +127,14 @@ export class Ring {
   /**
    * @param requests how many can be written between two calls of `enter`
    * @param completions how many the ring has room for; the kernel keeps what is more
-   * @param oldest as Linux 5.19 has it
    * @throws OSError ENOSYS, EPERM (forbidden here), Error when the kernel is too old
    */
-  constructor(requests: number, completions: number, oldest = false) {
+  constructor(requests: number, completions: number) {
     const params = new Native(PARAMS_SIZE);
-    this.fd = setup(params, requests, completions, oldest ? SETUPS.slice(-1) : SETUPS);
+    this.fd = setup(params, requests, completions);
     const p = params.int32;
     try {
-      if ((p[FEATURES]! & NEEDED) !== NEEDED) {
-        throw new Error("Cannot use io_uring: it needs Linux 5.19 or newer");
-      }
+      checkFeatures(p[FEATURES]!);
       const [sqEntries, cqEntries] = [p[SQ_ENTRIES]!, p[CQ_ENTRIES]!];
       const size = Math.max(p[SQ.array]! + sqEntries * 4, p[CQ.cqes]! + cqEntries * 16);
       const words = this.#words = new Int32Array(this.#map(size, 0).bytes.buffer);
@@ -184,6 +199,7 @@ export class Ring {
 
   /** One request can receive again and again (Linux 6.0): IORING_REGISTER_PROBE names the last operation. */
   get receivesAgain(): boolean {
+    if (!NEWER_FEATURES.multishotReceive) return false;
     const probe = new Native(16 + 8 * PROBED);
     return this.register(REGISTER_PROBE, probe.pointer, PROBED) >= 0 &&
       probe.bytes[0]! >= OP_SEND_ZC;
@@ -218,26 +234,26 @@ export class Ring {
   }
 }
 
-function setup(
-  params: Native,
-  requests: number,
-  completions: number,
-  setups: readonly number[],
-): number {
-  for (const flags of setups) {
+/** @throws Error that names what a ring lacks, by the feature bits of io_uring_setup(2) */
+export function checkFeatures(features: number): void {
+  const missing = NEEDED.filter(([bit]) => (features & bit) === 0);
+  if (missing.length === 0) return;
+  const names = missing.map(([, name, since]) => `${name} (Linux ${since})`).join(", ");
+  throw new Error(`Cannot use io_uring: this kernel lacks ${names}`);
+}
+
+/** Creates the ring; an older kernel refuses the flag that it does not know. */
+function setup(params: Native, requests: number, completions: number): number {
+  const create = (flags: number) => {
     params.bytes.fill(0);
     params.int32[CQ_ENTRIES] = completions;
     params.int32[FLAGS] = SETUP_CQSIZE | SETUP_CLAMP | flags;
     const fd = c.setup(SYS_SETUP, requests, params.pointer);
-    if (fd >= 0) return fd;
-    const error = errno();
-    if (error === ERRNO.EINVAL && flags !== SETUPS.at(-1)) continue; // an older kernel
-    const why = error === ERRNO.EPERM || error === ERRNO.EACCES
-      ? " (forbidden by kernel.io_uring_disabled or a seccomp profile)"
-      : error === ERRNO.EINVAL
-      ? " (it needs Linux 5.19 or newer)"
-      : "";
-    throw new OSError(error, "io_uring_setup", `create an io_uring${why}`);
-  }
-  return check(-1, "io_uring_setup", "create an io_uring");
+    return fd >= 0 ? fd : -errno();
+  };
+  let fd = NEWER_FEATURES.deferredWork ? create(SETUP_DEFERRED) : -ERRNO.EINVAL!;
+  if (fd === -ERRNO.EINVAL!) fd = create(SETUP_COOPERATIVE);
+  if (fd >= 0) return fd;
+  const hint = SETUP_HINTS[codeName(-fd)] ?? "";
+  throw new OSError(-fd, "io_uring_setup", `create an io_uring${hint}`);
 }
