@@ -4,33 +4,38 @@ import type { Engine, EngineName, EngineOptions } from "./engine.ts";
 import { ReadinessEngine } from "./readiness/loop.ts";
 import { UringEngine } from "./uring/loop.ts";
 
-/** What an engine is asked for: by name, or "auto" for the one that is cheaper here. */
+/** What an engine is asked for: by name, or "auto". */
 export interface EngineChoice extends EngineOptions {
   readonly engine?: EngineName | "auto";
 }
 
-/** What "auto" takes where both work: the one that `npm run bench -- engine` has shown to cost less. */
-const CHEAPER: EngineName = "readiness";
+/** What "auto" takes on every system; docs/performance.md says why. */
+export const AUTO_ENGINE: EngineName = "readiness";
 
 /**
- * Creates the engine for this thread. "auto" is the cheaper one of those that the system has; with a
- * selector that is named, or an observer, readiness.
+ * Creates the engine for this thread.
  *
  * @throws OSError, Error where the engine does not work
  */
 export function createEngine(options: EngineChoice = {}): Engine {
-  const { engine = "readiness", ...others } = options;
-  const { selector = "auto", observer } = options;
-  const isFree = engine === "auto" && selector === "auto" && !observer;
-  if (engine !== "uring" && !(isFree && CHEAPER !== "readiness")) {
-    return new ReadinessEngine(others);
-  }
-  try {
-    return new UringEngine(others);
-  } catch (error) {
-    if (engine === "uring") throw error;
-    return new ReadinessEngine(others);
-  }
+  const { engine = "auto", ...others } = options;
+  const name = engine === "auto" ? AUTO_ENGINE : engine;
+  return name === "uring" ? new UringEngine(others) : new ReadinessEngine(others);
+}
+
+/** Both engines, with whether each works on this system, and why not. */
+export const availableEngines = (): EngineAvailability[] =>
+  (["readiness", "uring"] as const).map((name) => {
+    const reason = engineMissing(name) ?? null;
+    return { name, available: reason === null, reason };
+  });
+
+/** Whether an engine works on this system. */
+export interface EngineAvailability {
+  readonly name: EngineName;
+  readonly available: boolean;
+  /** Why it is not available. */
+  readonly reason: string | null;
 }
 
 /** Why an engine does not work on this system, found out by trying; undefined where it does. */

@@ -1,5 +1,13 @@
 /** The engine's surface for serve and stress. */
-export { createEngine, type EngineChoice, engineConflict, engineMissing } from "./create.ts";
+export {
+  AUTO_ENGINE,
+  availableEngines,
+  createEngine,
+  type EngineAvailability,
+  type EngineChoice,
+  engineConflict,
+  engineMissing,
+} from "./create.ts";
 export { COUNTER, Counters, COUNTERS_BYTES } from "./counters.ts";
 export type {
   Connection,

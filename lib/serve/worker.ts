@@ -67,7 +67,7 @@ export function runServeWorker(
     : undefined;
   const tls = options.tls && tlsServer(options.tls);
   const engine = createEngine({
-    engine: options.engine ?? "readiness",
+    ...(options.engine && { engine: options.engine }),
     selector: options.selector,
     // What arrives at once must fit above the mark at which reading stops.
     receiveBytes: Math.max(1, Math.min(1 << 16, Math.floor(options.maxBuffer / 2))),

@@ -21,7 +21,7 @@ if (reason) console.log(`not run: forbidden io_uring: ${reason}`);
     [REGISTER, "EINVAL", /^Cannot register receive buffers \(Linux 5\.19 or newer\): EINVAL/],
   ] as const;
   for (const [call, code, message] of cases) {
-    it(`${call === SETUP ? "setup" : "register"} ${code}: auto is readiness, and uring says why`, async () => {
+    it(`${call === SETUP ? "setup" : "register"} ${code}: uring is refused with the reason, auto works`, async () => {
       const program = new Program("engine_forbidden.ts", [String(call), String(ERRNO[code])]);
       const answer = JSON.parse(await program.line());
       if (answer.refused) {
@@ -30,6 +30,10 @@ if (reason) console.log(`not run: forbidden io_uring: ${reason}`);
       expect(answer.auto).toBe("readiness");
       expect(answer.why).toMatch(message);
       expect(answer.leaked).toBe(0);
+      expect(answer.engines).toEqual([
+        { name: "readiness", available: true, reason: null },
+        { name: "uring", available: false, reason: answer.why },
+      ]);
     });
   }
 });

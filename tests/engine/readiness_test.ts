@@ -20,6 +20,14 @@ for (const { name, available } of availableSelectors()) {
 }
 
 describe("createEngine", () => {
+  it("takes readiness where nothing, or auto, is asked for, also where io_uring works", () => {
+    for (const options of [{}, { engine: "auto" }] as const) {
+      const engine = createEngine(options);
+      expect(engine.kind).toBe("readiness");
+      engine.close();
+    }
+  });
+
   it("says which selector it uses", () => {
     const engine = createEngine({ selector: "select" });
     expect(engine.selector).toBe("select");

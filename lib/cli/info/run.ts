@@ -1,10 +1,11 @@
 /** Finds out what `iomux info` shows. It works even where the C library can't be opened. */
 import { arch, release, type } from "node:os";
+import type { EngineAvailability, EngineName } from "../../engine/mod.ts";
 import type { SelectorName } from "../../selectors/mod.ts";
 import { readNumbers } from "../../sys/machine/proc.ts";
 import { paragraph, rows, wrap } from "../../text/layout.ts";
 import { formatCount } from "../../text/units.ts";
-import { SELECTORS } from "../options/values.ts";
+import { ENGINES, SELECTORS } from "../options/values.ts";
 import { columnsOf, print } from "../output.ts";
 import { VERSION } from "../version.ts";
 import { type Limits, memoryFor, stepsFor } from "./advice.ts";
@@ -18,6 +19,7 @@ export interface Info {
   arch: string;
   /** `reason` is why it is not available. */
   selectors: { name: SelectorName; available: boolean; reason: string | null }[];
+  engines: EngineAvailability[];
   limits: Limits;
 }
 
@@ -27,25 +29,28 @@ function runtimeName(): string {
 }
 
 export async function run({ options }: InfoRead): Promise<number> {
-  const info = await collectInfo();
+  const { engines, auto } = await collectEngines();
+  const info = await collectInfo(engines);
   return await print(
     options.json
       ? JSON.stringify(info, null, 2) + "\n"
-      : formatInfo(info, options.connections, columnsOf("stdout"), await whyNoUring()),
+      : formatInfo(info, options.connections, columnsOf("stdout"), auto),
   );
 }
 
-/** Why the engine on io_uring does not work here; undefined where it does. */
-async function whyNoUring(): Promise<string | undefined> {
+/** The engines, and the one that is taken where none is named. */
+async function collectEngines(): Promise<{ engines: EngineAvailability[]; auto?: EngineName }> {
   try {
-    const { engineMissing } = await import("../../engine/mod.ts");
-    return engineMissing("uring");
+    const { AUTO_ENGINE, availableEngines } = await import("../../engine/mod.ts");
+    return { engines: availableEngines(), auto: AUTO_ENGINE };
   } catch (error) {
-    return (error as Error).message;
+    const reason = (error as Error).message;
+    const names = ENGINES.filter((name) => name !== "auto");
+    return { engines: names.map((name) => ({ name, available: false, reason })) };
   }
 }
 
-async function collectInfo(): Promise<Info> {
+async function collectInfo(engines: EngineAvailability[]): Promise<Info> {
   let selectors: Info["selectors"];
   let openFiles: Limits["open_files"] = null;
   try {
@@ -67,6 +72,7 @@ async function collectInfo(): Promise<Info> {
     os: `${type()} ${release()}`,
     arch: arch(),
     selectors,
+    engines,
     limits: {
       open_files: openFiles,
       nr_open: numberIn("fs/nr_open"),
@@ -94,7 +100,7 @@ function formatInfo(
   info: Info,
   connections: number | undefined,
   width: number,
-  uringMissing: string | undefined,
+  auto: EngineName | undefined,
 ): string {
   const { limits } = info;
   const show = (value: number | null) => value === null ? "unknown" : formatCount(value);
@@ -108,12 +114,16 @@ function formatInfo(
       name,
       available ? "works" : `no: ${reason}`,
     ]),
+    ...info.engines.map(({ name, available, reason }): [string, string] => [
+      name,
+      !available ? `no: ${reason}` : name === auto ? "works; --engine auto takes it" : "works",
+    ]),
     ["open files", files ? describeFiles(files) : "unknown"],
     ["backlog", `${show(limits.somaxconn)} (net.core.somaxconn)`],
     ["local ports", ports ? `${ports.first} to ${ports.last}` : "unknown"],
     ["conntrack", describeTracking(limits.nf_conntrack_max)],
     ["epoll watches", `${show(limits.max_user_watches)} (fs.epoll.max_user_watches)`],
-    ["io_uring", describeUring(limits, uringMissing)],
+    ["io_uring", describeUring(limits)],
   ];
   const text = rows(pairs, { width });
   return connections === undefined ? text : `${text}\n${advise(info, connections, width)}`;
@@ -129,12 +139,8 @@ const describeTracking = (most: number | null): string =>
     ? "no firewall follows connections"
     : `${formatCount(most)} (net.netfilter.nf_conntrack_max)`;
 
-function describeUring(
-  { io_uring_disabled: disabled }: Limits,
-  missing: string | undefined,
-): string {
-  if (missing !== undefined) return `no: ${missing}`;
-  if (disabled === null) return "works";
+function describeUring({ io_uring_disabled: disabled }: Limits): string {
+  if (disabled === null) return "not limited";
   return ["allowed", "for privileged processes only", "forbidden"][disabled] +
     " (kernel.io_uring_disabled)";
 }

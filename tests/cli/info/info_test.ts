@@ -1,6 +1,7 @@
 // iomux info: what works here, which limits there are, and what to change for more.
 import { describe, expect, it } from "bun:test";
 import type { Info } from "../../../lib/cli/info/run.ts";
+import { engineMissing } from "../../../lib/engine/mod.ts";
 import { spawnSync } from "node:child_process";
 import { type Limits, stepsFor } from "../../../lib/cli/info/advice.ts";
 import { cliCommand, type CliOptions, spawnCli } from "../../support/cli.ts";
@@ -32,13 +33,16 @@ describe("iomux info", () => {
     for (const { name, available } of parsed.selectors) {
       expect(text).toMatch(new RegExp(`^${name} +${available ? "works" : "no: "}`, "m"));
     }
+    expect(text).toMatch(/^readiness +works; --engine auto takes it$/m);
+    const uring = parsed.engines.find(({ name }) => name === "uring")!;
+    expect(text).toMatch(uring.available ? /^uring +works$/m : /^uring +no: /m);
     expect(text).toMatch(/^open files +[\d,]+, can be raised to [\d,]+$/m);
   });
 
   it("is an object of the contract's keys with --json", async () => {
     const parsed: Info = JSON.parse(await info(["--json"]));
     expect(Object.keys(parsed)).toEqual([
-      ...["version", "runtime", "os", "arch", "selectors", "limits"],
+      ...["version", "runtime", "os", "arch", "selectors", "engines", "limits"],
     ]);
     expect(parsed.runtime).toBe(runtime);
     expect(parsed.arch).toBe(process.arch);
@@ -51,6 +55,11 @@ describe("iomux info", () => {
       if (available) expect(reason).toBe(null);
       else expect(reason!.length).toBeGreaterThan(0);
     }
+    const reason = engineMissing("uring") ?? null;
+    expect(parsed.engines).toEqual([
+      { name: "readiness", available: true, reason: null },
+      { name: "uring", available: reason === null, reason },
+    ]);
     const { open_files, port_range, ...counts } = parsed.limits;
     expect(open_files!.soft > 0 && open_files!.hard >= open_files!.soft).toBe(true);
     if (deno) expect(port_range).toBe(null);
@@ -84,6 +93,11 @@ describe("iomux info", () => {
     const parsed: Info = JSON.parse(await info(["--json"], refused));
     expect(parsed.selectors.map(({ name }) => name)).toEqual(NAMES);
     for (const { available, reason } of parsed.selectors) {
+      expect(available).toBe(false);
+      expect(reason).toMatch(/ffi/i);
+    }
+    expect(parsed.engines.map(({ name }) => name)).toEqual(["readiness", "uring"]);
+    for (const { available, reason } of parsed.engines) {
       expect(available).toBe(false);
       expect(reason).toMatch(/ffi/i);
     }
