@@ -18,8 +18,8 @@
  *   closed or reset goes to the kernel at once, or with the next turn, before that waits; in the order in
  *   which it was asked for.
  * - After `pause`, and while too much is queued, no `data` and no `end` comes until `resume`. A completion
- *   engine may have received more by then, at most what its buffers hold (128 KiB, or 4 KiB for each of its
- *   connections). It keeps that: it comes first afterwards, and `release` hands it over.
+ *   engine may have received more of that connection by then, at most what its buffers hold (128 KiB, or
+ *   4 KiB for each of its connections). It keeps that: it comes first afterwards, and `release` hands it over.
  * - An engine does a bounded amount of work per connection and turn (one receive, or what those buffers
  *   hold; 256 KiB of queued output; 64 new connections per listener), so that no peer starves another.
  */

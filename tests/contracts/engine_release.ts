@@ -40,6 +40,31 @@ const whenReady = (act: (connection: Connection<string>, ended: boolean) => void
 export function releaseCases(create: CreateEngine): void {
   const bench = engineBench(create);
 
+  for (const count of [1, 40]) {
+    it(`pause(): ${count} flooding peers, no more is held of each than engine.ts says; no byte is lost`, () => {
+      const engine = bench.engine();
+      const recorder = new Recorder({ data: (connection) => connection.pause() });
+      const { port } = bench.listen(engine, recorder);
+      const peers = Array.from({ length: count }, () => bench.dial(port));
+      turnUntil(engine, () => recorder.count("open") === count);
+      const sent = pattern(100_000);
+      for (const peer of peers) peer.send(sent);
+      turnUntil(engine, () => recorder.count("data") === count);
+      turnFor(engine, 50);
+      expect(recorder.count("data")).toBe(count); // none after pause
+      let held = 0;
+      for (const connection of recorder.connections) {
+        const { fd, bytes } = engine.release(connection);
+        held = Math.max(held, bytes.length);
+        const socket = bench.keep(Socket.fromFd(fd));
+        const seen = recorder.received(connection.state);
+        const rest = receive(socket, sent.length - seen.length - bytes.length);
+        expectSameBytes(Buffer.concat([seen, bytes, rest]), sent);
+      }
+      expect(held).toBeLessThanOrEqual(Math.max(128 << 10, count * (4 << 10)));
+    });
+  }
+
   it("release() gives up an open descriptor: no call follows, nothing is watched or counted", () => {
     const engine = bench.engine();
     const recorder = new Recorder();
