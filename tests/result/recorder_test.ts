@@ -94,7 +94,8 @@ describe("Recorder", () => {
       expect(rest.summary().mean).toBeCloseTo(alone.summary().mean, 0);
       const near = (told: number, value: number) => Math.abs(told - value) <= value / 1023 + 0.1;
       expect(near(rest.percentile(50), alone.percentile(50))).toBe(true);
-      expect(near(rest.summary().min, alone.summary().min)).toBe(true);
+      const least = Math.min(alone.summary().min, HIGHEST / 10); // above that one bucket has them all
+      expect(near(rest.summary().min, least)).toBe(true);
     }));
   });
 
