@@ -97,13 +97,17 @@ export class Connection {
     this.#socket = this.#tls ?? raw;
   }
 
-  /** The handshake is done. */
+  /** The handshake is done. It is read byte by byte, so that what follows it stays unread. */
   async ready(): Promise<void> {
+    const raw: { recv?: Socket["recv"] } = this.#raw;
+    raw.recv = (buffer) =>
+      Socket.prototype.recv.call(this.#raw, (buffer as Uint8Array).subarray(0, 1));
     while (this.#tls && !this.#tls.isSecured) {
       this.#tls.take();
       this.#tls.flush();
-      await sleep(1);
+      if (unreadBytes(this.#raw.fileno()) === 0) await sleep(1);
     }
+    delete raw.recv;
   }
 
   /** There is nothing more to read. */
