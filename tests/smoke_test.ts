@@ -1,14 +1,17 @@
 // One short run of each command on the runtime that runs the test. What the commands do in detail is
 // tested once, on Bun; here is seen that each of them starts, works and ends on all of the runtimes.
 import { describe, expect, it } from "bun:test";
-import { spawnCli, startServe } from "./support/cli.ts";
+import { type CliOptions, spawnCli, startServe } from "./support/cli.ts";
 import { TempDir } from "./support/files.ts";
 import { itUnless } from "./support/systems.ts";
 import { Certificates, NO_OPENSSL } from "./tls/certificates.ts";
 
+/** Why native calls can't be refused here. */
+const ALWAYS_CALLS = process.versions.bun ? "Bun allows native calls always" : undefined;
+
 /** Runs the command to its end and fails with what it said unless it exits 0. */
-async function stdoutOf(args: string[], stdin?: string): Promise<string> {
-  await using cli = spawnCli(args, { stdin });
+async function stdoutOf(args: string[], options: CliOptions = {}): Promise<string> {
+  await using cli = spawnCli(args, options);
   const { code } = await cli.exit;
   if (code === 0) return cli.stdout();
   throw new Error(`iomux ${args.join(" ")}: exit ${code}\n${cli.stdout()}${cli.stderr()}`);
@@ -20,9 +23,29 @@ describe("each command", () => {
     expect(selectors.some(({ available }: { available: boolean }) => available)).toBe(true);
   });
 
+  itUnless(
+    ALWAYS_CALLS,
+    "info: says why nothing can be waited with where native calls are refused",
+    async () => {
+      const read = ["--no-prompt", "--allow-read", "--allow-env", "--allow-sys"];
+      const refused = { denoFlags: read, env: { NODE_OPTIONS: "--no-experimental-ffi" } };
+      const { selectors, engines, limits } = JSON.parse(
+        await stdoutOf(["info", "--json"], refused),
+      );
+      expect(selectors.length).toBe(5);
+      for (const { available, reason } of [...selectors, ...engines]) {
+        expect(available).toBe(false);
+        expect(reason).toMatch(/ffi/i);
+      }
+      expect(limits.open_files).toBe(null);
+      const advice = await stdoutOf(["info", "--connections", "1m"], refused);
+      expect(advice).toContain("For 1,000,000 connections");
+    },
+  );
+
   it("serve, client, stress: bytes there and back, and a drain on SIGTERM", async () => {
     await using server = await startServe(["--service", "upper"]);
-    expect(await stdoutOf(["client", server.name], "hello\n")).toBe("HELLO\n");
+    expect(await stdoutOf(["client", server.name], { stdin: "hello\n" })).toBe("HELLO\n");
 
     const load = ["-c", "5", "-n", "200", "--expect", "upper", "--json"];
     const { messages } = JSON.parse(await stdoutOf(["stress", server.name, ...load]));

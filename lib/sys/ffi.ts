@@ -109,14 +109,20 @@ function denoBackend(): Backend {
   };
 }
 
-function nodeBackend(): Backend {
-  const ffi = builtin("node:ffi");
-  if (!ffi) {
+/** That of a Node without node:ffi: what needs no native call works all the same. */
+function withoutCalls(): Backend {
+  const refuse = () => {
     throw new Error(
       `Cannot call native code: Node ${process.versions.node} has no node:ffi; use Node 26.1 or ` +
         "newer (before 26.10 with --experimental-ffi), Bun or Deno",
     );
-  }
+  };
+  return { open: refuse, address: refuse, number: refuse, pointer: refuse, view: refuse, nil: 0n };
+}
+
+function nodeBackend(): Backend {
+  const ffi = builtin("node:ffi");
+  if (!ffi) return withoutCalls();
   const name = (type: CType) => typeName(type, { buffer: "pointer" });
   return {
     open(library, table) {

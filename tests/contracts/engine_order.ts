@@ -3,6 +3,8 @@
 import { expect, it } from "bun:test";
 import type { Connection } from "../../lib/engine/mod.ts";
 import { getAvailablePort, Socket } from "../../lib/net/mod.ts";
+import { POLLIN } from "../../lib/sys/constants.ts";
+import { pollFor } from "../../lib/sys/poll.ts";
 import { type CreateEngine, engineBench, pattern, Recorder } from "../support/engines.ts";
 import { expectSameBytes, turnBriefly, turnFor, turnUntil } from "../support/engines.ts";
 import { acceptSoon, encode, portOf, receive, thrownBy } from "../support/sockets.ts";
@@ -169,7 +171,8 @@ export function orderCases(create: CreateEngine): void {
     const recorder = new Recorder();
     const listener = bench.keep(Socket.listen({ host: "127.0.0.1", backlog: 0 }));
     const to = { host: "127.0.0.1", port: portOf(listener) };
-    const first = bench.keep(Socket.connect({ ...to, timeoutMs: 1000 })); // fills the backlog
+    const first = bench.keep(Socket.connect({ ...to, timeoutMs: 1000 }));
+    expect(pollFor(listener.fileno(), POLLIN, 5000)).toBe(POLLIN); // it fills the backlog by now
     engine.connect(to, recorder, "A").end();
     turnFor(engine, 20);
     expect(recorder.calls).toEqual([]);

@@ -84,27 +84,6 @@ describe("iomux info", () => {
   it("advises nothing where nothing stands in the way", async () => {
     expect(await info(["--connections", "10"])).toContain("nothing needs to change");
   });
-
-  it("works where native calls are refused, and says why there are no selectors", async () => {
-    if (bun) return; // it can't be told to refuse them
-    const refused = deno
-      ? { denoFlags: ["--no-prompt", "--allow-read", "--allow-env", "--allow-sys"] }
-      : { env: { NODE_OPTIONS: "--no-experimental-ffi" } };
-    const parsed: Info = JSON.parse(await info(["--json"], refused));
-    expect(parsed.selectors.map(({ name }) => name)).toEqual(NAMES);
-    for (const { available, reason } of parsed.selectors) {
-      expect(available).toBe(false);
-      expect(reason).toMatch(/ffi/i);
-    }
-    expect(parsed.engines.map(({ name }) => name)).toEqual(["readiness", "uring"]);
-    for (const { available, reason } of parsed.engines) {
-      expect(available).toBe(false);
-      expect(reason).toMatch(/ffi/i);
-    }
-    expect(parsed.limits.open_files).toBe(null);
-    expect(parsed.version).toMatch(/^\d+\.\d+\.\d+/);
-    expect(await info(["--connections", "1m"], refused)).toContain("For 1,000,000 connections");
-  });
 });
 
 describe("the advice of iomux info", () => {
