@@ -65,6 +65,8 @@ export interface RowStyle {
   readonly width: number;
   /** Columns that the name has, if it is not the longest that decides. */
   readonly name?: number;
+  /** Blanks behind the longest name that has its text beside it: two. */
+  readonly gap?: number;
   readonly indent?: string;
 }
 
@@ -73,8 +75,8 @@ export interface RowStyle {
  * beside the name, and on a narrow terminal, the name has a line of its own. Ends with a line feed.
  */
 export function rows(pairs: readonly Row[], style: RowStyle): string {
-  const { width, indent = "" } = style;
-  const names = style.name ?? Math.max(0, ...pairs.map(([name]) => widthOf(name))) + 2;
+  const { width, gap = 2, indent = "" } = style;
+  const names = style.name ?? Math.max(0, ...pairs.map(([name]) => widthOf(name))) + gap;
   const left = indent.length + names;
   const narrow = width - left < 20;
   const below = `${indent}    `;
@@ -84,10 +86,10 @@ export function rows(pairs: readonly Row[], style: RowStyle): string {
     if (text === "") return `${indent}${name}\n`;
     const longest = Math.max(...text.split(" ").map(widthOf));
     const margin = narrow || longest > width - left ? below : " ".repeat(left);
-    const beside = `${indent}${name}  ${text}`;
-    if (widthOf(name) > names - 2 && widthOf(beside) <= width) return `${beside}\n`;
+    const beside = `${indent}${name}${" ".repeat(gap)}${text}`;
+    if (widthOf(name) > names - gap && widthOf(beside) <= width) return `${beside}\n`;
     const lines = wrap(text, Math.max(10, width - margin.length));
-    const apart = narrow || margin === below || widthOf(name) > names - 2;
+    const apart = narrow || margin === below || widthOf(name) > names - gap;
     const first = apart ? `${indent}${name}\n${margin}` : indent + pad(name, names);
     return `${first}${lines.join(`\n${margin}`)}\n`;
   }).join("");

@@ -172,7 +172,7 @@ export function orderCases(create: CreateEngine): void {
     const listener = bench.keep(Socket.listen({ host: "127.0.0.1", backlog: 0 }));
     const to = { host: "127.0.0.1", port: portOf(listener) };
     const first = bench.keep(Socket.connect({ ...to, timeoutMs: 1000 }));
-    expect(pollFor(listener.fileno(), POLLIN, 5000)).toBe(POLLIN); // it fills the backlog by now
+    expect(pollFor(listener.fileno(), POLLIN, 5000)).toBeGreaterThan(0); // it fills the backlog by now
     engine.connect(to, recorder, "A").end();
     turnFor(engine, 20);
     expect(recorder.calls).toEqual([]);

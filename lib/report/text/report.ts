@@ -13,7 +13,7 @@ import { drawDistributions } from "./drawing.ts";
 const NAME_WIDTH = 12;
 
 const write = (all: readonly Row[], width: number): string =>
-  rows(all, { width, name: NAME_WIDTH });
+  rows(all, { width, name: NAME_WIDTH, gap: 1 });
 
 /**
  * The report of a run, `width` columns wide: what was verified first, then how fast; the latencies as a drawing;
