@@ -60,7 +60,10 @@ export async function interruptible(
   const interruption = new AbortController();
   let signalCode: number | undefined;
   const stderr = new OutputStream(2);
-  useStreams({ out: (text) => writeWhole(1, text), err: (text) => stderr.write(text) });
+  useStreams({
+    out: (text) => writeWhole(1, text, interruption.signal),
+    err: (text) => stderr.write(text),
+  });
   const restore = onSignals({
     first(code) {
       signalCode = code;

@@ -1,4 +1,5 @@
 /** Figures that are made of others, each in one place: every report has the same. */
+import type { Distribution } from "./recorder.ts";
 import type { InFlight, StressResult, TimelineRow } from "./result.ts";
 
 /**
@@ -18,8 +19,9 @@ export const isClean = (
 export const inTime = ({ received, drained = 0 }: Partial<TimelineRow>): number =>
   (received ?? 0) - drained;
 
-/** The closure of a closed loop: `asked` messages were to be in flight all the time, and `average` were. */
-export function inFlightOf(asked: number, average: number): InFlight {
+/** The closure of a closed loop, by Little's law: `asked` messages were to be in flight all the time. */
+export function inFlightOf(asked: number, rate: number, latency: Distribution): InFlight {
+  const average = rate * latency.mean / 1e6;
   return {
     asked,
     average: Math.round(average * 1000) / 1000,

@@ -127,8 +127,7 @@ export interface GeneratorReport {
 
 /**
  * Whether a closed loop closes: by Little's law the messages in flight on average are the rate times the mean
- * latency, of the replies that came until the stop. What is missing to those asked for was spent outside of any
- * latency.
+ * latency. What is missing to those asked for was spent outside of any latency.
  */
 export interface InFlight {
   /** Connections times `--pipeline`; where connections come and go by a ramp or stages, on average. */

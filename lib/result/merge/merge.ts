@@ -1,5 +1,5 @@
 /** Results of several runs or machines as the result of one, without loss. */
-import { isClean } from "../figures.ts";
+import { inFlightOf, isClean } from "../figures.ts";
 import type { StressResult } from "../result.ts";
 import { expectsNothing, isOpenLoop, settingsOf } from "../settings.ts";
 import { mergeConfig, mergeMachines, mergeTexts } from "./config.ts";
@@ -11,7 +11,7 @@ import {
   mergeMismatches,
   mergeSlowest,
 } from "./figures.ts";
-import { allParts, checkDistinct, closureOf, peakOf, ratesOf, timesOf } from "./parts.ts";
+import { allParts, askedOf, checkDistinct, peakOf, ratesOf, timesOf } from "./parts.ts";
 import { meanRoundTrip } from "../round_trip.ts";
 import { mergeTimelines } from "./timeline.ts";
 
@@ -41,7 +41,9 @@ export function mergeResults(
   checkDistinct(results, options.names ?? results.map((_, i) => `result ${i + 1}`));
   const parts = allParts(results);
   const messages = addUp(results.map((result) => result.messages));
+  const latencies = mergeLatencies(results);
   const rate = ratesOf(parts);
+  const asked = askedOf(parts);
   const oneMachine = options.oneMachine ?? results.every(({ target }) => isLocal(target));
   const sum: StressResult = {
     iomux: mergeTexts(results.map(({ iomux }) => iomux)),
@@ -61,9 +63,9 @@ export function mergeResults(
       messages_per_s: Math.round(rate.messages * 10) / 10,
       bytes_per_s: Math.round(rate.bytes),
     },
-    ...mergeLatencies(results),
+    ...latencies,
     kernel_rtt_us: meanRoundTrip(results.map(({ kernel_rtt_us: rtt }) => rtt)),
-    in_flight: closureOf(parts),
+    in_flight: asked === null ? null : inFlightOf(asked, rate.messages, latencies.latency_us),
     errors: mergeCounts(results.map(({ errors }) => errors)),
     first_mismatch: mergeMismatches(results),
     generator: mergeGenerators(results),

@@ -1,7 +1,6 @@
 /** The runs that a sum is made of: which they are, when they were, and which of them was worst off. */
 import { createHash } from "node:crypto";
-import { inFlightOf } from "../figures.ts";
-import type { GeneratorReport, InFlight, StressResult } from "../result.ts";
+import type { GeneratorReport, StressResult } from "../result.ts";
 import type { Settings } from "../settings.ts";
 
 /** A run that is part of a sum, as `config.parts` lists it. */
@@ -18,9 +17,8 @@ export interface Part {
   readonly done_bytes: number;
   /** How many bytes were verified; null where their sizes are none of a stream's, or random. */
   readonly verified_bytes?: number | null;
-  /** Messages that were to be in flight, and that were on average; null without a closed loop. */
+  /** Messages that were to be in flight; null without a closed loop. */
   readonly in_flight: number | null;
-  readonly in_flight_average?: number | null;
   readonly generator: Limit;
 }
 
@@ -47,7 +45,6 @@ export function partsOf(result: StressResult): Part[] {
     done_bytes: Math.round(result.rate.bytes_per_s * duration_s),
     verified_bytes: verifiedBytes(result),
     in_flight: result.in_flight?.asked ?? null,
-    in_flight_average: result.in_flight?.average ?? null,
     generator: {
       bottleneck: generator.bottleneck,
       unsent: generator.unsent,
@@ -179,17 +176,15 @@ export function ratesOf(parts: readonly Part[]): { messages: number; bytes: numb
   };
 }
 
-/** Messages that were to be in flight, and that were, on average; null when one of the runs has no such number. */
-export function closureOf(parts: readonly Part[]): InFlight | null {
-  const us = Math.max(timesOf(parts).any * 1e6, 1);
-  let [asked, average] = [0, 0];
-  for (const { in_flight, in_flight_average, duration_s } of parts) {
-    if (in_flight === null || typeof in_flight_average !== "number") return null;
-    const share = Math.round(duration_s * 1e6) / us;
-    asked += in_flight * share;
-    average += in_flight_average * share;
+/** Messages that were to be in flight on average; null when one of the runs had no such number. */
+export function askedOf(parts: readonly Part[]): number | null {
+  const seconds = timesOf(parts).any;
+  let total = 0;
+  for (const { in_flight: asked, duration_s } of parts) {
+    if (asked === null) return null;
+    total += asked * Math.round(duration_s * 1e6);
   }
-  return inFlightOf(Math.round(asked * 1000) / 1000, average);
+  return Math.round(total / Math.max(seconds * 1e6, 1) * 1000) / 1000;
 }
 
 /** The most connections that can have been open at the same time. */

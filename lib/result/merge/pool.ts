@@ -1,4 +1,5 @@
 /** All rounds of one of those compared, as one result. */
+import { inFlightOf } from "../figures.ts";
 import { mergeResults } from "./merge.ts";
 import type { StressResult, TimelineRow } from "../result.ts";
 
@@ -22,6 +23,8 @@ export function pool(rounds: readonly StressResult[]): StressResult {
       requested: first.connections.requested,
       peak: Math.max(...rounds.map(({ connections }) => connections.peak)),
     },
+    in_flight: first.in_flight &&
+      inFlightOf(first.in_flight.asked, sum.rate.messages_per_s, sum.latency_us),
     server: rounds.at(-1)!.server,
     timeline: inTurn(rounds),
   };

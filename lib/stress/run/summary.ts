@@ -73,7 +73,7 @@ export function summarize(
   const mean = done > 0 ? inTime / done : latencies.mean;
   const closure = open || !paced || plan.hold || plan.thinkMs > 0
     ? null
-    : inFlightOf(averageConnections(plan, seconds) * (plan.pipeline ?? 1), rate * mean / 1e6);
+    : inFlightOf(averageConnections(plan, seconds) * (plan.pipeline ?? 1), rate, latencies);
   const evidence = evidenceOf(run, results, { seconds, rate, mean, around, closure });
   const generator = audit(evidence, results);
   return {

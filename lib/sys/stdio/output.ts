@@ -5,7 +5,7 @@ import { isStandIn } from "./stand_in.ts";
 const RETRY_MS = 5;
 
 /**
- * Writes text or bytes to a descriptor. A pipe without a reader is no error, as the program has other work: it returns
+ * Writes text or bytes to a descriptor. A pipe or socket without a reader is no error, as the program has other work: it returns
  * false then.
  *
  * @throws Error with a code: ENOSPC, EIO; EBADF when it is closed; EAGAIN when a non-blocking one has taken
@@ -27,7 +27,7 @@ export function writeAll(
       waited = 0;
     } catch (error) {
       const { code } = error as { code?: string };
-      if (code === "EPIPE") return false;
+      if (code === "EPIPE" || code === "ECONNRESET") return false;
       if (code !== "EAGAIN" || waited >= patienceMs) throw error;
       // Another process may have made the shared description non-blocking; a pipe is read in time.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);

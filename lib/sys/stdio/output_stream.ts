@@ -21,7 +21,7 @@ const RETRY_MS = 20;
 export const FLUSH_MS = 1000;
 /** What fits into a pipe that is reported writable, on every system. */
 const PIPE_BUF = 512;
-const { EAGAIN, EPIPE } = ERRNO as Record<"EAGAIN" | "EPIPE", number>;
+const { EAGAIN, ECONNRESET, EPIPE } = ERRNO as Record<"EAGAIN" | "ECONNRESET" | "EPIPE", number>;
 
 /** How write(2) is called so that it does not wait. */
 type Write = (bytes: Uint8Array) => number;
@@ -56,23 +56,32 @@ function writerOf(fd: number): Write {
 
 /**
  * As `writeAll`, for results: it waits for a reader as long as that takes, and leaves the thread free meanwhile, so
- * that signals are handled.
+ * that signals are handled. Once `stop` is aborted it waits for FLUSH_MS at most; what is left then is lost.
  *
  * @throws Error with a code: ENOSPC, EIO; EBADF when it is closed
  */
-export async function writeWhole(fd: number, text: string): Promise<boolean> {
+export async function writeWhole(
+  fd: number,
+  text: string,
+  stop: AbortSignal,
+): Promise<boolean> {
   const waits = ["pipe", "terminal", "socket"].includes(kindOf(fd));
   if (system === "windows" || !waits) return writeAll(fd, text);
   const write = writerOf(fd);
   let rest = new TextEncoder().encode(text);
-  for (let pause = 1; rest.length > 0;) {
+  let end = Infinity;
+  const onStop = () => end = performance.now() + FLUSH_MS;
+  if (stop.aborted) onStop();
+  else stop.addEventListener("abort", onStop, { once: true });
+  for (let pause = 1; rest.length > 0 && performance.now() < end;) {
     const written = retry(() => write(rest));
     const error = written === -1 ? errno() : 0;
-    if (error === EPIPE) return false;
+    if (error === EPIPE || error === ECONNRESET) return false;
     if (error !== 0 && error !== EAGAIN) throw new OSError(error, "write");
     if (written > 0) {
       rest = rest.subarray(written);
       pause = 1;
+      if (stop.aborted) onStop();
       continue;
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
