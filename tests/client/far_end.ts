@@ -141,9 +141,9 @@ export class Connection {
 
   /** What its kernel has taken, once that is no more any longer: with TLS in records. Nothing is read. */
   async full(): Promise<number> {
-    for (let last = -1;; await sleep(500)) {
+    for (let last = 0;; await sleep(500)) { // a client that is short of the processor may begin late
       const now = unreadBytes(this.#raw.fileno());
-      if (now === last) return now;
+      if (now > 0 && now === last) return now;
       last = now;
     }
   }
