@@ -46,6 +46,21 @@ const BUFFER = ["--max-buffer", "64MiB"];
 /** Longer than a peer that sends is held up on a busy machine. */
 const LONG = "1500ms";
 
+/** What a peer reads that takes `length` bytes in all, for a while so many every 50 ms, then the rest. */
+async function takenSlowly(
+  peer: Peer,
+  bytes: number,
+  forMs: number,
+  length: number,
+): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for (const start = performance.now(); performance.now() - start < forMs; await sleep(50)) {
+    parts.push(await peer.read(bytes));
+  }
+  parts.push(await peer.read(length - parts.reduce((all, part) => all + part.length, 0)));
+  return Buffer.concat(parts);
+}
+
 describe("serve and a timer that is due", () => {
   it("reads what has arrived first, however late the timer is", async () => {
     if (NO_SIGNALS) return;
@@ -108,13 +123,7 @@ describe("serve and a timer that is due", () => {
         const sent = pattern(900_000);
         await peer.send(sent);
         if (ends) peer.end();
-        const parts: Uint8Array[] = [];
-        for (const start = performance.now(); performance.now() - start < 4000; await sleep(50)) {
-          parts.push(await peer.read(4_000));
-        }
-        const rest = sent.length - parts.reduce((all, { length }) => all + length, 0);
-        parts.push(await peer.read(rest));
-        expectSameBytes(Buffer.concat(parts), sent);
+        expectSameBytes(await takenSlowly(peer, 4_000, 4000, sent.length), sent);
       });
     }
 
@@ -122,13 +131,7 @@ describe("serve and a timer that is due", () => {
       await using server = await startServe([option, LONG, ...BUFFER]);
       const { peer, sent } = await stuck(server);
       if (ends) peer.end();
-      const parts: Uint8Array[] = [];
-      for (const start = performance.now(); performance.now() - start < 3500; await sleep(50)) {
-        parts.push(await peer.read(64_000));
-      }
-      const rest = sent.length - parts.reduce((all, { length }) => all + length, 0);
-      parts.push(await peer.read(rest));
-      expectSameBytes(Buffer.concat(parts), sent);
+      expectSameBytes(await takenSlowly(peer, 64_000, 3500, sent.length), sent);
       expect((await server.stats()).connections_cut).toBe(0);
       peer.reset();
     });

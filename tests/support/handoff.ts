@@ -16,6 +16,13 @@ export const startHandling = (
   return startServe(["--handler", handlerAt("commands.ts"), ...workers, ...args], options);
 };
 
+/** `iomux serve --exec COMMAND ARGS`. */
+export const startExec = (
+  command: string,
+  args: string[] = [],
+  options: CliOptions = {},
+): Promise<RunningServer> => startServe(["--exec", command, ...args], options);
+
 /** Sends a line, and expects a line. */
 export async function ask(peer: Peer, line: string, answer: string): Promise<void> {
   await peer.send(line + "\n");

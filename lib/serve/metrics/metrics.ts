@@ -19,8 +19,8 @@ export interface Metrics {
 }
 
 /**
- * Listens on every address of a host, and answers from a thread of its own. `log` is told of addresses that can't
- * be had while another can, and when the thread has ended by itself.
+ * Listens on every address of a host, and answers from a thread of its own. It writes to `log` which addresses
+ * can't be had while another can, and that the thread has ended by itself.
  *
  * @throws OSError when an address can't be bound, ResolveError when the host has none
  */

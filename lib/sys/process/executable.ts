@@ -123,7 +123,7 @@ function elfProblem(file: number): string | undefined {
   }
 }
 
-/** The system was told of formats that are unknown here, such as those of emulators: binfmt_misc. */
+/** The system knows formats that are unknown here, such as those of emulators: binfmt_misc. */
 function hasOtherFormats(): boolean {
   try {
     return readdirSync("/proc/sys/fs/binfmt_misc").length > 2; // "register" and "status"

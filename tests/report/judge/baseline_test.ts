@@ -6,7 +6,8 @@ import {
   withBaseline,
 } from "../../../lib/report/judge/baseline.ts";
 import { baselineRows, baselineTable } from "../../../lib/report/baseline.ts";
-import type { StressResult } from "../../../lib/result/result.ts";
+import type { Distribution } from "../../../lib/result/recorder.ts";
+import type { StressResult, TimelineRow } from "../../../lib/result/result.ts";
 import { randomOf, sampleResult } from "../../support/sample_results.ts";
 
 const sample = sampleResult({ seconds: 1 });
@@ -38,6 +39,21 @@ const changes = (now: StressResult, before = base) =>
   against(now, before).measures.map(({ name, change }) => `${name} ${change}`);
 
 const SAME = "no significant difference";
+
+/** A result of an open loop with such corrected percentiles, and rows that `change` makes at random. */
+function openResult(
+  corrected: Partial<Distribution>,
+  seed: number,
+  change: (random: () => number) => Partial<TimelineRow>,
+): StressResult {
+  const random = randomOf(seed);
+  const one = sampleResult({ seconds: 6, open: true });
+  return {
+    ...one,
+    latency_corrected_us: { ...one.latency_corrected_us!, ...corrected },
+    timeline: one.timeline.map((row) => ({ ...row, ...change(random) })),
+  };
+}
 
 describe("a result against its baseline", () => {
   it("is the same when it varies as much by itself", () => {
@@ -98,19 +114,11 @@ describe("a result against its baseline", () => {
   });
 
   it("goes by latencies from the scheduled send in an open loop", () => {
-    const open = (p99: number, seed: number): StressResult => {
-      const random = randomOf(seed);
-      const one = sampleResult({ seconds: 6, open: true });
-      return {
-        ...one,
-        latency_corrected_us: { ...one.latency_corrected_us!, p99 },
-        timeline: one.timeline.map((row) => ({
-          ...row,
-          received: 4200,
-          p99_corrected: p99 * (0.9 + 0.2 * random()),
-        })),
-      };
-    };
+    const open = (p99: number, seed: number) =>
+      openResult({ p99 }, seed, (random) => ({
+        received: 4200,
+        p99_corrected: p99 * (0.9 + 0.2 * random()),
+      }));
     const report = against(open(9000, 1), open(3000, 2));
     expect(report.regressed).toEqual(["p99"]);
     // As the other figures of the summary are called, where the real send's are p50 and p99.
@@ -122,19 +130,11 @@ describe("a result against its baseline", () => {
   });
 
   it("has the interval of such a latency from the seconds' own", () => {
-    const open = (p50: number, seed: number): StressResult => {
-      const random = randomOf(seed);
-      const one = sampleResult({ seconds: 6, open: true });
-      return {
-        ...one,
-        latency_corrected_us: { ...one.latency_corrected_us!, p50 },
-        timeline: one.timeline.map((row) => ({
-          ...row,
-          p50: 10 ** (6 * random()), // from the real send: it says nothing
-          p50_corrected: p50 * (0.95 + 0.1 * random()),
-        })),
-      };
-    };
+    const open = (p50: number, seed: number) =>
+      openResult({ p50 }, seed, (random) => ({
+        p50: 10 ** (6 * random()), // from the real send: it says nothing
+        p50_corrected: p50 * (0.95 + 0.1 * random()),
+      }));
     const [, p50] = against(open(2000, 1), open(1000, 2)).measures;
     expect([p50!.name, p50!.ratio, p50!.change]).toEqual(["p50", 2, "worse"]);
     expect(p50!.interval!.low).toBeGreaterThan(1.8);

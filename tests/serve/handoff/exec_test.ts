@@ -3,22 +3,15 @@ import { describe, expect, it } from "bun:test";
 import { engineMissing } from "../../../lib/engine/mod.ts";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  type CliOptions,
-  readProc,
-  root,
-  type RunningServer,
-  startServe,
-} from "../../support/cli.ts";
+import { readProc, root, type RunningServer } from "../../support/cli.ts";
 import { expectSameBytes, pattern } from "../../support/engines.ts";
 import { TempDir } from "../../support/files.ts";
+import { startExec } from "../../support/handoff.ts";
 import { exchange, Peer } from "../../support/peers.ts";
 import { Program } from "../../support/programs.ts";
 import { NO_SIGNALS } from "../../support/systems.ts";
 import { sleep, until } from "../../support/waiting.ts";
 
-const startExec = (command: string, args: string[] = [], options: CliOptions = {}) =>
-  startServe(["--exec", command, ...args], options);
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 /** Whether a process exists and is no zombie. */
