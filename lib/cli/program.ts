@@ -27,10 +27,7 @@ async function run([name, ...args]: readonly string[], spawn: SpawnThread): Prom
   }
   if (name === "-h" || name === "--help" || name === "help") return await help(args[0], args[1]);
   if (name.startsWith("-")) throw unknown("option", name, ["--help", "--version"]);
-  const command = COMMANDS[name];
-  if (command === undefined) {
-    throw unknown("command", name, [...Object.keys(COMMANDS), "help", "--version"]);
-  }
+  const command = commandOf(name, ["help", "--version"]);
   const description = await command.describe();
   if (asksFor(["--help", "-h"], args)) return await help(name);
   if (asksFor(["--version"], args)) return await print(`${VERSION}\n`);
@@ -59,9 +56,15 @@ async function help(name?: string, extra?: string): Promise<number> {
   if (name === undefined || ["help", "--help", "-h"].includes(name)) {
     return await print(page.programPage(await describeCommands(), columns));
   }
-  const command = COMMANDS[name];
-  if (command === undefined) throw unknown("command", name, Object.keys(COMMANDS));
+  const command = commandOf(name);
   return await print(page.commandPage(await command.describe(), columns));
+}
+
+/** `others` are what else stands where a command does. */
+function commandOf(name: string, others: readonly string[] = []) {
+  // Not `toString` and the others that every object has.
+  if (Object.hasOwn(COMMANDS, name)) return COMMANDS[name]!;
+  throw unknown("command", name, [...Object.keys(COMMANDS), ...others]);
 }
 
 const tooMany = (extra: string): UsageError =>

@@ -119,6 +119,9 @@ iomux stress --live
 iomux stress --junit run.xml
 iomux merge a.json b.json
 iomux stress-part
+iomux toString
+iomux help constructor
+iomux completion toString
 iomux stress --json run.json
 iomux stress --json=run.json
 iomux client -N 127.0.0.1:1

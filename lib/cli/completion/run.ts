@@ -24,7 +24,6 @@ export async function run(
 ): Promise<number> {
   const [shell] = operands;
   if (shell === undefined) throw new UsageError(`missing shell: ${SHELLS.join(", ")}`);
-  const script = SCRIPTS[shell];
-  if (script === undefined) throw new UsageError(noSuch("shell ", shell, SHELLS));
-  return await print(script(completed(commands, process.platform)));
+  if (!Object.hasOwn(SCRIPTS, shell)) throw new UsageError(noSuch("shell ", shell, SHELLS));
+  return await print(SCRIPTS[shell]!(completed(commands, process.platform)));
 }
