@@ -1,13 +1,15 @@
 // One short run of each command on the runtime that runs the test. What the commands do in detail is
 // tested once, on Bun; here is seen that each of them starts, works and ends on all of the runtimes.
 import { describe, expect, it } from "bun:test";
-import { type CliOptions, spawnCli, startServe } from "./support/cli.ts";
+import { cliCommand, type CliOptions, spawnCli, startServe } from "./support/cli.ts";
 import { TempDir } from "./support/files.ts";
 import { itUnless } from "./support/systems.ts";
 import { Certificates, NO_OPENSSL } from "./tls/certificates.ts";
 
 /** Why native calls can't be refused here. */
 const ALWAYS_CALLS = process.versions.bun ? "Bun allows native calls always" : undefined;
+
+const NO_FULL = process.platform === "linux" ? undefined : "only Linux has /dev/full";
 
 /** Runs the command to its end and fails with what it said unless it exits 0. */
 async function stdoutOf(args: string[], options: CliOptions = {}): Promise<string> {
@@ -42,6 +44,17 @@ describe("each command", () => {
       expect(advice).toContain("For 1,000,000 connections");
     },
   );
+
+  itUnless(NO_FULL, "info: a full disk is said in the words of every runtime", async () => {
+    const [command, args] = cliCommand(["info"]);
+    const through: CliOptions["through"] = [
+      "sh",
+      ["-c", 'exec "$@" >/dev/full', "sh", command, ...args],
+    ];
+    await using cli = spawnCli([], { through });
+    expect([(await cli.exit).code, cli.stderr()])
+      .toEqual([1, "iomux: Cannot write to stdout: ENOSPC (no space left on device)\n"]);
+  });
 
   it("serve, client, stress: bytes there and back, and a drain on SIGTERM", async () => {
     await using server = await startServe(["--service", "upper"]);

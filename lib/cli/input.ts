@@ -1,6 +1,6 @@
 /** Files that several commands read, with the same words for what fails. */
 import { readFileSync } from "node:fs";
-import { reasonOf } from "../text/words.ts";
+import { reasonOf } from "../sys/reason.ts";
 import { UsageError } from "./exit.ts";
 
 /** The text of a file that was named on the command line; `what` it is. @throws UsageError */

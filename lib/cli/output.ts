@@ -1,7 +1,7 @@
 /** The standard streams of the command line. */
 import { escapeControls } from "../text/escape.ts";
 import { paragraph } from "../text/layout.ts";
-import { reasonOf } from "../text/words.ts";
+import { reasonOf } from "../sys/reason.ts";
 import { writeAll } from "../sys/stdio/output.ts";
 import { isTerminal } from "../sys/stdio/terminal.ts";
 import { EXIT } from "./exit.ts";

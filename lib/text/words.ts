@@ -1,4 +1,4 @@
-/** Numbers, quantities and failures within sentences. */
+/** Numbers and quantities within sentences. */
 import { formatCount, formatDuration } from "./units.ts";
 
 /** "1 thread", "2 threads", "1,234 threads". */
@@ -13,11 +13,3 @@ export const briefDuration = (ms: number): string =>
 
 /** The same from microseconds. */
 export const briefUs = (us: number): string => briefDuration(us / 1000);
-
-/** "ENOENT (no such file or directory)", of an error of node:fs or of ours. */
-export function reasonOf(error: unknown): string {
-  const { code, message } = error as { code?: string; message: string };
-  const [, words] = /^\w+: (.*?)(, \w+ '.*'|, \w+)?$/s.exec(message) ??
-    /: \w+ \((.*)\)$/.exec(message) ?? []; // the runtime's errors, and our own
-  return code === undefined ? message : words === undefined ? code : `${code} (${words})`;
-}

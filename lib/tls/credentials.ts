@@ -1,6 +1,6 @@
 /** Keys, certificates and authorities: read from their files once, so that a pipe will do. */
 import { readFileSync } from "node:fs";
-import { reasonOf } from "../text/words.ts";
+import { reasonOf } from "../sys/reason.ts";
 
 /** TLS can't be used as it is configured: which file, and what is wrong with it. */
 export class TlsConfigError extends Error {

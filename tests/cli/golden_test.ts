@@ -231,6 +231,7 @@ iomux report --threshold nonsense a.json
 iomux info --connections -5
 IOMUX_STRESS_CONNECTIONS=abc iomux stress
 IOMUX_SERVE_TRACE=maybe iomux serve
+IOMUX_STRESS_JSON=x.json iomux stress
 IOMUX_CLIENT_UNIX= iomux client
 `.trim().split("\n");
 

@@ -4,6 +4,7 @@ import type { Command } from "./command.ts";
 import { checkEncoding } from "./encoding.ts";
 import { variablesOf, withVariables } from "./environment.ts";
 import { longName, type Option, type Table, type Values } from "./option.ts";
+import { insteadOfValue } from "./replaced.ts";
 import { wordsOf } from "./words.ts";
 
 export interface Read<T extends Table = Table> {
@@ -34,7 +35,9 @@ export function read<T extends Table>(
     const option: Option<unknown> = command.options[key]!;
     // A variable can't be repeated.
     const parts = option.repeats ? text.split(",").map((part) => part.trim()) : [text];
-    const read = parts.map((part) => parsed(option, part, `${name} (option '--${longName(key)}')`));
+    const read = parts.map((part) =>
+      parsed(option, key, part, `${name} (option '--${longName(key)}')`)
+    );
     values.set(key, option.repeats ? read.flat() : read[0]);
     sources.set(key, "env");
   }
@@ -51,7 +54,7 @@ export function read<T extends Table>(
     const option: Option<unknown> = command.options[key]!;
     const next = option.value === undefined
       ? true
-      : parsed(option, text!, `option '--${longName(key)}'`);
+      : parsed(option, key, text!, `option '--${longName(key)}'`);
     // What stands on the command line replaces a variable, and adds to what stands there already.
     const adds = option.repeats && sources.get(key) === "cli";
     values.set(key, adds ? [...values.get(key) as unknown[], ...next as unknown[]] : next);
@@ -74,10 +77,12 @@ export function read<T extends Table>(
   };
 }
 
-function parsed(option: Option<unknown>, text: string, what: string): unknown {
+function parsed(option: Option<unknown>, key: string, text: string, what: string): unknown {
   try {
     return option.parse(text);
   } catch (error) {
-    throw new UsageError(`${what}: ${(error as Error).message}`);
+    const instead = insteadOfValue(longName(key));
+    const hint = instead === undefined ? "" : `; ${instead}`;
+    throw new UsageError(`${what}: ${(error as Error).message}${hint}`);
   }
 }

@@ -8,7 +8,7 @@ import { parseResult } from "../../result/read.ts";
 import { expectsNothing, isOpenLoop } from "../../result/settings.ts";
 import type { NamedResult, StressResult } from "../../result/result.ts";
 import { UsageError } from "../exit.ts";
-import { reasonOf } from "../../text/words.ts";
+import { reasonOf } from "../../sys/reason.ts";
 import { say } from "../output.ts";
 import { againstBaseline, outcomeBeside, readBaseline } from "../results/baseline.ts";
 import { exitCode } from "../results/exit_code.ts";

@@ -6,6 +6,7 @@ import {
   openSync,
   readSync,
   realpathSync,
+  type Stats,
   statSync,
   unlinkSync,
   writeSync,
@@ -13,7 +14,7 @@ import {
 import { resolve } from "node:path";
 import { writeAll } from "../../sys/stdio/output.ts";
 import { UsageError } from "../exit.ts";
-import { reasonOf } from "../../text/words.ts";
+import { reasonOf } from "../../sys/reason.ts";
 import type { Output } from "../options/outputs.ts";
 
 /**
@@ -35,8 +36,9 @@ export function checkWritable(output: readonly Output[]): void {
 }
 
 function tryToWrite(path: string): void {
-  const existing = statSync(path, { throwIfNoEntry: false });
+  let existing: Stats | undefined;
   try {
+    existing = statSync(path, { throwIfNoEntry: false });
     if (existing && !existing.isFile() && !existing.isDirectory()) {
       return void held.set(path, openSync(path, constants.O_WRONLY | constants.O_NONBLOCK));
     }
