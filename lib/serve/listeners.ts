@@ -60,21 +60,21 @@ function openAddress(host: string, port: number, { backlog, workers }: ServeOpti
   }
   // With SO_REUSEPORT the port of another server of this user would be shared, not refused.
   Socket.listen({ host, port, backlog: 1 }).close();
-  const sockets: Socket[] = [];
-  try {
-    while (sockets.length < workers) {
-      sockets.push(Socket.listen({ host, port, backlog, reusePort: true }));
-      port = (sockets[0]!.localAddress as { port: number }).port;
-    }
-    return sockets;
-  } catch (error) {
-    for (const socket of sockets) socket.close();
-    throw error;
-  }
+  return forWorkers(
+    workers,
+    (first) => Socket.listen({ host, port: first?.port ?? port, backlog, reusePort: true }),
+  );
 }
 
 /** The same listening socket for all workers: any of them accepts. */
-function shared(first: Socket, workers: number): Socket[] {
-  const copy = () => Socket.fromFd(duplicate(first.fileno()));
-  return [first, ...Array.from({ length: workers - 1 }, copy)];
+const shared = (socket: Socket, workers: number): Socket[] =>
+  forWorkers(workers, (first) => first ? Socket.fromFd(duplicate(first.fileno())) : socket);
+
+/** A socket for each worker, made after the first; when one can't be had, none stays open. */
+function forWorkers(workers: number, make: (first?: Socket) => Socket): Socket[] {
+  using made = new DisposableStack();
+  const sockets: Socket[] = [];
+  while (sockets.length < workers) sockets.push(made.use(make(sockets[0])));
+  made.move();
+  return sockets;
 }

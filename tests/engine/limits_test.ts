@@ -35,7 +35,7 @@ describe("createEngine() with too few descriptors", () => {
   for (const engine of ["readiness", "uring"] as const) {
     const missing = NO_LIMITS ?? engineMissing(engine);
     itUnless(missing, `${engine}: keeps none of those that it has opened`, async () => {
-      const program = new Program("engine_few_descriptors.ts", [engine]);
+      const program = new Program("few_descriptors.ts", [engine]);
       const seen: { made: boolean; leaked: number }[] = JSON.parse(await program.line());
       await program.ended;
       expect(seen.map(({ leaked }) => leaked)).toEqual([0, 0, 0, 0]);

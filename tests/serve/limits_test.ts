@@ -3,6 +3,8 @@ import { describe, expect, it } from "bun:test";
 import { raiseOpenFileLimit } from "../../lib/sys/process/limits.ts";
 import { readProc, type RunningServer, startServe } from "../support/cli.ts";
 import { exchange, Peer } from "../support/peers.ts";
+import { Program } from "../support/programs.ts";
+import { itUnless } from "../support/systems.ts";
 import { sleep, until } from "../support/waiting.ts";
 
 /** A peer that has been answered, so that the server has certainly admitted it. */
@@ -141,5 +143,16 @@ describe("serve with more than 1024 connections", () => {
     expect(new TextDecoder().decode(await exchange(server, "room again"))).toBe("room again");
     first.reset();
     expect(await server.stop()).toEqual({ code: 0, signal: null });
+  });
+});
+
+const NO_ABSTRACT = process.platform === "linux" ? undefined : "only Linux has abstract names";
+
+describe("listening for three workers with too few descriptors", () => {
+  itUnless(NO_ABSTRACT, "leaves no socket open", async () => {
+    const program = new Program("few_descriptors.ts", ["listeners"]);
+    const seen = JSON.parse(await program.line());
+    await program.ended;
+    expect(seen).toEqual([false, false, false, true].map((made) => ({ made, leaked: 0 })));
   });
 });
