@@ -127,8 +127,10 @@ describe("stress names what a broken server does:", () => {
 
   it("with messages in flight", () => names(ALL, ["-n", "60", "--pipeline", "8"]));
 
-  it("on schedule", () =>
-    names(["lost", "duplicated", "reordered"], ["--rate", "400", "-n", "80"]));
+  it("on schedule", () => names(ALL, ["--rate", "400", "-n", "80"]));
+
+  it("on schedule, with a connection in place of the wrong one", () =>
+    names(ALL, ["--rate", "400", "-n", "80", "--reconnect"]));
 
   it(
     "on a connection that has followed another one",

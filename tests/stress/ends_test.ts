@@ -23,7 +23,7 @@ describe("a run by count", () => {
       ],
     };
     writeFileSync(folder.file("s.json"), JSON.stringify(stages));
-    const args = ["--scenario", folder.file("s.json"), "-c", "4", "-n", "2000"];
+    const args = ["--scenario", folder.file("s.json"), "-n", "2000"];
     const { code, result, ms } = await stress(args, 50_000);
     expect(code).toBe(0);
     expect(result.messages).toMatchObject({ sent: 2000, verified: 2000 });
@@ -45,7 +45,7 @@ describe("a run by count", () => {
       setTimeout(() => socket.writable && socket.write(reply), 20);
       return null;
     });
-    const args = ["--scenario", folder.file("s.json"), "-c", "4", "-n", "120"];
+    const args = ["--scenario", folder.file("s.json"), "-n", "120"];
     const { code, result } = await stress([slow.name, ...args], 50_000);
     expect(code).toBe(0);
     expect(result.messages).toMatchObject({ sent: 120, verified: 120 });

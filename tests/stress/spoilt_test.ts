@@ -56,6 +56,7 @@ describe("what comes behind a reply", () => {
       const { messages, latency_us: latency, latency_corrected_us: corrected } = result;
       expect(allAccountedFor(result)).toBe(true);
       expect([messages.verified, latency.count]).toEqual([verified, verified]);
+      expect(messages.lost).toBe(0); // nothing more was sent
       expect(corrected?.count ?? verified).toBe(verified);
       expect(Math.round(result.rate.messages_per_s * result.duration_s)).toBe(verified);
       expect(result.timeline.reduce((sum, { received }) => sum + received, 0)).toBe(verified);

@@ -13,6 +13,8 @@ const BUSY = 90;
 const WANTS_CPU = 20;
 /** A rate that is this close to what was asked is the one that was asked. */
 const REACHED = 0.98;
+/** A schedule whose connections were lost or spoilt for so much of the time was short of them. */
+const LOST = 0.25;
 /** Replies that take so many times as long as the fastest have waited behind others. */
 const QUEUED = 3;
 
@@ -77,7 +79,9 @@ function onSchedule(run: Evidence): string | null {
   const inTime = asked * (1 - Math.min(1, latency.min / 1e6 / seconds));
   if (unsent > UNSENT * scheduled || rate < REACHED * inTime) return null;
   const held = lag.p99 > LATE_US && lag.p99 > 2 * ownLag.p99
-    ? `, though messages waited for up to ${briefUs(lag.p99)} (p99) until the target had made room`
+    ? `, though messages waited for up to ${
+      briefUs(lag.p99)
+    } (p99) until a connection could take them`
     : "";
   return rate >= REACHED * asked
     ? `nothing: the asked rate was reached (${formatCount(rate)}/s)${held}`
@@ -102,13 +106,25 @@ function busyServer(run: Evidence): string | null {
     `${plural(embedded.workers, "worker")}: more --server-workers may be faster`;
 }
 
-function slowTarget({ rate, scheduled, seconds, latency, inFlight, paced }: Evidence): string {
+function slowTarget(run: Evidence): string {
+  const { rate, scheduled, seconds, latency, inFlight, paced } = run;
   const asked = formatCount(scheduled / seconds);
   if (!paced) return `the target, which took ${formatCount(rate)} of ${asked} messages/s`;
   const most = inFlight === null ? "" : `; with ${formatCount(inFlight)} in flight at most ` +
     "(connections times --pipeline), the others have waited for that";
   return `the target, which answered ${formatCount(rate)} of ${asked} messages/s, in ` +
-    `${briefUs(latency.mean)} on average${most}`;
+    `${briefUs(latency.mean)} on average${lostTime(run)}${most}`;
+}
+
+/** Nothing can be sent on a connection that is lost or spoilt: a schedule has waited for another one then. */
+function lostTime({ elsewhere, inFlight, requested }: Evidence): string {
+  const { evidence, gone, replaced } = elsewhere;
+  const share = (evidence + gone + replaced) / (inFlight ?? requested);
+  return share < LOST
+    ? ""
+    : `; for ${
+      percent(100 * share)
+    } of the time its connections were lost, or had had a wrong reply`;
 }
 
 function closedLoop(run: Evidence): string {

@@ -5,7 +5,7 @@ import { now as clock } from "../../sys/clock.ts";
 import type { TlsEndpoint } from "../../tls/mod.ts";
 import { type Dial, dialer } from "./dial.ts";
 import { Fleet } from "./connections/fleet.ts";
-import { Flow, type Peer } from "./connections/flow.ts";
+import { Flow, type Peer, takesMore } from "./connections/flow.ts";
 import { IndexedSet } from "./connections/indexed_set.ts";
 import { createPump } from "./pumps/create.ts";
 import { createTraffic } from "../traffic/create.ts";
@@ -141,8 +141,9 @@ export class Load implements Handler<Flow> {
     } else this.tally.uncountedOut(bytes.length);
     if (!this.paced) this.received.lastReply = now;
     peer.send(bytes);
-    // A greeting that came before the first message is the reply to it.
-    if (flow.sentMessages === count && flow.replies.early && !peer.closed) this.data(peer, NOTHING);
+    if (flow.sentMessages > count || peer.closed) return;
+    // What came before the first message, as a greeting does, is of the reply to it.
+    if (flow.replies.early || flow.replies.broken) this.data(peer, NOTHING);
   }
 
   writable(peer: Peer): void {
@@ -152,8 +153,8 @@ export class Load implements Handler<Flow> {
 
   exhausted(peer: Peer): void {
     const flow = peer.state;
-    if (flow.finished || (flow.leaving && !this.#stopping)) return;
     if (this.#stopping) return this.#finish(flow);
+    if (flow.finished || !takesMore(peer)) return; // its close says what becomes of its messages
     const { slot, sentMessages } = flow;
     if (!this.fleet.wants(slot) || this.slots.wornOut(slot, sentMessages)) this.#leave(peer);
     else if (!this.part.plan.hold && !this.#takeOver(peer)) this.#finish(flow);
@@ -183,7 +184,6 @@ export class Load implements Handler<Flow> {
     const flow = peer.state;
     flow.leaving = true;
     flow.progressAt = clock();
-    this.pump.gone(peer);
     this.slow.ask();
     peer.end();
   }
@@ -206,6 +206,7 @@ export class Load implements Handler<Flow> {
     const flow = peer.state;
     this.peers.delete(peer);
     this.pump.gone(peer);
+    if (flow.replies.broken) this.received.conclude(peer);
     if (!flow.finished) this.#busy--;
     // The target has said that it answers no more: messages behind that are another connection's.
     const announced = !this.#over && flow.leaving && flow.replies.closing === true &&
@@ -219,7 +220,6 @@ export class Load implements Handler<Flow> {
     this.tally.closed();
     const inOrder = announced || (flow.leaving && error === null);
     this.slots.closed(flow, inOrder, announced ? flow.unanswered : []);
-    if (flow.replies.broken) this.received.conclude(peer);
     // We are the ones who leave.
     if (this.#over) return this.paced ? this.received.cutOff(flow) : undefined;
     if (this.paced && !announced) this.tally.unanswered += missingOf(flow);
@@ -241,7 +241,7 @@ export class Load implements Handler<Flow> {
     this.slots.giveUp(slot);
     if (!this.slots.hasLeftOver || this.#busy === this.peers.size) return;
     this.peers.each((peer) => {
-      if (!peer.state.finished || peer.closed || !this.slots.hasLeftOver) return;
+      if (!peer.state.finished || !takesMore(peer) || !this.slots.hasLeftOver) return;
       peer.state.finished = false;
       this.slots.account.to(peer.state.slot, "busy", clock());
       this.#busy++;

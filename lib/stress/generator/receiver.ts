@@ -48,7 +48,6 @@ export class Receiver {
     const flow = peer.state;
     const now = clock();
     const { replies } = flow;
-    const wasBroken = replies.broken;
     const early = this.#awaitsEarlier(flow);
     let counted = 0;
     let complete = replies.take(bytes, flow.sentMessages);
@@ -66,9 +65,11 @@ export class Receiver {
     if (!replies.broken) {
       return replies.closing && complete > 0 ? leave(peer) : pump.ready(peer, now);
     }
-    if (!wasBroken) this.#countMismatch(flow);
+    if (flow.sentMessages === 0) return; // wrong or not, it is of the first reply, as a greeting is
+    const isFirst = !flow.mismatched;
+    if (isFirst) this.#countMismatch(flow);
     if (replies.conclusive) this.conclude(peer);
-    else if (!wasBroken) engine.after(PATIENCE_MS, () => this.conclude(peer));
+    else if (isFirst) engine.after(PATIENCE_MS, () => this.conclude(peer));
   }
 
   /** The next reply is to a message of the warm-up. */
@@ -151,6 +152,7 @@ export class Receiver {
     const flow = peer.state;
     if (flow.concluded) return;
     flow.concluded = true;
+    if (!flow.mismatched) this.#countMismatch(flow); // its first message was never sent
     this.#parts.tally.firstMismatch ??= flow.replies.mismatch(flow.sentMessages);
     peer.close();
   }

@@ -208,6 +208,15 @@ describe("the generator was not the bottleneck", () => {
       /^the target, which answered 6,000 of 10,000 messages\/s, in 2 s on average$/,
     ],
     [
+      "when its wrong replies and lost connections left a schedule without connections",
+      {
+        ...open,
+        ...{ rate: 6000, unsent: 40_000, lag: all(4e5), corrected: all(4e5) },
+        elsewhere: { ...nothingSpent(), evidence: 10, gone: 5, replaced: 5 },
+      },
+      /^the target, which answered 6,000 .*; for 40 % of the time its connections were lost, or had /,
+    ],
+    [
       "when messages waited for room on the connections",
       {
         ...open,
@@ -228,7 +237,7 @@ describe("the generator was not the bottleneck", () => {
     [
       "when the target has stood still, and messages had to wait for room",
       { ...open, inFlight: 50, lag: all(900_000), corrected: all(950_000) },
-      /^nothing: .* was reached .*, though messages waited for up to 900 ms \(p99\) until the target/,
+      /^nothing: .* was reached .*, though messages waited for up to 900 ms \(p99\) until a connection/,
     ],
     [
       "when the run was too short to say",

@@ -86,6 +86,11 @@ export class Flow {
     this.#flag(TIMED_OUT, value);
   }
 
+  /** It is open, we do not end it, and no reply was wrong. */
+  get usable(): boolean {
+    return (this.#flags & (OPENED | LEAVING | MISMATCHED)) === OPENED;
+  }
+
   #flag(bit: number, value: boolean): void {
     this.#flags = value ? this.#flags | bit : this.#flags & ~bit;
   }
@@ -119,6 +124,15 @@ export class Flow {
     this.oldestDueAt = later.dueAt;
     later.shift();
   }
+}
+
+/** Whether anything new may be sent on a connection. Nothing else decides it. */
+export const takesMore = (peer: Peer): boolean => !peer.closed && peer.state.usable;
+
+/** How many messages may be sent on a connection now, of those that it has left, with `pipeline` in flight at most. */
+export function roomOn(peer: Peer, pipeline: number): number {
+  const { left, inFlight } = peer.state;
+  return takesMore(peer) ? Math.max(0, Math.min(left, pipeline - inFlight)) : 0;
 }
 
 /** When a message left for the first time, and when it was due. */

@@ -1,6 +1,6 @@
 /** A closed loop: each reply makes room for the next message. */
 import { now as clock } from "../../../sys/clock.ts";
-import type { Peer } from "../connections/flow.ts";
+import { type Peer, roomOn } from "../connections/flow.ts";
 import type { Outlet, Pump } from "./pump.ts";
 
 /** Messages per turn and connection where no reply paces them. */
@@ -57,7 +57,7 @@ export class ClosedLoop implements Pump {
 
   /** Keeps the pipeline full, with one system call for all messages that there is room for. */
   ready(peer: Peer): void {
-    if (!this.#running || !peer.state.opened || peer.closed) return;
+    if (!this.#running) return;
     if (!this.#paced) return this.#fillUnpaced(peer);
     if (this.#thinkMs > 0 && peer.state.receivedMessages > 0 && !this.#stopping) {
       this.#outlet.engine.after(this.#thinkMs, () => this.#fill(peer));
@@ -77,22 +77,17 @@ export class ClosedLoop implements Pump {
   };
 
   #fill(peer: Peer): void {
-    if (peer.closed) return;
-    const flow = peer.state;
-    const room = this.#stopping || flow.leaving
-      ? 0
-      : Math.min(this.#pipeline - flow.inFlight, flow.left);
+    const room = this.#stopping ? 0 : roomOn(peer, this.#pipeline);
     if (room > 0) {
       const now = clock();
       this.#outlet.send(peer, room, now, now);
-    } else if (flow.inFlight === 0) this.#outlet.exhausted(peer);
+    } else if (peer.state.inFlight === 0) this.#outlet.exhausted(peer);
   }
 
   #fillUnpaced(peer: Peer): void {
-    const flow = peer.state;
     for (let budget = UNPACED_BUDGET; budget > 0; budget--) {
-      if (peer.closed || flow.finished || peer.queued > 0) return; // `writable` goes on
-      if (this.#stopping || flow.left <= 0) return this.#outlet.exhausted(peer);
+      if (peer.queued > 0) return; // `writable` goes on
+      if (this.#stopping || roomOn(peer, Infinity) === 0) return this.#outlet.exhausted(peer);
       const now = clock();
       this.#outlet.send(peer, 1, now, now);
     }

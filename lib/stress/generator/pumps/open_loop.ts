@@ -4,7 +4,7 @@
  * hide it ("coordinated omission", Gil Tene).
  */
 import { now as clock } from "../../../sys/clock.ts";
-import type { Peer } from "../connections/flow.ts";
+import { type Peer, roomOn } from "../connections/flow.ts";
 import type { Outlet, Pump } from "./pump.ts";
 import type { Recorder } from "../../../result/recorder.ts";
 import type { Schedule } from "../../plan/schedule.ts";
@@ -118,13 +118,13 @@ export class OpenLoop implements Pump {
     return Math.max(0, this.dueBefore(now) - this.#next);
   }
 
-  /** Whether a connection can take another message; it is one of `#open` then, and else not. */
-  #keep(peer: Peer): void {
+  /** How many messages a connection can take; it is one of `#open` if that is any, and else not. */
+  #keep(peer: Peer): number {
     const flow = peer.state;
-    const room = !peer.closed && flow.opened && !flow.leaving && flow.left > 0 &&
-      flow.inFlight < this.#pipeline && peer.queued < MAX_QUEUED;
-    if (!room) this.#drop(peer);
+    const room = peer.queued < MAX_QUEUED ? roomOn(peer, this.#pipeline) : 0;
+    if (room === 0) this.#drop(peer);
     else if (flow.position === -1) flow.position = this.#open.push(peer) - 1;
+    return room;
   }
 
   #drop(peer: Peer): void {
@@ -150,11 +150,9 @@ export class OpenLoop implements Pump {
         return this.#wait(this.#heldUntil - now);
       }
       const peer = this.#open[this.#turn++ % length]!;
-      if (peer.closed) { // its handler comes to know at the end of the turn
-        this.#drop(peer);
-        continue;
-      }
-      const count = this.#batch(due, peer);
+      const room = this.#keep(peer); // it may have been closed or spoilt since
+      if (room === 0) continue;
+      const count = this.#batch(due, room);
       this.#next += count;
       for (let i = 0; i < count && due >= this.#countFrom; i++) {
         this.#lags.lag.record(now - due);
@@ -176,7 +174,7 @@ export class OpenLoop implements Pump {
   }
 
   /** How many of the messages that are due at the same time a connection takes, in one write. */
-  #batch(due: number, { state: flow }: Peer): number {
+  #batch(due: number, room: number): number {
     const { tickMs } = this.#schedule;
     if (tickMs === 0) return 1;
     if (this.#next >= this.#batchEnd) {
@@ -184,7 +182,7 @@ export class OpenLoop implements Pump {
       this.#each = Math.ceil((this.#batchEnd - this.#next) / this.#open.length);
     }
     const rest = this.#batchEnd - this.#next;
-    return Math.max(1, Math.min(this.#each, rest, flow.left, this.#pipeline - flow.inFlight));
+    return Math.max(1, Math.min(this.#each, rest, room));
   }
 
   #wait(ms: number): void {
