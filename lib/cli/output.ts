@@ -2,7 +2,7 @@
 import { escapeControls } from "../text/escape.ts";
 import { paragraph } from "../text/layout.ts";
 import { reasonOf } from "../sys/reason.ts";
-import { writeAll } from "../sys/stdio/output.ts";
+import { writeAll, writeMessage } from "../sys/stdio/output.ts";
 import { isTerminal } from "../sys/stdio/terminal.ts";
 import { EXIT } from "./exit.ts";
 
@@ -15,7 +15,7 @@ export interface Streams {
 
 let streams: Streams | undefined;
 
-/** From now on the streams are written so; undefined: at once, however long that takes. */
+/** From now on the streams are written so; undefined: at once, however long stdout takes. */
 export const useStreams = (them: Streams | undefined): void => void (streams = them);
 
 /** Writes to stderr: everything that is no result. False when that can't be done: there is no place to say it. */
@@ -25,7 +25,7 @@ export function err(text: string | Uint8Array): boolean {
       streams.err(text);
       return true;
     }
-    return writeAll(2, text);
+    return writeMessage(2, text);
   } catch {
     return false; // a full disk, a terminal that went away
   }

@@ -1,5 +1,6 @@
 /** What signals do to a running command. */
-import { FLUSH_MS, OutputStream, writeWhole } from "../sys/stdio/output_stream.ts";
+import { FLUSH_MS } from "../sys/stdio/output.ts";
+import { OutputStream, writeWhole } from "../sys/stdio/output_stream.ts";
 import { isIgnored } from "../sys/process/signals.ts";
 import { EXIT } from "./exit.ts";
 import { leave } from "./leave.ts";

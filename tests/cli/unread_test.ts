@@ -1,9 +1,10 @@
 // Standard streams that nobody reads, and that are full: results are written to their files, and signals end the wait.
 import { describe, expect } from "bun:test";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { getAvailablePort } from "../../lib/net/mod.ts";
 import { cliCommand, spawnCli, startServe } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
+import { sampleResult } from "../support/sample_results.ts";
 import { itUnless, NO_SIGNALS } from "../support/systems.ts";
 import { until } from "../support/waiting.ts";
 
@@ -48,6 +49,16 @@ describe("a standard stream that nobody reads", () => {
       expect(existsSync(file)).toBe(true);
     });
   }
+
+  itUnless(NO_SIGNALS, "stderr: report ends by itself, and its files are written", async () => {
+    using folder = new TempDir();
+    const [one, sum] = [folder.file("one.json"), folder.file("sum.json")];
+    writeFileSync(one, JSON.stringify(sampleResult()));
+    const args = ["report", one, folder.file("missing.json"), "-o", sum];
+    await using cli = unread("2>&4", args, folder);
+    expect((await cli.exit).code).toBe(1);
+    expect(JSON.parse(readFileSync(sum, "utf8")).partial).toBe(true);
+  });
 
   itUnless(NO_SIGNALS, "stderr: a run with --progress goes on, and a signal ends it", async () => {
     using folder = new TempDir();

@@ -1,8 +1,10 @@
 /** Writing to the standard streams, all of it, before going on: results must not be lost at exit. */
-import { writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, writeSync } from "node:fs";
 import { isStandIn } from "./stand_in.ts";
 
 const RETRY_MS = 5;
+/** How long messages, and what was not taken at the end of the process, wait for a reader. */
+export const FLUSH_MS = 1000;
 
 /**
  * Writes text or bytes to a descriptor. A pipe or socket without a reader is no error, as the program has other work: it returns
@@ -35,4 +37,23 @@ export function writeAll(
     }
   }
   return true;
+}
+
+/**
+ * As `writeAll`, for messages: a pipe that takes nothing is not waited for longer than FLUSH_MS. O_NONBLOCK would be
+ * set for all processes that share it, so it is opened once more (proc(5)); where that can't be done it is waited for.
+ */
+export function writeMessage(fd: number, text: string | Uint8Array): boolean {
+  let own = fd;
+  try {
+    const flags = constants.O_WRONLY | constants.O_NONBLOCK;
+    if (fstatSync(fd).isFIFO()) own = openSync(`/proc/self/fd/${fd}`, flags);
+  } catch {
+    // No reader, which the write says; no /proc; or Deno, which lets nobody open that.
+  }
+  try {
+    return writeAll(own, text, FLUSH_MS);
+  } finally {
+    if (own !== fd) closeSync(own);
+  }
 }

@@ -8,7 +8,7 @@
 import { MSG_DONTWAIT, MSG_NOSIGNAL, POLLOUT } from "../constants.ts";
 import { ERRNO, errno, OSError } from "../errno.ts";
 import { kindOf } from "./file.ts";
-import { writeAll } from "./output.ts";
+import { FLUSH_MS, writeAll } from "./output.ts";
 import { reopenNonBlocking } from "../linux/files.ts";
 import { pollFor } from "../poll.ts";
 import { c, retry } from "../posix.ts";
@@ -17,8 +17,6 @@ import { system } from "../system.ts";
 /** What waits at most; more is dropped. */
 const CAPACITY = 1 << 20;
 const RETRY_MS = 20;
-/** How long what was not taken may take at the end of the process. */
-export const FLUSH_MS = 1000;
 /** What fits into a pipe that is reported writable, on every system. */
 const PIPE_BUF = 512;
 const { EAGAIN, ECONNRESET, EPIPE } = ERRNO as Record<"EAGAIN" | "ECONNRESET" | "EPIPE", number>;
