@@ -1,6 +1,5 @@
-// The textbook select server: answers in upper case, and never answers at once. What a connection
-// sends goes into its message queue; it is answered when the connection can be written to. So no
-// client holds up another. Run: bun examples/select_server.ts [PORT]
+// The textbook select server: what a connection sends is queued, and answered in upper case when it can
+// be written to, so that none holds up another. Run: bun examples/select_server.ts [PORT]
 import { EVENT_READ, EVENT_WRITE, formatAddress, SelectSelector, Socket } from "../lib/mod.ts";
 
 const server = Socket.listen({ host: "0.0.0.0", port: Number(process.argv[2] ?? 9999) });
@@ -11,8 +10,12 @@ const buffer = new Uint8Array(1024);
 function accept(): void {
   const connection = server.accept();
   if (connection === null) return;
-  queues.set(connection, []);
-  selector.register(connection, EVENT_READ, connection);
+  try {
+    selector.register(connection, EVENT_READ, connection);
+    queues.set(connection, []);
+  } catch {
+    connection.close(); // select has no room for it: FD_SETSIZE
+  }
 }
 
 function receive(connection: Socket): void {

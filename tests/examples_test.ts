@@ -91,6 +91,16 @@ describe("examples/", () => {
       b.socket.end();
     }));
 
+  it("select_server.ts answers or closes each of more clients than FD_SETSIZE allows", () =>
+    withServer("select_server", async (port) => {
+      const clients = Array.from({ length: 1100 }, () => new Client(port));
+      for (const { socket } of clients) socket.write("abc");
+      const settled = () => clients.every(({ text, ended }) => text === "ABC" || ended);
+      expect(await until(settled)).toBe(true);
+      expect(clients.filter(({ text }) => text === "ABC").length).toBeGreaterThan(900);
+      for (const { socket } of clients) socket.destroy();
+    }));
+
   it("selectors_server.ts echoes to the last byte of a half-closed stream", () =>
     withServer("selectors_server", async (port) => {
       await bother(port);

@@ -85,8 +85,9 @@ export interface Backend {
   change(registration: Registration): void;
 
   /**
-   * For a backend that knows numbers only: whether the number is another socket's by now, which is then
-   * watched no longer. Asked where there is doubt, not with every event.
+   * Whether the number is closed, or another file's by now, as far as the system tells; it is then watched no
+   * longer, at the latest after `recover`. Asked where there is doubt, not with every event. Not needed where a
+   * file that is closed can't be reported.
    */
   dropOther?(registration: Registration): boolean;
 

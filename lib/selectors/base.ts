@@ -217,11 +217,9 @@ export abstract class BaseSelector<T> implements Selector<T> {
       registration.lastWait = wait;
       registration.streak = streak;
       // Closed and not unregistered: in this batch, or long ago while a duplicate is open (epoll) or the
-      // number is in use again (select, poll). The kernel, which costs a call, is asked when `fileno` differs
-      // or the object is a number: each time where the system knows no more, now and then elsewhere.
-      const doubtful = typeof fileobj === "number"
-        ? this.#backend.dropOther !== undefined || (streak & 63) === 8
-        : fileobj.fileno() !== fd;
+      // number is in use again. The kernel, which costs a call, is asked when `fileno` differs, and always
+      // of a bare number.
+      const doubtful = typeof fileobj === "number" || fileobj.fileno() !== fd;
       if (doubtful && (this.#backend.dropOther?.(registration) ?? !isOpen(fd))) continue;
       called++;
       const raw = ready.raw(at);
@@ -269,7 +267,7 @@ export abstract class BaseSelector<T> implements Selector<T> {
   wakeHandle(): WakeHandle {
     this.#checkOpen();
     if (!this.#waker) {
-      const waker = new Waker();
+      const waker = this.#newWaker();
       try {
         this.#registrations.insert(waker.fileno(), EVENT_READ);
       } catch (error) {
@@ -279,6 +277,20 @@ export abstract class BaseSelector<T> implements Selector<T> {
       this.#waker = waker;
     }
     return this.#waker.handle;
+  }
+
+  /** Its number is not in use here: one that was registered may be closed by now, and be given out again. */
+  #newWaker(): Waker {
+    const unfit: Waker[] = [];
+    try {
+      for (;;) {
+        const waker = new Waker();
+        if (!this.#registrations.map.has(waker.fileno())) return waker;
+        unfit.push(waker);
+      }
+    } finally {
+      for (const waker of unfit) waker.close();
+    }
   }
 
   /** See {@linkcode Selector.close}. */

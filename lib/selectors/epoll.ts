@@ -115,6 +115,19 @@ export class Epoll implements Backend {
     if (this.#control(operation, registration) === -1) throw cannotWatch(errno(), registration.fd);
   }
 
+  /**
+   * The set has pairs of a file and its number, and refuses one that it has (EEXIST). What a duplicate keeps in
+   * the set is for `recover` to remove.
+   */
+  dropOther({ fd }: Registration): boolean {
+    this.#event.int32[0] = 0;
+    if (epoll_ctl(this.#epfd, EPOLL_CTL_ADD, fd, this.#event.pointer) === -1) {
+      return GONE.has(errno());
+    }
+    epoll_ctl(this.#epfd, EPOLL_CTL_DEL, fd, this.#event.pointer);
+    return true;
+  }
+
   /** EPOLL_CTL_DEL. It fails for a closed descriptor, which the kernel has dropped, or keeps as stale. */
   remove(registration: Registration): void {
     this.#watched[registration.fd] = undefined;
