@@ -25,7 +25,7 @@ import {
   type WatchOptions,
 } from "./selector.ts";
 import { SpinGuard, SUSPICIOUS } from "./spin_guard.ts";
-import { noHandle, Waker } from "./waker.ts";
+import { newWaker, noHandle, type Waker } from "./waker.ts";
 
 /**
  * What the selectors of this library have in common: all of {@linkcode Selector}.
@@ -267,7 +267,7 @@ export abstract class BaseSelector<T> implements Selector<T> {
   wakeHandle(): WakeHandle {
     this.#checkOpen();
     if (!this.#waker) {
-      const waker = this.#newWaker();
+      const waker = newWaker((fd) => this.#registrations.map.has(fd));
       try {
         this.#registrations.insert(waker.fileno(), EVENT_READ);
       } catch (error) {
@@ -277,20 +277,6 @@ export abstract class BaseSelector<T> implements Selector<T> {
       this.#waker = waker;
     }
     return this.#waker.handle;
-  }
-
-  /** Its number is not in use here: one that was registered may be closed by now, and be given out again. */
-  #newWaker(): Waker {
-    const unfit: Waker[] = [];
-    try {
-      for (;;) {
-        const waker = new Waker();
-        if (!this.#registrations.map.has(waker.fileno())) return waker;
-        unfit.push(waker);
-      }
-    } finally {
-      for (const waker of unfit) waker.close();
-    }
   }
 
   /** See {@linkcode Selector.close}. */

@@ -109,3 +109,17 @@ function oneDescriptor(): [number, number] {
   const fd = eventfd();
   return [fd, fd];
 }
+
+/** A waker whose number is not taken: one that is registered may be closed by now, and be given out again. */
+export function newWaker(isTaken: (fd: number) => boolean): Waker {
+  const unfit: Waker[] = [];
+  try {
+    for (;;) {
+      const waker = new Waker();
+      if (!isTaken(waker.fileno())) return waker;
+      unfit.push(waker);
+    }
+  } finally {
+    for (const waker of unfit) waker.close();
+  }
+}

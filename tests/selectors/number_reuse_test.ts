@@ -56,7 +56,7 @@ describe("a descriptor that was closed and not unregistered", () => {
       });
 
       it(`${name}, ${form}: not reported by the batch whose callback closed it`, () => {
-        const [selector, a, peerOfA] = own(createSelector<string>(name), ...socketPair());
+        const [selector, a, peerOfA] = own(createSelector(name), ...socketPair());
         const [b, peerOfB] = own(...socketPair());
         for (const peer of [peerOfA, peerOfB]) peer.send(encode("x"));
         for (const socket of [a, b]) selector.register(bare ? socket.fileno() : socket, EVENT_READ);
