@@ -1,7 +1,9 @@
 /** A server of datagrams: each gets its answer, back to where it came from. */
 import { COUNTER, Counters } from "../engine/mod.ts";
-import { type DatagramSocket, formatAddress, type OSError } from "../net/mod.ts";
+import { type DatagramSocket, formatAddress, type OSError, WOULD_BLOCK } from "../net/mod.ts";
 import { createSelector, EVENT_READ, type Selector, type SelectorName } from "../selectors/mod.ts";
+import { ERRNO } from "../sys/errno.ts";
+import { droppedDatagrams } from "../sys/socket/datagrams.ts";
 import { SERVICES } from "./services.ts";
 import { ServerStats, type Stats } from "./stats.ts";
 
@@ -29,6 +31,7 @@ export class DatagramServer {
   readonly #stats = ServerStats.create(1);
   readonly #counters = new Counters(this.#stats.memory.workers[0]);
   readonly #buffer = new Uint8Array(new ArrayBuffer(BUFFER));
+  #lost = 0;
   readonly #answer: (bytes: Uint8Array) => Uint8Array | null;
 
   /** @throws Error when the selector can't be had, or can't watch a socket */
@@ -49,7 +52,8 @@ export class DatagramServer {
     return this.#stats.collect();
   }
 
-  async run(stop: AbortSignal): Promise<void> {
+  /** Serves until `stop`, and returns how many datagrams this system has thrown away, as they came too fast. */
+  async run(stop: AbortSignal): Promise<number> {
     const { slots } = this.#counters;
     try {
       while (!stop.aborted) {
@@ -63,6 +67,7 @@ export class DatagramServer {
     } finally {
       this.#close();
     }
+    return this.#lost;
   }
 
   #serve(socket: DatagramSocket): void {
@@ -75,9 +80,14 @@ export class DatagramServer {
         const { from } = datagram;
         const answer = this.#answer(this.#buffer.subarray(0, datagram.bytes));
         if (answer === null || from === undefined || from.family === "unix") continue;
-        if (from.port < RESERVED_PORTS) slots[COUNTER.denied]!++;
+        if (from.port < RESERVED_PORTS) {
+          slots[COUNTER.denied]!++;
+          continue;
+        }
+        const sent = socket.sendTo(answer, from);
         // A full buffer drops the answer, as a full queue on its way would.
-        else slots[COUNTER.bytesOut]! += Math.max(socket.sendTo(answer, from), 0);
+        if (sent === WOULD_BLOCK) this.#counters.countError(ERRNO.EAGAIN!);
+        else slots[COUNTER.bytesOut]! += sent;
       } catch (error) {
         this.#counters.countError((error as OSError).errno); // of one peer: the others are served
       }
@@ -86,6 +96,9 @@ export class DatagramServer {
 
   #close(): void {
     this.#selector.close();
-    for (const socket of this.#sockets) socket.close();
+    for (const socket of this.#sockets) {
+      this.#lost += droppedDatagrams(socket.fileno());
+      socket.close();
+    }
   }
 }

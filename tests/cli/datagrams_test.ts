@@ -2,6 +2,7 @@
 import { describe, expect, it } from "bun:test";
 import { DatagramSocket, getAvailablePort } from "../../lib/net/mod.ts";
 import { spawnCli, startServe } from "../support/cli.ts";
+import { failing, NO_FAILING } from "../support/failing.ts";
 import { shellClient } from "../client/peers.ts";
 import { inNamespace, NO_NAMESPACE } from "../support/namespaces.ts";
 import { itUnless } from "../support/systems.ts";
@@ -57,6 +58,30 @@ describe("serve --udp", () => {
       ]);
       expect(ask(server.port, ["hello"])).toEqual(["HELLO"]);
     }
+  });
+
+  for (const error of ["EAGAIN", "ENOBUFS"]) {
+    itUnless(NO_FAILING, `counts an answer that can't be sent: ${error}`, async () => {
+      const row = ["sendto", error, 1, "main"] as const;
+      await using server = await startServe(UDP, failing(row));
+      using socket = DatagramSocket.connect({ host: "127.0.0.1", port: server.port });
+      socket.send(encode("one"));
+      const { errors, bytes_in } = await server.statsWhen(({ errors }) => error in errors);
+      expect([errors, bytes_in]).toEqual([{ [error]: 1 }, 3]);
+      expect(ask(server.port, ["two"])).toEqual(["two"]);
+    });
+  }
+
+  itUnless(NOT_LINUX, "says at its end how many came faster than it answered", async () => {
+    await using server = await startServe(UDP);
+    await server.freeze();
+    using sender = DatagramSocket.connect({ host: "127.0.0.1", port: server.port });
+    for (let i = 0; i < 5000; i++) sender.send(new Uint8Array(1000));
+    server.kill("SIGCONT");
+    const { bytes_in } = await server.statsAtRest();
+    await server.stop();
+    const [, lost] = /\[warn\] ([\d,]+) datagrams lost here: /.exec(server.stderr()) ?? [];
+    expect(bytes_in / 1000 + Number(lost?.replace(",", ""))).toBe(5000);
   });
 
   it("refuses services that would flood a forged sender, and what needs connections", async () => {

@@ -8,6 +8,7 @@ import { longName } from "../options/option.ts";
 import { err } from "../output.ts";
 import { FLUSH_MS } from "../../sys/stdio/output.ts";
 import { OutputStream } from "../../sys/stdio/output_stream.ts";
+import { plural } from "../../text/words.ts";
 import { onSignals } from "../signals.ts";
 import type { ServeRead } from "./command.ts";
 import { createLogger } from "./log.ts";
@@ -37,7 +38,10 @@ export async function serveDatagrams({ options, source, given }: ServeRead): Pro
   const end = () => stop.abort();
   const restore = onSignals({ first: end, second: end, usr1: printStats });
   for (const name of server.names) stdout.write(`listening on ${name}\n`);
-  await server.run(stop.signal);
+  const lost = await server.run(stop.signal);
+  if (lost > 0) {
+    warn(`${plural(lost, "datagram")} lost here: they came faster than they were answered`);
+  }
   restore();
   if (options.stats) printStats();
   await stdout.flush(FLUSH_MS);
