@@ -44,7 +44,7 @@ export const PRECISION = 1.05;
 export const ATTEMPTS = 3;
 /** As many probes in a row must hold for a rate to be an answer. */
 export const CONFIRMATIONS = 3;
-/** A probe that was answered in less than this share of the time has not failed by a hiccup. */
+/** A probe answered in less than this share of the time: no hiccup does that, and no burst of others does it twice. */
 const IN_TIME = 0.9;
 /** Probes of a search at most. */
 export const MOST_PROBES = 64;
@@ -104,7 +104,8 @@ class RateSearch {
   async #explore(rate: number, seconds: number): Promise<void> {
     const needed = Math.max(seconds, FEWEST / rate);
     let failure: Probe | null = null;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    let hopeless = 0;
+    for (let attempt = 0; attempt < ATTEMPTS && hopeless < 2; attempt++) {
       const probe = await this.#probe(rate, needed);
       if (probe === null) return;
       if (probe.holds) {
@@ -114,7 +115,7 @@ class RateSearch {
       }
       // Of several attempts one that says something of the target.
       if (failure === null || failure.by !== "target") failure = probe;
-      if (probe.by === "target" && probe.achieved < IN_TIME * rate) break; // no hiccup takes so much
+      if (probe.by === "target" && probe.achieved < IN_TIME * rate) hopeless++;
     }
     if (failure!.by === "machine") return this.#stop("machine", failure!.reason!);
     this.#high = rate;
