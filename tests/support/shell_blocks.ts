@@ -34,26 +34,35 @@ export const fencedBlocks = (document: string): Block[] =>
   [...document.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)]
     .map(([, lang, text]) => ({ lang: lang!, text: text! }));
 
-/** Waits until somebody listens on each of the ports, without connecting; on Linux only. */
-const UNTIL_LISTENING = `[ -r /proc/net/tcp ] || exit 0
-for port; do
-  listens=$(printf ':%04X 0*:0000 ' "$port") # a local address, and no remote one
+/** Waits until the system's sockets have each of the patterns, without connecting; on Linux only. */
+const UNTIL_SEEN = `[ -r /proc/net/tcp ] || exit 0
+for pattern; do
   for try in $(seq 100); do
-    cat /proc/net/tcp /proc/net/tcp6 /proc/net/udp 2>/dev/null | grep -q "$listens" && break
+    cat /proc/net/tcp /proc/net/tcp6 /proc/net/udp 2>/dev/null | grep -q "$pattern" && break
     sleep 0.2
   done
 done`;
 
 const SERVER = /^(?!.*\|).*?(?:--port |-p |-l \S*:|\.(?:ts|py) )(\d+).* &$/;
+/** A client that stays for a while. */
+const CLIENT = /^sleep .*\| iomux client \S*:(\d+).* &$/;
 
-/** After a sleep that gives servers time to start, a wait for those that take longer. */
+/** What tells in /proc/net/tcp that a line of a block has begun what it leaves in the background. */
+function signOf(line: string): string | undefined {
+  const hex = (port: string) => Number(port).toString(16).toUpperCase().padStart(4, "0");
+  const [server, client] = [SERVER, CLIENT].map((pattern) => pattern.exec(line)?.[1]);
+  if (server) return `:${hex(server)} 0*:0000 `; // a local address, and no remote one
+  return client && `:${hex(client)} 0. `; // a remote address, in whatever state
+}
+
+/** After a sleep that gives servers and clients time to start, a wait for those that take longer. */
 function patient(script: string): string {
-  const ports: string[] = [];
+  const signs: string[] = [];
   return script.replaceAll(/\\\n */g, "").split("\n").map((line) => {
-    const port = SERVER.exec(line)?.[1];
-    if (port !== undefined) ports.push(port);
-    return /^sleep \S+$/.test(line) && ports.length > 0
-      ? `${line}\nuntil_listening ${ports.splice(0).join(" ")}`
+    const sign = signOf(line);
+    if (sign !== undefined) signs.push(sign);
+    return /^sleep \S+$/.test(line) && signs.length > 0
+      ? `${line}\nuntil_seen ${signs.splice(0).map(quote).join(" ")}`
       : line;
   }).join("\n");
 }
@@ -116,7 +125,7 @@ function runScript(script: string, env: Record<string, string>): Promise<Outcome
     writeFileSync(join(dir, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
   const [command, args] = cliCommand([]);
   put("iomux", `exec ${[command, ...args].map(quote).join(" ")} "$@"`);
-  put("until_listening", UNTIL_LISTENING);
+  put("until_seen", UNTIL_SEEN);
   if (!process.versions.bun) {
     put("bun", `exec ${[executable, ...runFlags].map(quote).join(" ")} "$@"`);
   }
