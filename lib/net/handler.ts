@@ -32,7 +32,8 @@ export interface HandlerContext {
  * Returning nothing gives the connection back, and the next bytes that arrive bring it here again;
  * "close" closes it, and so does an error that is thrown. Bytes that were received and belong to a
  * later call are given back with `socket.unread`. The socket is the handler's until it returns. A
- * handler may be async: its worker does nothing else until the promise is settled.
+ * handler may be async: its worker does nothing else until the promise is settled. (One that only closes returns
+ * `"close" as const`, since the compiler takes the only text that an async function returns for any text.)
  *
  * @example
  * ```ts

@@ -11,6 +11,7 @@ import { EpollSelector } from "./epoll.ts";
 import { KqueueSelector } from "./kqueue.ts";
 import { PollSelector } from "./poll.ts";
 import { SelectSelector } from "./select.ts";
+import type { Selector } from "./selector.ts";
 import { WsaPollSelector } from "./wsapoll.ts";
 
 export {
@@ -63,3 +64,6 @@ class UnavailableSelector {
  */
 export const DefaultSelector: SelectorClass = preferredClass() ??
   (UnavailableSelector as SelectorClass);
+
+/** What `new DefaultSelector()` makes: a class has a type of its name. */
+export type DefaultSelector<T = unknown> = Selector<T>;

@@ -3,6 +3,7 @@ import { describe, expect, it } from "bun:test";
 import { Socket, socketPair } from "../../lib/net/mod.ts";
 import {
   createSelector,
+  DefaultSelector,
   EVENT_READ,
   EVENT_WRITE,
   type SelectorKey,
@@ -20,6 +21,16 @@ describe("types", () => {
     expect(selector.modify(server, EVENT_READ).fileobj.accept()).toBe(null);
     const named: SelectorKey<unknown, Socket> = key;
     expect(named.fileobj).toBe(server);
+  });
+
+  it("DefaultSelector is a class: it names a type, and can be extended", () => {
+    class Mine extends DefaultSelector<string> {}
+    const [mine, a] = own(new Mine(), ...socketPair());
+    const selector: DefaultSelector<string> = mine;
+    const any: DefaultSelector = new DefaultSelector();
+    any.close();
+    expect(selector.register(a, EVENT_READ, "mine").data).toBe("mine");
+    expect(selector).toBeInstanceOf(DefaultSelector);
   });
 
   it("data that can't be undefined can't be left out", () => {
