@@ -11,8 +11,10 @@ import { HANDSHAKE_MS, handshakeError, TlsError, truncated } from "./errors.ts";
 import type { TlsEndpoint } from "./endpoint.ts";
 import type { TlsInfo, TlsSession, TlsSink } from "./session.ts";
 
-/** How long a peer that has ended the wrong way may take to read what was sent before. */
-const LINGER_MS = 10_000;
+/** How long a peer that has ended the wrong way may take nothing of what was sent before. */
+const LINGER_MS = 5_000;
+/** Between two looks at that. */
+const LOOK_MS = 500;
 
 /** What connections of one kind have in common. */
 export interface TlsSide<S> {
@@ -156,10 +158,16 @@ export class TlsConnection<S> implements Connection<S>, TlsSink {
     if (this.#peerEnded || this.closed) return;
     if (!this.#secured) return this.failed(truncated(true));
     if (!this.#ending) this.#session!.end();
-    if (!this.#transport!.closed) {
-      this.#timer = this.#side.engine.after(LINGER_MS, () => this.close());
-    }
+    if (!this.#transport!.closed) this.#linger(Infinity, 0);
     this.#fail(truncated(false));
+  }
+  /** `before` is what the peer had left to take, and `since` from when on. */
+  #linger(before: number, since: number): void {
+    const { engine } = this.#side, { queued, unacknowledged } = this.#transport!;
+    const left = queued + unacknowledged;
+    if (left < before) since = engine.now;
+    else if (engine.now - since >= LINGER_MS) return this.close();
+    this.#timer = engine.after(LOOK_MS, () => this.#linger(left, since));
   }
   over(error: OSError | null): void {
     this.#timer?.cancel();

@@ -149,6 +149,22 @@ describe("serve with TLS", () => {
     }
   });
 
+  it("waits for a peer that ended without close_notify as long as that reads, and 5 s more", async () => {
+    await using server = await serveTls("--max-buffer", "64MiB");
+    using peer = await TlsPeer.dial(server.port);
+    const chunk = new Uint8Array(64 * 1024);
+    for (let sent = 0; sent < 16_000_000; sent += chunk.length) await peer.send(chunk);
+    peer.raw.shutdown("write");
+    for (let second = 0; second < 7; second++) {
+      await sleep(1000);
+      await peer.read(300_000);
+    }
+    const from = performance.now();
+    const stats = await server.statsWhen(({ active }) => active === 0);
+    expect(stats).toMatchObject({ connections_cut: 1, errors: { TLS_TRUNCATED: 1 } });
+    expect(performance.now() - from).toBeGreaterThan(4000); // from its last reading, not from its end
+  });
+
   it("ends with close_notify a connection that is idle for too long", async () => {
     await using server = await serveTls("--idle-timeout", "200ms");
     using peer = await TlsPeer.dial(server.port);
