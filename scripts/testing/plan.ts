@@ -38,9 +38,15 @@ const ALONE = [
 /** What takes longest, for a machine that has not measured it yet. */
 const LONGEST = [
   ...["docs", "client/matrix/others", "package", "tutorial"], // of IOMUX_TEST_FULL
-  ...["selectors/selectors", "probe/probe", "stress/open_loop", "selectors/blocking_diff"],
-  ...["serve/cut", "stress/warm_up", "stress/known_servers", "client/matrix/", "cli/stress/rounds"],
-  ...["serve/handoff/", "serve/metrics/bounds", "stress/timeline", "serve/faults/cuts"],
+  ...["selectors/selectors", "probe/probe", "stress/generator/pumps/", "selectors/blocking_diff"],
+  ...[
+    "serve/cut",
+    "stress/generator/warm_up",
+    "stress/run/known_servers",
+    "client/matrix/",
+    "cli/stress/rounds",
+  ],
+  ...["serve/handoff/", "serve/metrics/bounds", "stress/run/timeline", "serve/faults/cuts"],
   ...["serve/failing_calls", "engine/", "selectors/", "serve/slow_peers", "serve/faults/"],
   ...["stress/", "client/", "smoke", "serve/", "cli/stress/", "cli/"],
 ].map((name) => `tests/${name}`);
@@ -84,7 +90,8 @@ const ON_URING = [
   ...["cut", "descriptors", "drain", "echo", "limits", "lingering", "slow_peers", "timeouts"],
   ...["handoff/ends", "handoff/handoff", "handoff/returns"],
 ].map((name) => `tests/serve/${name}_test.ts`).concat(
-  ["ends", "failures", "kept_open", "stopped"].map((name) => `tests/stress/${name}_test.ts`),
+  ["run/ends", "generator/connections/failures", "generator/kept_open", "generator/stopped"]
+    .map((name) => `tests/stress/${name}_test.ts`),
   ["serve", "stress"].map((name) => `tests/tls/${name}_test.ts`),
 );
 

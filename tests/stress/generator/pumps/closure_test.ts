@@ -1,8 +1,8 @@
 // Where the time of a closed loop went that no latency has: measured at the connections, against servers that
 // spend it in one way each.
 import { describe, expect, it } from "bun:test";
-import type { StressResult } from "../../lib/result/result.ts";
-import { answering, stress, type Target, target } from "../support/misbehaving.ts";
+import type { StressResult } from "../../../../lib/result/result.ts";
+import { answering, stress, type Target, target } from "../../../support/misbehaving.ts";
 
 const HTTP = ["-m", "GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n", "--expect", "http"];
 

@@ -1,9 +1,9 @@
 // The rows of a run add up to its totals, lie within it and don't contradict themselves: at a high rate, in a run
 // that ends in a sliver of a second, with several threads, against a target that never closes.
 import { describe, expect, it } from "bun:test";
-import { startServe } from "../support/cli.ts";
-import { answering, type Outcome, SIZE, stress, target } from "../support/misbehaving.ts";
-import { checkRows } from "../support/rows.ts";
+import { startServe } from "../../support/cli.ts";
+import { answering, type Outcome, SIZE, stress, target } from "../../support/misbehaving.ts";
+import { checkRows } from "../../support/rows.ts";
 
 /** An echo that sees the client's FIN and does not close. */
 const deaf = () =>

@@ -1,9 +1,9 @@
 // Targets that close, reset, stall or are not there: the exit code says which, and the run ends.
 import { describe, expect, it } from "bun:test";
-import { engineMissing } from "../../lib/engine/mod.ts";
-import { Socket } from "../../lib/net/mod.ts";
-import { spawnCli } from "../support/cli.ts";
-import { allAccountedFor, answering, SIZE, stress, target } from "../support/misbehaving.ts";
+import { engineMissing } from "../../../../lib/engine/mod.ts";
+import { Socket } from "../../../../lib/net/mod.ts";
+import { spawnCli } from "../../../support/cli.ts";
+import { allAccountedFor, answering, SIZE, stress, target } from "../../../support/misbehaving.ts";
 
 const stillness = ["--timeout", "300ms"];
 

@@ -1,10 +1,10 @@
 // A load that was stopped for longer than --timeout (SIGSTOP, a machine that slept): what has come meanwhile counts.
 import { describe, expect, it } from "bun:test";
-import { engineMissing } from "../../lib/engine/mod.ts";
-import { spawnCli } from "../support/cli.ts";
-import { answering } from "../support/misbehaving.ts";
-import { NO_SIGNALS } from "../support/systems.ts";
-import { sleep, until } from "../support/waiting.ts";
+import { engineMissing } from "../../../lib/engine/mod.ts";
+import { spawnCli } from "../../support/cli.ts";
+import { answering } from "../../support/misbehaving.ts";
+import { NO_SIGNALS } from "../../support/systems.ts";
+import { sleep, until } from "../../support/waiting.ts";
 
 /** More than either engine looks at in one turn. */
 const CONNECTIONS = 1500;

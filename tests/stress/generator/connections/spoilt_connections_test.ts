@@ -1,9 +1,9 @@
 // A connection with a wrong reply takes no more messages, while more of what is wrong is waited for: the others do.
 import { describe, expect, it } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { engineMissing } from "../../lib/engine/mod.ts";
-import { TempDir } from "../support/files.ts";
-import { allAccountedFor, answering, SIZE, stress, target } from "../support/misbehaving.ts";
+import { engineMissing } from "../../../../lib/engine/mod.ts";
+import { TempDir } from "../../../support/files.ts";
+import { allAccountedFor, answering, SIZE, stress, target } from "../../../support/misbehaving.ts";
 
 /** What is on its way when a reply is wrong has come by then; evidence is waited for longer. */
 const ON_ITS_WAY_MS = 300;

@@ -1,10 +1,10 @@
 // A run that is ended early against a target that closes nothing: what is in flight counts, and once.
 import { describe, expect, it } from "bun:test";
-import type { StressResult } from "../../lib/result/result.ts";
-import { spawnCli } from "../support/cli.ts";
-import { allAccountedFor, target, type Victim } from "../support/misbehaving.ts";
-import { NO_SIGNALS } from "../support/systems.ts";
-import { sleep, until } from "../support/waiting.ts";
+import type { StressResult } from "../../../lib/result/result.ts";
+import { spawnCli } from "../../support/cli.ts";
+import { allAccountedFor, target, type Victim } from "../../support/misbehaving.ts";
+import { NO_SIGNALS } from "../../support/systems.ts";
+import { sleep, until } from "../../support/waiting.ts";
 
 const GET = ["-m", "GET / HTTP/1.1\\r\\n\\r\\n", "--expect", "http"];
 const LAST = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";

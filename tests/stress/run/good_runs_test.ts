@@ -1,9 +1,9 @@
 // Runs against the embedded server, where nothing may go wrong and every number must add up.
 import { describe, expect, it } from "bun:test";
-import type { StressResult } from "../../lib/result/result.ts";
-import { TempDir } from "../support/files.ts";
-import { startServe } from "../support/cli.ts";
-import { stress } from "../support/misbehaving.ts";
+import type { StressResult } from "../../../lib/result/result.ts";
+import { TempDir } from "../../support/files.ts";
+import { startServe } from "../../support/cli.ts";
+import { stress } from "../../support/misbehaving.ts";
 
 /** Checks that all of a run's messages came back right, and that the numbers say so everywhere. */
 function addsUp(result: StressResult, messages: number | undefined, size: number): void {

@@ -1,7 +1,7 @@
 // A reply that was verified, and behind which more comes before the next message leaves: it is a wrong one then, in
 // every figure.
 import { describe, expect, it } from "bun:test";
-import { parseResult } from "../../lib/result/read.ts";
+import { parseResult } from "../../../../lib/result/read.ts";
 import {
   allAccountedFor,
   answering,
@@ -9,7 +9,7 @@ import {
   stress,
   type Target,
   target,
-} from "../support/misbehaving.ts";
+} from "../../../support/misbehaving.ts";
 
 /** Later than the reply, so that it was received by itself. */
 const LATER_MS = 50;

@@ -1,7 +1,7 @@
 // Targets that spoil the stream: what they did is found, named, and never taken for a good run.
 import { describe, expect, it } from "bun:test";
-import type { MismatchKind } from "../../lib/result/result.ts";
-import { allAccountedFor, answering, type Reply, SIZE, stress } from "../support/misbehaving.ts";
+import type { MismatchKind } from "../../../lib/result/result.ts";
+import { allAccountedFor, answering, type Reply, SIZE, stress } from "../../support/misbehaving.ts";
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes.subarray(0, 16)).toString("hex");
 const SPOILT = 3;

@@ -1,8 +1,8 @@
 // iomux stress --rate: the schedule is kept whatever the replies do, and latency counts from it.
 import { describe, expect, it } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { startServe } from "../support/cli.ts";
-import { TempDir } from "../support/files.ts";
+import { startServe } from "../../../support/cli.ts";
+import { TempDir } from "../../../support/files.ts";
 import {
   allAccountedFor,
   answering,
@@ -11,7 +11,7 @@ import {
   SIZE,
   stress,
   target,
-} from "../support/misbehaving.ts";
+} from "../../../support/misbehaving.ts";
 
 const few = ["-c", "4"];
 

@@ -1,10 +1,10 @@
 // The shapes of a load: churn, holding, replacing what is lost, paced connects, local addresses.
 import { describe, expect, it } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { Socket } from "../../lib/net/mod.ts";
-import { TempDir } from "../support/files.ts";
-import { startServe } from "../support/cli.ts";
-import { allAccountedFor, answering, stress, target } from "../support/misbehaving.ts";
+import { Socket } from "../../../../lib/net/mod.ts";
+import { TempDir } from "../../../support/files.ts";
+import { startServe } from "../../../support/cli.ts";
+import { allAccountedFor, answering, stress, target } from "../../../support/misbehaving.ts";
 
 describe("stress --messages-per-connection", () => {
   it("connects anew, and verifies each stream from where the last one ended", async () => {

@@ -3,12 +3,19 @@
 // what the server makes impossible (less), or what a defect exceeds by far (more).
 import { describe, expect, it } from "bun:test";
 import { readFileSync } from "node:fs";
-import type { Distribution } from "../../lib/result/recorder.ts";
-import type { StressResult } from "../../lib/result/result.ts";
-import { spawnCli } from "../support/cli.ts";
-import { TempDir } from "../support/files.ts";
-import { answering, counted, pausing, SIZE, stress, type Target } from "../support/misbehaving.ts";
-import { checkRows } from "../support/rows.ts";
+import type { Distribution } from "../../../lib/result/recorder.ts";
+import type { StressResult } from "../../../lib/result/result.ts";
+import { spawnCli } from "../../support/cli.ts";
+import { TempDir } from "../../support/files.ts";
+import {
+  answering,
+  counted,
+  pausing,
+  SIZE,
+  stress,
+  type Target,
+} from "../../support/misbehaving.ts";
+import { checkRows } from "../../support/rows.ts";
 
 /** Answers each message after so many milliseconds. */
 const delaying = (delay: (sequence: number) => number): Promise<Target> =>

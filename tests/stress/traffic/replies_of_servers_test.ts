@@ -2,9 +2,9 @@
 // alarm; and what is no reply is found.
 import { describe, expect, it } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { TempDir } from "../support/files.ts";
-import { allAccountedFor, stress, target } from "../support/misbehaving.ts";
-import { byteServer, lineServer } from "../support/pieces.ts";
+import { TempDir } from "../../support/files.ts";
+import { allAccountedFor, stress, target } from "../../support/misbehaving.ts";
+import { byteServer, lineServer } from "../../support/pieces.ts";
 
 /** Three connections, each of which gets its replies in pieces of another kind. */
 async function verifies(name: string, args: string[], messages = 60): Promise<void> {

@@ -1,7 +1,7 @@
 // What an idle connection takes, in serve and in stress --hold: 0.6 KB or so, of which bench has the figures.
 import { describe, expect } from "bun:test";
-import { readProc, spawnCli, startServe } from "../support/cli.ts";
-import { itUnless } from "../support/systems.ts";
+import { readProc, spawnCli, startServe } from "../../support/cli.ts";
+import { itUnless } from "../../support/systems.ts";
 
 const FEW = 500, MANY = 3500;
 /**

@@ -1,17 +1,17 @@
 // Text of others in a server's log: written as it is, and unable to end a line or to act on a terminal.
 import { describe, expect, it } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { Socket } from "../../lib/net/mod.ts";
-import { AF_UNIX } from "../../lib/sys/constants.ts";
-import { check } from "../../lib/sys/errno.ts";
-import { Native } from "../../lib/sys/ffi.ts";
-import { c } from "../../lib/sys/posix.ts";
-import { packAddress, SOCKADDR_SIZE } from "../../lib/sys/socket/sockaddr.ts";
-import { newSocket } from "../../lib/sys/socket/sockets.ts";
-import { spawnCli, startServe } from "../support/cli.ts";
-import { TempDir } from "../support/files.ts";
-import { exchange, Peer } from "../support/peers.ts";
-import { sleep } from "../support/waiting.ts";
+import { Socket } from "../../../lib/net/mod.ts";
+import { AF_UNIX } from "../../../lib/sys/constants.ts";
+import { check } from "../../../lib/sys/errno.ts";
+import { Native } from "../../../lib/sys/ffi.ts";
+import { c } from "../../../lib/sys/posix.ts";
+import { packAddress, SOCKADDR_SIZE } from "../../../lib/sys/socket/sockaddr.ts";
+import { newSocket } from "../../../lib/sys/socket/sockets.ts";
+import { spawnCli, startServe } from "../../support/cli.ts";
+import { TempDir } from "../../support/files.ts";
+import { exchange, Peer } from "../../support/peers.ts";
+import { sleep } from "../../support/waiting.ts";
 
 const HOSTILE = 'bad {"user":1} {x}\n2026-01-01 [error] forged\r\u001b[2J\u009b1A\u202egnp';
 

@@ -1,10 +1,10 @@
 // When the local ports run out: in a network namespace whose range of ports is small.
 import { describe, expect } from "bun:test";
-import type { StressResult } from "../../lib/result/result.ts";
-import { spawnCli } from "../support/cli.ts";
-import { TempDir } from "../support/files.ts";
-import { inNamespace, NO_NAMESPACE } from "../support/namespaces.ts";
-import { itUnless } from "../support/systems.ts";
+import type { StressResult } from "../../../../lib/result/result.ts";
+import { spawnCli } from "../../../support/cli.ts";
+import { TempDir } from "../../../support/files.ts";
+import { inNamespace, NO_NAMESPACE } from "../../../support/namespaces.ts";
+import { itUnless } from "../../../support/systems.ts";
 
 /** 61 ports, of which a server has one. */
 const RANGE = "40000 40060";

@@ -1,16 +1,16 @@
 // What is due before --warmup is over is in no figure, however late it leaves or is answered; and a warm-up takes
 // nothing away from a ramp.
 import { describe, expect, it } from "bun:test";
-import { engineMissing } from "../../lib/engine/mod.ts";
-import { startServe } from "../support/cli.ts";
+import { engineMissing } from "../../../lib/engine/mod.ts";
+import { startServe } from "../../support/cli.ts";
 import {
   answering,
   counted,
   stress,
   type Target,
   target as makeTarget,
-} from "../support/misbehaving.ts";
-import { checkRows } from "../support/rows.ts";
+} from "../../support/misbehaving.ts";
+import { checkRows } from "../../support/rows.ts";
 
 const STALL_MS = 2300;
 /** Messages due after a warm-up of 2 s wait for 300 ms at most; those before, for up to 2.3 s. */

@@ -2,12 +2,12 @@
 import { describe, expect, it } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { type RunningServer, serveByShell } from "../support/cli.ts";
-import { TempDir } from "../support/files.ts";
-import { handlerAt } from "../support/handoff.ts";
-import { dialError, exchange, Peer } from "../support/peers.ts";
-import { NO_SIGNALS } from "../support/systems.ts";
-import { until } from "../support/waiting.ts";
+import { type RunningServer, serveByShell } from "../../support/cli.ts";
+import { TempDir } from "../../support/files.ts";
+import { handlerAt } from "../../support/handoff.ts";
+import { dialError, exchange, Peer } from "../../support/peers.ts";
+import { NO_SIGNALS } from "../../support/systems.ts";
+import { until } from "../../support/waiting.ts";
 
 const serves = async (server: RunningServer): Promise<void> => {
   for (let i = 0; i < 3; i++) {

@@ -2,11 +2,11 @@
 // costs one connection, which is counted, and every file is written.
 import { describe, expect, it } from "bun:test";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { spawnCli, startServe } from "../support/cli.ts";
-import { failing, type FailingCall, NO_FAILING, titleOf } from "../support/failing.ts";
-import { TempDir } from "../support/files.ts";
-import { inNamespace, NO_NAMESPACE } from "../support/namespaces.ts";
-import { itUnless } from "../support/systems.ts";
+import { spawnCli, startServe } from "../../support/cli.ts";
+import { failing, type FailingCall, NO_FAILING, titleOf } from "../../support/failing.ts";
+import { TempDir } from "../../support/files.ts";
+import { inNamespace, NO_NAMESPACE } from "../../support/namespaces.ts";
+import { itUnless } from "../../support/systems.ts";
 
 const ENDS: readonly FailingCall[] = [
   ["epoll_ctl", "ENOMEM", 1, "load"],

@@ -2,11 +2,11 @@
 import { describe, expect } from "bun:test";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { getAvailablePort, Socket } from "../../lib/net/mod.ts";
-import { TempDir } from "../support/files.ts";
-import { stress } from "../support/misbehaving.ts";
-import { itUnless } from "../support/systems.ts";
-import { until } from "../support/waiting.ts";
+import { getAvailablePort, Socket } from "../../../lib/net/mod.ts";
+import { TempDir } from "../../support/files.ts";
+import { stress } from "../../support/misbehaving.ts";
+import { itUnless } from "../../support/systems.ts";
+import { until } from "../../support/waiting.ts";
 
 const noProgram = (command: string, ...args: string[]): string | undefined =>
   spawnSync(command, args, { timeout: 20_000 }).status === 0 ? undefined : `no ${command} here`;

@@ -1,7 +1,7 @@
 // Deliberately broken servers, one per kind of mismatch, under loads of every shape: stress names the kind
 // and the first wrong byte. faults_test.ts has more of them, for one message in flight.
 import { describe, expect, it } from "bun:test";
-import type { MismatchKind } from "../../lib/result/result.ts";
+import type { MismatchKind } from "../../../lib/result/result.ts";
 import {
   allAccountedFor,
   answering,
@@ -10,7 +10,7 @@ import {
   type Target,
   target,
   type Victim,
-} from "../support/misbehaving.ts";
+} from "../../support/misbehaving.ts";
 
 /** The message that is spoilt. */
 const AT = 3;

@@ -3,13 +3,13 @@ import { describe, expect, it } from "bun:test";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
-import { Socket } from "../../lib/net/mod.ts";
-import { spawnCli, startServe } from "../support/cli.ts";
-import { TempDir } from "../support/files.ts";
-import { answering, stress, target } from "../support/misbehaving.ts";
-import { inNamespace, NO_NAMESPACE } from "../support/namespaces.ts";
-import { itUnless, NO_SIGNALS } from "../support/systems.ts";
-import { until } from "../support/waiting.ts";
+import { Socket } from "../../../lib/net/mod.ts";
+import { spawnCli, startServe } from "../../support/cli.ts";
+import { TempDir } from "../../support/files.ts";
+import { answering, stress, target } from "../../support/misbehaving.ts";
+import { inNamespace, NO_NAMESPACE } from "../../support/namespaces.ts";
+import { itUnless, NO_SIGNALS } from "../../support/systems.ts";
+import { until } from "../../support/waiting.ts";
 
 const NOT_LINUX = process.platform === "linux" ? undefined : "as Linux does it";
 
