@@ -63,12 +63,13 @@ class Phases {
     this.#post({ type: "connected", wakeFd: duplicate(engine.wakeHandle.wakeFd) });
     // What connecting has left behind is as much as the connections themselves.
     if (plan.hold) engine.after(SETTLED_MS, collectGarbage);
-    this.#until(() => Atomics.load(this.#command, 0) !== LOAD_COMMAND.connect);
+    this.#until(() => this.#latest !== LOAD_COMMAND.connect);
     if (!plan.hold && !this.#stopped) this.#start();
     if (plan.durationMs !== null) {
       engine.after(plan.warmupMs + plan.durationMs, () => this.#end());
     }
     this.#until(() => load.idle || this.#stopped);
+    this.#awaitOthers();
     let patienceMs = PATIENCE_MS;
     if (this.#stopped) { // what is in flight may still be answered, but not for long
       this.#end();
@@ -106,8 +107,24 @@ class Phases {
     };
   }
 
+  get #latest(): number {
+    return Atomics.load(this.#command, 0);
+  }
+
   get #stopped(): boolean {
-    return Atomics.load(this.#command, 0) === LOAD_COMMAND.stop;
+    return this.#latest === LOAD_COMMAND.stop;
+  }
+
+  /**
+   * A run is over for all threads at the same time. One whose connections are gone has no less of the schedule
+   * to send than the others, and no less time in which it sends nothing.
+   */
+  #awaitOthers(): void {
+    const { idle, part: { workers } } = this.#load;
+    if (workers === 1 || this.#stop || !idle) return;
+    this.#post({ type: "idle" });
+    const isOver = () => this.#stop !== undefined || this.#latest === LOAD_COMMAND.finish;
+    this.#until(() => this.#stopped || (isOver() && this.#load.idle));
   }
 
   /** Turns the engine until something is so, for `ms` milliseconds at most. */

@@ -89,8 +89,8 @@ export interface LoadData {
   readonly intervals: SharedArrayBuffer;
 }
 
-/** Commands to the threads: `go` when all are connected, `stop` at an interrupt. */
-export const LOAD_COMMAND = { connect: 0, go: 1, stop: 2 } as const;
+/** Commands to the threads: `go` when all are connected, `finish` when all are idle, `stop` at an interrupt. */
+export const LOAD_COMMAND = { connect: 0, go: 1, finish: 2, stop: 3 } as const;
 
 /** How late the timers of a thread are, in milliseconds. */
 export interface TimerError {
@@ -153,8 +153,8 @@ export interface LoadResult {
 /** Messages of a thread. */
 export type LoadMessage =
   | { readonly type: "connected"; readonly wakeFd: number }
-  /** Counting starts, an interval is over, or nothing new is sent any more. */
-  | { readonly type: "counting" | "interval" | "stopped" }
+  /** Counting starts, an interval is over, there is nothing left to do, or nothing new is sent any more. */
+  | { readonly type: "counting" | "interval" | "idle" | "stopped" }
   | { readonly type: "result"; readonly result: LoadResult };
 
 /** Of `total` things of all connections those of the connections from `from` to below `to`. */

@@ -39,6 +39,8 @@ export class Run implements Watched {
   #interrupted = false;
   #countingSince = 0;
   #stopped = false;
+  /** Threads that have nothing left to do. */
+  #idle = 0;
   #hooks: RunHooks = {};
 
   constructor(plan: Plan) {
@@ -110,6 +112,12 @@ export class Run implements Watched {
             return this.#count();
           case "interval":
             return this.#timeline.read(number);
+          case "idle":
+            this.#idle++;
+            if (this.#idle === this.#threads.length && !this.#interrupted) {
+              this.#command(LOAD_COMMAND.finish);
+            }
+            break;
           case "stopped":
             if (!this.#stopped) this.#hooks.stopped?.();
             this.#stopped = true;
