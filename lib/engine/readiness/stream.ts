@@ -225,8 +225,8 @@ export class ReadinessStream<S> extends BaseStream<S> implements Stream<S>, Sour
 
   /** Everything is sent: FIN. */
   #finish(): void {
-    // ENOTCONN when the peer has reset meanwhile: the next event says so.
-    retry(() => c.shutdown(this.fd, 1));
+    // ENOTCONN when the peer has reset meanwhile: the next event says so. Closing sends FIN as well.
+    if (!(this.is & PEER_ENDED)) retry(() => c.shutdown(this.fd, 1));
     this.#closeIfOver();
   }
 
