@@ -20,10 +20,7 @@ export function createPump(
   const profile = rateProfile(plan);
   if (profile.length === 0) {
     const paced = plan.expect.kind !== "none";
-    return new ClosedLoop(outlet, {
-      pipeline: pipeline ?? 1,
-      ...{ paced, connections: count, thinkMs },
-    });
+    return new ClosedLoop(outlet, { pipeline: pipeline ?? 1, paced, thinkMs });
   }
   const most = messages === null ? Infinity : shareOf(messages, connections, first, first + count);
   const schedule = new Schedule(profile, count / connections, worker / workers, plan.tickMs);
