@@ -89,12 +89,12 @@ class Phases {
     load.endAll();
     this.#until(() => load.peers.size === 0, patienceMs);
     // What is still open tells so as it closes; what was to be sent again has no connection.
+    engine.close();
     for (const messages of slots.owed) load.received.cutOffAll(messages);
     if (this.#counting) {
       tally.endInterval(this.#intervals + 1, stop.at, true);
       this.#post({ type: "interval" });
     }
-    engine.close();
     return {
       ...tally.summary(),
       startedAt: performance.timeOrigin + (this.#counting ? this.#startedAt : stop.at),

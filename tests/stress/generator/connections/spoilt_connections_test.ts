@@ -3,10 +3,11 @@ import { describe, expect, it } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { engineMissing } from "../../../../lib/engine/mod.ts";
 import { TempDir } from "../../../support/files.ts";
+import { checkRows } from "../../../support/rows.ts";
 import { allAccountedFor, answering, SIZE, stress, target } from "../../../support/misbehaving.ts";
 
 /** What is on its way when a reply is wrong has come by then; evidence is waited for longer. */
-const ON_ITS_WAY_MS = 300;
+const ON_ITS_WAY_MS = 400;
 /** The reply that is wrong, of each connection that has one, from 0. */
 const AT = 20;
 
@@ -79,7 +80,8 @@ describe("nothing is sent behind a wrong reply", () => {
         expect([allAccountedFor(result), connections.lost]).toEqual([true, 0] as unknown[]);
         expect(behind.filter((ms) => ms > ON_ITS_WAY_MS)).toEqual([]);
         expect(behind.length).toBeLessThanOrEqual((pipeline - 1) * spoilt);
-        expect(messages).toMatchObject({ lost: behind.length, sent: sent ?? messages.sent });
+        expect(messages.lost).toBeGreaterThanOrEqual(behind.length);
+        expect(messages.sent).toBe(sent ?? messages.sent);
         if (scheduled !== null) expect(messages.sent + unsent).toBe(scheduled);
         if (sent === undefined && scheduled !== null) expect(unsent).toBeGreaterThan(0);
       }));
@@ -94,7 +96,17 @@ describe("nothing is sent behind a wrong reply", () => {
     const { code, result } = await stress([server.name, "-c", "2", "-r", "50", "-d", "2s"]);
     expect([code, result.errors]).toEqual([6, { MISMATCH: 2 }] as unknown[]);
     expect(allAccountedFor(result)).toBe(true);
-    expect(result.messages.lost).toBeLessThan(15); // what is due in 0.3 s
+    expect(result.messages.lost).toBeLessThan(20); // what is due in 0.4 s
+  });
+
+  it("with a greeting on a connection that never sends: found at the end of the run, and in its rows", async () => {
+    await using server = await target(({ socket }) => {
+      socket.write("hello\r\n");
+      socket.on("data", (bytes) => socket.write(bytes));
+    }, false);
+    const { code, result } = await stress([server.name, "-c", "2", "-n", "1"]);
+    expect([code, result.errors]).toEqual([6, { MISMATCH: 2 }] as unknown[]);
+    checkRows(result);
   });
 
   it("with messages that a retired connection leaves: another one sends them", async () => {

@@ -31,11 +31,11 @@ const lastWord = (): Promise<Target> =>
 const CASES: { name: string; server: () => Promise<Target>; args: string[]; verified: number }[] = [
   {
     ...{ name: "while the connection waits to send", server: chatty(2), verified: 4 },
-    args: ["-c", "2", "-d", "5s", "--think", "150ms"],
+    args: ["-c", "2", "-d", "5s", "--think", "400ms"],
   },
   {
     ...{ name: "the same on a schedule", server: chatty(1), verified: 2 },
-    args: ["-c", "2", "-d", "2s", "--rate", "10"],
+    args: ["-c", "2", "-d", "2s", "--rate", "4"],
   },
   {
     ...{ name: "in a second after that of the reply", server: chatty(0, 1200), verified: 0 },
