@@ -7,6 +7,7 @@
  * Node; 0 in millions with the mapped view). See errno(3), __errno_location (LSB).
  */
 import { type Functions, open, stringAt, viewAt } from "./ffi.ts";
+import { wordsOf } from "./reason.ts";
 import { absent, LIBC, on, system } from "./system.ts";
 import { lastError } from "./windows/winsock.ts";
 import { describeWsa, wsaErrno } from "./windows/wsa_errors.ts";
@@ -53,8 +54,10 @@ for (const [name, number] of Object.entries(TLS_ERRNO)) names.set(number, name);
 /** "ECONNREFUSED" for 111 on Linux; "E999" for a number without a name. */
 export const codeName = (number: number): string => names.get(number) ?? `E${number}`;
 
-/** The system's own words, as in strerror(3): "connection refused". */
+/** "connection refused"; the system's own words, as in strerror(3), where the runtimes have none. */
 function describe(number: number): string {
+  const words = wordsOf(codeName(number));
+  if (words !== undefined) return words;
   if (WINDOWS) return describeWsa(number);
   const text = stringAt(c.strerror(number));
   return text.charAt(0).toLowerCase() + text.slice(1);

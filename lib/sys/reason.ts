@@ -1,5 +1,11 @@
-/** Why a call has failed, for sentences. Loads no native calls, so that every command can say it. */
+/** Why a call has failed, in words: the same on every system and runtime. Loads no native calls. */
 import { getSystemErrorMap } from "node:util";
+
+let words: ReadonlyMap<string, string> | undefined;
+
+/** "no such file or directory" for "ENOENT"; undefined for what the runtimes have no words for. */
+export const wordsOf = (code: string): string | undefined =>
+  (words ??= new Map(getSystemErrorMap().values())).get(code);
 
 /**
  * "ENOENT (no such file or directory)", of an error of the runtime or of ours. The words are those of the code: a
@@ -7,6 +13,6 @@ import { getSystemErrorMap } from "node:util";
  */
 export function reasonOf(error: unknown): string {
   const { code, message } = error as { code?: string; message: string };
-  const words = getSystemErrorMap().values().find(([name]) => name === code)?.[1];
-  return words === undefined ? message : `${code} (${words})`;
+  const text = code === undefined ? undefined : wordsOf(code);
+  return text === undefined ? message : `${code} (${text})`;
 }

@@ -63,6 +63,8 @@ describe("a standard input that can't be read", () => {
       through: ["sh", ["-c", 'exec "$@" </', "sh", command, ...args]],
     });
     expect([(await cli.exit).code, cli.stdout()]).toEqual([1, ""]);
-    expect(cli.stderr()).toBe("iomux: Cannot read standard input: EISDIR (is a directory)\n");
+    expect(cli.stderr()).toBe(
+      "iomux: Cannot read standard input: EISDIR (illegal operation on a directory)\n",
+    );
   });
 });

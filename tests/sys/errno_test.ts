@@ -4,6 +4,7 @@ import { Worker } from "node:worker_threads";
 import { check, codeName, ERRNO, errno, OSError } from "../../lib/sys/errno.ts";
 import { threadCpu } from "../../lib/sys/process/limits.ts";
 import { c } from "../../lib/sys/posix.ts";
+import { reasonOf } from "../../lib/sys/reason.ts";
 import { on } from "../../lib/sys/system.ts";
 import { tries } from "../support/runtime.ts";
 import { thrownBy } from "../support/sockets.ts";
@@ -66,7 +67,7 @@ describe("ERRNO and codeName()", () => {
 });
 
 describe("OSError", () => {
-  it("has code, errno, syscall and a sentence with the system's own words", () => {
+  it("has code, errno, syscall and a sentence with words", () => {
     const error = new OSError(ERRNO.ECONNREFUSED!, "connect", "connect to 127.0.0.1:1");
     expect(error.message).toBe("Cannot connect to 127.0.0.1:1: ECONNREFUSED (connection refused)");
     expect(error.code).toBe("ECONNREFUSED");
@@ -74,6 +75,20 @@ describe("OSError", () => {
     expect(error.syscall).toBe("connect");
     expect(error.name).toBe("OSError");
     expect(error instanceof Error).toBe(true);
+  });
+
+  it("has the words that commands have for the same failure of node:fs", () => {
+    for (const code of ["ENOENT", "EISDIR", "EIO", "ENOSPC", "EPIPE", "EADDRNOTAVAIL"]) {
+      const { message } = new OSError(ERRNO[code]!, "read");
+      expect(message).toBe(`Cannot read: ${reasonOf({ code, message: "" })}`);
+    }
+    expect(reasonOf({ code: "EISDIR" })).toBe("EISDIR (illegal operation on a directory)");
+  });
+
+  it("has words of its own for each error of this system", () => {
+    for (const number of Object.values(ERRNO)) {
+      expect(new OSError(number, "read").message).not.toMatch(/Winsock|unknown/i);
+    }
   });
 
   it("names the system call where there is nothing better to say", () => {

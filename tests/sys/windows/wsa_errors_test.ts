@@ -29,8 +29,7 @@ describe("portableError() and describeWsa()", () => {
 
   it("leave other numbers alone, and have words for them", () => {
     expect(portableError(10061)).toBe(10061);
-    expect(describeWsa(10061)).toBe("connection refused");
-    expect(describeWsa(10035)).toBe("resource temporarily unavailable");
+    expect(describeWsa(10052)).toBe("network dropped connection on reset");
     expect(describeWsa(99999)).toBe("Winsock 99999");
   });
 });
