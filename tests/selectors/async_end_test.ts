@@ -1,8 +1,9 @@
 // A pending selectAsync keeps the process alive, a finished one does not, and process.exit() ends it
-// also on Node, which would wait for ever for a thread that sits in a system call.
+// also on Node, which would wait for ever for a thread that sits in a system call. What could not begin is
+// undone.
 import { describe, expect, it } from "bun:test";
-import { Program } from "../support/programs.ts";
-import { onWindows } from "../support/systems.ts";
+import { Program, selectorsForPrograms } from "../support/programs.ts";
+import { itUnless, NO_CHOICE_OF_NUMBERS, onWindows } from "../support/systems.ts";
 
 const ending = async (how: string) => {
   const program = new Program("async_end.ts", [how]);
@@ -30,5 +31,19 @@ describe("a program that uses selectAsync", () => {
     expect(await program.line()).toBe("waited");
     expect(await program.line()).toBe("worker ended 0");
     expect(end.code).toBe(0);
+  });
+
+  const scarce = "fails while no descriptor is left for it, and waits again once there are some";
+  itUnless(NO_CHOICE_OF_NUMBERS, scarce, async () => {
+    // Node's thread needs some, too. Bun and Deno end when a thread of their own finds none.
+    const numbers = process.versions.bun || process.versions.deno ? [0] : [0, 1, 2, 3, 5, 8];
+    for (const name of selectorsForPrograms()) {
+      const program = new Program("async_scarce.ts", [name, ...numbers.map(String)]);
+      const seen = JSON.parse(await program.line());
+      for (const { first } of seen) expect(first).toMatch(/^(0 ready|failed: .*EMFILE.*)$/);
+      expect(seen.map(({ free, second, soon }: Record<string, unknown>) => [free, second, soon]))
+        .toEqual(numbers.map((free) => [free, "1 ready", true]));
+      expect((await program.ended).stderr).toBe("");
+    }
   });
 });

@@ -11,6 +11,9 @@ import { pollBits } from "../poll/bits.ts";
 import { EVENT_READ } from "../selector.ts";
 import { wake, Waker } from "../waker.ts";
 
+/** Something is ready; or the poll has failed, and is over. */
+type Callback = (failure?: unknown) => void;
+
 /** Descriptors that are polled for one wait, until one is ready once. */
 export interface Watch {
   /** Polls these from now on, also after it has called back: pairs of a descriptor and EVENT_* bits. */
@@ -35,6 +38,8 @@ function throughRuntime(): BlockingPoll | undefined {
 /** What this file needs of a Worker. */
 interface PollWorker {
   onmessage: (() => void) | null;
+  /** It could not start, as no descriptor was left for it. */
+  onerror: ((failure: unknown) => void) | null;
   postMessage(message: unknown): void;
   /** Does not keep the process alive: a wait has a timer for that. */
   unref(): void;
@@ -62,10 +67,12 @@ function nodeWorker(): PollWorker {
   const worker = new Worker(program, { eval: true });
   const wrapped: PollWorker = {
     onmessage: null,
+    onerror: null,
     postMessage: (message) => worker.postMessage(message),
     unref: () => worker.unref(),
   };
   worker.on("message", () => wrapped.onmessage?.());
+  worker.on("error", (failure) => wrapped.onerror?.(failure));
   return wrapped;
 }
 
@@ -73,8 +80,9 @@ function throughWorker(): BlockingPoll {
   const worker = webWorker() ?? nodeWorker();
   worker.unref();
   return (list, count) =>
-    new Promise<void>((resolve) => {
+    new Promise<void>((resolve, reject) => {
       worker.onmessage = resolve;
+      worker.onerror = reject;
       worker.postMessage([list, count]);
     });
 }
@@ -90,17 +98,19 @@ export class Poller {
   readonly #waker = new Waker();
   readonly #poll = throughRuntime() ?? throughWorker();
   /** What is polled for whom; nothing between a callback and the next `update`. */
-  readonly #watched = new Map<() => void, readonly number[]>();
+  readonly #watched = new Map<Callback, readonly number[]>();
   #list = new DataView(new SharedArrayBuffer(64 * POLLFD.size));
   #polling = false;
 
   private constructor() {
     // A thread that sits in a system call would keep Node from ending.
-    process.on("exit", () => wake(this.#waker.handle));
+    process.on("exit", this.#wake);
   }
 
+  readonly #wake = () => wake(this.#waker.handle);
+
   /** Polls, and calls back when one is ready. Each `callback` is a watch of its own. */
-  watch(pairs: readonly number[], callback: () => void): Watch {
+  watch(pairs: readonly number[], callback: Callback): Watch {
     const update = (wanted: readonly number[]) => {
       this.#watched.set(callback, wanted);
       this.#restart();
@@ -116,7 +126,7 @@ export class Poller {
 
   /** Polls what is wanted now. A poll that is under way is ended for that. */
   #restart(): void {
-    if (this.#polling) return wake(this.#waker.handle);
+    if (this.#polling) return this.#wake();
     if (this.#watched.size === 0) return;
     const asked = [...this.#watched];
     const pairs = [this.#waker.fileno(), EVENT_READ, ...asked.flatMap(([, pairs]) => pairs)];
@@ -127,7 +137,15 @@ export class Poller {
       this.#waker.drain();
       this.#answer(asked);
       this.#restart();
-    });
+    }, (failure) => this.#fail(failure));
+  }
+
+  /** Ends all waits with an error; the next one tries with another thread. */
+  #fail(failure: unknown): void {
+    Poller.#instance = undefined;
+    process.off("exit", this.#wake);
+    this.#waker.close();
+    for (const callback of [...this.#watched.keys()]) callback(failure);
   }
 
   #write(pairs: readonly number[]): DataView<SharedArrayBuffer> {
@@ -143,7 +161,7 @@ export class Poller {
   }
 
   /** Calls back for those of whose descriptors one is ready, unless they have been changed meanwhile. */
-  #answer(asked: readonly [callback: () => void, pairs: readonly number[]][]): void {
+  #answer(asked: readonly [Callback, readonly number[]][]): void {
     let at = POLLFD.size; // the waker's own is the first
     for (const [callback, pairs] of asked) {
       let ready = false;

@@ -56,6 +56,7 @@ export class AsyncWait<T> {
     const start = performance.now();
     const ready = this.#lookNow();
     if (ready || timeoutMs === 0) return Promise.resolve(ready ?? []);
+    const poller = Poller.ofThisThread(); // throws when no descriptor is left: nothing has begun then
     this.#falseAlarms = 0;
     this.#deadline = start + timeoutMs;
     this.#signal = signal;
@@ -63,7 +64,10 @@ export class AsyncWait<T> {
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
       this.#setTimer();
-      this.#watch = Poller.ofThisThread().watch(this.#pollable(), () => this.#look());
+      this.#watch = poller.watch(
+        this.#pollable(),
+        (failure) => failure === undefined ? this.#look() : this.fail(failure),
+      );
     });
   }
 
