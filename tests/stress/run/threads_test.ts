@@ -1,7 +1,7 @@
 // Several generator threads: the run is one, whatever becomes of the connections of some of them.
 import { describe, expect, it } from "bun:test";
-import { answering, stress } from "../support/misbehaving.ts";
-import { checkRows } from "../support/rows.ts";
+import { answering, stress } from "../../support/misbehaving.ts";
+import { checkRows } from "../../support/rows.ts";
 
 /** Resets the first of its two connections, which is one thread's only one, at a message. */
 const resetting = (at: number) =>
