@@ -57,9 +57,6 @@ function bitsFor({ events, modes }: Registration): number {
   return bits | modeBits(modes) | (end ? EPOLLRDHUP : 0);
 }
 
-/** What epoll_ctl(2) says of a number that is not in the set, or is of another kind of file by now. */
-const GONE = new Set(["ENOENT", "EBADF", "EPERM"].map((code) => ERRNO[code]));
-
 /** Stale registrations that can't be removed now end every wait: a pause keeps the loop from taking a whole CPU. */
 const pause = () => void pollList(NULL, 0, 1);
 
@@ -115,17 +112,19 @@ export class Epoll implements Backend {
     if (this.#control(operation, registration) === -1) throw cannotWatch(errno(), registration.fd);
   }
 
-  /**
-   * The set has pairs of a file and its number, and refuses one that it has (EEXIST). What a duplicate keeps in
-   * the set is for `recover` to remove.
-   */
+  /** What a duplicate keeps in the set is for `recover` to remove. */
   dropOther({ fd }: Registration): boolean {
+    return !this.#contains(fd);
+  }
+
+  /** The set has pairs of a file and its number, and refuses one that it has. */
+  #contains(fd: number): boolean {
     this.#event.int32[0] = 0;
     if (epoll_ctl(this.#epfd, EPOLL_CTL_ADD, fd, this.#event.pointer) === -1) {
-      return GONE.has(errno());
+      return errno() === ERRNO.EEXIST;
     }
     epoll_ctl(this.#epfd, EPOLL_CTL_DEL, fd, this.#event.pointer);
-    return true;
+    return false;
   }
 
   /** EPOLL_CTL_DEL. It fails for a closed descriptor, which the kernel has dropped, or keeps as stale. */
@@ -186,7 +185,8 @@ export class Epoll implements Backend {
     }
     const hasDisarmed = this.#disarmed.size > 0 || this.#absent.size > 0;
     for (const registration of this.#watched) {
-      if (!registration || !this.#knows(registration)) continue;
+      // What has the number of a closed one now was never registered.
+      if (!registration || !this.#contains(registration.fd)) continue;
       // A disarmed one-shot would be reported for a hang-up, as if it was armed.
       if (hasDisarmed && (this.#disarmed.has(registration) || this.#absent.has(registration))) {
         continue;
@@ -202,13 +202,6 @@ export class Epoll implements Backend {
     }
     for (const registration of this.#disarmed) this.#absent.add(registration); // `change` adds it again
     this.#disarmed.clear();
-  }
-
-  /** False for a number whose description is gone: what has the number now was never registered. */
-  #knows(registration: Registration): boolean {
-    if (this.#control(EPOLL_CTL_MOD, registration) === 0) return true;
-    // Another error says nothing of that: ENOMEM, or EINVAL, as what is exclusive is never modified.
-    return !GONE.has(errno());
   }
 
   /** close(2) */

@@ -1,6 +1,6 @@
 // What only EpollSelector has: roll-back when the kernel refuses, and a descriptor of its own.
 import { describe, expect, it } from "bun:test";
-import { socketPair } from "../../lib/net/mod.ts";
+import { Socket, socketPair } from "../../lib/net/mod.ts";
 import {
   EpollSelector,
   EVENT_READ,
@@ -70,6 +70,21 @@ describe("EpollSelector", () => {
     b.send(encode("x"));
     expect(outer.select(1000)).toEqual([[key, EVENT_READ]]);
     expect(inner.select(0).length).toBe(1);
+  });
+
+  it("a stale exclusive registration is removed, too: its number is the lowest that is free", () => {
+    const [selector, outer, server] = own(
+      new EpollSelector(),
+      new PollSelector(),
+      Socket.listen({ host: "127.0.0.1" }),
+    );
+    own(Socket.connect({ port: server.port, timeoutMs: 1000 }), duplicate(server.fileno()));
+    selector.register(server, EVENT_READ, undefined, { exclusive: true });
+    outer.register(selector, EVENT_READ);
+    expect(outer.select(1000).length).toBe(1);
+    server.close();
+    expect(selector.select(5)).toEqual([]);
+    expect(outer.select(0)).toEqual([]);
   });
 
   it("fileno() is the same after stale registrations were removed, and closes on exec", () => {
