@@ -17,7 +17,8 @@ import {
   packAddress,
   SOCKADDR_SIZE,
 } from "../sys/socket/sockaddr.ts";
-import { newSocket } from "../sys/socket/sockets.ts";
+import { newSocket, unreadBytes } from "../sys/socket/sockets.ts";
+import { system } from "../sys/system.ts";
 import { checkText } from "../sys/arguments.ts";
 import { briefDuration } from "../text/words.ts";
 import { familyOf } from "../sys/socket/ip.ts";
@@ -160,9 +161,11 @@ function connectWhenRoom(fd: number, length: number, name: string, timeoutMs: nu
 
 /**
  * How a connect has failed; null when it has not. What is reset had been connected: a port on which nothing
- * listens refuses.
+ * listens refuses. Linux keeps what came before a reset: the error stands behind it, and is not taken before
+ * that. Nothing comes behind a reset, so all has arrived once poll(2) reports the error.
  */
 export function connectError(fd: number, name: string): OSError | null {
+  if (system === "linux" && (pollFor(fd, 0, 0) === 0 || unreadBytes(fd) > 0)) return null;
   const error = takeError(fd, "connect", `connect to ${name}`);
   if (error?.code !== "ECONNRESET") return error;
   return new OSError(error.errno, "recv", `receive from ${name}`);

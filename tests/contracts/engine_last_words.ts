@@ -1,12 +1,12 @@
 // A send that fails says nothing of what the peer had sent before: all of that is delivered first.
 import { expect, it } from "bun:test";
 import { COUNTER } from "../../lib/engine/mod.ts";
-import { type Socket, socketPair } from "../../lib/net/mod.ts";
+import { Socket, socketPair } from "../../lib/net/mod.ts";
 import { bytesInTransit } from "../../lib/sys/socket/sockets.ts";
 import { system } from "../../lib/sys/system.ts";
 import { type CreateEngine, engineBench, pattern, Recorder } from "../support/engines.ts";
 import { expectSameBytes, turnBriefly, turnFor, turnUntil } from "../support/engines.ts";
-import { decode, encode } from "../support/sockets.ts";
+import { acceptSoon, decode, encode, portOf } from "../support/sockets.ts";
 import { itUnless } from "../support/systems.ts";
 import { block, settles } from "../support/waiting.ts";
 
@@ -56,6 +56,22 @@ export function lastWordsCases(create: CreateEngine): void {
     turnUntil(engine, () => recorder.count("close") === 1);
     expect(seen).toEqual([[true, 0]]);
   });
+
+  itUnless(
+    NO_LAST_WORDS,
+    "what came before it was known to be connected: open, data, close",
+    () => {
+      const engine = bench.engine();
+      const recorder = new Recorder();
+      const listener = bench.keep(Socket.listen({ host: "127.0.0.1" }));
+      engine.connect({ port: portOf(listener) }, recorder, "A");
+      sendAndReset(bench.keep(acceptSoon(listener)), encode("last words"));
+      turnUntil(engine, () => recorder.count("close") === 1);
+      expect(recorder.of("A")).toBe("open data close");
+      expect(decode(recorder.received("A"))).toBe("last words");
+      expect(recorder.errors.get("A")?.code).toBe("ECONNRESET");
+    },
+  );
 
   itUnless(NO_LAST_WORDS, "much that came before a reset is delivered whole, in order", () => {
     const engine = bench.engine({ receiveBytes: 4096 });

@@ -123,6 +123,21 @@ describe("Socket.connect()", () => {
     }
   });
 
+  itUnless(NO_RESETS, "what came before a reset at once is received, and then the error", () => {
+    const [listener] = own(Socket.listen({ host: "127.0.0.1" }));
+    for (const ask of ["waitConnected", "takeError"] as const) {
+      const [client] = own(Socket.connect({ port: portOf(listener) }));
+      const [server] = own(acceptSoon(listener));
+      server.send(encode("last words"));
+      server.setLinger(0);
+      server.close();
+      expect(ask === "takeError" ? client.takeError() : client.waitConnected(0))
+        .toBe(ask === "takeError" ? null : true);
+      expect(decode(receive(client, 10))).toBe("last words");
+      expect(thrownBy(() => client.recv(new Uint8Array(8))).code).toBe("ECONNRESET");
+    }
+  });
+
   itUnless(NO_UNIX_SOCKETS, "timeoutMs waits for a Unix socket's full backlog, too", async () => {
     const [folder] = own(new TempDir());
     const path = folder.file("socket");
