@@ -1,7 +1,7 @@
 /** The comparison with a baseline as rows of a report and as a table. */
 import type { BaselineMeasure, BaselineReport } from "../result/judgement.ts";
 import type { Row } from "../text/layout.ts";
-import { formatCount, formatUs } from "../text/units.ts";
+import { formatRate, formatUs } from "../text/units.ts";
 import { formatRatio } from "./comparison.ts";
 import type { ReportTable } from "./tables.ts";
 
@@ -10,7 +10,7 @@ const labelOf = ({ name, corrected }: BaselineMeasure): string =>
   name === "rate" ? "messages/s" : corrected ? `${name} corrected` : name;
 
 const value = ({ name }: BaselineMeasure, number: number): string =>
-  name === "rate" ? formatCount(number) : formatUs(number);
+  name === "rate" ? formatRate(number) : formatUs(number);
 
 const ratioOf = ({ interval, ratio }: BaselineMeasure): string =>
   interval ? formatRatio(interval) : ratio === null ? "-" : ratio.toFixed(2);

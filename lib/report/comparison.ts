@@ -1,6 +1,6 @@
 /** A comparison as a table and as sentences. */
 import type { Interval } from "../result/judgement.ts";
-import { formatCount, formatUs } from "../text/units.ts";
+import { formatRate, formatUs } from "../text/units.ts";
 import type { Comparison, ComparisonRow, Measure, Word } from "./judge/compare.ts";
 import type { ReportTable } from "./tables.ts";
 
@@ -28,7 +28,7 @@ export function comparisonTable(comparison: Comparison, open: boolean): ReportTa
       (open ? " Latencies are from the scheduled send." : ""),
     head: ["", "", "mean", `ratio to ${first}`, "difference"],
     rows: comparison.rows.flatMap(({ name, rate, p50, p99 }) => [
-      row(name, "messages/s", rate, formatCount),
+      row(name, "messages/s", rate, formatRate),
       row("", "p50", p50, formatUs),
       row("", "p99", p99, formatUs),
     ]),

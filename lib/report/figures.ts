@@ -4,7 +4,7 @@ import { type Distribution, isOver } from "../result/recorder.ts";
 import type { StressResult } from "../result/result.ts";
 import { expectsNothing, settingsOf } from "../result/settings.ts";
 import { type Row, tied } from "../text/layout.ts";
-import { formatCount, formatSize, formatUs } from "../text/units.ts";
+import { formatCount, formatRate, formatSize, formatUs } from "../text/units.ts";
 import { briefDuration, plural } from "../text/words.ts";
 import { closure } from "./closure.ts";
 import { describeLoad, describeVerified } from "./load.ts";
@@ -26,7 +26,7 @@ export function figureRows(result: StressResult): Row[] {
     ["verified", describeVerified(result)],
     [
       "rate",
-      `${formatCount(rate.messages_per_s)} messages/s, ${formatSize(rate.bytes_per_s)}/s${drained}`,
+      `${formatRate(rate.messages_per_s)} messages/s, ${formatSize(rate.bytes_per_s)}/s${drained}`,
     ],
   ];
   const schedule = describeSchedule(result);

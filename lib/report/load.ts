@@ -2,7 +2,7 @@
 import type { Mismatch, StressResult } from "../result/result.ts";
 import { expectsNothing, isOpenLoop, type Settings, settingsOf } from "../result/settings.ts";
 import { partsOf } from "../result/merge/parts.ts";
-import { formatCount, formatDuration, formatSize } from "../text/units.ts";
+import { formatCount, formatDuration, formatRate, formatSize } from "../text/units.ts";
 import { plural } from "../text/words.ts";
 
 /** Longer texts of other people are cut off here, in characters. */
@@ -37,7 +37,7 @@ export function describeLoad(result: StressResult, seconds: readonly number[] = 
     words.push(`connected anew after every ${plural(plan.messagesPerConnection, "message")}`);
   }
   if (plan.tickMs) words.push(`due together every ${formatDuration(plan.tickMs)}`);
-  if (plan.connectRate) words.push(`${formatCount(plan.connectRate)} connects/s`);
+  if (plan.connectRate) words.push(`${formatRate(plan.connectRate)} connects/s`);
   if (plan.rampMs) words.push(`started within ${formatDuration(plan.rampMs)}`);
   const times = seconds.length > 0 ? seconds : [result.duration_s];
   const [least, most] = [Math.min(...times), Math.max(...times)].map((s) => s.toFixed(2));
@@ -66,7 +66,7 @@ function describeRate(plan: Settings): string[] {
   const [low, high] = [Math.min(...rates), Math.max(...rates)];
   const words = plan.pipeline ? [`at most ${plan.pipeline} in flight each`] : [];
   if (rates.length === 0) return [...words, "open loop"];
-  const asked = low === high ? formatCount(high) : `${formatCount(low)} to ${formatCount(high)}`;
+  const asked = low === high ? formatRate(high) : `${formatRate(low)} to ${formatRate(high)}`;
   return [...words, `open loop at ${asked} messages/s`];
 }
 

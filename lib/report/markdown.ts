@@ -2,7 +2,7 @@
 import { type Distribution, isOver } from "../result/recorder.ts";
 import type { NamedResult, StressResult } from "../result/result.ts";
 import { expectsNothing } from "../result/settings.ts";
-import { formatCount, formatUs } from "../text/units.ts";
+import { formatRate, formatUs } from "../text/units.ts";
 import { closure } from "./closure.ts";
 import { describeErrors, isFounded } from "./figures.ts";
 import { describeLoad, describeVerified } from "./load.ts";
@@ -55,7 +55,7 @@ function figuresOf(results: readonly NamedResult[]): string[][] {
   return [
     row("load", describeLoad),
     row("verified", describeVerified),
-    row("messages/s", ({ rate }) => formatCount(rate.messages_per_s)),
+    row("messages/s", ({ rate }) => formatRate(rate.messages_per_s)),
     ...latencies("", (result) => result.latency_us),
     ...(all.some((result) => result.latency_corrected_us)
       ? latencies(" corrected", (result) => result.latency_corrected_us)

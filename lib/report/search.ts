@@ -1,7 +1,7 @@
 /** A search for a rate as a table and as sentences. */
 import type { Probe, Search } from "../result/search.ts";
 import type { Row } from "../text/layout.ts";
-import { formatCount, formatUs } from "../text/units.ts";
+import { formatRate, formatUs } from "../text/units.ts";
 import type { ReportTable } from "./tables.ts";
 
 /** All probes, in the order in which they were made. */
@@ -11,8 +11,8 @@ export const probesTable = (search: Search): ReportTable => ({
   head: ["", "asked for", "answered", "p99", "holds"],
   rows: search.probes.map((probe: Probe, i) => [
     String(i + 1),
-    formatCount(probe.rate),
-    formatCount(probe.achieved),
+    formatRate(probe.rate),
+    formatRate(probe.achieved),
     probe.p99_corrected_us > 0 ? formatUs(probe.p99_corrected_us) : "-",
     probe.holds ? "yes" : `no: ${probe.reason}`,
   ]),
@@ -26,11 +26,11 @@ export function searchRows(search: Search): Row[] {
     "found",
     rate === null
       ? limit === "target" ? `no rate that holds ${what}` : "no answer"
-      : `${formatCount(rate)} messages/s ${
+      : `${formatRate(rate)} messages/s ${
         limit === "interrupted" ? "so far hold" : "hold"
       } ${what}`,
   ]];
-  if (next !== null) rows.push(["next", `${formatCount(next)} messages/s do not`]);
+  if (next !== null) rows.push(["next", `${formatRate(next)} messages/s do not`]);
   rows.push([
     "limited by",
     limit === "generator" ? `${reason}; so the target may take more than was found` : reason,

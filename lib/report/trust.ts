@@ -3,7 +3,7 @@ import type { Judged } from "../result/judgement.ts";
 import type { SlowConnection, StressResult } from "../result/result.ts";
 import { isOpenLoop, settingsOf } from "../result/settings.ts";
 import type { Row } from "../text/layout.ts";
-import { formatCount, formatUs as us } from "../text/units.ts";
+import { formatCount, formatRate, formatUs as us } from "../text/units.ts";
 import { plural } from "../text/words.ts";
 import { baselineRows } from "./baseline.ts";
 import { isUnknown, valueOf } from "./judge/judge.ts";
@@ -72,9 +72,7 @@ export function confidenceRows({ confidence }: StressResult): Row[] {
   const { rate, p99, rounds, wanted_percent: wanted, reached } = confidence;
   const within = (percent: number) => `±${percent.toFixed(1)} %`;
   const figures = [
-    `rate ${formatCount(rate.low)} to ${formatCount(rate.high)} messages/s (${
-      within(rate.percent)
-    })`,
+    `rate ${formatRate(rate.low)} to ${formatRate(rate.high)} messages/s (${within(rate.percent)})`,
     ...(p99 ? [`p99 ${us(p99.low)} to ${us(p99.high)} (${within(p99.percent)})`] : []),
   ].join(", ");
   const after = `after ${plural(rounds, "round")}`;
@@ -135,7 +133,8 @@ function describeGenerator(result: StressResult): string {
   return `${generator.cpu_percent.toFixed(0)} % of a CPU (${threads}, ${selector}); ${turns}`;
 }
 
-const number = (value: number) => Number.isInteger(value) ? formatCount(value) : value.toFixed(1);
+const number = (value: number) =>
+  Number.isInteger(value) ? formatCount(value) : value < 10 ? String(value) : value.toFixed(1);
 
 /** The value that an expression such as "p99<5ms" was judged by. */
 export function describeValue(result: StressResult, { expression, value }: Judged): string {

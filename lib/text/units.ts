@@ -143,6 +143,10 @@ export const formatDuration = (ms: number): string =>
 /** The same of microseconds. */
 export const formatUs = (us: number): string => formatDuration(us / 1000);
 
+/** A rate: "1,234", and below ten what makes three digits: "1.5", "0.333". */
+export const formatRate = (rate: number): string =>
+  rate < 9.995 ? String(Number(rate.toPrecision(3))) : formatCount(rate);
+
 /** "1,234,567". */
 export const formatCount = (count: number): string =>
   Math.round(count).toString().replace(/\B(?=(\d{3})+$)/g, ",");

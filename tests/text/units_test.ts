@@ -4,6 +4,7 @@ import fc from "fast-check";
 import {
   formatCount,
   formatDuration,
+  formatRate,
   formatSize,
   parseBandwidth,
   parseCount,
@@ -215,6 +216,9 @@ describe("shown quantities", () => {
     ]);
     expect([0, 999, 1000, 1234567.4, 1e9].map(formatCount)).toEqual([
       ...["0", "999", "1,000", "1,234,567", "1,000,000,000"],
+    ]);
+    expect([0, 0.04, 1 / 3, 1.5, 2, 9.994, 9.996, 33.333, 4200].map(formatRate)).toEqual([
+      ...["0", "0.04", "0.333", "1.5", "2", "9.99", "10", "33", "4,200"],
     ]);
   });
 

@@ -19,7 +19,7 @@ import { type Outcome, publish } from "../results/publish.ts";
 import { readThresholds } from "../results/thresholds.ts";
 import { interruptible } from "./context.ts";
 import { busyWith, corrected, judgeProbe, messagesFor } from "./probe_judge.ts";
-import { formatCount } from "../../text/units.ts";
+import { formatRate } from "../../text/units.ts";
 import { isEmbedded, type RunOutcome, runSession } from "./session.ts";
 import type { StressJob } from "./settings.ts";
 import { sayUnreachable } from "./unreachable.ts";
@@ -56,7 +56,7 @@ export async function runFindRate(job: StressJob, spawn: Spawn & SpawnLoad): Pro
       mostSeconds: Math.max(duration, LONGEST_MS) / 1000,
       messages: messagesFor(thresholds),
       runOnce: async (rate, seconds) => {
-        context.describe(`probe of ${formatCount(rate)}/s`);
+        context.describe(`probe of ${formatRate(rate)}/s`);
         const probe = { ...settings, rate, durationMs: seconds * 1000, warmupMs };
         const outcome = await runSession(probe, context);
         // A target in a process of its own is one of the other programs: they are known while it is idle.

@@ -5,7 +5,7 @@ import type { CpuUse } from "../../result/audit/evidence.ts";
 import type { Judged } from "../../result/judgement.ts";
 import type { StressResult } from "../../result/result.ts";
 import type { ProbeJudgement } from "../../stress/run/find_rate.ts";
-import { formatUs } from "../../text/units.ts";
+import { formatRate, formatUs } from "../../text/units.ts";
 
 /** This share of the messages must be answered, and in this share of the time for them. */
 const ANSWERED = 0.99;
@@ -100,7 +100,7 @@ function whyNot(
   const inTime = rate * (1 - Math.min(1, (latency?.min ?? 0) / 1e6 / seconds));
   const { messages_per_s: achieved } = result.rate;
   if (due >= COUNTABLE && achieved < IN_TIME * inTime) {
-    return `only ${Math.round(achieved)} messages a second were answered`;
+    return `only ${formatRate(achieved)} messages a second were answered`;
   }
   const failed = outcome.findIndex(({ ok }) => !ok);
   if (failed < 0) return null;

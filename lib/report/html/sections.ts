@@ -9,7 +9,7 @@ import { BEYOND, describeErrors, figureRows, isFounded } from "../figures.ts";
 import { closure } from "../closure.ts";
 import { describeVerdict, trustRows } from "../trust.ts";
 import { expectsNothing } from "../../result/settings.ts";
-import { formatCount, formatSize, formatUs } from "../../text/units.ts";
+import { formatCount, formatRate, formatSize, formatUs } from "../../text/units.ts";
 
 type Results = readonly NamedResult[];
 
@@ -134,7 +134,7 @@ export function numbers(results: Results): Markup {
   if (results.length !== 1) {
     const all = results.map(({ result }) => result);
     const rows = [
-      ["messages/s", ...all.map(({ rate }) => formatCount(rate.messages_per_s))],
+      ["messages/s", ...all.map(({ rate }) => formatRate(rate.messages_per_s))],
       ...spread(all.map((result) => result.latency_us)),
       ...(all.every((result) => result.latency_corrected_us)
         ? [["p99 corrected", ...all.map((r) => cell(r.latency_corrected_us!, 99, "p99"))]]

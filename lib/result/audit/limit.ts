@@ -1,7 +1,7 @@
 /** What has limited a run when it was not the generator: one sentence, and what else is worth knowing. */
 import { mostlyElsewhere } from "./closure.ts";
 import { type Evidence, serverCpu } from "./evidence.ts";
-import { formatCount } from "../../text/units.ts";
+import { formatCount, formatRate } from "../../text/units.ts";
 import { briefUs, percent, plural } from "../../text/words.ts";
 import { LATE_US, machineIsFull, MIN_SECONDS, UNSENT } from "./bottleneck.ts";
 
@@ -84,8 +84,8 @@ function onSchedule(run: Evidence): string | null {
     } (p99) until a connection could take them`
     : "";
   return rate >= REACHED * asked
-    ? `nothing: the asked rate was reached (${formatCount(rate)}/s)${held}`
-    : `nothing: the asked rate was sent (${formatCount(asked)}/s), and each reply took ` +
+    ? `nothing: the asked rate was reached (${formatRate(rate)}/s)${held}`
+    : `nothing: the asked rate was sent (${formatRate(asked)}/s), and each reply took ` +
       `${briefUs(latency.min)} or longer, those to the last messages until after the stop${held}`;
 }
 
@@ -108,11 +108,11 @@ function busyServer(run: Evidence): string | null {
 
 function slowTarget(run: Evidence): string {
   const { rate, scheduled, seconds, latency, inFlight, paced } = run;
-  const asked = formatCount(scheduled / seconds);
-  if (!paced) return `the target, which took ${formatCount(rate)} of ${asked} messages/s`;
+  const asked = formatRate(scheduled / seconds);
+  if (!paced) return `the target, which took ${formatRate(rate)} of ${asked} messages/s`;
   const most = inFlight === null ? "" : `; with ${formatCount(inFlight)} in flight at most ` +
     "(connections times --pipeline), the others have waited for that";
-  return `the target, which answered ${formatCount(rate)} of ${asked} messages/s, in ` +
+  return `the target, which answered ${formatRate(rate)} of ${asked} messages/s, in ` +
     `${briefUs(latency.mean)} on average${lostTime(run)}${most}`;
 }
 
@@ -130,13 +130,13 @@ function lostTime({ elsewhere, inFlight, requested }: Evidence): string {
 function closedLoop(run: Evidence): string {
   const { paced, rate, latency, inFlight, messagesPerConnection } = run;
   const think = run.thinkMs * 1000;
-  if (!paced) return `the target, which took ${formatCount(rate)} messages/s: it reads no faster`;
+  if (!paced) return `the target, which took ${formatRate(rate)} messages/s: it reads no faster`;
   if (latency.count === 0 || inFlight === null) return "the target: no reply has come";
   // Little's law: what is in flight is the rate times the latency; and --think is neither.
   const most = inFlight / (latency.mean + think) * 1e6;
   const law = `${formatCount(inFlight)} in flight at a mean latency of ${briefUs(latency.mean)}${
     think > 0 ? `, and ${briefUs(think)} of --think after each,` : ""
-  } make ${formatCount(most)}/s at most`;
+  } make ${formatRate(most)}/s at most`;
   if (think > latency.mean) {
     return `--think, in a closed loop: ${law}; more connections would load the target more`;
   }
@@ -160,6 +160,6 @@ function churn(
       formatCount(inFlight!)
     } at a ` +
     `time make ${
-      formatCount(inFlight! / us * 1e6)
+      formatRate(inFlight! / us * 1e6)
     }/s at most; more connections would load the target more`;
 }

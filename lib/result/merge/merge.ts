@@ -60,7 +60,7 @@ export function mergeResults(
     messages,
     bytes: addUp(results.map((result) => result.bytes)),
     rate: {
-      messages_per_s: Math.round(rate.messages * 10) / 10,
+      messages_per_s: Math.round(rate.messages * 1000) / 1000,
       bytes_per_s: Math.round(rate.bytes),
     },
     ...latencies,

@@ -94,7 +94,7 @@ export function summarize(
     messages,
     bytes,
     rate: {
-      messages_per_s: Math.round(rate * 10) / 10,
+      messages_per_s: Math.round(rate * 1000) / 1000,
       bytes_per_s: Math.round(bytesDone / seconds),
     },
     latency_us: latencies,

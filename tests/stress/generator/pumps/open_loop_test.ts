@@ -1,6 +1,7 @@
 // iomux stress --rate: the schedule is kept whatever the replies do, and latency counts from it.
 import { describe, expect, it } from "bun:test";
 import { writeFileSync } from "node:fs";
+import { formatReport } from "../../../../lib/report/text/report.ts";
 import { startServe } from "../../../support/cli.ts";
 import { TempDir } from "../../../support/files.ts";
 import {
@@ -27,6 +28,15 @@ describe("stress --rate", () => {
     expect(result.latency_us.count).toBe(result.messages.verified);
     expect(result.latency_corrected_us!.p50 >= result.latency_us.p50).toBe(true);
     expect(result.generator.schedule_lag_us.max > 0).toBe(true);
+  });
+
+  it("has a rate that is as exact as its messages, also below one a second", async () => {
+    await using target = await answering((message) => message);
+    const { result } = await stress([target.name, "-c", "1", "--rate", "0.5", "-d", "3s"]);
+    expect(result.messages.verified).toBe(2);
+    expect(Math.abs(result.rate.messages_per_s * result.duration_s - 2)).toBeLessThan(0.01);
+    const load = formatReport(result, 200).split("\n")[1];
+    expect(load).toContain("open loop at 0.5 messages/s");
   });
 
   it("ends after as many messages as are asked for", async () => {
