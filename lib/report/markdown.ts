@@ -2,6 +2,7 @@
 import { type Distribution, isOver } from "../result/recorder.ts";
 import type { NamedResult, StressResult } from "../result/result.ts";
 import { expectsNothing } from "../result/settings.ts";
+import { escapeControls } from "../text/escape.ts";
 import { formatRate, formatUs } from "../text/units.ts";
 import { closure } from "./closure.ts";
 import { describeErrors, isFounded } from "./figures.ts";
@@ -92,4 +93,4 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
 
 /** Text as Markdown shows it, and nothing that it would take for markup. */
 const escape = (text: string): string =>
-  text.replace(/[\r\n]+/g, " ").replace(/[\\`*_[\]<>|#~&]/g, "\\$&");
+  escapeControls(text.replace(/[\r\n]+/g, " ")).replace(/[\\`*_[\]<>|#~&]/g, "\\$&");

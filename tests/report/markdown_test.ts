@@ -79,5 +79,8 @@ describe("a Markdown summary", () => {
     });
     const escaped = "a \\| b \\<img\\> \\*c\\* \\`d\\` \\[e\\](f) \\| g \\|";
     expect(text.split("\n")[0]).toBe(`### ${escaped}: ${escaped}`);
+    const title = "unix:/tmp/\x1b[31m\u202e";
+    expect(markdownReport({ title, results: [], verdict: "pass" }))
+      .toMatch(/^### unix:\/tmp\/\\\\e\\\[31m\\\\u\{202e\}: pass\n/);
   });
 });

@@ -2,8 +2,9 @@
 import { latenciesOf } from "../../result/histograms.ts";
 import type { StressResult } from "../../result/result.ts";
 import { expectsNothing, isOpenLoop } from "../../result/settings.ts";
+import { escapeControls } from "../../text/escape.ts";
 import { type Row, rows, wrap } from "../../text/layout.ts";
-import { drawTable } from "../../text/table.ts";
+import { drawTable, type Table } from "../../text/table.ts";
 import { figureRows } from "../figures.ts";
 import type { ReportTable } from "../tables.ts";
 import { trustRows } from "../trust.ts";
@@ -12,8 +13,16 @@ import { drawDistributions } from "./drawing.ts";
 /** Columns of the names of rows. */
 const NAME_WIDTH = 12;
 
+/** A result may be anybody's file: no text in it is obeyed by the terminal. */
 const write = (all: readonly Row[], width: number): string =>
-  rows(all, { width, name: NAME_WIDTH, gap: 1 });
+  rows(all.map(([name, text]) => [name, escapeControls(text)]), {
+    ...{ width, name: NAME_WIDTH, gap: 1 },
+  });
+
+const escaped = ({ head, rows }: Table): Table => ({
+  head: head.map(escapeControls),
+  rows: rows.map((row) => row.map(escapeControls)),
+});
 
 /**
  * The report of a run, `width` columns wide: what was verified first, then how fast; the latencies as a drawing;
@@ -32,7 +41,7 @@ export const formatOutcome = (
   tail: readonly Row[],
   width: number,
 ): string =>
-  `${write(head, width)}\n${drawTable(table, width)}\n` +
+  `${write(head, width)}\n${drawTable(escaped(table), width)}\n` +
   (table.note === undefined ? "" : `${wrap(table.note, width).join("\n")}\n\n`) +
   write(tail, width);
 

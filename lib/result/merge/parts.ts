@@ -63,12 +63,13 @@ function verifiedBytes({ config, messages }: StressResult): number | null {
   return messages.verified * size;
 }
 
-/** No two runs have all of this in common. How a run was judged is no part of it. */
+/** No two runs have all of this in common. How a run was judged is no part of it, nor the order of keys in a file. */
 function identityOf(result: StressResult): string {
   const { target, started_at, duration_s, connections, messages, bytes, config } = result;
   const { latency, connect } = result.histograms;
+  const counts = [connections, messages, bytes].map((all) => Object.entries(all).sort());
   return createHash("sha256").update(JSON.stringify([
-    ...[target, started_at, duration_s, connections, messages, bytes, config.seed],
+    ...[target, started_at, duration_s, counts, config.seed],
     ...[latency, connect],
   ])).digest("hex").slice(0, 16);
 }

@@ -35,6 +35,16 @@ describe("the rows of a report", () => {
     ]);
   });
 
+  it("obey no control characters of a file that others have written", () => {
+    const limited_by = "the\ttarget\u202e";
+    const { generator, ...sample } = sampleResult({}, {
+      target: "unix:/a\nverdict     pass\x1b[2J",
+    });
+    const text = report({ ...sample, generator: { ...generator, limited_by } });
+    expect(text).toStartWith("target      unix:/a\\nverdict     pass\\e[2J\n");
+    expect(text).toContain("limited by  the\\ttarget\\u{202e}\n");
+  });
+
   it("have both latencies in an open loop, and say which is which", () => {
     const rows = rowsOf(report(sampleResult({ open: true })));
     expect(rows.get("latency")).toMatch(/max [34]\.\d+ ms +from the real send$/);
