@@ -423,6 +423,22 @@ describe("parseResult", () => {
     ["a comparison", JSON.stringify({ ...whole, compare: {} }), /a report of --compare/],
     ["a moment that is none", JSON.stringify({ ...whole, started_at: "x" }), /started_at is "x"/],
     [
+      "a word where a figure belongs",
+      JSON.stringify({ ...whole, latency_us: { ...whole.latency_us, p90: "fast" } }),
+      /^it is damaged: latency_us\.p90 is "fast"$/,
+    ],
+    [
+      "a row without its length",
+      JSON.stringify({ ...whole, timeline: [{ ...whole.timeline[0], seconds: undefined }] }),
+      /it has no timeline\.0\.seconds/,
+    ],
+    ["a list of rows that is none", JSON.stringify({ ...whole, timeline: {} }), /timeline is \{\}/],
+    [
+      "more than a number is",
+      text.replace(/"cpu_percent":[^,]*/, '"cpu_percent":1e999'),
+      /is null$/,
+    ],
+    [
       "a damaged histogram",
       JSON.stringify({ ...whole, histograms: { ...whole.histograms, latency: "SElTVEZB" } }),
       /the histogram of latency can't be decoded/,
