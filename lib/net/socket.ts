@@ -9,6 +9,7 @@ import {
   type Address,
   formatAddress,
   isConnectedToItself,
+  readAddress,
   SOCKADDR_SIZE,
   unpackAddress,
 } from "../sys/socket/sockaddr.ts";
@@ -278,8 +279,7 @@ export class Socket extends BaseSocket {
 
   /**
    * The pending error, such as that of a failed connect or of a reset connection; null when there is none.
-   * Clears it. The first call after `connect` also finds a connection that has reached its own port
-   * (ECONNREFUSED).
+   * Clears it. Of an attempt to connect it also says that it has reached its own port (ECONNREFUSED).
    */
   takeError(): OSError | null {
     if (!this.#connecting) {
@@ -287,7 +287,8 @@ export class Socket extends BaseSocket {
     }
     const name = this.peerName;
     const error = connectError(this.fileno(), name);
-    this.#connecting = false;
+    // Neither failed nor connected: the attempt goes on, and the next call is about it, too.
+    this.#connecting = error === null && readAddress("getpeername", this.fileno()) === undefined;
     if (error) return error;
     return isConnectedToItself(this.fileno()) ? toItself(name) : null;
   }

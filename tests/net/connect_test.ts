@@ -2,6 +2,7 @@
 import { describe, expect, it } from "bun:test";
 import { networkInterfaces } from "node:os";
 import { dial, OSError, Socket, WOULD_BLOCK } from "../../lib/net/mod.ts";
+import { createSelector, EVENT_WRITE } from "../../lib/selectors/mod.ts";
 import { packAddress, SOCKADDR_SIZE } from "../../lib/sys/socket/sockaddr.ts";
 import { Native } from "../../lib/sys/ffi.ts";
 import { AF_INET } from "../../lib/sys/constants.ts";
@@ -88,6 +89,16 @@ describe("Socket.connect()", () => {
     const { result, ms } = timed(() => pending.waitConnected(50));
     expect([result, ms >= 50]).toEqual([false, true]);
     expect(() => pending.waitConnected(NaN)).toThrow(RangeError);
+    // How it ends is said in the same words to a caller that has asked before.
+    listener.close();
+    const [selector] = own(createSelector());
+    selector.register(pending, EVENT_WRITE);
+    expect(selector.select(20_000).length).toBe(1);
+    const { syscall, message } = pending.takeError()!;
+    expect([syscall, message]).toEqual([
+      "connect",
+      `Cannot connect to 127.0.0.1:${port}: ECONNREFUSED (connection refused)`,
+    ]);
   });
 
   it("waitConnected() is true once connected, and throws how the attempt ended", () => {
