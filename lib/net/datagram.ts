@@ -15,7 +15,7 @@ import {
 import { type Datagram, receiveDatagram, sendDatagram } from "../sys/socket/datagrams.ts";
 import { check, ERRNO, errno, OSError } from "../sys/errno.ts";
 import { Native } from "../sys/ffi.ts";
-import { c, closeFd, retry } from "../sys/posix.ts";
+import { c, closeFd } from "../sys/posix.ts";
 import {
   checkPort,
   hostAndPort,
@@ -27,6 +27,7 @@ import { newSocket } from "../sys/socket/sockets.ts";
 import { checkFlag, checkInteger, checkOptionalFlag, checkText } from "../sys/arguments.ts";
 import { type Bytes, bytesOf, checkEndpoint, ENDPOINT, numericHosts } from "./arguments.ts";
 import { BaseSocket } from "./base.ts";
+import { TIMED_OUT, uninterrupted } from "./blocking/interrupted.ts";
 import * as multicast from "./multicast.ts";
 import { setInt, takeError } from "./options.ts";
 
@@ -206,20 +207,19 @@ export class DatagramSocket extends BaseSocket {
     const peer = endpoint(to);
     const length = packAddress(target.view, peer);
     const send = () => sendDatagram(this.fileno(), bytes, MSG_NOSIGNAL, target.pointer, length);
-    return this.#sent(retry(send), show(peer));
+    return this.#sent(uninterrupted(this.fileno(), "send", send), show(peer));
   }
 
   /** Sends one datagram to the address that the socket is connected to. */
   send(buffer: Bytes): number {
     const bytes = bytesOf(buffer);
-    return this.#sent(
-      retry(() => sendDatagram(this.fileno(), bytes, MSG_NOSIGNAL)),
-      this.peerName,
-    );
+    const send = () => sendDatagram(this.fileno(), bytes, MSG_NOSIGNAL);
+    return this.#sent(uninterrupted(this.fileno(), "send", send), this.peerName);
   }
 
   #sent(result: number, to: string): number {
-    if (result >= 0 || errno() === ERRNO.EAGAIN) return result;
+    if (result >= 0) return result;
+    if (result === TIMED_OUT || errno() === ERRNO.EAGAIN) return -1;
     throw new OSError(errno(), "send", `send a datagram to ${to}`);
   }
 
@@ -227,13 +227,11 @@ export class DatagramSocket extends BaseSocket {
   recvFrom(buffer: Bytes): Datagram | null {
     const bytes = bytesOf(buffer);
     if (bytes.length === 0) throw new RangeError("Cannot receive into an empty buffer");
-    for (;;) {
-      const received = receiveDatagram(this.fileno(), bytes);
-      if (received !== -1) return received;
-      const error = errno();
-      if (error === ERRNO.EAGAIN) return null;
-      if (error !== ERRNO.EINTR) throw new OSError(error, "recv", `receive from ${this.peerName}`);
-    }
+    const receive = () => receiveDatagram(this.fileno(), bytes);
+    const received = uninterrupted(this.fileno(), "recv", receive);
+    if (typeof received === "object") return received;
+    if (received === TIMED_OUT || errno() === ERRNO.EAGAIN) return null;
+    throw new OSError(errno(), "recv", `receive from ${this.peerName}`);
   }
 
   /** As `recvFrom`, for one peer: the number of bytes (0 is an empty datagram), or WOULD_BLOCK (-1). */

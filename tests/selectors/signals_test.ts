@@ -95,7 +95,7 @@ describe(`signals during waits of ${names.join(", ")}`, () => {
     expect(ended.code).toBe(0);
   });
 
-  for (const call of ["connect", "recv"]) {
+  for (const call of ["connect", "recv", "recvFrom"]) {
     it(`blocking sockets in a storm keep the timeout of ${call}: ETIMEDOUT after 300 ms`, async () => {
       const { code, ms } = (await runBlocking())[call];
       expect(code).toBe("ETIMEDOUT");

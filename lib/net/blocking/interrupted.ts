@@ -12,13 +12,21 @@ export const TIMED_OUT = -2;
  * SO_SNDTIMEO has passed (socket(7)), so signals that come often would make a wait endless: from the
  * first interruption on the rest of the time is watched here.
  */
-export function uninterrupted(fd: number, direction: "recv" | "send", call: () => number): number {
+export function uninterrupted<R>(
+  fd: number,
+  direction: "recv" | "send",
+  call: () => R | -1,
+): R | -1 | typeof TIMED_OUT {
   const result = call();
   if (result !== -1 || errno() !== ERRNO.EINTR) return result;
   return resume(fd, direction, call);
 }
 
-function resume(fd: number, direction: "recv" | "send", call: () => number): number {
+function resume<R>(
+  fd: number,
+  direction: "recv" | "send",
+  call: () => R | -1,
+): R | -1 | typeof TIMED_OUT {
   const timeoutMs = getTimeout(fd, direction);
   const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : Infinity;
   for (;;) {

@@ -3,7 +3,7 @@
 import { writeSync } from "node:fs";
 import { once } from "node:events";
 import { isMainThread, parentPort, Worker } from "node:worker_threads";
-import { Socket, socketPair } from "../../../lib/net/mod.ts";
+import { DatagramSocket, Socket, socketPair } from "../../../lib/net/mod.ts";
 import { rest, Storm } from "../storm.ts";
 
 const BYTES = 3 << 20;
@@ -95,11 +95,22 @@ async function main() {
   a.setTimeouts({ recvMs: TIMEOUT_MS });
   done = later({ byteAfter: b.fileno() });
   const recv = outcome(() => a.recvExactly(1));
+  await done;
+
+  using receiver = DatagramSocket.bind({ host: "127.0.0.1" });
+  receiver.setBlocking(true);
+  receiver.setTimeouts({ recvMs: TIMEOUT_MS });
+  done = later({ byteAfter: DatagramSocket.connect({ port: receiver.port }).detach() });
+  const recvFrom = outcome(() => {
+    const datagram = receiver.recvFrom(new Uint8Array(8));
+    if (datagram === null) throw Object.assign(new Error(), { code: "ETIMEDOUT" });
+  });
   storm.stop();
   await done;
   await rest(50);
   const handled = storm.handled();
-  writeSync(1, `${JSON.stringify({ received, sent, greeting, connect, recv, handled })}\n`);
+  const seen = { received, sent, greeting, connect, recv, recvFrom, handled };
+  writeSync(1, `${JSON.stringify(seen)}\n`);
   process.exit(0);
 }
 
