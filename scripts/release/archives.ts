@@ -17,19 +17,12 @@ completions for shells in [completions](completions); what has changed is in the
 [change log](CHANGELOG.md). [MIT licence](LICENSE).
 `;
 
-/** Makes what the packages for Linux share, manual pages and completions: stage/dist/share. */
+/** Makes what archives and packages share, manual pages and completions: stage/dist/share. */
 export function makeShared({ stage }: Release): void {
   const share = join(stage, "dist", "share");
   run("bun", ["scripts/manuals.ts", join(share, "man")], stage);
-  makeCompletions(stage, share, "linux");
+  run("bun", ["scripts/completions.ts", join(share, "completions")], stage);
 }
-
-/** Other values are possible on other systems. */
-const makeCompletions = (stage: string, folder: string, system: string) =>
-  run("bun", ["scripts/completions.ts", join(folder, "completions"), system], stage);
-
-/** The system of a target, as node:process names it. */
-const systemOf = (target: string): string => target.split("-")[0]!.replace("windows", "win32");
 
 /** A .tar.gz by tar's arguments; zlib takes two thirds of gzip's time for the same size. */
 export function makeTarball({ stage, level }: Release, archive: string, args: string[]): void {
@@ -52,7 +45,6 @@ export function makeArchive(release: Release, target: string): void {
   }
   writeFileSync(join(root, "README.md"), README);
   cpSync(join(stage, "dist", "share"), root, { recursive: true });
-  makeCompletions(stage, root, systemOf(target));
   const archive = join(out, archiveOf(release, target));
   if (archive.endsWith(".zip")) {
     const names = readdirSync(root, { recursive: true, encoding: "utf8" }).sort()

@@ -1,8 +1,9 @@
 /** Completions for bash, 3.2 and later; nothing else has to be installed. */
+import type { Command } from "../options/command.ts";
 import type { Option } from "../options/option.ts";
-import { type Completed, quoted } from "./words.ts";
+import { quoted, wordsOf } from "./words.ts";
 
-export function bashScript(commands: readonly Completed[]): string {
+export function bashScript(commands: readonly Command[]): string {
   const names = commands.map(({ name }) => name);
   return `# bash completion for iomux: eval "$(iomux completion bash)"
 _iomux() {
@@ -30,12 +31,6 @@ _iomux_words() {
   # A value that goes on has no space behind it.
   [[ \${#COMPREPLY[@]} == 1 && \${COMPREPLY[0]} == *: ]] && compopt -o nospace 2>/dev/null
 }
-_iomux_list() {
-  local done="" word others=""
-  [[ $cur == *,* ]] && done="\${cur%,*},"
-  for word in $1; do [[ ",$done" == *",$word,"* ]] || others+=" $word"; done
-  COMPREPLY=($(compgen -P "$done" -W "$others" -- "\${cur##*,}"))
-}
 _iomux_files() {
   compopt -o filenames 2>/dev/null
   local IFS=$'\\n'
@@ -46,22 +41,11 @@ complete -F _iomux iomux
 }
 
 /** What completes a value. */
-function action(
-  { file, words, commas, narrowed }: Pick<
-    Option<unknown>,
-    "file" | "words" | "commas" | "narrowed"
-  >,
-): string {
-  if (file) return "_iomux_files";
-  if (!words) return ":";
-  const all = `${commas ? "_iomux_list" : "_iomux_words"} ${quoted(words.join(" "))}`;
-  if (!narrowed) return all;
-  const fewer = `_iomux_words ${quoted(narrowed.words.join(" "))}`;
-  return `if [[ " \${COMP_WORDS[*]} " == *" --${narrowed.by} "* ]]; then ${fewer}; else ${all}; fi`;
-}
+const action = ({ file, words }: Pick<Option<unknown>, "file" | "words">): string =>
+  file ? "_iomux_files" : words ? `_iomux_words ${quoted(words.join(" "))}` : ":";
 
-function caseOf(command: Completed): string {
-  const { words } = command;
+function caseOf(command: Command): string {
+  const words = wordsOf(command);
   const values = words.filter(({ option }) => option.value !== undefined)
     .map(({ names, option }) => `    ${names.join("|")}) ${action(option)}; return ;;\n`);
   const all = [...words.flatMap(({ names }) => names[0]!), "--help"].join(" ");

@@ -1,5 +1,6 @@
 /** Completions for PowerShell, 5 and later. */
-import type { Completed } from "./words.ts";
+import type { Command } from "../options/command.ts";
+import { wordsOf } from "./words.ts";
 
 /** Text within single quotes of PowerShell. */
 const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
@@ -7,10 +8,10 @@ const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 const list = (words: readonly string[]): string => `@(${words.map(quoted).join(", ")})`;
 
 /** The script. A value that is a file is left to PowerShell, which completes those by itself. */
-export function powershellScript(commands: readonly Completed[]): string {
+export function powershellScript(commands: readonly Command[]): string {
   const names = commands.map(({ name }) => name);
   const tables = commands.map((command) => {
-    const { words } = command;
+    const words = wordsOf(command);
     const values = words.filter(({ option }) => option.value !== undefined).map(
       ({ names, option }) => names.map((name) => `${quoted(name)} = ${list(option.words ?? [])}`),
     );

@@ -7,10 +7,9 @@ import { bashScript } from "./bash.ts";
 import { type CompletionRead, SHELLS } from "./command.ts";
 import { fishScript } from "./fish.ts";
 import { powershellScript } from "./powershell.ts";
-import { type Completed, completed } from "./words.ts";
 import { zshScript } from "./zsh.ts";
 
-export const SCRIPTS: Readonly<Record<string, (commands: readonly Completed[]) => string>> = {
+export const SCRIPTS: Readonly<Record<string, (commands: readonly Command[]) => string>> = {
   bash: bashScript,
   zsh: zshScript,
   fish: fishScript,
@@ -25,5 +24,5 @@ export async function run(
   const [shell] = operands;
   if (shell === undefined) throw new UsageError(`missing shell: ${SHELLS.join(", ")}`);
   if (!Object.hasOwn(SCRIPTS, shell)) throw new UsageError(noSuch("shell ", shell, SHELLS));
-  return await print(SCRIPTS[shell]!(completed(commands, process.platform)));
+  return await print(SCRIPTS[shell]!(commands));
 }

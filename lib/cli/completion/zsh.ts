@@ -1,8 +1,9 @@
 /** Completions for zsh, with what each option is. */
-import { type Completed, quoted, type Word } from "./words.ts";
+import type { Command } from "../options/command.ts";
+import { quoted, type Word, wordsOf } from "./words.ts";
 
 /** The script: for `eval`, and as a file `_iomux` in a folder of $fpath. */
-export function zshScript(commands: readonly Completed[]): string {
+export function zshScript(commands: readonly Command[]): string {
   const list = commands.map(({ name, about }) => `    ${quoted(`${escaped(name)}:${about}`)}\n`);
   const names = commands.map(({ name }) => name).join(" ");
   return `#compdef iomux
@@ -31,8 +32,8 @@ fi
 `;
 }
 
-function caseOf(command: Completed): string {
-  const specs = command.words.map(specOf);
+function caseOf(command: Command): string {
+  const specs = wordsOf(command).map(specOf);
   const all = [...specs, "'(- *)'{-h,--help}'[this help]'", ...operandsOf(command)];
   return `    ${command.name})
       _arguments -s -S ${all.join(" \\\n        ")} ;;
@@ -40,7 +41,7 @@ function caseOf(command: Completed): string {
 }
 
 /** Where a command has operands: without a word on them _arguments completes nothing that is behind one. */
-function operandsOf({ operands: { words, file, usage, most } }: Completed): string[] {
+function operandsOf({ operands: { words, file, usage, most } }: Command): string[] {
   if (most === 0) return [];
   if (file) return [quoted("*:file:_files")];
   return [quoted(words ? `*:${escaped(usage)}:(${words.join(" ")})` : "*:host:_hosts")];
@@ -59,15 +60,8 @@ function specOf({ names, option }: Word): string {
 }
 
 /** What completes a value. */
-function actionOf({ file, words, commas, narrowed, value }: Word["option"]): string {
-  if (file) return "_files";
-  if (!words) return " ";
-  const all = words.map(escaped).join(" ");
-  if (commas) return ` _values -s , ${escaped(value!)} ${all}`;
-  if (!narrowed) return `(${all})`;
-  const fewer = narrowed.words.map(escaped).join(" ");
-  return `{ if (( \${words[(I)--${narrowed.by}]} )); then compadd ${fewer}; else compadd ${all}; fi }`;
-}
+const actionOf = ({ file, words }: Word["option"]): string =>
+  file ? "_files" : words ? `(${words.map(escaped).join(" ")})` : " ";
 
 /** What means something within a specification of _arguments. */
 const escaped = (text: string): string => text.replaceAll(/[[\]:\\]/g, "\\$&");

@@ -20,10 +20,6 @@ export interface Option<T> {
   readonly repeats: boolean;
   /** The values that there are, or those that can be completed. */
   readonly words?: readonly string[] | undefined;
-  /** A value is several of the words, with commas between. */
-  readonly commas?: boolean | undefined;
-  /** Only these words are possible where a switch is given, too. */
-  readonly narrowed?: { readonly by: string; readonly words: readonly string[] } | undefined;
   readonly file?: boolean | undefined;
   /** What the help page says, where there is no room for `text`. */
   readonly brief?: string | undefined;

@@ -1,6 +1,6 @@
 /** `iomux serve`: its options. */
 import { SERVE_DEFAULTS as DEFAULTS } from "../../serve/options.ts";
-import { DATAGRAM_SERVICES, SERVICES } from "../../serve/services.ts";
+import { SERVICES } from "../../serve/services.ts";
 import {
   parseBandwidth,
   parseDuration,
@@ -66,10 +66,7 @@ export const SERVE = command({
         `the service: ${Object.keys(SERVICES).join(", ")}`,
         Object.keys(SERVICES),
         DEFAULTS.service,
-        {
-          brief: Object.keys(SERVICES).join(", "),
-          narrowed: { by: "udp", words: DATAGRAM_SERVICES },
-        },
+        { brief: Object.keys(SERVICES).join(", ") },
       ),
       handler: value("FILE", "hand ready connections to a blocking handler", file, { file: true }),
       exec: value("CMD", "hand them to a program as its stdin and stdout", text),

@@ -126,7 +126,7 @@ export const STRESS = command({
       }),
       startAt: value("TIME", "connect, and start then: ISO 8601, HH:MM:SS, +DUR", text),
       compare: value("A,B", "selectors of the embedded server, in turn", text, {
-        ...{ words: SELECTORS, commas: true },
+        words: SELECTORS,
       }),
       findRate: value(
         "EXPR",
