@@ -55,4 +55,8 @@ export function lineOf(message: string): string {
   return isTerminal(2) ? paragraph(line, columnsOf("stderr")) : `${line}\n`;
 }
 
-export const say = (message: string): void => void err(lineOf(message));
+/** What takes away a line that is being drawn on the terminal: a message stands in its place. */
+let clearing = "";
+export const clearWith = (escapes: string): void => void (clearing = escapes);
+
+export const say = (message: string): void => void err(clearing + lineOf(message));

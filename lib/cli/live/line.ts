@@ -1,5 +1,5 @@
 /** A line on a terminal that is drawn again and again, and leaves nothing behind. */
-import { columnsOf, err } from "../output.ts";
+import { clearWith, columnsOf, err } from "../output.ts";
 import { isIgnored } from "../../sys/process/signals.ts";
 import { isTerminal } from "../../sys/stdio/terminal.ts";
 
@@ -30,6 +30,7 @@ export function liveLine(render: () => string): () => void {
   const hide = () => {
     clearInterval(timer);
     timer = undefined;
+    clearWith("");
     err(CLEAR_LINE + SHOW_CURSOR);
   };
   const draw = () => {
@@ -40,6 +41,7 @@ export function liveLine(render: () => string): () => void {
   };
   const show = () => {
     err(HIDE_CURSOR);
+    clearWith(CLEAR_LINE);
     timer = setInterval(draw, INTERVAL_MS);
   };
   const stop = () => {

@@ -1,7 +1,7 @@
 /** What a terminal shows of a load while it runs. */
 import { styleText } from "node:util";
 import type { Watched } from "../../stress/run/watch.ts";
-import { formatCount, formatRate, formatUs } from "../../text/units.ts";
+import { formatCount, formatUs } from "../../text/units.ts";
 import { plural } from "../../text/words.ts";
 
 export interface LiveState {
@@ -28,7 +28,7 @@ export function describe(state: LiveState, colors = false): string {
     colors ? styleText(style, text, { validateStream: false }) : text;
   return [
     `${state.seconds.toFixed(1)} s`,
-    paint("bold", `${formatRate(state.rate)}/s`),
+    paint("bold", `${formatCount(state.rate)}/s`),
     paint(errors > 0 ? "red" : "green", plural(errors, "error")),
     ...(mismatched > 0 ? [paint(["bold", "red"], `${formatCount(mismatched)} MISMATCHED`)] : []),
     `${formatCount(state.connections)} connections`,

@@ -33,6 +33,9 @@ export function drawDistributions(
   const highest = Math.max(...buckets.flatMap((b) => b.counts.map((n, i) => n / (totals[i] || 1))));
   const digits = Math.max(...totals.map((total) => formatCount(total).length));
   const room = Math.floor((width - BOUND_WIDTH) / drawn.length) - GAP - digits - SHARE_WIDTH;
+  if (room < SHORTEST && drawn.length > 1) {
+    return drawn.map((one) => drawDistributions([one], width)).join("\n"); // below each other
+  }
   const longest = Math.max(SHORTEST, Math.min(LONGEST, room));
   const cell = (count: number, total: number) => {
     if (total === 0) return "".padEnd(longest + digits + SHARE_WIDTH);

@@ -198,6 +198,18 @@ suite("the live line of iomux stress", () => {
     },
   );
 
+  itUnless(NO_TERMINAL ?? NO_SIGNALS, "makes room for what else is said", async () => {
+    const [command, all] = cliCommand(["stress", "-c", "2", "--think", "5ms", "-d", "1h"]);
+    const script = `echo pid $$; exec ${shellLine([command, ...all])}`;
+    await using terminal = new Terminal(shellLine(["sh", "-c", script]), 100);
+    await terminal.says(/[1-9][\d,]*\/s/);
+    process.kill(Number(/pid (\d+)/.exec(terminal.said)![1]), "SIGUSR1");
+    const said = await terminal.says(/iomux: \d/);
+    expect(terminal.said.slice(0, said)).toContain(`\r${ESCAPE}[Kiomux: `);
+    terminal.type("\x03");
+    expect(await terminal.exit).toBe(130);
+  });
+
   itUnless(
     NO_TERMINAL ?? NO_SIGNALS,
     "costs no result when the terminal goes away: files are written, with what was measured",

@@ -268,7 +268,7 @@ describe("the rows of a report", () => {
   it("fit the terminal, wrapped between words", () => {
     const sample = sampleResult({ open: true, seconds: 4 });
     const thresholds = judge(sample, [parseThreshold("p99_corrected<5ms")]);
-    for (const width of [60, 80, 120]) {
+    for (const width of [40, 60, 80, 120]) {
       const text = report({ ...sample, thresholds }, width);
       for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(width);
       expect(text).toMatch(/^corrected +min/m);
