@@ -100,7 +100,7 @@ export class Recorder {
   /** Records a duration in milliseconds. What a clock that went back makes negative counts as 0. */
   record(ms: number): void {
     const slots = this.#slots;
-    const units = Math.max(0, Math.round(ms * UNITS_PER_MS));
+    const units = unitsOf(ms);
     slots[0]!++;
     slots[2]! += units;
     if (units > slots[3]!) slots[3] = units;
@@ -163,12 +163,26 @@ export class Recorder {
     const rest = new Recorder();
     const slots = rest.#slots;
     for (let i = 0; i < slots.length; i++) slots[i] = this.#slots[i]! - some.#slots[i]!;
-    [slots[3], slots[4]] = [this.#slots[3]!, this.#slots[4]!]; // until the buckets are known
-    const filled = [...rest.filled()];
-    if (filled.length === 0) return new Recorder();
+    [slots[3], slots[4]] = [this.#slots[3]!, this.#slots[4]!];
+    rest.#narrow();
+    return rest;
+  }
+
+  /** Takes one of its values back, as {@linkcode without} does. */
+  remove(ms: number): void {
+    const units = unitsOf(ms);
+    this.recordUnits(units, -1);
+    if (units > HIGHEST) this.#slots[1]!--;
+    this.#narrow();
+  }
+
+  /** Values are gone: the extremes are within the buckets that are left. */
+  #narrow(): void {
+    const filled = [...this.filled()];
+    if (filled.length === 0) return this.reset();
+    const slots = this.#slots;
     slots[3] = Math.min(highestOf(filled.at(-1)![0]), this.#max);
     slots[4] = Math.max(lowestOf(filled[0]![0]), this.#min) + 1;
-    return rest;
   }
 
   /** The filled buckets from low to high: the highest duration of each, in microseconds, and its count. */
@@ -256,6 +270,7 @@ export class Recorder {
   }
 }
 
+const unitsOf = (ms: number) => Math.max(0, Math.round(ms * UNITS_PER_MS));
 const NONE: Unanswered = { count: 0, us: 0 };
 const countOf = ({ count, cutOff }: Unanswered) => count + (cutOff?.count ?? 0);
 const highestOf = (bucket: number) => bucket < EXACT ? bucket : lowestOf(bucket + 1) - 1;

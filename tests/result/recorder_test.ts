@@ -105,6 +105,16 @@ describe("Recorder", () => {
     expect(recorded([2]).without(recorded([2])).summary()).toEqual(new Recorder().summary());
   });
 
+  it("has nothing of a value that is taken back", () => {
+    const values = [1.2345, 2, 98.7654, 1e9];
+    const all = recorded(values);
+    for (const ms of [1e9, 2]) all.remove(ms);
+    const rest = recorded(values).without(recorded([2, 1e9]));
+    expect([all.summary(), all.exact]).toEqual([rest.summary(), rest.exact] as unknown[]);
+    for (const ms of [98.7654, 1.2345]) all.remove(ms);
+    expect([all.summary(), all.overflow]).toEqual([new Recorder().summary(), 0] as unknown[]);
+  });
+
   it("is seen from another view of its memory", () => {
     const memory = new SharedArrayBuffer(2 * RECORDER_BYTES);
     new Recorder(memory, 1).record(2);

@@ -144,7 +144,7 @@ export class Receiver {
     if (verifiedAt <= 0) return;
     const inTime = account.reply("wrong", oldestSentAt, verifiedAt);
     const corrected = scheduled ? verifiedAt - oldestDueAt : null;
-    tally.spoilt(verifiedAt - oldestSentAt, corrected, inTime);
+    tally.spoilt(verifiedAt, verifiedAt - oldestSentAt, corrected, inTime);
   }
 
   /** Enough evidence, or no more is coming: what kind of mismatch was it? Closes the connection. */

@@ -22,7 +22,7 @@ export class Tally {
   readonly ownLag: Recorder;
   /** At the latest look at all connections: for how long each has waited for a reply. */
   readonly waiting: Recorder;
-  /** What was recorded as latencies of replies that have turned out to be wrong. */
+  /** What intervals that are over have recorded as latencies of replies that turned out to be wrong later. */
   readonly #spoiltLatency: Recorder;
   readonly #spoiltCorrected: Recorder;
   established = 0;
@@ -41,6 +41,8 @@ export class Tally {
   #uncountedIn = 0;
   #uncountedOut = 0;
   #startedAt = 0;
+  /** When the current interval began: what came later is recorded in it. */
+  #intervalFrom = 0;
   /** What was open, what was counted, and the sum of the interval's latencies, when the run stopped. */
   #openAtStop = 0;
   #atStop: Counts | undefined;
@@ -113,7 +115,9 @@ export class Tally {
     figures[FIGURE.open] = last ? this.#openAtStop : this.#slots[PROGRESS.open]!;
     if (last) this.#drainedLatency = this.latency.exact.sum - this.#latencyAtStop;
     this.#halves.turnOver();
-    if (!last) this.#half = this.#halves.current;
+    if (last) return true;
+    this.#half = this.#halves.current;
+    this.#intervalFrom = now;
     return true;
   }
 
@@ -131,12 +135,19 @@ export class Tally {
     this.#slots[PROGRESS.received]!++;
   }
 
-  /** A reply that was verified with these latencies, and `inTime` before the stop, is a wrong one. */
-  spoilt(latency: number, corrected: number | null, inTime: boolean): void {
+  /** A reply that was verified at a time, with these latencies, and `inTime` before the stop, is a wrong one. */
+  spoilt(at: number, latency: number, corrected: number | null, inTime: boolean): void {
     this.#slots[PROGRESS.received]!--;
     if (this.#atStop && inTime) this.#atStop.received--;
-    this.#spoiltLatency.record(latency);
-    if (corrected !== null) this.#spoiltCorrected.record(corrected);
+    if (at <= this.#intervalFrom) { // its row has been told: only the totals are without it
+      this.#spoiltLatency.record(latency);
+      if (corrected !== null) this.#spoiltCorrected.record(corrected);
+      return;
+    }
+    const { sum } = this.latency.exact;
+    this.latency.remove(latency);
+    if (corrected !== null) this.corrected.remove(corrected);
+    if (inTime) this.#latencyAtStop -= sum - this.latency.exact.sum;
   }
 
   /** A reply was wrong, or says in its own protocol that it is an error, by a number such as 404. */

@@ -11,6 +11,7 @@ import {
   target,
   type Victim,
 } from "../../support/misbehaving.ts";
+import { checkRows } from "../../support/rows.ts";
 
 /** The message that is spoilt. */
 const AT = 3;
@@ -122,6 +123,7 @@ describe("stress names what a broken server does:", () => {
       expect([code, result.first_mismatch?.kind]).toEqual([6, "duplicated"]);
       expect(result.messages).toMatchObject({ verified: 0, mismatched: 1 });
       expect(allAccountedFor(result)).toBe(true);
+      checkRows(result);
     });
   }
 
