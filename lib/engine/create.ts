@@ -1,5 +1,4 @@
 /** Choosing an engine, and making one. */
-import type { SelectorName } from "../selectors/mod.ts";
 import type { Engine, EngineName, EngineOptions } from "./engine.ts";
 import { ReadinessEngine } from "./readiness/loop.ts";
 import { UringEngine } from "./uring/loop.ts";
@@ -46,15 +45,4 @@ export function engineMissing(name: EngineName): string | undefined {
   } catch (error) {
     return (error as Error).message;
   }
-}
-
-/** Why an engine can't be had together with a selector, or with a trace; undefined where it can. */
-export function engineConflict(
-  name: EngineName | "auto",
-  selector: SelectorName | "auto",
-  traces: boolean,
-): string | undefined {
-  if (name !== "uring") return undefined;
-  if (selector !== "auto") return `io_uring takes the place of the selector ${selector}`;
-  return traces ? "io_uring has no readiness to trace" : undefined;
 }

@@ -5,7 +5,6 @@ export {
   createEngine,
   type EngineAvailability,
   type EngineChoice,
-  engineConflict,
   engineMissing,
 } from "./create.ts";
 export { COUNTER, Counters, COUNTERS_BYTES } from "./counters.ts";

@@ -250,6 +250,10 @@ describe("a variable", () => {
       ["serve -p 0", "IOMUX_SERVE_METRICS", "192.0.2.1:7", /Cannot serve metrics on 192/],
       ["serve", "IOMUX_SERVE_UNIX", "/nowhere/s", /Cannot bind unix:/],
       ["serve --selector select", "IOMUX_SERVE_ENGINE", "uring", /'--engine uring': /],
+      ["serve --engine uring", "IOMUX_SERVE_SELECTOR", "select", /'--engine uring': /],
+      ["serve --engine uring", "IOMUX_SERVE_TRACE", "1", /'--engine uring': /],
+      ["serve --udp", "IOMUX_SERVE_SERVICE", "chargen", /'--udp' serves /],
+      ["stress --client-engine uring", "IOMUX_STRESS_CLIENT_SELECTOR", "poll", /'--client-engine /],
       ["stress -n 1", "IOMUX_STRESS_UNIX", "/nowhere/s", /Cannot connect to unix:/],
       ["probe", "IOMUX_PROBE_UNIX", "/nowhere/s", /Cannot connect to unix:/],
       ["stress", "IOMUX_STRESS_OUTPUT", "a.json,/nowhere/b.json", /Cannot write /],
@@ -257,7 +261,7 @@ describe("a variable", () => {
     ];
     for (const [line, variable, value, about] of cases) {
       const { code, stderr } = await run(line, { [variable]: value, IOMUX_SERVE_PORT: "0" });
-      const option = variable.replace(/^IOMUX_[A-Z]+_/, "").replace("_", "-").toLowerCase();
+      const option = variable.replace(/^IOMUX_[A-Z]+_/, "").replaceAll("_", "-").toLowerCase();
       expect([line, code === 0, stderr]).toEqual([line, false, expect.stringMatching(about)]);
       expect(stderr.endsWith(`; '--${option}' is from ${variable}\n`)).toBe(true);
     }

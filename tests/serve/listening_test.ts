@@ -28,11 +28,13 @@ describe("serve --host and --port", () => {
     expect(await text(server, "hello")).toBe("hello");
   });
 
-  it("::1: the address is in brackets", async () => {
-    await using server = await startServe(["-H", "::1"]);
-    expect(server.name).toBe(`[::1]:${server.port}`);
-    expect(await text({ host: "::1", port: server.port }, "hello")).toBe("hello");
-    expect(dialError(server)).toBe("ECONNREFUSED");
+  it("::1: the address is in brackets, and may be given so", async () => {
+    for (const host of ["::1", "[::1]"]) {
+      await using server = await startServe(["-H", host]);
+      expect(server.name).toBe(`[::1]:${server.port}`);
+      expect(await text({ host: "::1", port: server.port }, "hello")).toBe("hello");
+      expect(dialError(server)).toBe("ECONNREFUSED");
+    }
   });
 
   it(":: is dual-stack", async () => {

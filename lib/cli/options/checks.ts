@@ -1,5 +1,5 @@
 /** A look at what was asked for before any thread needs it: what fails here is said in one line. */
-import { engineConflict, engineMissing, type EngineName } from "../../engine/mod.ts";
+import { engineMissing, type EngineName } from "../../engine/mod.ts";
 import { availableSelectors, createSelector, type SelectorName } from "../../selectors/mod.ts";
 import { UsageError } from "../exit.ts";
 
@@ -14,15 +14,21 @@ export function checkSelector(name: SelectorName | "auto"): void {
   }
 }
 
-/** @throws UsageError when an engine can't be had */
+/** @throws UsageError when an engine can't be had, by itself or beside another option of the same command */
 export function checkEngine(
-  option: string,
+  option: "--engine" | "--client-engine",
   name: EngineName | "auto",
   selector: SelectorName | "auto",
   traces = false,
 ): void {
-  const conflict = engineConflict(name, selector, traces);
-  if (conflict) throw new UsageError(`option '${option} ${name}': ${conflict}`);
-  const missing = name === "auto" ? undefined : engineMissing(name);
-  if (missing) throw new UsageError(`option '${option} ${name}': ${missing}`);
+  if (name === "auto") return;
+  const problem = (name === "uring" && besideUring(option, selector, traces)) ||
+    engineMissing(name);
+  if (problem) throw new UsageError(`option '${option} ${name}': ${problem}`);
+}
+
+function besideUring(option: string, selector: string, traces: boolean): string | undefined {
+  const beside = `${option.replace("engine", "selector")} ${selector}`;
+  if (selector !== "auto") return `io_uring takes the place of '${beside}'`;
+  return traces ? "io_uring has no readiness for '--trace' to show" : undefined;
 }

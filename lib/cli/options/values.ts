@@ -5,12 +5,12 @@ import { parseCount, parseDuration, parseSize } from "../../text/units.ts";
 
 export const text = (value: string): string => value;
 
-/** The name or the address of a host. */
+/** The name or the address of a host; that of IPv6 also as an address with a port has it, in brackets. */
 export function host(value: string): string {
   if (value === "") throw new Error("it is empty, and has to be an address or a name");
   if (value === "*") throw new Error('"*" is no host: every address is 0.0.0.0, with IPv6 ::');
   if (value.startsWith(".")) throw new Error(`"${value}" is no host: it begins with a dot`);
-  return value;
+  return value.replace(/^\[(.*:.*)\]$/, "$1");
 }
 
 export function file(value: string): string {

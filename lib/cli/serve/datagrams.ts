@@ -23,7 +23,9 @@ export async function serveDatagrams({ options, source, given }: ServeRead): Pro
   }
   if (!DATAGRAM_SERVICES.includes(options.service)) {
     throw new UsageError(
-      `option '--udp' serves ${DATAGRAM_SERVICES.join(", ")}: "${options.service}" answers ` +
+      `option '--udp' serves ${
+        DATAGRAM_SERVICES.join(", ")
+      }: '--service ${options.service}' answers ` +
         "with more than it is sent, and so would flood the owner of a forged address",
     );
   }
