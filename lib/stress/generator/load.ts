@@ -232,6 +232,7 @@ export class Load implements Handler<Flow> {
     // What ended it was counted: an error counts once.
     if (!flow.timedOut && !flow.mismatched) this.tally.connectionLost(error);
     if (this.part.plan.reconnect && this.fleet.retry(slot)) return;
+    if (!this.#stopping && !this.fleet.wants(slot)) return this.#passOn(slot);
     this.tally.unanswered += this.slots.drop(slot);
   }
 

@@ -109,22 +109,31 @@ describe("nothing is sent behind a wrong reply", () => {
     checkRows(result);
   });
 
-  it("with messages that a retired connection leaves: another one sends them", async () => {
-    using folder = new TempDir();
-    // The third connection is retired while the first one is spoilt: its last reply has more behind it.
-    const stages = [{ duration: "1s", connections: 3 }, { duration: "60s", connections: 2 }];
-    writeFileSync(folder.file("s.json"), JSON.stringify({ stages }));
-    await using server = await answering((message, sequence, { number, socket }) => {
-      const later = (ms: number, bytes: string | Uint8Array) =>
-        setTimeout(() => socket.writable && socket.write(bytes), ms);
-      if (number === 0 && sequence === 0) later(800, "more");
-      if (number < 2) return message;
-      later(300, Buffer.from(message));
-      return null;
+  for (
+    const [which, wrong] of [
+      // The last reply of the first one has more behind it, just before the third one is retired.
+      ["one of the others is spoilt", 0],
+      // The third one waits for its last reply, which is a wrong one.
+      ["that is spoilt itself", 2],
+    ] as const
+  ) {
+    it(`with messages that a retired connection leaves: another one sends them, also where ${which}`, async () => {
+      using folder = new TempDir();
+      const stages = [{ duration: "1s", connections: 3 }, { duration: "60s", connections: 2 }];
+      writeFileSync(folder.file("s.json"), JSON.stringify({ stages }));
+      await using server = await answering((message, sequence, { number, socket }) => {
+        const later = (ms: number, bytes: Uint8Array) =>
+          setTimeout(() => socket.writable && socket.write(bytes), ms);
+        if (number === 0 && sequence === 0 && wrong === 0) later(800, Buffer.from("more"));
+        if (number < 2) return message;
+        // Its fourth reply comes after 1.2 s, and it is retired after 1 s.
+        later(300, wrong === 2 && sequence === 3 ? Buffer.alloc(SIZE) : Buffer.from(message));
+        return null;
+      });
+      const args = ["--scenario", folder.file("s.json"), "-n", "90"];
+      const { code, result } = await stress([server.name, ...args]);
+      expect(code).toBe(6);
+      expect(result.messages).toMatchObject({ sent: 90, verified: 89, mismatched: 1, lost: 0 });
     });
-    const args = ["--scenario", folder.file("s.json"), "-n", "90"];
-    const { code, result } = await stress([server.name, ...args]);
-    expect(code).toBe(6);
-    expect(result.messages).toMatchObject({ sent: 90, verified: 89, mismatched: 1, lost: 0 });
-  });
+  }
 });
