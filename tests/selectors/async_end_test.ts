@@ -33,6 +33,12 @@ describe("a program that uses selectAsync", () => {
     expect(end.code).toBe(0);
   });
 
+  it("may be a Worker that is terminated while it waits", async () => {
+    const { program, end } = await ending("terminate");
+    expect(await program.line()).toBe("worker ended");
+    expect([end.code, end.signal]).toEqual([0, null]);
+  });
+
   const scarce = "fails while no descriptor is left for it, and waits again once there are some";
   itUnless(NO_CHOICE_OF_NUMBERS, scarce, async () => {
     // Node's thread needs some, too. Bun and Deno end when a thread of their own finds none.

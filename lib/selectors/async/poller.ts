@@ -6,6 +6,7 @@
  */
 import { openElsewhere, openSource } from "../../sys/ffi.ts";
 import { POLLFD } from "../../sys/poll.ts";
+import { isMainThread } from "../../sys/runtime.ts";
 import { LIBC, system } from "../../sys/system.ts";
 import { pollBits } from "../poll/bits.ts";
 import { EVENT_READ } from "../selector.ts";
@@ -46,23 +47,32 @@ interface PollWorker {
 }
 
 /** As text: a file next to this one is not to be found from within a compiled program. */
-const BLOCK = `([list, count]) => c.${SYMBOL}(list, count, ${FOREVER})`;
 const LIBRARY = () => openSource(LIBC, { [SYMBOL]: ["buffer", "i32", "i32"] });
 
 /** A Worker of the web, where the runtime has it: on Bun it starts in a tenth of the other's time. */
 function webWorker(): PollWorker | undefined {
   const { Worker } = globalThis as unknown as { Worker?: new (url: string) => PollWorker };
   if (!Worker) return undefined;
-  const program = `const c = ${LIBRARY()}, block = ${BLOCK};
-    onmessage = ({ data }) => { block(data); postMessage(0); };`;
+  const program = `const c = ${LIBRARY()};
+    onmessage = ({ data: [list, count] }) => {
+      c.${SYMBOL}(list, count, ${FOREVER});
+      postMessage(0);
+    };`;
   const url = URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
   return new Worker(url);
 }
 
+/** Node ends a Worker only when its own have ended, which a call without end would keep them from. */
+const SLICE_MS = 250;
+
 function nodeWorker(): PollWorker {
+  const longest = isMainThread ? FOREVER : SLICE_MS;
   const program = `const { parentPort } = process.getBuiltinModule("node:worker_threads");
-    const c = ${LIBRARY()}, block = ${BLOCK};
-    parentPort.on("message", (data) => { block(data); parentPort.postMessage(0); });`;
+    const c = ${LIBRARY()};
+    parentPort.on("message", ([list, count]) => {
+      while (c.${SYMBOL}(list, count, ${longest}) === 0);
+      parentPort.postMessage(0);
+    });`;
   const { Worker } = process.getBuiltinModule("node:worker_threads");
   const worker = new Worker(program, { eval: true });
   const wrapped: PollWorker = {

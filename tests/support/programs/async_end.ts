@@ -1,16 +1,25 @@
-// How a program ends around a selectAsync: ["exit" while it waits, "natural" after it, "worker" in one].
+// How a program ends around a selectAsync: ["exit" while it waits, "natural" after it, "worker" in one,
+// "terminate" of one that waits].
 import { writeSync } from "node:fs";
-import { isMainThread, Worker } from "node:worker_threads";
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { createSelector, EVENT_READ } from "../../../lib/selectors/mod.ts";
 import { socketPair } from "../../../lib/net/mod.ts";
 
-const how = process.argv[2];
+const how = isMainThread ? process.argv[2] : workerData;
 const selector = createSelector();
 const [idle] = socketPair();
 selector.register(idle, EVENT_READ);
 
 if (isMainThread && how === "worker") {
   new Worker(new URL(import.meta.url)).on("exit", (code) => writeSync(1, `worker ended ${code}\n`));
+} else if (isMainThread && how === "terminate") {
+  const worker = new Worker(new URL(import.meta.url), { workerData: how });
+  // Its own thread has begun to poll by then; if not, that is no failure.
+  worker.on("message", () => setTimeout(() => void worker.terminate(), 300));
+  worker.on("exit", () => writeSync(1, "worker ended\n"));
+} else if (how === "terminate") {
+  void selector.selectAsync();
+  parentPort!.postMessage("waits");
 } else if (how === "exit") {
   void selector.selectAsync();
   setTimeout(() => process.exit(3), 50);
