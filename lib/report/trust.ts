@@ -71,11 +71,14 @@ export function confidenceRows({ confidence }: StressResult): Row[] {
   if (!confidence) return [];
   const { rate, p99, rounds, wanted_percent: wanted, reached } = confidence;
   const within = (percent: number) => `±${percent.toFixed(1)} %`;
+  const after = `after ${plural(rounds, "round")}`;
+  if (rate === null) {
+    return [["confidence", `NOT within ±${wanted} % ${after}: the last one has measured nothing`]];
+  }
   const figures = [
     `rate ${formatRate(rate.low)} to ${formatRate(rate.high)} messages/s (${within(rate.percent)})`,
     ...(p99 ? [`p99 ${us(p99.low)} to ${us(p99.high)} (${within(p99.percent)})`] : []),
   ].join(", ");
-  const after = `after ${plural(rounds, "round")}`;
   const certain = `${confidence.confidence * 100} % confidence`;
   return [[
     "confidence",

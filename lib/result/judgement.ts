@@ -64,7 +64,8 @@ export interface ConfidenceReport {
   readonly rounds: number;
   readonly confidence: number;
   readonly method: string;
-  readonly rate: MeanInterval;
+  /** Null when a round had no rate: there is no interval then. */
+  readonly rate: MeanInterval | null;
   /** Of p99 in microseconds, from the scheduled send where there is one; null without replies. */
   readonly p99: MeanInterval | null;
 }

@@ -34,7 +34,8 @@ export async function runRounds(
     if (result.interrupted && rounds.length > 0) break;
     rounds.push(result);
     if (result.interrupted || result.connections.established === 0) break;
-    if (confidenceOf(rounds, wanted)?.reached) break;
+    const soFar = confidenceOf(rounds, wanted);
+    if (soFar?.reached || soFar?.rate === null) break;
   }
   const confidence = confidenceOf(rounds, wanted);
   const interrupted = last!.result.interrupted;

@@ -15,7 +15,7 @@ const SHARE = 0.98;
 const METHOD =
   "Student's t on logarithms, at 98 % because the rounds end where the intervals are narrow";
 
-/** What the rounds so far have come to; null with fewer than three, or with one without replies. */
+/** What the rounds so far have come to; null as long as there are fewer than three, each with a rate. */
 export function confidenceOf(
   rounds: readonly StressResult[],
   wanted: number,
@@ -23,8 +23,10 @@ export function confidenceOf(
   const rate = meanInterval(rounds.map((round) => round.rate.messages_per_s), SHARE);
   const replies = rounds.some((round) => latencyOf(round).count > 0);
   const p99 = replies ? meanInterval(rounds.map((round) => latencyOf(round).p99), SHARE) : null;
-  if (rate === null || (replies && p99 === null)) return null;
-  const reached = rate.percent <= wanted && (p99 === null || p99.percent <= wanted);
+  const hopeless = rounds.some((round) => round.rate.messages_per_s === 0);
+  if (!hopeless && (rate === null || (replies && p99 === null))) return null;
+  const reached = rate !== null && rate.percent <= wanted &&
+    (p99 === null || p99.percent <= wanted);
   return {
     ...{ wanted_percent: wanted, reached, rounds: rounds.length },
     ...{ confidence: CONFIDENCE, method: METHOD, rate, p99 },

@@ -1,6 +1,7 @@
 // Runs that are repeated, compared, cut short or watched: --confidence, --compare of targets, --abort-on, --progress.
 import { describe, expect, it } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
+import { formatReport } from "../../../lib/report/text/report.ts";
 import type { StressResult } from "../../../lib/result/result.ts";
 import { formatUs } from "../../../lib/text/units.ts";
 import { spawnCli, startServe } from "../../support/cli.ts";
@@ -23,12 +24,21 @@ describe("--confidence", () => {
     expect(result.target).toBe(server.name);
     expect(confidence).toMatchObject({ wanted_percent: 90, confidence: 0.95 });
     expect(confidence!.rounds).toBeGreaterThanOrEqual(3);
-    const { mean, low, high } = confidence!.rate;
+    const { mean, low, high } = confidence!.rate!;
     expect(low).toBeLessThanOrEqual(mean);
     expect(high).toBeGreaterThanOrEqual(mean);
-    expect(confidence!.reached).toBe(confidence!.rounds < 30 || confidence!.rate.percent <= 90);
+    expect(confidence!.reached).toBe(confidence!.rounds < 30 || confidence!.rate!.percent <= 90);
     expect(result.config.rounds).toBe(confidence!.rounds);
     checkRows(result);
+  });
+
+  it("says that it was not reached, and goes on no longer, once a round has measured nothing", async () => {
+    await using silent = await answering(() => null);
+    const args = [silent.name, "-c", "1", "-d", "100ms", "--timeout", "300ms"];
+    const { code, result } = await stress([...args, "--confidence", "90"]);
+    expect(code).toBe(4);
+    expect(result.confidence).toMatchObject({ reached: false, rounds: 1, rate: null, p99: null });
+    expect(formatReport(result, 80)).toMatch(/^confidence +NOT within ±90 % after 1 round: /m);
   });
 
   it("is a usage error without a percentage", async () => {

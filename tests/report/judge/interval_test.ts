@@ -115,7 +115,7 @@ describe("the confidence of repeated runs", () => {
     expect(of(rates, rates, 5).reached).toBe(true);
     expect(of(rates, p99s, 5)).toMatchObject({ reached: false, wanted_percent: 5, rounds: 4 });
     const { rate, p99 } = of(rates, p99s, 5);
-    expect(rate.percent).toBeLessThan(3);
+    expect(rate!.percent).toBeLessThan(3);
     expect(p99!.percent).toBeGreaterThan(10);
     expect(p99!.low < 500 && p99!.high > 500).toBe(true);
     expect(confidenceOf([round(1, 1), round(1, 1)], 5)).toBe(null);
