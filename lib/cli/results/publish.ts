@@ -42,7 +42,8 @@ export async function publish(
   { json, output }: OutputFlags,
   code: number,
 ): Promise<number> {
-  const files = await Promise.all(output.map((file) => filesOf(outcome, file)));
+  const named = { ...outcome, results: distinct(outcome.results) };
+  const files = await Promise.all(output.map((file) => filesOf(named, file)));
   return await deliver(
     json ? toJson(outcome.json) : outcome.text?.(columnsOf("stdout")) ?? "",
     files.flat(),
@@ -95,6 +96,13 @@ async function filesOf(
       return [{ path, text: markdownReport({ ...outcome, results: outcome.beside ?? results }) }];
   }
 }
+
+/** A name that is there again, as in `--compare epoll,epoll`, has its number: else one file would be two runs'. */
+const distinct = (results: readonly NamedResult[]): NamedResult[] =>
+  results.map(({ name, result }, index) => {
+    const before = results.slice(0, index).filter((other) => other.name === name).length;
+    return { name: before === 0 ? name : `${name} ${before + 1}`, result };
+  });
 
 /** A name of a run as a part of a file's name. */
 const fileNamed = (name: string) => name.replace(/[^\w.-]+/g, "_");

@@ -110,6 +110,21 @@ describe("the files of several runs", () => {
     expect(readdirSync(folder.path).length).toBe(6);
   });
 
+  it("are two where two runs have one name, as of --compare epoll,epoll", async () => {
+    using folder = new TempDir();
+    const { read } = filesIn(folder);
+    const results = [1, 2].map((seconds) => ({ name: "epoll", result: sampleResult({ seconds }) }));
+    const output = (["csv", "hgrm"] as const)
+      .map((format) => ({ path: folder.file(`run.${format}`), format }));
+    const outcome = { title: "two", results, json: {}, text: null, verdict: "pass" };
+    expect(await publish(outcome, { json: false, output }, 0)).toBe(0);
+    expect(read("run.csv").trimEnd().split("\r\n").map((line) => line.split(",")[0])).toEqual([
+      ...["run", "epoll", "epoll 2", "epoll 2"],
+    ]);
+    expect([countOf(read("run-epoll.hgrm")), countOf(read("run-epoll_2.hgrm"))])
+      .toEqual(results.map(({ result }) => result.latency_us.count));
+  });
+
   it("are written as far as they can be, when one can't any more", async () => {
     using folder = new TempDir();
     const results = [{ name: "x", result: sampleResult({ seconds: 1 }) }];
