@@ -53,6 +53,15 @@ export function filenoOf(fileobj: FileObject): number {
   return fd;
 }
 
+/** Whether an object has this descriptor still. One that is closed may throw, as Python's files do. */
+export function hasDescriptor(fileobj: { fileno(): number }, fd: number): boolean {
+  try {
+    return fileobj.fileno() === fd;
+  } catch {
+    return false;
+  }
+}
+
 /** As `filenoOf`, and throws RangeError when that is no descriptor. */
 export function descriptorOf(fileobj: FileObject): number {
   const fd = filenoOf(fileobj);

@@ -6,7 +6,7 @@ import { checkCallback } from "../sys/arguments.ts";
 import { ERRNO, OSError } from "../sys/errno.ts";
 import { isOpen } from "../sys/posix.ts";
 import { mayBeSignal } from "../sys/process/thread.ts";
-import { checkTimeout, signalOf } from "./arguments.ts";
+import { checkTimeout, hasDescriptor, signalOf } from "./arguments.ts";
 import { AsyncWait } from "./async/wait.ts";
 import { type Backend, EDGE, ONESHOT, ReadyList, type Registration } from "./backend.ts";
 import { SelectorClosedError } from "./errors.ts";
@@ -219,7 +219,7 @@ export abstract class BaseSelector<T> implements Selector<T> {
       // Closed and not unregistered: in this batch, or long ago while a duplicate is open (epoll) or the
       // number is in use again. The kernel, which costs a call, is asked when `fileno` differs, and always
       // of a bare number.
-      const doubtful = typeof fileobj === "number" || fileobj.fileno() !== fd;
+      const doubtful = typeof fileobj === "number" || !hasDescriptor(fileobj, fd);
       if (doubtful && (this.#backend.dropOther?.(registration) ?? !isOpen(fd))) continue;
       called++;
       const raw = ready.raw(at);

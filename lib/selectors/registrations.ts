@@ -1,7 +1,7 @@
 /** What is registered with a selector, by descriptor: the map that callers see, and its changes. */
 import { ERRNO } from "../sys/errno.ts";
 import { cannotWatch } from "../sys/pollable.ts";
-import { checkEvents, descriptorOf, filenoOf, modesOf } from "./arguments.ts";
+import { checkEvents, descriptorOf, filenoOf, hasDescriptor, modesOf } from "./arguments.ts";
 import { type Backend, ONESHOT, Registration } from "./backend.ts";
 import { AlreadyRegisteredError, NotRegisteredError } from "./errors.ts";
 import type { FileObject, SelectorKey, SelectorName, WatchOptions } from "./selector.ts";
@@ -75,7 +75,7 @@ export class Registrations<T> {
   #change(registration: Registration, fileobj: FileObject, events: number): void {
     try {
       // A closed object is found by identity, but its number may be in use again.
-      if (typeof fileobj !== "number" && fileobj.fileno() < 0) {
+      if (typeof fileobj !== "number" && !hasDescriptor(fileobj, registration.fd)) {
         throw cannotWatch(ERRNO.EBADF!, registration.fd);
       }
       registration.events = events;
@@ -94,13 +94,19 @@ export class Registrations<T> {
     registration.end();
   }
 
-  /** The registration of a file object, which may be closed. @throws NotRegisteredError */
+  /** The registration of a file object, which may be closed, and may throw then. @throws NotRegisteredError */
   find(fileobj: FileObject, action: string): Registration {
-    const number = typeof fileobj === "number" ? descriptorOf(fileobj) : filenoOf(fileobj);
+    let number = -1, failure: unknown;
+    try {
+      number = typeof fileobj === "number" ? descriptorOf(fileobj) : filenoOf(fileobj);
+    } catch (error) {
+      failure = error;
+    }
     const found = number >= 0
       ? this.#all[number]
       : this.#all.find((r) => r?.key?.fileobj === fileobj);
     if (found?.key) return found;
+    if (failure !== undefined) throw failure;
     const what = number >= 0 ? `descriptor ${number}` : "a closed object";
     throw new NotRegisteredError(`Cannot ${action} ${what}: it is not registered`);
   }

@@ -9,7 +9,8 @@ import {
 } from "../../lib/selectors/mod.ts";
 import { socketPair } from "../../lib/net/mod.ts";
 import { isOpen } from "../../lib/sys/posix.ts";
-import { duplicateAt, encode, openDescriptors, ownership, thrownBy } from "../support/sockets.ts";
+import { duplicate, duplicateAt, encode, openDescriptors, ownership } from "../support/sockets.ts";
+import { thrownBy } from "../support/sockets.ts";
 import { onWindows } from "../support/systems.ts";
 import type { Create } from "./create.ts";
 
@@ -109,6 +110,27 @@ export function lifeCases(create: Create): void {
     expect(selector.unregister(a)).toBe(key2);
     expect(() => selector.unregister(a)).toThrow(NotRegisteredError);
     expect([...selector.getMap().keys()]).toEqual([b.fileno()]);
+  });
+
+  it("the same of an object that throws once it is closed; what was never registered throws", () => {
+    const [selector, a, b, other] = own(create<string>(), ...socketPair(), ...socketPair());
+    const failure = new Error("of a closed file");
+    const file = {
+      fileno() {
+        if (a.fileno() < 0) throw failure;
+        return a.fileno();
+      },
+    };
+    const key = selector.register(file, EVENT_READ, "data");
+    b.send(encode("x"));
+    expect(selector.select(1000)).toEqual([[key, EVENT_READ]]);
+    own(duplicate(a.fileno()), duplicateAt(other.fileno(), a.detach()));
+    expect(selector.select(20)).toEqual([]);
+    expect(selector.getKey(file)).toBe(key);
+    expect(selector.modify(file, EVENT_READ, "other").data).toBe("other");
+    expect(selector.unregister(file).data).toBe("other");
+    expect(thrownBy(() => selector.unregister(file))).toBe(failure);
+    expect(thrownBy(() => selector.register(file, EVENT_READ, ""))).toBe(failure);
   });
 
   it("unregister() after close, and register() of the number's next life", () => {
