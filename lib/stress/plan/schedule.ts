@@ -61,7 +61,7 @@ export function averageConnections(plan: Plan, seconds: number): number {
   return Math.round(sum / samples * 1000) / 1000;
 }
 
-/** What a computed time may be after a tick, as a part of it, and still be meant to be on it. */
+/** What a computed time may be after a tick, or a message's own time, as a part of it, and still be meant to be on it. */
 const FUZZ = 1e-6;
 
 /** A segment in milliseconds, with how many messages of all threads are due before and after it. */
@@ -122,7 +122,7 @@ export class Schedule {
 
   /** How many messages are due before a time. */
   dueBefore(ms: number): number {
-    if (this.tickMs === 0) return Math.max(0, Math.ceil(this.#numberAt(ms)));
+    if (this.tickMs === 0) return Math.max(0, Math.ceil(this.#numberAt(ms) - FUZZ));
     // The last tick before it has taken all messages whose own time is not later.
     const tick = Math.ceil(ms / this.tickMs - FUZZ) - 1;
     if (tick < 0) return 0;

@@ -19,6 +19,14 @@ function integral(profile: Segment[], until: number): number {
 }
 
 describe("Schedule", () => {
+  it("has none that is due at the very end, however a clock's digits are rounded", () => {
+    const schedule = new Schedule([{ durationMs: Infinity, from: 200, to: 200 }], 1, 0);
+    for (let i = 0; i < 1000; i++) {
+      const now = 200 + i * Math.SQRT2;
+      expect(schedule.dueBefore(now + 1000 - now)).toBe(200);
+    }
+  });
+
   it("spaces messages evenly at a constant rate, whichever threads share it", () => {
     const profile = [{ durationMs: Infinity, from: 1000, to: 1000 }];
     const alone = new Schedule(profile, 1, 0);
