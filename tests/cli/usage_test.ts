@@ -240,33 +240,20 @@ describe("a variable", () => {
     expect((await run("serve -p 0", { IOMUX_SERVE_ALLOW: "10.0.0.0/8," })).code).toBe(2);
   });
 
-  it("with a host or a file that an error is about is named, whatever fails", async () => {
+  it("of an option that an error names is named, also once the command runs", async () => {
     const cases: [line: string, variable: string, value: string, about: RegExp][] = [
-      ["client", "IOMUX_CLIENT_LISTEN", "[bo gus]:80", /Cannot resolve bo gus: /],
-      ["client", "IOMUX_CLIENT_UNIX", "/nowhere/s", /Cannot connect to unix:/],
-      ["client 127.0.0.1:1", "IOMUX_CLIENT_SCRIPT", "/nowhere/s", /Cannot read the script /],
-      ["serve", "IOMUX_SERVE_HOST", "bo gus", /Cannot resolve bo gus: /],
-      ["serve --udp", "IOMUX_SERVE_HOST", "bo gus", /Cannot resolve bo gus: /],
-      ["serve -p 0", "IOMUX_SERVE_METRICS", "192.0.2.1:7", /Cannot serve metrics on 192/],
-      ["serve", "IOMUX_SERVE_UNIX", "/nowhere/s", /Cannot bind unix:/],
       ["serve --selector select", "IOMUX_SERVE_ENGINE", "uring", /'--engine uring': /],
       ["serve --engine uring", "IOMUX_SERVE_SELECTOR", "select", /'--engine uring': /],
       ["serve --engine uring", "IOMUX_SERVE_TRACE", "1", /'--engine uring': /],
       ["serve --udp", "IOMUX_SERVE_SERVICE", "chargen", /'--udp' serves /],
       ["stress --client-engine uring", "IOMUX_STRESS_CLIENT_SELECTOR", "poll", /'--client-engine /],
-      ["stress -n 1", "IOMUX_STRESS_UNIX", "/nowhere/s", /Cannot connect to unix:/],
-      ["probe", "IOMUX_PROBE_UNIX", "/nowhere/s", /Cannot connect to unix:/],
-      ["stress", "IOMUX_STRESS_OUTPUT", "a.json,/nowhere/b.json", /Cannot write /],
-      ["stress 127.0.0.1:1 --tls", "IOMUX_STRESS_TLS_CA", "/nowhere/s", /Cannot read /],
     ];
     for (const [line, variable, value, about] of cases) {
       const { code, stderr } = await run(line, { [variable]: value, IOMUX_SERVE_PORT: "0" });
       const option = variable.replace(/^IOMUX_[A-Z]+_/, "").replaceAll("_", "-").toLowerCase();
-      expect([line, code === 0, stderr]).toEqual([line, false, expect.stringMatching(about)]);
+      expect([line, code, stderr]).toEqual([line, 2, expect.stringMatching(about)]);
       expect(stderr.endsWith(`; '--${option}' is from ${variable}\n`)).toBe(true);
     }
-    const other = await run("client --unix /nowhere/s", { IOMUX_CLIENT_TLS_CA: "where" });
-    expect(other.stderr).not.toContain("is from");
   });
 
   it("IOMUX_SERVE_UNIX gives way to a port that is typed", async () => {

@@ -48,7 +48,7 @@ export async function run(read: ClientRead, spawn: SpawnRelay): Promise<number> 
     using loop = new Loop();
     const lines = new Lines(stderr, loop);
     const turns = { loop, stop: stop.signal, lines };
-    const code = await work(turns).catch((error) => saidOf(error, read, lines));
+    const code = await work(turns).catch((error) => saidOf(error, lines));
     await lines.finish(stop.signal);
     return code;
   } catch (error) {
@@ -67,12 +67,12 @@ export async function run(read: ClientRead, spawn: SpawnRelay): Promise<number> 
 type Work = (turns: Turns) => Promise<number>;
 
 /** The exit code of an error, which is said; those of signals, stdout's reader and usage are thrown again. */
-function saidOf(error: Error & { code?: string }, read: ClientRead, { say }: Lines): number {
+function saidOf(error: Error & { code?: string }, { say }: Lines): number {
   const code = exitCodeOf(error);
   if (error instanceof Interrupted || error instanceof ReaderGone || code === EXIT.usage) {
     throw error;
   }
-  say(withAdvice(error.code ?? "", read.withVariables(error.message)) + adviceFor(error));
+  say(withAdvice(error.code ?? "", error.message) + adviceFor(error));
   return code;
 }
 

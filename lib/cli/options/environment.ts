@@ -11,37 +11,15 @@ export const variableOf = (command: string, key: string): string =>
 const SERVICE = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;
 const ADDRESS = /^(tcp|udp|sctp):\/\//;
 
-/** Values that are names of files and hosts: a message that has one in it is about the option. */
-const NAMES = /FILE|PATH|ADDR|HOST/;
-
-/** The names in a value: those of a list, and of HOST:PORT the host. */
-const namesIn = (text: string): string[] =>
-  text.split(",").flatMap((part) => [part.trim(), part.replace(/^\[|\]?:\w*$/g, "")]);
-
-/** Whether a message has a name that is no part of another. */
-const hasName = (message: string, name: string): boolean =>
-  message.split(name).some((before, i, parts) =>
-    name !== "" && i + 1 < parts.length && !/[\w./-]$/.test(before) &&
-    !/^[\w/-]/.test(parts[i + 1]!)
-  );
-
-/** A message that is about options, with the variables that some of them are from. */
+/** A message that names options, with the variables that some of them are from. */
 export function withVariables(
   message: string,
-  { values }: { readonly values: readonly Variable[] },
   command: Command,
   source: (key: string) => string,
 ): string {
-  const isAbout = (key: string, text: string) => {
-    if (new RegExp(`'--${longName(key)}[ ']`).test(message)) return true;
-    const isName = NAMES.test(command.options[key]!.value ?? "");
-    return isName && namesIn(text).some((name) => hasName(message, name));
-  };
-  const from = Object.keys(command.options).flatMap((key) => {
-    const variable = source(key) === "env" ? values.find((each) => each.key === key) : undefined;
-    if (!variable || !isAbout(key, variable.text)) return [];
-    return [`'--${longName(key)}' is from ${variable.name}`];
-  });
+  const from = Object.keys(command.options)
+    .filter((key) => source(key) === "env" && message.search(`'--${longName(key)}[ ']`) >= 0)
+    .map((key) => `'--${longName(key)}' is from ${variableOf(command.name, key)}`);
   return [message, ...from].join("; ");
 }
 

@@ -13,7 +13,7 @@ export interface Read<T extends Table = Table> {
   /** Where an option's value is from. */
   source(key: keyof T & string): "cli" | "env" | "default";
   readonly given: ReadonlySet<string>;
-  /** A message about options, with the variables that some of them are from. */
+  /** A message that names options, with the variables that some of them are from. */
   withVariables(message: string): string;
   /** Variables that look like ours and are none, as lines for stderr. */
   readonly warnings: readonly string[];
@@ -71,7 +71,7 @@ export function read<T extends Table>(
     options: Object.fromEntries(all) as Values<T>,
     operands,
     source,
-    withVariables: (message) => withVariables(message, found, command, source),
+    withVariables: (message) => withVariables(message, command, source),
     given: new Set(sources.keys()),
     warnings: found.warnings,
   };

@@ -28,7 +28,7 @@ interface Findings extends Outcome {
 export async function report(
   found: Findings,
   profiles: readonly ProfileName[],
-  { options: { json, output }, withVariables }: ProbeRead,
+  { options: { json, output } }: ProbeRead,
 ): Promise<number> {
   const { target, interrupted, rows, refusal } = found;
   if (refusal) {
@@ -36,7 +36,7 @@ export async function report(
     const what = kind === "own"
       ? reason + adviceFor({ code: code ?? "", message: reason })
       : kind === "unreachable"
-      ? withAdvice(code ?? "", withVariables(reason))
+      ? withAdvice(code ?? "", reason)
       : `${target} ${reason}${kind === "wrong" ? "" : ADVICE}`;
     say(what);
   }

@@ -72,7 +72,7 @@ export async function runFindRate(job: StressJob, spawn: Spawn & SpawnLoad): Pro
       verdict: verdictOf(search, best),
       interrupted: search.limit === "interrupted", // it is what the result is of
     };
-    const unreachable = sayUnreachable(best, firstFailure, job);
+    const unreachable = sayUnreachable(best, firstFailure);
     const outcome = outcomeOf(options, search, result, { thresholds, unreachable });
     return await publish(outcome, options, codeOf(search, result, options.strict));
   });

@@ -46,7 +46,7 @@ export async function run(read: StressRead, spawn: Spawn & SpawnLoad): Promise<n
     const held = watch.judged(judged(raw, thresholds));
     const result = baseline ? againstBaseline(held, baseline) : held;
     context.endLive();
-    const unreachable = sayUnreachable(result, firstFailure, job);
+    const unreachable = sayUnreachable(result, firstFailure);
     const outcome = baseline
       ? outcomeBeside(result, baseline, unreachable)
       : outcomeOf(result, unreachable);

@@ -29,7 +29,6 @@ export interface StressJob {
   readonly settings: RunSettings;
   /** The thresholds, those of a scenario if the command line has none. */
   readonly threshold: readonly string[];
-  readonly withVariables: StressRead["withVariables"];
 }
 
 /** The options that say what a run does, and its target. */
@@ -69,7 +68,6 @@ export async function jobOf(read: StressRead): Promise<StressJob> {
     given: all.given,
     settings,
     threshold: all.thresholds ?? options.threshold,
-    withVariables: read.withVariables,
   };
 }
 

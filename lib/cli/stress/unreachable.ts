@@ -3,18 +3,16 @@ import type { StressResult } from "../../result/result.ts";
 import { withAdvice } from "../options/tls.ts";
 import { say } from "../output.ts";
 import type { RunOutcome } from "./session.ts";
-import type { StressJob } from "./settings.ts";
 
 /** Says on stderr why nothing could be reached; true if that is so. */
 export function sayUnreachable(
   { connections, interrupted, target, errors }: StressResult,
   failure: RunOutcome["firstFailure"],
-  { withVariables }: Pick<StressJob, "withVariables">,
 ): boolean {
   if (connections.established > 0 || interrupted) return false;
   const codes = Object.keys(errors).join(", ");
   const message = failure
-    ? withAdvice(failure.code, withVariables(failure.message))
+    ? withAdvice(failure.code, failure.message)
     : `Cannot connect to ${target}${codes === "" ? "" : `: ${codes}`}`;
   say(message);
   return true;

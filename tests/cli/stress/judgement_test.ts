@@ -51,7 +51,6 @@ const jobOf = (
   options: { ...initialValues(STRESS.options), ...options },
   given: new Set(given),
   threshold: [],
-  withVariables: (message) => message,
 });
 
 /** For what must be refused before anything starts. */
