@@ -137,7 +137,11 @@ function describeGenerator(result: StressResult): string {
 }
 
 const number = (value: number) =>
-  Number.isInteger(value) ? formatCount(value) : value < 10 ? String(value) : value.toFixed(1);
+  value < 10
+    ? String(Number(value.toFixed(3)))
+    : Number.isInteger(value)
+    ? formatCount(value)
+    : value.toFixed(1);
 
 /** The value that an expression such as "p99<5ms" was judged by. */
 export function describeValue(result: StressResult, { expression, value }: Judged): string {

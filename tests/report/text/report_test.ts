@@ -138,6 +138,7 @@ describe("the rows of a report", () => {
       { expression: "p99<5ms", value: 1234.5, ok: true },
       { expression: "rate>100k", value: 4164.25, ok: false },
       { expression: "errors==0", value: 1000, ok: false },
+      { expression: "rate>0.5", value: 1 / 3, ok: false },
     ];
     const lines = report(sampleResult({}, { thresholds, verdict: "fail" })).split("\n")
       .filter((line) => line.startsWith("threshold"));
@@ -145,6 +146,7 @@ describe("the rows of a report", () => {
       "ok      p99<5ms: 1.23 ms",
       "FAILED  rate>100k: 4164.3",
       "FAILED  errors==0: 1,000",
+      "FAILED  rate>0.5: 0.333",
     ]);
   });
 
