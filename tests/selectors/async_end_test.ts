@@ -3,7 +3,7 @@
 // undone.
 import { describe, expect, it } from "bun:test";
 import { Program, selectorsForPrograms } from "../support/programs.ts";
-import { itUnless, NO_CHOICE_OF_NUMBERS, onWindows } from "../support/systems.ts";
+import { itUnless, NO_CHOICE_OF_NUMBERS, NO_FILES, onWindows } from "../support/systems.ts";
 
 const ending = async (how: string) => {
   const program = new Program("async_end.ts", [how]);
@@ -38,6 +38,16 @@ describe("a program that uses selectAsync", () => {
     expect(await program.line()).toBe("worker ended");
     expect([end.code, end.signal]).toEqual([0, null]);
   });
+
+  itUnless(
+    NO_FILES,
+    "may be one Worker after the other, and no descriptor is left of them",
+    async () => {
+      const { program, end } = await ending("workers");
+      expect(await program.line()).toBe("none left");
+      expect(end.code).toBe(0);
+    },
+  );
 
   const scarce = "fails while no descriptor is left for it, and waits again once there are some";
   itUnless(NO_CHOICE_OF_NUMBERS, scarce, async () => {

@@ -113,11 +113,16 @@ export class Poller {
   #polling = false;
 
   private constructor() {
-    // A thread that sits in a system call would keep Node from ending.
-    process.on("exit", this.#wake);
+    process.on("exit", this.#end);
   }
 
   readonly #wake = () => wake(this.#waker.handle);
+
+  /** This thread ends: one that sits in a system call would keep Node from ending. */
+  readonly #end = () => {
+    this.#wake();
+    this.#waker.close();
+  };
 
   /** Polls, and calls back when one is ready. Each `callback` is a watch of its own. */
   watch(pairs: readonly number[], callback: Callback): Watch {
@@ -153,7 +158,7 @@ export class Poller {
   /** Ends all waits with an error; the next one tries with another thread. */
   #fail(failure: unknown): void {
     Poller.#instance = undefined;
-    process.off("exit", this.#wake);
+    process.off("exit", this.#end);
     this.#waker.close();
     for (const callback of [...this.#watched.keys()]) callback(failure);
   }
