@@ -67,18 +67,21 @@ export const RARE = [
 export const isFounded = ({ count, unanswered }: Distribution, percent: number): boolean =>
   (count + unanswered) * (1 - percent / 100) >= BEYOND - 1e-6;
 
+/** A figure; "over 5.00 s" where its percentile falls among messages that were never answered. */
+export const figureOf = (d: Distribution, percent: number, key: keyof Distribution): string =>
+  (isOver(d, percent) ? "over " : "") + formatUs(d[key]);
+
 /** "min 20.0 us   mean 105 us ±32.1 us   p50 …   max …", or "none". */
 export function spread(d: Distribution): string {
   if (d.count + d.unanswered === 0) return "none";
-  const at = (percent: number, us: number) => (isOver(d, percent) ? "over " : "") + formatUs(us);
   const figures = [
     ...(d.count > 0
       ? [`min ${formatUs(d.min)}`, `mean ${formatUs(d.mean)} ±${formatUs(d.stddev)}`]
       : []),
-    ...[`p50 ${at(50, d.p50)}`, `p90 ${at(90, d.p90)}`, `p99 ${at(99, d.p99)}`],
-    ...RARE.filter(([, percent]) => isFounded(d, percent))
-      .map(([name, percent, key]) => `${name} ${at(percent, d[key])}`),
-    `max ${at(100, d.max)}`,
+    ...([["p50", 50, "p50"], ["p90", 90, "p90"], ["p99", 99, "p99"], ...RARE] as const)
+      .filter(([, percent]) => percent <= 99 || isFounded(d, percent))
+      .map(([name, percent, key]) => `${name} ${figureOf(d, percent, key)}`),
+    `max ${figureOf(d, 100, "max")}`,
   ];
   return figures.map(tied).join("   ");
 }

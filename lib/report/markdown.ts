@@ -1,28 +1,18 @@
 /** A summary in Markdown, for a pull request or a build's page. */
-import { type Distribution, isOver } from "../result/recorder.ts";
+import type { Distribution } from "../result/recorder.ts";
 import type { NamedResult, StressResult } from "../result/result.ts";
 import { expectsNothing } from "../result/settings.ts";
 import { escapeControls } from "../text/escape.ts";
-import { formatRate, formatUs } from "../text/units.ts";
+import { formatRate } from "../text/units.ts";
 import { closure } from "./closure.ts";
-import { describeErrors, isFounded } from "./figures.ts";
+import { describeErrors, figureOf, isFounded } from "./figures.ts";
 import { describeLoad, describeVerified } from "./load.ts";
-import type { ReportTable } from "./tables.ts";
+import type { Report, ReportTable } from "./tables.ts";
 import { confidenceRows, describeValue } from "./trust.ts";
-
-export interface Summary {
-  readonly title: string;
-  readonly results: readonly NamedResult[];
-  readonly tables?: readonly ReportTable[];
-  /** Of all together. */
-  readonly verdict: string;
-  /** Why it is not "pass", where no result says that itself. */
-  readonly reason?: string;
-}
 
 /** The summary: the verdict first, then the figures of all results beside each other, then what was judged. */
 export function markdownReport(
-  { title, results, tables = [], verdict, reason }: Summary,
+  { title, results, tables = [], verdict, reason }: Report,
 ): string {
   const only = results.length === 1;
   const blocks = [
@@ -50,7 +40,7 @@ function figuresOf(results: readonly NamedResult[]): string[][] {
           const d = of(result);
           if (expectsNothing(result) || d === null || d.count + d.unanswered === 0) return "-";
           if (key === "p99_9" && !isFounded(d, percent)) return "-";
-          return (isOver(d, percent) ? "over " : "") + formatUs(d[key]);
+          return figureOf(d, percent, key);
         })
       );
   return [

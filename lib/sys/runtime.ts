@@ -10,6 +10,9 @@ const globals = globalThis as Record<string, any>;
 
 export const runtime: Runtime = globals.Bun ? "bun" : globals.Deno ? "deno" : "node";
 
+/** "bun 1.4.5". */
+export const runtimeName = (): string => `${runtime} ${process.versions[runtime]}`;
+
 /** Whether this is the thread that the process began with. Bun says so without node:worker_threads. */
 export const isMainThread: boolean = globals.Bun?.isMainThread ??
   process.getBuiltinModule("node:worker_threads").isMainThread;

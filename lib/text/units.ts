@@ -97,7 +97,11 @@ export function parsePercent(text: string): number {
   return percent;
 }
 
-/** A whole number, with "k" and "m" for thousands and millions: "10k". */
+/** A number, with "k" and "m" for thousands and millions: "1.5k". */
+export const parseNumber = (text: string): number =>
+  parse(text, MULTIPLES, 1, "a number, such as 100, 100k or 1.5m");
+
+/** The same, whole: "10k". */
 export function parseCount(text: string): number {
   const count = parse(text, MULTIPLES, 1, "a whole number, such as 50, 10k or 1m");
   if (!Number.isSafeInteger(count)) throw new UnitError(`"${text}" is not a whole number`);

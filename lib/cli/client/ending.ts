@@ -1,6 +1,7 @@
 /** What the end of a session means: a line for people, a code for programs. */
+import { notTaken } from "../../client/script/run.ts";
 import type { SessionEnd } from "../../client/session.ts";
-import { briefDuration, plural } from "../../text/words.ts";
+import { briefDuration } from "../../text/words.ts";
 import { EXIT, exitCodeOf } from "../exit.ts";
 
 /** Says what went wrong, and returns the exit code. With `goesOn` a next peer gets what was not sent. */
@@ -26,8 +27,5 @@ export function report(
 }
 
 /** How much of standard input was not taken, in words. */
-export function leftOver(bytes: number, taken = "not taken"): string[] {
-  if (bytes === 0) return [];
-  const was = bytes === 1 ? "was" : "were";
-  return [`${plural(bytes, "byte")} of standard input ${was} ${taken} by the peer`];
-}
+export const leftOver = (bytes: number, taken?: string): string[] =>
+  notTaken(bytes, " of standard input", taken);

@@ -3,6 +3,7 @@ import { arch, release, type } from "node:os";
 import type { EngineAvailability, EngineName } from "../../engine/mod.ts";
 import type { SelectorName } from "../../selectors/mod.ts";
 import { readNumbers } from "../../sys/machine/proc.ts";
+import { runtimeName } from "../../sys/runtime.ts";
 import { paragraph, rows, wrap } from "../../text/layout.ts";
 import { formatCount } from "../../text/units.ts";
 import { ENGINES, SELECTORS } from "../options/values.ts";
@@ -21,11 +22,6 @@ export interface Info {
   selectors: { name: SelectorName; available: boolean; reason: string | null }[];
   engines: EngineAvailability[];
   limits: Limits;
-}
-
-function runtimeName(): string {
-  const { bun, deno, node } = process.versions as Record<string, string | undefined>;
-  return bun ? `bun ${bun}` : deno ? `deno ${deno}` : `node ${node}`;
 }
 
 export async function run({ options }: InfoRead): Promise<number> {

@@ -3,7 +3,7 @@ import { baselineTable } from "../../report/baseline.ts";
 import { csvReport, csvReports } from "../../report/csv.ts";
 import { junitReport } from "../../report/junit.ts";
 import { markdownReport } from "../../report/markdown.ts";
-import type { ReportTable } from "../../report/tables.ts";
+import type { Report } from "../../report/tables.ts";
 import { formatReport } from "../../report/text/report.ts";
 import { describeVerdict } from "../../report/trust.ts";
 import type { NamedResult, StressResult } from "../../result/result.ts";
@@ -14,22 +14,12 @@ import { writeFiles } from "./files.ts";
 import type { Output, OutputFlags } from "../options/outputs.ts";
 
 /** What several runs have led to, or one. */
-export interface Outcome {
-  readonly title: string;
-  readonly results: readonly NamedResult[];
+export interface Outcome extends Report {
   /** What the page and the summary show beside each other, if that is more. */
   readonly beside?: readonly NamedResult[];
   readonly json: unknown;
   /** What is printed, so many columns wide; null for nothing. */
   readonly text: ((width: number) => string) | null;
-  /** Shown on the page above the charts. */
-  readonly tables?: readonly ReportTable[];
-  /** The judgement of all together. */
-  readonly verdict: string;
-  /** Why it is not "pass", where no result says that itself. */
-  readonly reason?: string;
-  /** How all of this was made; the command line unless it is given. */
-  readonly command?: string | undefined;
 }
 
 /**

@@ -205,10 +205,10 @@ function difference(step: Step, came: string): string {
   return `expected ${most}, came ${shown}`;
 }
 
-/** How much of what was to be sent the peer has not taken, in words. */
-function notTaken(bytes: number): string[] {
+/** How much `of` what was to be sent the peer has not taken, in words. */
+export function notTaken(bytes: number, of = "", taken = "not taken"): string[] {
   if (bytes === 0) return [];
-  return [`${plural(bytes, "byte")} ${bytes === 1 ? "was" : "were"} not taken by the peer`];
+  return [`${plural(bytes, "byte")}${of} ${bytes === 1 ? "was" : "were"} ${taken} by the peer`];
 }
 
 /** The error of a script whose peer has gone before its first step. */

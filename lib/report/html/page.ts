@@ -1,28 +1,15 @@
 /** A report as one page that needs nothing else: no server, no network, no other file. */
-import type { NamedResult } from "../../result/result.ts";
-import type { ReportTable } from "../tables.ts";
+import type { Report } from "../tables.ts";
 import { loadAssets } from "./assets.ts";
 import { chartData } from "./data.ts";
 import { dataScript, inlineScript, inlineStyle, type Markup, markup, NOTHING } from "./parts.ts";
 import { figures, findings, machine, numbers, settings, tables } from "./sections.ts";
 
-export interface Page {
-  readonly title: string;
-  /** One, or several that are drawn over each other. */
-  readonly results: readonly NamedResult[];
-  /** Shown above the charts. */
-  readonly tables?: readonly ReportTable[];
-  /** The judgement of all together. */
-  readonly verdict: string;
-  /** How all of this was made. */
-  readonly command?: string | undefined;
-}
-
 /** Nothing may be loaded, whatever the page says. */
 const POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; " +
   "img-src data:";
 
-export async function htmlReport(page: Page): Promise<string> {
+export async function htmlReport(page: Report): Promise<string> {
   const assets = await loadAssets();
   const data = chartData(page.results);
   const { html: text } = markup`<!doctype html>
@@ -57,7 +44,7 @@ ${inlineScript(assets.script)}
   return text;
 }
 
-function header(page: Page): Markup {
+function header(page: Report): Markup {
   const first = page.results[0]?.result;
   const { title, verdict, command } = page;
   const about = first

@@ -4,8 +4,8 @@ import type { ReportTable } from "../tables.ts";
 import type { ChartData } from "./data.ts";
 import { definitions, type Markup, markup, NOTHING, table } from "./parts.ts";
 import { settingRows } from "./settings.ts";
-import { type Distribution, isOver } from "../../result/recorder.ts";
-import { BEYOND, describeErrors, figureRows, isFounded } from "../figures.ts";
+import type { Distribution } from "../../result/recorder.ts";
+import { BEYOND, describeErrors, figureOf, figureRows, isFounded } from "../figures.ts";
 import { closure } from "../closure.ts";
 import { describeVerdict, trustRows } from "../trust.ts";
 import { expectsNothing } from "../../result/settings.ts";
@@ -16,16 +16,14 @@ type Results = readonly NamedResult[];
 const section = (title: string, ...content: readonly Markup[]): Markup =>
   markup`<section><h2>${title}</h2>${content}</section>`;
 
-/** A figure of a distribution; "over 5.00 s" where it falls among messages that were never answered. */
-const at = (d: Distribution, percent: number | null, key: keyof Distribution) =>
-  (percent !== null && isOver(d, percent) ? "over " : "") + formatUs(d[key]);
-
-/** The same in a table: percentiles beyond p99 only where enough values are beyond them. */
+/** In a table: percentiles beyond p99 only where enough values are beyond them. */
 const cell = (d: Distribution, percent: number | null, key: keyof Distribution) =>
   (d.count === 0 && (percent === null || d.unanswered === 0)) ||
     (percent !== null && percent > 99 && percent < 100 && !isFounded(d, percent))
     ? "–"
-    : at(d, percent, key);
+    : percent === null
+    ? formatUs(d[key])
+    : figureOf(d, percent, key);
 
 /** The rows of the text report, whose latencies have a table of their own here, and whose verdict is above. */
 export function findings(results: Results): Markup {

@@ -1,5 +1,6 @@
 /** The conditions of `--threshold`: `p99<5ms`, `rate>100k`, `errors==0`. */
 import { didYouMean } from "../../text/nearest.ts";
+import { parseDuration, parseNumber } from "../../text/units.ts";
 
 export type Operator = "<" | "<=" | ">" | ">=" | "==" | "!=";
 
@@ -108,29 +109,13 @@ function parseMetric(name: string, fail: (why: string) => never): Metric {
   return { kind, of };
 }
 
-const DURATIONS: Record<string, number> = { us: 1, ms: 1e3, s: 1e6 };
-const MULTIPLES: Record<string, number> = { "": 1, k: 1e3, m: 1e6 };
-
-function parseLimit(text: string, metric: Metric, fail: (why: string) => never): number {
-  const [, whole = "", fraction = "", unit = ""] = /^(\d+)(?:\.(\d+))?\s*([a-z]*)$/i.exec(text) ??
-    [];
-  const scaled = (factor: number) => Number(whole + fraction) * factor / 10 ** fraction.length;
-  if (metric.kind === "rate" || metric.kind === "count") {
-    const factor = MULTIPLES[unit.toLowerCase()];
-    if (whole === "" || factor === undefined) {
-      return fail(`${text} is no number: write it as 100, 100k or 1.5m`);
-    }
-    return scaled(factor);
+function parseLimit(text: string, { kind }: Metric, fail: (why: string) => never): number {
+  try {
+    if (kind === "rate" || kind === "count") return parseNumber(text);
+    return Number(text) === 0 ? 0 : parseDuration(text) * 1000;
+  } catch (error) {
+    return fail((error as Error).message);
   }
-  const factor = DURATIONS[unit.toLowerCase()];
-  if (whole !== "" && unit === "" && scaled(1) === 0) return 0;
-  if (whole !== "" && unit === "") {
-    return fail(`${text} has no unit: write ${text}us, ${text}ms or ${text}s`);
-  }
-  if (whole === "" || factor === undefined) {
-    return fail(`${text} is no duration: write it as 500us, 5ms or 1.5s`);
-  }
-  return scaled(factor);
 }
 
 /** What a run must be like for its thresholds to mean something. */

@@ -1,6 +1,7 @@
 /** Where a run is made. */
 import { arch, availableParallelism, cpus, platform, release, totalmem } from "node:os";
 import type { Machine } from "../../result/result.ts";
+import { runtimeName } from "../../sys/runtime.ts";
 
 /** This machine. What can't be known, as in a sandbox, is "unknown" or 0. */
 export function describeMachine(): Machine {
@@ -21,10 +22,4 @@ function ask<V>(question: () => V, otherwise: V): V {
   } catch {
     return otherwise;
   }
-}
-
-/** "bun 1.4.5". The other two also have a version of Node. */
-function runtimeName(): string {
-  const { bun, deno, node } = process.versions as Record<string, string | undefined>;
-  return bun ? `bun ${bun}` : deno ? `deno ${deno}` : `node ${node}`;
 }

@@ -1,5 +1,5 @@
 /** Looking at a run while it goes on: what its threads count in shared memory, an interval at a time. */
-import { COUNTER, type Counters } from "../../engine/mod.ts";
+import type { Counters } from "../../engine/mod.ts";
 import type { Plan } from "../plan/plan.ts";
 import { Recorder } from "../../result/recorder.ts";
 import type { TimelineRow } from "../../result/result.ts";
@@ -21,7 +21,6 @@ export interface Progress {
   readonly errors: number;
   /** Messages that are known not to be answered any more. */
   readonly unanswered: number;
-  readonly bytes: number;
 }
 
 /** A run that can be looked at while it goes on. */
@@ -46,7 +45,6 @@ export function progressOf(threads: readonly Shared[]): Progress {
     mismatched,
     errors: sum(PROGRESS.failures) + mismatched,
     unanswered: sum(PROGRESS.timedOut) + sum(PROGRESS.unanswered),
-    bytes: sum(COUNTER.bytesIn),
   };
 }
 

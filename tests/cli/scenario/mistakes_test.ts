@@ -89,7 +89,7 @@ describe("a mistake in a scenario is told with its place:", () => {
     [
       "a bad threshold",
       "thresholds:\n  - p99<5\n",
-      /^s\.yaml:2:5: thresholds\[0\]: threshold "p99<5": 5 has no unit/,
+      /^s\.yaml:2:5: thresholds\[0\]: threshold "p99<5": "5" has no unit/,
     ],
     [
       "a threshold that is no list",

@@ -2,13 +2,14 @@
 import { describe, expect, it } from "bun:test";
 import { readFileSync } from "node:fs";
 import { decodeHistogram } from "../../../lib/result/hdr.ts";
-import { htmlReport, type Page } from "../../../lib/report/html/page.ts";
+import { htmlReport } from "../../../lib/report/html/page.ts";
+import type { Report } from "../../../lib/report/tables.ts";
 import { chartData } from "../../../lib/report/html/data.ts";
 import type { StressResult } from "../../../lib/result/result.ts";
 import { Recorder } from "../../../lib/result/recorder.ts";
 import { sampleResult } from "../../support/sample_results.ts";
 
-const page = (content: Omit<Page, "verdict"> & Partial<Page>) =>
+const page = (content: Omit<Report, "verdict"> & Partial<Report>) =>
   htmlReport({ verdict: "pass", ...content });
 const pageOf = (result: StressResult) =>
   page({ title: "a run", results: [{ name: "a run", result }] });
