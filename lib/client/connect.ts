@@ -24,7 +24,6 @@ export interface ConnectBounds {
   readonly trace: (line: string) => void;
 }
 
-/** One address that is tried. */
 class Attempt {
   readonly #name: string;
   readonly #trace: ConnectBounds["trace"];

@@ -12,13 +12,11 @@ import type { SessionEnd, SessionOptions } from "./session.ts";
 /** The most bytes of standard input that become one datagram, as with OpenBSD's nc. */
 const MOST = 16_384;
 
-/** The options of a session that have a meaning here. */
 export type DatagramOptions = Pick<
   SessionOptions,
   "graceMs" | "quitAfterMs" | "idleTimeoutMs" | "sends" | "receives" | "observer"
 >;
 
-/** One session over a connected datagram socket. */
 export class DatagramSession {
   readonly #socket: DatagramSocket;
   readonly #input: Input;

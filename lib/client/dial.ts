@@ -13,7 +13,6 @@ export interface SecureOptions extends TlsClientOptions {
   readonly serverName: string;
 }
 
-/** Whom to connect to, and how. */
 export interface DialOptions {
   readonly to: Target | { readonly path: string };
   readonly tls?: SecureOptions;
@@ -25,9 +24,7 @@ export interface DialOptions {
   readonly trace: (line: string) => void;
 }
 
-/** What to do with a connection that was accepted. */
 export interface WelcomeOptions extends Pick<DialOptions, "idleTimeoutMs" | "trace"> {
-  /** TLS is spoken, with this certificate. */
   readonly identity?: TlsIdentity;
   /** For the handshake; milliseconds. */
   readonly timeoutMs?: number;
@@ -77,12 +74,10 @@ const peerOf = (transport: Socket, socket: Socket | TlsSocket = transport): Peer
   [Symbol.dispose]: () => socket[Symbol.dispose](),
 });
 
-/** A handshake, and what it is bounded by. */
 export interface Handshake {
   readonly makeEndpoint: () => Promise<TlsEndpoint>;
   /** Whom the certificate must be for; undefined for a client's. */
   readonly serverName: string | undefined;
-  /** The other side, for messages. */
   readonly name: string;
   /** In milliseconds of performance.now(), and how long that was at the beginning. */
   readonly deadline: number;

@@ -62,7 +62,6 @@ export class Downward {
   get blockedMs(): number {
     return this.#blockedMs + (this.blocked ? performance.now() - this.#blockedFrom : 0);
   }
-  /** What to wait for at the peer. */
   get peerEvents(): number {
     return this.#output.empty && !this.#over ? EVENT_READ : 0;
   }

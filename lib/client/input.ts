@@ -13,7 +13,6 @@ const WAITING = new Set<Kind>(["pipe", "terminal", "device"]);
 
 /** A source of bytes, at most one chunk of which is held here. */
 export class Input {
-  /** What to watch, and to read. */
   readonly fd: number;
   /** A read waits when there is nothing: only what was announced may be read. */
   readonly mayWait: boolean;

@@ -8,12 +8,10 @@ import type { Loop } from "./loop.ts";
 /** No more than the one who is talked to, and the next one: others are told at once that it is busy. */
 const BACKLOG = 1;
 
-/** Where to listen. */
 export type Place =
   | { readonly host: string; readonly port: number; readonly family?: 4 | 6 }
   | { readonly path: string };
 
-/** Listening sockets that give one connection after the other. */
 export class Listener implements Disposable {
   readonly #sockets: Socket[];
   readonly #loop: Loop;

@@ -30,9 +30,7 @@ export class ReaderGone extends Error {
 
 /** Where bytes go; at most one chunk is held here. */
 export class Output {
-  /** What to watch, and to write to. */
   readonly fd: number;
-  /** For the next chunk. */
   readonly buffer: Uint8Array = new Uint8Array(new ArrayBuffer(CHUNK));
   readonly #kind: Kind;
   readonly #relay: Relay | undefined;
@@ -67,12 +65,10 @@ export class Output {
       : (bytes, length) => c.writeBytes(this.fd, bytes, length);
   }
 
-  /** Nothing waits to be written. */
   get empty(): boolean {
     return this.#start === this.#end;
   }
 
-  /** How many bytes wait to be written. */
   get waiting(): number {
     return this.#end - this.#start;
   }
@@ -164,7 +160,6 @@ export class Output {
     return true;
   }
 
-  /** Why nothing more can be written. */
   #lost(): Error {
     const failure = this.#relay?.failure;
     return failure && !this.#hasGone(failure.errno) ? failure : new ReaderGone(this.#kind);

@@ -30,7 +30,6 @@ const STALLED_MS = 5000;
 /** Between two looks at that, at most. */
 const LOOK_MS = 20;
 
-/** What was sent to a peer. */
 export class Delivery {
   readonly #peer: Peer;
   readonly #marks: Marks;
@@ -45,7 +44,6 @@ export class Delivery {
     this.#marks = new Marks(this.#written);
   }
 
-  /** FIN was sent. */
   get ended(): boolean {
     return this.#allBytes !== undefined;
   }

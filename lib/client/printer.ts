@@ -2,7 +2,6 @@
 import type { Loop } from "./loop.ts";
 import type { Output } from "./output.ts";
 
-/** Writes in the turns of a loop. */
 export class Printer implements Disposable {
   readonly #output: Output;
   readonly #loop: Loop;
@@ -15,7 +14,6 @@ export class Printer implements Disposable {
     output.rest(loop);
   }
 
-  /** How many bytes wait to be written. */
   get waiting(): number {
     return this.#output.waiting + this.#queued;
   }

@@ -12,7 +12,6 @@ const CHUNK = 64 * 1024;
 /** Longer than any error's code. */
 const CODE_LENGTH = 32;
 
-/** What a thread needs to know of its stream. */
 export interface RelayData {
   readonly way: "in" | "out";
   /** The stream, which is blocking. */
@@ -22,7 +21,6 @@ export interface RelayData {
   readonly code: SharedArrayBuffer;
 }
 
-/** Starts a thread that runs `runRelay`. */
 export type SpawnRelay = (role: "relay", data: RelayData) => unknown;
 
 /** The near end of a stream that a thread reads or writes. */
@@ -50,7 +48,6 @@ export class Relay {
   }
 }
 
-/** The body of the thread. */
 export function runRelay({ way, stream, socket, code }: RelayData): void {
   setNonBlocking(socket, false);
   const receive = (into: Uint8Array) => c.recvBytes(socket, into, into.length, 0);

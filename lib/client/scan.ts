@@ -9,16 +9,12 @@ import type { Loop } from "./loop.ts";
 /** How a port answered: with a connection, with a refusal, or not at all. */
 export type PortState = "open" | "refused" | "filtered";
 
-/** What to scan. */
 export interface ScanOptions {
-  /** An IP address. */
   readonly host: string;
   readonly ports: readonly number[];
-  /** The local address. */
   readonly source?: { readonly host: string; readonly port?: number };
   /** How long a port has to answer; milliseconds. */
   readonly timeoutMs: number;
-  /** Probes at the same time. */
   readonly inFlight: number;
   /** Is called for a port that can't be asked: the source's port has a connection to it already, or had. */
   readonly skipped: (error: OSError) => void;
@@ -26,7 +22,6 @@ export interface ScanOptions {
   readonly found: (port: number, state: PortState) => void;
 }
 
-/** A connect that goes on. */
 interface Probe {
   readonly port: number;
   readonly fd: number;
@@ -39,7 +34,6 @@ const FILTERED = new Set(["ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EACCES", 
 /** How many answers that come at once are taken before signals get their turn. */
 const BUDGET = 512;
 
-/** A scan of ports. */
 export class Scan {
   readonly #options: ScanOptions;
   readonly #loop: Loop;

@@ -26,7 +26,6 @@ export interface SessionOptions {
   readonly sends: boolean;
   /** False: what comes is thrown away, and the session ends when all is sent. */
   readonly receives: boolean;
-  /** Sees all bytes. */
   readonly observer?: Observer;
 }
 
@@ -40,7 +39,6 @@ export interface Observer {
   settle(stop: AbortSignal): Promise<void>;
 }
 
-/** How a session ended. */
 export interface SessionEnd {
   readonly reason: "finished" | "lost" | "idle" | "quit";
   /** With "lost": what the connection failed with. */
@@ -51,7 +49,6 @@ export interface SessionEnd {
   readonly lost: number;
 }
 
-/** One session over a connected, non-blocking socket. */
 export class Session {
   readonly #peer: Peer;
   readonly #input: Input;
@@ -118,7 +115,6 @@ export class Session {
     return undefined;
   }
 
-  /** Which deadline has passed. */
   #late(): SessionEnd["reason"] | undefined {
     const now = performance.now();
     if (now >= this.#graceEnds()) return "finished";

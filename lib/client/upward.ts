@@ -10,11 +10,9 @@ const BUDGET = 16;
 /** Failures after which the peer says nothing new: receiving ends as well, after all that had come. */
 const KNOWN_THERE = new Set(["EPIPE", "ECONNRESET", "TLS_PROTOCOL"]);
 
-/** What a session wants of this direction. */
 export interface UpwardOptions {
   /** False: nothing is sent, and standard input is left alone. */
   readonly sends: boolean;
-  /** FIN follows the last byte. */
   readonly halfClose: boolean;
   /** Called with what was sent. */
   readonly sent: ((bytes: Uint8Array) => void) | undefined;
@@ -42,7 +40,6 @@ export class Upward {
     this.#options = options;
   }
 
-  /** Why nothing more can be sent. */
   get error(): Error | undefined {
     return this.#error;
   }
@@ -65,12 +62,10 @@ export class Upward {
     if (!this.idle) return this.#peerWaits;
     return !this.#options.sends || (this.#input.ended ? this.done : this.#inputWaits);
   }
-  /** What to wait for at standard input. */
   get inputEvents(): number {
     const wanted = this.idle && !this.#input.ended && this.#error === undefined;
     return wanted && this.#options.sends ? EVENT_READ : 0;
   }
-  /** What to wait for at the peer. */
   get peerEvents(): number {
     return !this.idle && this.#peerWaits && this.#error === undefined ? EVENT_WRITE : 0;
   }

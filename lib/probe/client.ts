@@ -12,7 +12,6 @@ export class Client {
   readonly startedAt: number = performance.now();
   opened = false;
   over = false;
-  /** The target has sent FIN. */
   ended = false;
   /** Why the connection is gone; null when it was closed in order, or by us. */
   error: OSError | null = null;
@@ -91,7 +90,6 @@ export class Client {
     this.#connection.send(bytes);
   }
 
-  /** FIN once everything is sent. */
   end(): void {
     this.#connection.end();
   }
@@ -121,7 +119,6 @@ export class Client {
     return cut ? this.replies.truncation(this.sent) : null;
   }
 
-  /** Either of them. */
   get wrong(): Mismatch | null {
     return this.mismatch ?? this.truncation;
   }
@@ -142,7 +139,6 @@ export const firstWrong = (clients: readonly Client[]): Mismatch | null =>
 /** What the machine of the clients has run out of: no fault of the target. */
 const OWN = new Set(["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ENOSPC", "EADDRNOTAVAIL"]);
 
-/** Makes clients, and passes events on to them. */
 export class Clients implements Handler<Client> {
   readonly #engine: Engine;
   readonly #traffic: Traffic;

@@ -71,7 +71,6 @@ function endReasons({ timeoutMs }: Scene, clients: readonly Client[]): string[] 
   return reasons;
 }
 
-/** What the target has sent without a request. */
 export function unaskedReasons({ listens }: Scene, clients: readonly Client[]): string[] {
   const bytes = sumOf(clients, ({ unasked }) => unasked);
   return listens && bytes > 0
@@ -83,6 +82,5 @@ export function unaskedReasons({ listens }: Scene, clients: readonly Client[]): 
 const describeEnds = (clients: readonly Client[]) =>
   `FIN on ${clients.filter(({ ended }) => ended).length} of ${clients.length}`;
 
-/** The codes of errors, each once. */
 export const codes = (clients: readonly Client[]): string =>
   [...new Set(clients.map(({ error }) => error!.code))].join(", ");

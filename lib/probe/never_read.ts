@@ -6,7 +6,6 @@ import type { Finding, Profile } from "./profile.ts";
 import type { Scene } from "./scene.ts";
 import type { Witnesses } from "./witnesses.ts";
 
-/** Bytes that are sent together, about. */
 const CHUNK = 64 * 1024;
 /** Nothing was taken for so long, and others were served meanwhile: the target has stopped reading. */
 const CALM_MS = 300;
@@ -76,7 +75,6 @@ function readAfterAll(scene: Scene, clients: readonly Client[]): string[] {
     : [];
 }
 
-/** Sends on all connections as much as is taken. */
 class Flood {
   readonly #scene: Scene;
   readonly #clients: readonly Client[];
@@ -114,7 +112,6 @@ class Flood {
     if (client.queued === 0) this.#scene.engine.after(0, () => this.#push(client));
   }
 
-  /** Bytes that the system has taken from all of them. */
   get taken(): number {
     return sumOf(this.#clients, ({ bytesSent }) => bytesSent);
   }

@@ -24,7 +24,6 @@ export interface ProfileSettings {
   /** Target, traffic, timeout and TLS are used; `connections` are the numbers that traffic is made for. */
   readonly plan: Plan;
   readonly profiles: readonly ProfileName[];
-  /** Misbehaving connections of each profile. */
   readonly misbehaving: number;
   /** Bytes that the target may take from all clients that never read, kernel buffers included. */
   readonly limit: number;
@@ -43,7 +42,6 @@ export type SpawnProbe = (role: "probe", data: ProfileData) => Thread;
 export const connectionsOf = (profiles: number, misbehaving: number): number =>
   1 + profiles * (misbehaving + WITNESSES + 1);
 
-/** A profile and how the target took it, as in the JSON. */
 export interface ProfileRow {
   readonly name: ProfileName;
   readonly ok: boolean;

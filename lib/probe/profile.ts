@@ -2,15 +2,12 @@
 import type { Scene } from "./scene.ts";
 import type { Witnesses } from "./witnesses.ts";
 
-/** A profile says what it expects, misbehaves, and judges. */
 export interface Profile {
-  /** What the target has to do, in a few words. */
   expected(scene: Scene): string;
   /** Misbehaves; clients that it leaves open are closed afterwards. */
   run(scene: Scene, witnesses: Witnesses): Finding;
 }
 
-/** What a profile did and saw. */
 export interface Finding {
   readonly did: string;
   readonly observed: string;

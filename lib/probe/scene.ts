@@ -6,7 +6,6 @@ import type { Traffic } from "../stress/traffic/traffic.ts";
 import { type Client, Clients } from "./client.ts";
 import type { ProfileSettings } from "./plan.ts";
 
-/** The longest between looks at a condition. */
 const LOOK_MS = 20;
 
 /** How long an orderly end is waited for, which no profile judges. */
@@ -25,7 +24,6 @@ export class OwnFailure extends Error {
   }
 }
 
-/** The means of all profiles. */
 export class Scene {
   readonly engine: Engine;
   readonly plan: Plan;
@@ -115,7 +113,6 @@ export class Scene {
     for (const client of open) client.close();
   }
 
-  /** What is wrong with the connects of the cast. */
   connectReasons(): string[] {
     const failed = this.cast.filter(({ opened }) => !opened);
     if (failed.length === 0) return [];

@@ -56,7 +56,6 @@ export class Witnesses {
     return [...new Set(reasons)];
   }
 
-  /** The first wrong bytes that one has received. */
   get mismatch(): Mismatch | null {
     return firstWrong(this.#clients);
   }

@@ -22,7 +22,6 @@ export const describeMeasure = (measure: BaselineMeasure): string =>
 
 const WORDS = { worse: "WORSE ", better: "better", "no significant difference": "same  " } as const;
 
-/** The rows: one for each quantity, and one for each doubt. */
 export const baselineRows = (report: BaselineReport): Row[] => [
   ...report.measures.map((measure): Row => [
     "baseline",

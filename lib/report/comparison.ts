@@ -35,7 +35,6 @@ export function comparisonTable(comparison: Comparison, open: boolean): ReportTa
   };
 }
 
-/** One sentence for each but the first. */
 export function comparisonSentences(comparison: Comparison, open: boolean): string[] {
   const [first, ...others] = comparison.rows;
   return others.map((row) => sentence(row, first!, open));

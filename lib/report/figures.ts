@@ -63,7 +63,6 @@ export const RARE = [
   ["p99.999", 99.999, "p99_999"],
 ] as const;
 
-/** Whether enough values lie beyond a percentile. */
 export const isFounded = ({ count, unanswered }: Distribution, percent: number): boolean =>
   (count + unanswered) * (1 - percent / 100) >= BEYOND - 1e-6;
 
@@ -106,7 +105,6 @@ export function describeRoundTrip({ kernel_rtt_us: kernel }: StressResult): stri
     `to its ACK, as the run ended (${plural(connections, "connection")})`;
 }
 
-/** The address, and what is known of the server there. */
 export function describeTarget(result: StressResult): string {
   const { server, target } = result;
   const tls = settingsOf(result).tls ? " (TLS)" : "";

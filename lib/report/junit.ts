@@ -3,7 +3,6 @@ import { describeMeasure } from "./baseline.ts";
 import { describeValue, describeVerdict } from "./trust.ts";
 import type { NamedResult, StressResult } from "../result/result.ts";
 
-/** A test case; `failure` is null when it passed. */
 export interface JunitCase {
   readonly name: string;
   readonly failure: string | null;

@@ -112,7 +112,6 @@ function describeCheck(result: StressResult): string {
     : "messages came back in upper case";
 }
 
-/** How many were verified, all in all. */
 function describeBytes(result: StressResult): string {
   const all = partsOf(result).map(({ verified_bytes }) => verified_bytes ?? null);
   return all.includes(null) ? "each" : formatCount(all.reduce((a, b) => a! + b!, 0)!);

@@ -4,7 +4,6 @@ import type { Row } from "../text/layout.ts";
 import { formatRate, formatUs } from "../text/units.ts";
 import type { ReportTable } from "./tables.ts";
 
-/** All probes, in the order in which they were made. */
 export const probesTable = (search: Search): ReportTable => ({
   title: "Probes",
   note: "Rates are messages a second; p99 is from the scheduled send.",
@@ -18,7 +17,6 @@ export const probesTable = (search: Search): ReportTable => ({
   ]),
 });
 
-/** What was found, and why it is not more. */
 export function searchRows(search: Search): Row[] {
   const { rate, next, limit, reason, conditions } = search;
   const what = conditions.join(", ");

@@ -17,6 +17,5 @@ export interface Report {
   readonly verdict: string;
   /** Why it is not "pass", where no result says that itself. */
   readonly reason?: string;
-  /** The command line that made it. */
   readonly command?: string | undefined;
 }

@@ -9,7 +9,6 @@ import { baselineRows } from "./baseline.ts";
 import { isUnknown, valueOf } from "./judge/judge.ts";
 import { parseThreshold } from "./judge/threshold.ts";
 
-/** Slow connections that are named at most. */
 const NAMED = 3;
 /** A reply is worth a word from this time on, and when it took so many times the p99. In microseconds. */
 const SLOW_US = 10_000;
@@ -43,7 +42,6 @@ function describeTimer({ generator: { timer_us: timer } }: StressResult): string
   } leave together (${late})`;
 }
 
-/** All rows on trust, the verdict last. */
 export function trustRows(result: StressResult): Row[] {
   const { generator } = result;
   const rows: Row[] = [];

@@ -10,7 +10,6 @@ export const errorCount = (
   { connections, messages }: Pick<StressResult, "connections" | "messages">,
 ): number => connections.failed + connections.lost + messages.timed_out + messages.mismatched;
 
-/** Whether everything came back as it must. */
 export const isClean = (
   { messages, connections }: Pick<StressResult, "connections" | "messages">,
 ): boolean => errorCount({ messages, connections }) + messages.lost === 0;

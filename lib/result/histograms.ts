@@ -6,7 +6,6 @@ import { settingsOf } from "./settings.ts";
 
 const UNITS_PER_US = 1000 / UNIT_NS;
 
-/** Names of the histograms of a result. */
 export type HistogramName =
   | "latency"
   | "latency_corrected"

@@ -53,10 +53,8 @@ const HEADER = 5;
 /** As many buckets as HdrHistogram has counts, in the same order. */
 export const BUCKETS: number = 21 * 1024 + EXACT;
 
-/** Bytes of a recorder's memory. */
 export const RECORDER_BYTES = (HEADER + BUCKETS) * 8;
 
-/** Which bucket counts a value. */
 export function bucketOf(units: number): number {
   if (units < EXACT) return units;
   const shift = 21 - Math.clz32(units);

@@ -1,7 +1,6 @@
 /** What `--find-rate` has come to, as data. */
 import type { Judged } from "./judgement.ts";
 
-/** One run at one rate. */
 export interface Probe {
   /** Messages a second that were asked for. */
   readonly rate: number;
@@ -20,7 +19,6 @@ export interface Probe {
 
 /** What a search has come to, as `--json` prints it under `find_rate`. */
 export interface Search {
-  /** The conditions that were to hold. */
   readonly conditions: readonly string[];
   /** The highest rate that holds, in messages a second; null when none was found. */
   readonly rate: number | null;
@@ -28,7 +26,6 @@ export interface Search {
   readonly next: number | null;
   /** What kept the next rate from holding, or ended the search. */
   readonly limit: "target" | "generator" | "machine" | "time" | "bound" | "interrupted" | "broken";
-  /** The same as a sentence. */
   readonly reason: string;
   readonly probes: readonly Probe[];
 }

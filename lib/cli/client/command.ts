@@ -12,7 +12,6 @@ const MANY = "-k takes one connection after the other; many at once are for iomu
 const PROXY = "there are no proxies here; ssh -W HOST:PORT is one way through";
 const TELNET = "nothing answers telnet's options here; bytes go as they are";
 
-/** The command. */
 export const CLIENT = command({
   name: "client",
   about: "a netcat: stdin to the peer, the peer to stdout, byte for byte",
@@ -109,5 +108,4 @@ export const CLIENT = command({
   },
 });
 
-/** Its options, as they were given. */
 export type ClientRead = ReadOf<typeof CLIENT>;

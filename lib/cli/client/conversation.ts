@@ -25,14 +25,12 @@ import { leftOver, report } from "./ending.ts";
 import type { Lines } from "./lines.ts";
 import { relayOf, standardOutput } from "./streams.ts";
 
-/** What every wait needs, and every message. */
 export interface Turns {
   readonly loop: Loop;
   readonly stop: AbortSignal;
   readonly lines: Lines;
 }
 
-/** How a conversation ended. */
 export interface Outcome {
   readonly code: number;
   /** There is more to say to a next peer, or to hear from it. */
@@ -115,7 +113,6 @@ export class Conversation {
     await this.#output.finish(loop, stop);
   }
 
-  /** The same with datagrams. */
   async exchange(socket: DatagramSocket, { loop, stop, lines }: Turns): Promise<number> {
     const options = { ...this.#options, observer: this.#hex ? lines.observer() : undefined };
     const session = new DatagramSession(socket, this.#input, this.#output, loop, options);

@@ -1,6 +1,5 @@
 /** Bytes as hexdump(1) shows them with -C, with their direction, their time and their place in the stream. */
 
-/** Which way bytes go. */
 export type Direction = "sent" | "received";
 
 const ARROWS: Readonly<Record<Direction, string>> = { sent: ">", received: "<" };
@@ -12,7 +11,6 @@ const AROUND = 2 + 16 + 2 + 1 + ROW + 2;
 const [SPACE, BAR, LINE_FEED, DOT] = [0x20, 0x7c, 0x0a, 0x2e];
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 const DIGITS = encode("0123456789abcdef");
-/** The fewest digits of an offset. */
 const LEAST_DIGITS = 8;
 
 /**

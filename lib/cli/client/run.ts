@@ -32,7 +32,6 @@ class Interrupted extends Error {
 /** How long after a terminal has gone its SIGHUP may come. */
 const SIGNAL_MS = 100;
 
-/** Does what the options say; returns the exit code. */
 export async function run(read: ClientRead, spawn: SpawnRelay): Promise<number> {
   checkCombinations(read);
   const stop = new AbortController();
@@ -98,7 +97,6 @@ function talk(read: ClientRead, spawn: SpawnRelay): Work {
   };
 }
 
-/** What the ways to a peer have in common. */
 interface Run {
   readonly read: ClientRead;
   readonly conversation: Conversation;
@@ -118,7 +116,6 @@ async function exchange({ read, conversation, turns }: Run): Promise<number> {
   return await conversation.exchange(socket, turns);
 }
 
-/** Connects, and with `--reconnect` again and again. */
 async function connect({ read, conversation, turns }: Run): Promise<number> {
   const { loop, stop, lines } = turns;
   const to = destinationOf(read);
@@ -155,7 +152,6 @@ async function pause(ms: number, loop: Loop, stop: AbortSignal): Promise<void> {
   }
 }
 
-/** Waits for a peer, and with `-k` for the next one. */
 async function accept({ read, conversation, turns }: Run, listen: string): Promise<number> {
   const { loop, stop, lines: { say } } = turns;
   const where = listenOf(read, listen);

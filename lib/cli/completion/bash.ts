@@ -40,7 +40,6 @@ complete -F _iomux iomux
 `;
 }
 
-/** What completes a value. */
 const action = ({ file, words }: Pick<Option<unknown>, "file" | "words">): string =>
   file ? "_iomux_files" : words ? `_iomux_words ${quoted(words.join(" "))}` : ":";
 

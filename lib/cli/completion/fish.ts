@@ -2,7 +2,6 @@
 import type { Command } from "../options/command.ts";
 import { type Word, wordsOf } from "./words.ts";
 
-/** Text within single quotes of fish. */
 const quoted = (text: string): string => `'${text.replaceAll(/['\\]/g, "\\$&")}'`;
 
 export function fishScript(commands: readonly Command[]): string {

@@ -2,7 +2,6 @@
 import type { Command } from "../options/command.ts";
 import { wordsOf } from "./words.ts";
 
-/** Text within single quotes of PowerShell. */
 const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 const list = (words: readonly string[]): string => `@(${words.map(quoted).join(", ")})`;

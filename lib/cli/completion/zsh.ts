@@ -59,7 +59,6 @@ function specOf({ names, option }: Word): string {
     : `${quoted(others)}{${short},${long}}${quoted(`${text}${value}`)}`;
 }
 
-/** What completes a value. */
 const actionOf = ({ file, words }: Word["option"]): string =>
   file ? "_files" : words ? `(${words.map(escaped).join(" ")})` : " ";
 

@@ -80,7 +80,6 @@ const examples = (pairs: Command["examples"]): string[] => [
   ]),
 ];
 
-/** The page of a command, iomux-serve(1). */
 export function commandManual(command: Command, edition: Edition): string {
   const { name, about, operands, groups, exits, options } = command;
   const variable = (key: string) => `Ev ${variableOf(name, key)}`;
@@ -115,7 +114,6 @@ export function commandManual(command: Command, edition: Edition): string {
   ]);
 }
 
-/** The page of the program, iomux(1). */
 export function programManual(commands: readonly Command[], edition: Edition): string {
   const pages = commands.map(({ name }) => `.Xr iomux-${name} 1`).toSorted().join(" ,\n");
   return page("iomux", edition, "TCP server, client and load generator on I/O multiplexing", [

@@ -12,13 +12,11 @@ import { VERSION } from "../version.ts";
 import { type Limits, memoryFor, stepsFor } from "./advice.ts";
 import type { InfoRead } from "./command.ts";
 
-/** What `iomux info --json` prints. */
 export interface Info {
   version: string;
   runtime: string;
   os: string;
   arch: string;
-  /** `reason` is why it is not available. */
   selectors: { name: SelectorName; available: boolean; reason: string | null }[];
   engines: EngineAvailability[];
   limits: Limits;

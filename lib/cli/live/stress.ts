@@ -12,7 +12,6 @@ export interface LiveState {
   readonly done: number;
   /** Of these, a second, at the moment. */
   readonly rate: number;
-  /** Failed connects, lost connections, timeouts, mismatches. */
   readonly errors: number;
   readonly mismatched: number;
   /** Latencies of the last second, in microseconds; null when there is none yet. */
@@ -40,7 +39,6 @@ export function describe(state: LiveState, colors = false): string {
 /** The time over which the rate is taken, in milliseconds. */
 const WINDOW_MS = 1000;
 
-/** A rate from a count that is looked at now and then. */
 export class RateMeter {
   readonly #looks: { readonly at: number; readonly count: number }[] = [];
 

@@ -3,14 +3,12 @@ import { oneOf } from "./values.ts";
 
 /** An option of a command; its long name is its key in a table, "maxBuffer" being `--max-buffer`. */
 export interface Option<T> {
-  /** One letter: `-p`. */
   readonly short?: string | undefined;
   /** What stands for the value in the help; undefined for a switch. */
   readonly value: string | undefined;
   readonly text: string;
   /** It may stand without a value, which is then the empty one. */
   readonly mayStandAlone?: boolean | undefined;
-  /** Its value where it is not given. */
   readonly initial: T;
   /** `initial` as the help shows it; nothing is shown without. */
   readonly shown?: string | undefined;
@@ -58,7 +56,6 @@ export const valued = <T>(
   ...more,
 });
 
-/** An option whose value is one of these words. */
 export const choice = <const T extends string>(
   name: string,
   text: string,
@@ -89,12 +86,10 @@ function parseSwitch(text: string): boolean {
 /** Options by the names that their values have in the program. */
 export type Table = Readonly<Record<string, Option<any>>>;
 
-/** What the options of a table come to. */
 export type Values<T extends Table> = {
   readonly [K in keyof T]: T[K] extends Option<infer V> ? V : never;
 };
 
-/** The values of options of which none is given. */
 export const initialValues = <T extends Table>(table: T): Values<T> =>
   Object.fromEntries(
     Object.entries(table).map(([key, { initial }]) => [key, initial]),

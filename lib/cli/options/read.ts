@@ -10,7 +10,6 @@ import { wordsOf } from "./words.ts";
 export interface Read<T extends Table = Table> {
   readonly options: Values<T>;
   readonly operands: readonly string[];
-  /** Where an option's value is from. */
   source(key: keyof T & string): "cli" | "env" | "default";
   readonly given: ReadonlySet<string>;
   /** A message that names options, with the variables that some of them are from. */
@@ -19,7 +18,6 @@ export interface Read<T extends Table = Table> {
   readonly warnings: readonly string[];
 }
 
-/** The values that a command is run with. */
 export type ReadOf<C> = C extends Command<infer T> ? Read<T> : never;
 
 export function read<T extends Table>(

@@ -36,10 +36,8 @@ function listed(): [name: string, port: number][] {
   });
 }
 
-/** The TCP port of a service; undefined for an unknown name. */
 export const portOfService = (name: string): number | undefined => services().get(name);
 
-/** The name of the service that usually has this port. */
 export function serviceOfPort(port: number): string | undefined {
   for (const [name, number] of services()) if (number === port) return name;
   return undefined;

@@ -3,7 +3,6 @@ import { UsageError } from "../exit.ts";
 import { portOfService } from "./services.ts";
 import { portProblem } from "./values.ts";
 
-/** A host and a port, of which the host is not resolved yet. */
 export interface Address {
   readonly host: string;
   readonly port: number;

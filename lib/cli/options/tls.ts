@@ -10,13 +10,11 @@ import { longName } from "./option.ts";
 import type { Read } from "./read.ts";
 import type { CLIENT_TLS } from "./client_tls.ts";
 
-/** Whom a client trusts, and for which server. */
 export interface ClientTls extends TlsClientOptions {
   /** What the certificate must be for: a name, or an IP address. */
   readonly serverName: string;
 }
 
-/** The options of a server that are read here. */
 interface ServerFlags {
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;

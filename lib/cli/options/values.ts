@@ -51,7 +51,6 @@ export function atLeastOne(text: string): number {
   return value;
 }
 
-/** A duration in milliseconds that is more than 0. */
 export function someTime(text: string): number {
   const value = parseDuration(text);
   if (value <= 0) throw new Error(`"${text}" must be more than 0`);
@@ -72,7 +71,6 @@ export function sizes(text: string): { readonly from: number; readonly to: numbe
   throw new Error(`"${text}" is no range of sizes such as 64B..4KiB`);
 }
 
-/** What is wrong with the number of a port, if anything is. */
 export function portProblem(text: string, least: 0 | 1): string | undefined {
   const isNumber = /^\d+$/.test(text);
   if (isNumber && Number(text) >= least && Number(text) <= 65535) return undefined;
@@ -97,7 +95,6 @@ export const threadsOrAuto = (text: string): number =>
     ? process.getBuiltinModule("node:os").availableParallelism()
     : threads(text, `, or auto${didYouMean(text, ["auto"])}`);
 
-/** What random numbers start from. */
 export function seed(text: string): number {
   if (!/^\d+$/.test(text) || Number(text) >= 2 ** 32) {
     throw new Error(`"${text}" is no seed: a whole number below 4294967296`);
@@ -116,6 +113,5 @@ export function socketPath(text: string): string {
 export const SELECTORS = ["auto", "select", "poll", "epoll", "kqueue", "wsapoll"] as const;
 /** The engines that there are, on one system or another. */
 export const ENGINES = ["auto", "readiness", "uring"] as const;
-/** The levels of `--log-level`, from much to little. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type Level = (typeof LOG_LEVELS)[number];

@@ -33,7 +33,6 @@ export function readBaseline(file: string, config: Readonly<Record<string, unkno
   return { file, result };
 }
 
-/** The result with what has changed since the baseline. */
 export const againstBaseline = (
   result: StressResult,
   { file, result: before }: Baseline,

@@ -24,7 +24,6 @@ export const gravest = (codes: Iterable<number>): number => {
 export const exitCode = (results: readonly StressResult[], strict: boolean): number =>
   gravest(results.flatMap((result) => codesOf(result, strict)));
 
-/** Everything that happened in a run, as codes. */
 function codesOf(result: StressResult, strict: boolean): number[] {
   const { messages, connections, thresholds, verdict } = result;
   const codes = [

@@ -13,7 +13,6 @@ import { gravest } from "./exit_code.ts";
 import { writeFiles } from "./files.ts";
 import type { Output, OutputFlags } from "../options/outputs.ts";
 
-/** What several runs have led to, or one. */
 export interface Outcome extends Report {
   /** What the page and the summary show beside each other, if that is more. */
   readonly beside?: readonly NamedResult[];

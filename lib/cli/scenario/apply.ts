@@ -16,7 +16,6 @@ export interface Applied<O> {
   readonly thresholds: readonly string[] | undefined;
 }
 
-/** Reads a scenario. @throws UsageError */
 export function readScenario(file: string): Scenario {
   const scenario = parseScenario(readText(file, "scenario"), file);
   // Beside the scenario, wherever that is read from.

@@ -58,7 +58,6 @@ interface Entry {
 class Reader {
   readonly #document: Document;
   readonly #fail: Fail;
-  /** Where the first stage is. */
   #firstStage = 0;
 
   constructor(document: Document, fail: Fail) {

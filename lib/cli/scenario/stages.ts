@@ -45,7 +45,6 @@ function changes(
   });
 }
 
-/** How long all stages take, in milliseconds. */
 export const lengthOf = (stages: readonly Stage[]): number =>
   stages.reduce((total, { durationMs }) => total + durationMs, 0);
 

@@ -45,7 +45,6 @@ export function faultsOf({ options, given, source }: ServeRead): { faults?: Faul
   return { faults };
 }
 
-/** What the log says of the faults, and which seed repeats them. */
 export function describeFaults(faults: FaultOptions): string {
   const { delayMs, jitterMs, bytesPerSecond, slice, resetAfter, closeAfter } = faults;
   const parts = [

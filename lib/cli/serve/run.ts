@@ -30,7 +30,6 @@ type SpawnThread = Spawn & SpawnHandler & SpawnMetrics;
 /** As process 1: between two looks for children that have ended. */
 const REAP_MS = 500;
 
-/** The limit of open files, before and after it was raised. */
 interface OpenFiles {
   readonly before: number;
   readonly now: number;

@@ -40,7 +40,6 @@ export class AbortWatch {
     this.#conditions = conditions;
   }
 
-  /** The same context, whose runs are watched. */
   around<C extends RunContext>(context: C): C {
     if (this.#conditions.length === 0) return context;
     return {

@@ -205,7 +205,6 @@ function outcomeOf(flags: StressJob["options"], found: Findings): Outcome {
   };
 }
 
-/** What makes one of the results doubtful. */
 function cautions(name: string, result: StressResult): [string, string][] {
   const rows: [string, string][] = [];
   const { generator, thresholds } = result;

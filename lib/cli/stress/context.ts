@@ -31,7 +31,6 @@ export interface LiveContext extends RunContext {
   describe(what: string): void;
 }
 
-/** How often `--progress` writes a line. */
 const PROGRESS_MS = 1000;
 
 /**

@@ -2,7 +2,6 @@
 import { UsageError } from "../exit.ts";
 import { longName } from "../options/option.ts";
 
-/** Pairs, and why they exclude each other. */
 export const EXCLUSIVE: readonly (readonly [string, string, string])[] = [
   ["message", "messageFile", "'--message' and '--message-file' exclude each other"],
   ["message", "messagesFrom", "'--message' and '--messages-from' exclude each other"],

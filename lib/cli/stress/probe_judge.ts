@@ -113,7 +113,6 @@ function whyNot(
 const show = ({ metric }: Threshold, value: number): string =>
   metric.kind === "rate" || metric.kind === "count" ? String(value) : formatUs(value);
 
-/** Why a search makes no sense any more; null when it does. */
 function whyBroken({ messages, connections, errors }: StressResult): string | null {
   if (messages.mismatched > 0) return `${messages.mismatched} replies were wrong`;
   if (connections.established > 0) return null;

@@ -9,7 +9,6 @@ import { type RunOutcome, runSession, type RunSettings } from "./session.ts";
 /** Every round has fresh connections, and an embedded server's code has to be compiled first. */
 const WARM_UP_MS = 200;
 
-/** Reads the percentage. @throws UsageError */
 export function readConfidence(text: string): number {
   const percent = Number(text.replace(/\s*%$/, ""));
   if (text !== "" && percent > 0 && percent < 100) return percent;

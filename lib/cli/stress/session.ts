@@ -29,7 +29,6 @@ export interface RunSettings extends Omit<Plan, "target" | "seed" | "tls"> {
   readonly serverWorkers: number;
 }
 
-/** What a run needs of its surroundings. */
 export interface RunContext {
   readonly spawn: Spawn & SpawnLoad;
   /** Ends the run early, with a result of what was done. */
@@ -40,7 +39,6 @@ export interface RunContext {
   readonly connected?: () => Promise<void> | undefined;
 }
 
-/** A result, and why the first connection failed that did. */
 export interface RunOutcome {
   readonly result: StressResult;
   readonly firstFailure: LoadResult["firstFailure"];
@@ -48,7 +46,6 @@ export interface RunOutcome {
   readonly cpu: CpuUse | null;
 }
 
-/** Whether the run has a server of its own. */
 export const isEmbedded = ({ target, unix }: Pick<RunSettings, "target" | "unix">): boolean =>
   target === undefined && unix === undefined;
 

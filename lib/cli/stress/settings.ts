@@ -119,7 +119,6 @@ function checkedOperand({ operands, options }: StressRead): string | undefined {
 export const isOpen = ({ rate, stages }: Pick<RunSettings, "rate" | "stages">): boolean =>
   rate !== null || stages.some((stage) => stage.rate);
 
-/** Settings as a result has them. */
 export function configOf(settings: RunSettings): Record<string, unknown> {
   return { ...settings, ...showExpectation(settings.expect) };
 }

@@ -92,7 +92,6 @@ function parseExpect(rest: string): Action {
 
 const ESCAPES: Readonly<Record<string, number>> = { r: 13, n: 10, t: 9, 0: 0, "\\": 92, '"': 34 };
 
-/** The bytes of a text in quotes, and what follows it. */
 function quoted(text: string, usage: string): [bytes: Uint8Array, after: string] {
   if (!text.startsWith('"')) throw new Error(`use ${usage}`);
   const parts: Uint8Array[] = [];

@@ -31,11 +31,9 @@ const MOST_MEANWHILE = 64 << 20;
 
 /** Who sees what goes over the connection, and prints what comes. */
 export interface ScriptObserver extends Observer {
-  /** How many bytes wait to be printed. */
   readonly waiting: number;
 }
 
-/** One run of a script over a connected peer. */
 export class ScriptRun {
   readonly #peer: Peer;
   readonly #delivery: Delivery;

@@ -12,7 +12,6 @@ const MAX_POINTS = 600;
 const PER_DECADE = 12;
 const CDF_POINTS = 240;
 
-/** A column of numbers; null where there is none. */
 export type Column = readonly (number | null)[];
 
 export interface Line {
@@ -31,7 +30,6 @@ export interface TimelineData {
   readonly rate: Column;
   /** What the schedule asked for; null in a closed loop. */
   readonly asked: Column | null;
-  /** Errors a second. */
   readonly errors: Column;
   readonly active: Column;
   readonly p50: Column;

@@ -48,7 +48,6 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   `;
 }
 
-/** Names with what they stand for. */
 export function definitions(
   rows: readonly (readonly [name: string, text: string])[],
   kind = "rows",

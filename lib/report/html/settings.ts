@@ -2,7 +2,6 @@
 import { formatCount, formatDuration, formatSize } from "../../text/units.ts";
 import { plural } from "../../text/words.ts";
 
-/** A setting, in words. */
 export type Setting = [name: string, value: string];
 
 const LONGEST = 200;

@@ -24,7 +24,6 @@ const OPTIONS: Readonly<Record<string, string>> = {
   script: "--messages-from",
   stages: "stages of --scenario",
 };
-/** Longer values are cut off in a message. */
 const LONGEST = 60;
 
 type Config = Readonly<Record<string, unknown>>;

@@ -5,7 +5,6 @@ import type { Round, StressResult } from "../../result/result.ts";
 
 export type Word = "faster" | "slower" | "no significant difference";
 
-/** One quantity of one of those compared. */
 export interface Measure {
   /** Its geometric mean over all rounds, whose ratios are those of the rounds: messages a second, or us. */
   readonly value: number;

@@ -5,14 +5,11 @@
  */
 import type { Interval, MeanInterval } from "../../result/judgement.ts";
 
-/** How sure an interval is. */
 export const CONFIDENCE = 0.95;
-/** What the intervals are, for reports. */
 export const METHOD = "Student's t on the logarithms of the ratios";
 /** Fewer measurements than this say nothing of how much they vary. */
 const FEWEST = 3;
 
-/** A sample of logarithms. */
 interface Sample {
   readonly n: number;
   readonly mean: number;
@@ -65,7 +62,6 @@ function intervalOf(log: number, error: number, degrees: number, share = CONFIDE
   return { ratio: Math.exp(log), low: Math.exp(log - half), high: Math.exp(log + half) };
 }
 
-/** The mean of numbers; NaN of none. */
 const mean = (numbers: readonly number[]): number =>
   numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
 

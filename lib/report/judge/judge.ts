@@ -82,7 +82,6 @@ function countOf(result: StressResult, name: CountName): number {
   }
 }
 
-/** The percentiles that every distribution has. */
 const KEYS = new Map<number | string, keyof Distribution>([
   [50, "p50"],
   [90, "p90"],

@@ -10,7 +10,6 @@ export type LatencyKind = "latency" | "corrected" | "connect" | "lag";
 export type Metric =
   /** A quantile of latencies: "min", "mean", "max", or a percentile from 0 to 100. */
   | { readonly kind: LatencyKind; readonly of: "min" | "mean" | "max" | number }
-  /** Messages a second. */
   | { readonly kind: "rate" }
   | { readonly kind: "count"; readonly name: CountName };
 
@@ -34,7 +33,6 @@ const COUNTS = [
   "unsent",
 ] as const;
 
-/** The metrics that can be named, for messages. */
 const METRICS = [
   ...["p50", "p90", "p99", "p99.9", "p99.99", "min", "mean", "max", "rate"],
   ...COUNTS,
@@ -48,7 +46,6 @@ export class ThresholdError extends RangeError {
   override readonly name = "ThresholdError";
 }
 
-/** Reads a condition. @throws ThresholdError */
 export function parseThreshold(text: string): Threshold {
   const fail = (why: string): never => {
     throw new ThresholdError(`threshold "${text}": ${why}`);
@@ -120,9 +117,7 @@ function parseLimit(text: string, { kind }: Metric, fail: (why: string) => never
 
 /** What a run must be like for its thresholds to mean something. */
 export interface RunKind {
-  /** Messages leave on a schedule. */
   readonly open: boolean;
-  /** Replies are awaited. */
   readonly replies: boolean;
 }
 

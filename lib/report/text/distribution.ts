@@ -17,7 +17,6 @@ const SERIES: readonly (readonly number[])[] = [
 /** The finest step of a recorder, in microseconds: nothing lies below it but 0. */
 const FINEST_US = 0.1;
 
-/** A bucket of several recorders. */
 export interface LogBucket {
   /** Its upper bound in microseconds, which belongs to it. */
   readonly upTo: number;

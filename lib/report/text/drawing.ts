@@ -10,7 +10,6 @@ export interface Drawn {
 
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 const FULL = "█";
-/** The longest and the shortest bar. */
 const LONGEST = 40;
 const SHORTEST = 4;
 const BOUND_WIDTH = 10;

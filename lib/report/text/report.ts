@@ -10,7 +10,6 @@ import type { ReportTable } from "../tables.ts";
 import { trustRows } from "../trust.ts";
 import { drawDistributions } from "./drawing.ts";
 
-/** Columns of the names of rows. */
 const NAME_WIDTH = 12;
 
 /** A result may be anybody's file: no text in it is obeyed by the terminal. */
@@ -34,7 +33,6 @@ export function formatReport(result: StressResult, width: number): string {
     write(trustRows(result), width);
 }
 
-/** The report of several runs: rows, a table, and rows again. */
 export const formatOutcome = (
   head: readonly Row[],
   table: ReportTable,

@@ -34,7 +34,6 @@ export interface Evidence {
   readonly closure: InFlight | null;
   /** Messages that could have been in flight on average, by what their time went to instead. */
   readonly elsewhere: Spent;
-  /** Connections that were asked for. */
   readonly requested: number;
 
   /** Of the generator: its busiest thread, and all of them. */

@@ -4,7 +4,6 @@ import { Recorder } from "../recorder.ts";
 import type { GeneratorReport, Mismatch, SlowConnection, StressResult } from "../result.ts";
 import { limitOf } from "./parts.ts";
 
-/** Slow connections that a result names. */
 const SLOWEST = 5;
 
 /** The sum of a histogram over all results; undefined when one of them has none. */

@@ -16,11 +16,9 @@ import { meanRoundTrip } from "../round_trip.ts";
 import { mergeTimelines } from "./timeline.ts";
 
 export interface MergeOptions {
-  /** One or more are missing in this sum. */
   readonly missing?: boolean;
   /** All were made on one machine; by default that is so if they went to a loopback address. */
   readonly oneMachine?: boolean;
-  /** What the results are called, for messages. */
   readonly names?: readonly string[];
 }
 
@@ -80,7 +78,6 @@ export function mergeResults(
   return { ...sum, verdict: worstVerdict(sum, results) };
 }
 
-/** An address of this machine, as a result has it. */
 const isLocal = (target: string) => /^(127\.|localhost:|\[::1\]|unix:)/.test(target);
 
 function addUp<T extends { [K in keyof T]: number }>(all: readonly T[]): T {

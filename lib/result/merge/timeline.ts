@@ -6,7 +6,6 @@
  */
 import type { StressResult, TimelineRow } from "../result.ts";
 
-/** In milliseconds. */
 const SECOND = 1000;
 /** A row's end that is in another second for less than this stays with the rest: alone it says nothing. */
 const SLIVER = 200;

@@ -9,18 +9,15 @@ import type { GeneratorReport, InFlight } from "../../result/result.ts";
 import { rateProfile } from "../plan/schedule.ts";
 import type { Run } from "./run.ts";
 
-/** What is known of the embedded server, if there is one. */
 export interface EmbeddedServer {
   readonly stats: unknown;
   readonly workers: number;
 }
 
-/** What a judgement needs from outside of the run. */
 export interface AuditSurroundings {
   readonly server: EmbeddedServer | null;
   readonly kernel: Record<string, number> | null;
   readonly cpu: CpuUse | null;
-  /** The limit of open files. */
   readonly openFiles: number;
 }
 

@@ -7,7 +7,6 @@ import type { Judged } from "../../result/judgement.ts";
 import type { StressResult } from "../../result/result.ts";
 import type { Probe, Search } from "../../result/search.ts";
 
-/** What is to be said of one probe. */
 export interface ProbeJudgement {
   readonly thresholds: readonly Judged[];
   /** Null when it holds. */
@@ -17,7 +16,6 @@ export interface ProbeJudgement {
   readonly broken: string | null;
 }
 
-/** How a search goes. */
 export interface SearchOptions {
   readonly conditions: readonly string[];
   /** The first rate, in messages a second. */
@@ -46,7 +44,6 @@ export const ATTEMPTS = 3;
 export const CONFIRMATIONS = 3;
 /** A probe answered in less than this share of the time: no hiccup does that, and no burst of others does it twice. */
 const IN_TIME = 0.9;
-/** Probes of a search at most. */
 export const MOST_PROBES = 64;
 /** The lowest and the highest rate, in messages a second. */
 const LOWEST = 1;
@@ -66,7 +63,6 @@ class RateSearch {
   /** The highest rate that holds, and the lowest that does not. */
   #low: number | null = null;
   #high: number | null = null;
-  /** The highest rate that held each time. */
   #confirmed: number | null = null;
   /** What `#high` has failed by. */
   #failure: Probe | null = null;

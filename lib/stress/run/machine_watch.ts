@@ -18,7 +18,6 @@ export class MachineWatch {
   #started: Moment | undefined;
   #stopped: Moment | undefined;
 
-  /** `look` asks for the times now. */
   constructor(look: () => Moment = timesNow) {
     this.#look = look;
   }

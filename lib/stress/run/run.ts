@@ -20,7 +20,6 @@ import { type Progress, progressOf, type Shared, Timeline, type Watched } from "
 /** Starts a generator thread; main.ts provides it, because Workers can only be started there. */
 export type SpawnLoad = (role: "load", data: LoadData) => Thread;
 
-/** What is called in the course of a run. */
 export interface RunHooks {
   /** All have connected; they start when it resolves. */
   readonly connected?: () => Promise<void> | undefined;
@@ -29,7 +28,6 @@ export interface RunHooks {
   readonly stopped?: () => void;
 }
 
-/** A run that goes on. */
 export class Run implements Watched {
   readonly plan: Plan;
   readonly #control = new SharedArrayBuffer(4);
@@ -136,7 +134,6 @@ export class Run implements Watched {
     this.#hooks.counting?.();
   }
 
-  /** Ends the run early. */
   interrupt(): void {
     this.#interrupted = true;
     this.#command(LOAD_COMMAND.stop);
@@ -165,7 +162,6 @@ export class Run implements Watched {
     return this.#timeline;
   }
 
-  /** What has been done so far. */
   progress(): Progress {
     return progressOf(this.#threads);
   }

@@ -11,14 +11,12 @@ import type { Machine, StressResult } from "../../result/result.ts";
 import { averageConnections, rateProfile } from "../plan/schedule.ts";
 import type { Run } from "./run.ts";
 
-/** What a result has from outside of the run. */
 export interface Surroundings extends AuditSurroundings {
   readonly version: string;
   readonly target: string;
   readonly machine: Machine;
 }
 
-/** The result of a run that has ended. */
 export function summarize(
   run: Run,
   results: readonly LoadResult[],

@@ -5,14 +5,12 @@ import { Recorder } from "../../result/recorder.ts";
 import type { TimelineRow } from "../../result/result.ts";
 import { FIGURE, type Half, Halves, PROGRESS } from "../generator/intervals.ts";
 
-/** What a thread shares. */
 export interface Shared {
   readonly counters: Counters;
   readonly recorders: SharedArrayBuffer;
   readonly intervals: SharedArrayBuffer;
 }
 
-/** How far a run is. */
 export interface Progress {
   readonly connections: number;
   readonly sent: number;
@@ -33,7 +31,6 @@ export interface Watched {
   progress(): Progress;
 }
 
-/** The counts of all threads, as they are now. */
 export function progressOf(threads: readonly Shared[]): Progress {
   const sum = (slot: number) =>
     threads.reduce((total, { counters }) => total + counters.slots[slot]!, 0);
@@ -57,7 +54,6 @@ interface Pending {
   readonly corrected: Recorder;
 }
 
-/** A thread's intervals. */
 interface Source {
   readonly halves: Halves;
   /** At the end of its last interval; and at the end of each one that is no row yet. */
