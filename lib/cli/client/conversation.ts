@@ -1,5 +1,5 @@
 /** Talking to a connected peer: a session of standard input and output, or a script. */
-import { DatagramSession } from "../../client/datagrams.ts";
+import { exchangeDatagrams } from "../../client/datagrams.ts";
 import { Input } from "../../client/input.ts";
 import type { Loop } from "../../client/loop.ts";
 import type { Output } from "../../client/output.ts";
@@ -113,11 +113,12 @@ export class Conversation {
     await this.#output.finish(loop, stop);
   }
 
-  async exchange(socket: DatagramSocket, { loop, stop, lines }: Turns): Promise<number> {
+  async exchange(socket: DatagramSocket, turns: Turns): Promise<number> {
+    const { lines } = turns;
     const options = { ...this.#options, observer: this.#hex ? lines.observer() : undefined };
-    const session = new DatagramSession(socket, this.#input, this.#output, loop, options);
     try {
-      return report(await session.run(stop), options.idleTimeoutMs, false, lines.say);
+      const end = await exchangeDatagrams(socket, this.#input, this.#output, options, turns);
+      return report(end, options.idleTimeoutMs, false, lines.say);
     } finally {
       const lost = droppedDatagrams(socket.fileno());
       if (lost > 0) {
