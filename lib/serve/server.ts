@@ -61,6 +61,7 @@ export class Server {
         await pool?.stop();
         throw error;
       });
+    events.bound?.();
     const { workers: loops, maxConnections, maxPerAddress, handoff } = options;
     const data: SharedData = {
       options,

@@ -19,6 +19,8 @@ export type SharedData = Omit<ServeWorkerData, "listenerFds" | "counters" | "con
 
 /** What happens in a server that its owner may want to know, as sentences. */
 export interface ServerEvents {
+  /** It listens: from now on there is something to end in order. */
+  bound?(): void;
   warned?(message: string): void;
   paused?(message: string): void;
   refused?(message: string): void;

@@ -1,11 +1,11 @@
 // A signal that comes before a command has said what it does with it: its default action, which ends the process
 // as the shell's 143, 130 or 129 say, and leaves nothing behind.
 import { describe, expect, it } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { spawnCli, startServe } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
 import { NO_SIGNALS } from "../support/systems.ts";
-import { sleep } from "../support/waiting.ts";
+import { sleep, until } from "../support/waiting.ts";
 
 /** From before the runtime's first step to after the command's; how long that takes differs. */
 const DELAYS_MS = [0, 2, 5, 10, 20, 30, 45, 60, 90, 150, 250];
@@ -28,6 +28,23 @@ else {
           expect([{ code: null, signal }, { code: 0, signal: null }]).toContainEqual(end as never);
           expect([ms, existsSync(path)]).toEqual([ms, false]);
         }
+      });
+
+      it(`${signal}: serve ends while it waits for a handler's module, which never loads`, async () => {
+        using folder = new TempDir();
+        const source = 'import { writeSync } from "node:fs"; writeSync(1, "loading"); for (;;);';
+        writeFileSync(folder.file("handler.ts"), source);
+        const args = [
+          "serve",
+          "--unix",
+          folder.file("socket"),
+          "--handler",
+          folder.file("handler.ts"),
+        ];
+        await using cli = spawnCli(args);
+        await until(() => cli.stdout() !== "", 15_000);
+        cli.kill(signal);
+        expect(await cli.exit).toEqual({ code: 0, signal: null });
       });
 
       it(`${signal}: client and stress end by it, or with its code`, async () => {

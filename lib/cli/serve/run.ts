@@ -94,9 +94,12 @@ async function serve(
   let server: Server | undefined;
   let code: number;
   let allEnded = true;
+  let isBound = false;
   let wasTold = false;
   let secondCode: number | undefined;
   const drain = () => {
+    // A start may wait for ever: for a handler's module, or for a name.
+    if (!isBound) exitNow(EXIT.ok);
     wasTold = true;
     if (!server) return; // not yet: it does so once it has started
     const { active } = server.stats();
@@ -121,7 +124,7 @@ async function serve(
     const shared = { stats: stats.memory, version: VERSION };
     metrics = metricsAt && await startMetrics(metricsAt, shared, spawn, log);
     const trace = (lines: string) => stderr.write(formatTrace(lines, format));
-    const events = { ...eventsOf(log, openFiles), trace };
+    const events = { ...eventsOf(log, openFiles), trace, bound: () => void (isBound = true) };
     server = await Server.start(options, spawn, events, spawn, stats);
     if (metrics) log.info(`Metrics on http://${metrics.name}/metrics`);
     if (options.faults) log.info(describeFaults(options.faults));
