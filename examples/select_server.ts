@@ -1,6 +1,6 @@
 // The textbook select server: what a connection sends is queued, and answered in upper case when it can
 // be written to, so that none holds up another. Run: bun examples/select_server.ts [PORT]
-import { EVENT_READ, EVENT_WRITE, formatAddress, SelectSelector, Socket } from "../lib/mod.ts";
+import { EVENT_PRIORITY, EVENT_READ, EVENT_WRITE, SelectSelector, Socket } from "../lib/mod.ts";
 
 const server = Socket.listen({ host: "0.0.0.0", port: Number(process.argv[2] ?? 9999) });
 const selector = new SelectSelector<Socket>();
@@ -11,7 +11,7 @@ function accept(): void {
   const connection = server.accept();
   if (connection === null) return;
   try {
-    selector.register(connection, EVENT_READ, connection);
+    selector.register(connection, EVENT_READ, connection, { priority: true });
     queues.set(connection, []);
   } catch {
     connection.close(); // select has no room for it: FD_SETSIZE
@@ -21,8 +21,7 @@ function accept(): void {
 function receive(connection: Socket): void {
   const count = connection.recv(buffer);
   if (count === 0) return remove(connection);
-  if (count < 0) return; // not ready after all
-  queues.get(connection)!.push(buffer.slice(0, count));
+  if (count > 0) queues.get(connection)!.push(buffer.slice(0, count));
   selector.modify(connection, EVENT_READ | EVENT_WRITE, connection);
 }
 
@@ -42,17 +41,18 @@ function remove(connection: Socket): void {
 }
 
 selector.register(server, EVENT_READ, server);
-console.log(`listening on ${formatAddress(server.localAddress)}`);
+console.log(`listening on 0.0.0.0:${server.port}`);
 for (;;) {
   const full = !selector.getMap().has(server.fileno());
   for (const [{ data: socket }, events] of selector.select(full ? 100 : undefined)) {
     try {
+      if (events & EVENT_PRIORITY) throw new Error("exceptional condition: urgent data");
       if (events & EVENT_WRITE) answer(socket);
       if (socket === server) accept();
       else if (events & EVENT_READ) receive(socket);
     } catch {
       if (socket === server) selector.unregister(server); // EMFILE: the next client waits for a while
-      else remove(socket); // ECONNRESET and the like: the exceptional condition
+      else remove(socket); // ECONNRESET, or what is exceptional
     }
   }
   if (full) selector.register(server, EVENT_READ, server);

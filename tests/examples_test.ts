@@ -5,7 +5,8 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { join } from "node:path";
-import { getAvailablePort } from "../lib/net/mod.ts";
+import { getAvailablePort, Socket as Stream } from "../lib/net/mod.ts";
+import { c } from "../lib/sys/posix.ts";
 import { root } from "./support/cli.ts";
 import { Peer } from "./support/peers.ts";
 import { executable, runFlags } from "./support/runtime.ts";
@@ -89,6 +90,23 @@ describe("examples/", () => {
       await a.sees("HELLO FROM A" + "X".repeat(5000));
       a.socket.end();
       b.socket.end();
+    }));
+
+  it("select_server.ts removes a connection with an exceptional condition: urgent data", () =>
+    withServer("select_server", async (port) => {
+      using client = Stream.connect({ port, timeoutMs: 5000 });
+      client.send(Uint8Array.of(97));
+      const MSG_OOB = 1;
+      expect(c.sendBytes(client.fileno(), Uint8Array.of(33), 1, MSG_OOB)).toBe(1);
+      const bytes = new Uint8Array(16);
+      const ended = () => {
+        try {
+          return client.recv(bytes) === 0;
+        } catch {
+          return true; // a reset, as the urgent byte was not received
+        }
+      };
+      expect(await until(ended)).toBe(true);
     }));
 
   it("select_server.ts answers or closes each of more clients than FD_SETSIZE allows", () =>
