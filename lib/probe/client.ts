@@ -30,7 +30,7 @@ export class Client {
   #given = 0;
   /** The last message is sent to its end. */
   #whole = true;
-  #left = 0;
+  #taken = 0;
   #givenUp = false;
 
   constructor(number: number, traffic: Traffic) {
@@ -61,8 +61,13 @@ export class Client {
 
   /** Bytes that it has taken. */
   get bytesSent(): number {
-    if (!this.over) this.#left = Math.max(0, this.#given - this.#connection.queued);
-    return this.#left;
+    this.note();
+    return this.#taken;
+  }
+
+  /** Keeps how many these are: of a connection that is gone nobody knows. */
+  note(): void {
+    if (!this.over) this.#taken = Math.max(0, this.#given - this.#connection.queued);
   }
 
   send(count: number): void {
@@ -88,6 +93,7 @@ export class Client {
     if (this.over) return;
     this.#given += bytes.length;
     this.#connection.send(bytes);
+    this.note();
   }
 
   end(): void {
@@ -95,12 +101,12 @@ export class Client {
   }
   reset(): void {
     this.#givenUp = true;
-    void this.bytesSent;
+    this.note();
     this.#connection.reset();
   }
   close(): void {
     this.#givenUp = true;
-    void this.bytesSent;
+    this.note();
     this.#connection.close();
   }
   read(): void {
@@ -185,6 +191,7 @@ export class Clients implements Handler<Client> {
   }
 
   writable({ state: client }: Connection<Client>): void {
+    client.note();
     client.onChange?.();
   }
 

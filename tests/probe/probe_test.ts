@@ -15,6 +15,8 @@ interface Row {
   ok: boolean;
   reasons: string[];
   observed: string;
+  bytes: { sent: number; received: number };
+  messages: { sent: number; answered: number };
   first_mismatch: { kind: string } | null;
 }
 
@@ -72,6 +74,14 @@ describe("iomux probe", () => {
     await using load = spawnCli(["probe", "--rate", "5"]);
     expect((await load.exit).code).toBe(2);
     expect(load.stderr()).toMatch(/unknown option '--rate'/);
+  });
+
+  it("counts the bytes of all messages, also of connections that the target has ended", async () => {
+    const { rows } = await profile(["half-close", "silent", "drip", "never-read"]);
+    for (const { name, bytes, messages } of rows) {
+      expect([name, bytes.sent]).toEqual([name, messages.sent * 64]);
+      expect([name, bytes.received]).toEqual([name, messages.answered * 64]);
+    }
   });
 
   it("is written as a test case for each profile, and as a summary", async () => {
