@@ -9,7 +9,6 @@ const SAYS: readonly [row: FailingCall, code: number, says: RegExp][] = [
   [["socket", "EMFILE", 1, "main"], 1, /^Cannot create a socket: EMFILE .*ulimit -n$/],
   [["connect", "ENETUNREACH", 1, "main"], 3, /^Cannot connect to \S+: ENETUNREACH \(/],
   [["connect", "ETIMEDOUT", 1, "main"], 4, /^Cannot connect to \S+: ETIMEDOUT \(/],
-  [["getsockopt", "ENOMEM", 1, "main"], 1, /^Cannot read an option of descriptor \d+: ENOMEM /],
   [["send", "ENOBUFS", 1, "main"], 5, /^Cannot send to \S+: ENOBUFS .*6 bytes .*not taken/],
   [["send", "EPIPE", 1, "main"], 5, /6 bytes of standard input were not taken by the peer$/],
   [["recv", "ENOMEM", 1, "main"], 1, /^Cannot read standard input: ENOMEM \(/],

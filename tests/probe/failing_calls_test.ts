@@ -12,7 +12,6 @@ const ENDS: readonly [row: FailingCall, code: number][] = [
   [["epoll_ctl", "ENOSPC", 2, "probe"], 1],
   [["socket", "EMFILE", 1, "probe"], 1],
   [["connect", "ENETUNREACH", 1, "probe"], 3],
-  [["getsockopt", "ENOBUFS", 1, "probe"], 1],
   [["setsockopt", "ENOMEM", 1, "probe"], 1],
   [["socket", "EMFILE", 3, "probe"], 1],
   [["setsockopt", "ENOMEM", 3, "probe"], 1],

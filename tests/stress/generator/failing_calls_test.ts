@@ -21,7 +21,6 @@ const COSTS_ONE: readonly [row: FailingCall, code: number, error: string][] = [
   [["connect", "ETIMEDOUT", 2, "load"], 4, "ETIMEDOUT"],
   [["epoll_ctl", "ENOSPC", 2, "load"], 3, "ENOSPC"],
   [["epoll_ctl", "ENOSPC", 3, "load"], 5, "ENOSPC"],
-  [["getsockopt", "ENOBUFS", 1, "load"], 3, "ENOBUFS"],
   [["setsockopt", "ENOMEM", 1, "load"], 3, "ENOMEM"],
   [["syscall 44", "ENOBUFS", 3, "load"], 5, "ENOBUFS"], // sendto
   [["syscall 45", "ENOMEM", 3, "load"], 5, "ENOMEM"], // recvfrom
