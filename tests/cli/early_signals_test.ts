@@ -1,7 +1,8 @@
 // A signal that comes before a command has said what it does with it: its default action, which ends the process
 // as the shell's 143, 130 or 129 say, and leaves nothing behind.
 import { describe, expect, it } from "bun:test";
-import { existsSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { closeSync, constants, existsSync, openSync, writeFileSync } from "node:fs";
 import { spawnCli, startServe } from "../support/cli.ts";
 import { TempDir } from "../support/files.ts";
 import { NO_SIGNALS } from "../support/systems.ts";
@@ -12,6 +13,20 @@ const DELAYS_MS = [0, 2, 5, 10, 20, 30, 45, 60, 90, 150, 250];
 
 /** The exit code where the command was told by its own handler; the shell's code of the signal is the same. */
 const CODES = { SIGTERM: 143, SIGINT: 130, SIGHUP: 143 } as const;
+
+/** Opens a FIFO for writing once somebody has opened it for reading (ENXIO before, fifo(7)). */
+async function openedByReader(fifo: string): Promise<number> {
+  let fd = -1;
+  await until(() => {
+    try {
+      fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch {
+      // Not yet.
+    }
+    return fd >= 0;
+  }, 15_000);
+  return fd;
+}
 
 if (NO_SIGNALS) console.log(`not run: early signals: ${NO_SIGNALS}`);
 else {
@@ -45,6 +60,26 @@ else {
         await until(() => cli.stdout() !== "", 15_000);
         cli.kill(signal);
         expect(await cli.exit).toEqual({ code: 0, signal: null });
+      });
+
+      it(`${signal}: a file that is a pipe, and says nothing, keeps no command`, async () => {
+        using folder = new TempDir();
+        const fifo = folder.file("fifo");
+        expect(spawnSync("mkfifo", [fifo]).status).toBe(0);
+        const reading = [
+          ["client", "127.0.0.1:1", "--script", fifo],
+          ["client", "127.0.0.1:1", "--tls", "--tls-ca", fifo],
+          ["client", "-l", "127.0.0.1:0", "--tls", "--tls-cert", fifo, "--tls-key", fifo],
+          ["serve", "-p", "0", "--tls-cert", fifo, "--tls-key", fifo],
+          ["stress", "127.0.0.1:1", "--message-file", fifo],
+        ];
+        for (const args of reading) {
+          await using cli = spawnCli(args, { stdin: "pipe" });
+          const writer = await openedByReader(fifo);
+          cli.kill(signal);
+          expect([args, await cli.exit]).toEqual([args, { code: null, signal }]);
+          closeSync(writer);
+        }
       });
 
       it(`${signal}: client and stress end by it, or with its code`, async () => {

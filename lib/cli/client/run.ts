@@ -34,6 +34,10 @@ const SIGNAL_MS = 100;
 
 export async function run(read: ClientRead, spawn: SpawnRelay): Promise<number> {
   checkCombinations(read);
+  // Before anything else gets the numbers of the standard streams.
+  const stderr = standardError();
+  // Files are read here. One may be a pipe that says nothing, and only a signal's default action ends that.
+  const work = read.options.scan ? scan(read, spawn) : talk(read, spawn);
   const stop = new AbortController();
   const restore = onSignals({
     first: (code) => stop.abort(new Interrupted(code)),
@@ -41,9 +45,6 @@ export async function run(read: ClientRead, spawn: SpawnRelay): Promise<number> 
     keepsIgnored: true,
   });
   try {
-    // Before anything else gets the numbers of the standard streams.
-    const stderr = standardError();
-    const work = read.options.scan ? scan(read, spawn) : talk(read, spawn);
     using loop = new Loop();
     const lines = new Lines(stderr, loop);
     const turns = { loop, stop: stop.signal, lines };
@@ -84,64 +85,64 @@ function scan(read: ClientRead, spawn: SpawnRelay): Work {
 function talk(read: ClientRead, spawn: SpawnRelay): Work {
   const conversation = new Conversation(read, spawn);
   const { listen, udp } = read.options;
+  const meet = udp ? exchange(read) : listen === undefined ? connect(read) : accept(read, listen);
   return async (turns) => {
-    const run: Run = { read, conversation, turns };
     conversation.start(turns);
-    const code = udp
-      ? await exchange(run)
-      : listen === undefined
-      ? await connect(run)
-      : await accept(run, listen);
+    const code = await meet(conversation, turns);
     await conversation.finish(turns);
     return code;
   };
 }
 
-interface Run {
-  readonly read: ClientRead;
-  readonly conversation: Conversation;
-  readonly turns: Turns;
-}
+/** Finds a peer, or one after the other, and talks to it. */
+type Meet = (conversation: Conversation, turns: Turns) => Promise<number>;
 
 const traceOf = ({ options }: ClientRead, { say }: Lines) => options.verbose ? say : () => {};
 
-/** Datagrams, to the first of the target's addresses. */
-async function exchange({ read, conversation, turns }: Run): Promise<number> {
+/** Datagrams, to the first of the target's addresses. @throws UsageError */
+function exchange(read: ClientRead): Meet {
   const to = destinationOf(read);
   if (!("host" in to)) throw new Error("--udp and --unix exclude each other");
-  const [host] = await resolveHost(to.host, to.family);
-  using socket = DatagramSocket.connect({ host: host!, port: to.port }, to.source);
-  const [from, peer] = [socket.localAddress, socket.remoteAddress].map(formatAddress);
-  traceOf(read, turns.lines)(`sending from ${from} to ${peer}`);
-  return await conversation.exchange(socket, turns);
+  return async (conversation, turns) => {
+    const [host] = await resolveHost(to.host, to.family);
+    using socket = DatagramSocket.connect({ host: host!, port: to.port }, to.source);
+    const [from, peer] = [socket.localAddress, socket.remoteAddress].map(formatAddress);
+    traceOf(read, turns.lines)(`sending from ${from} to ${peer}`);
+    return await conversation.exchange(socket, turns);
+  };
 }
 
-async function connect({ read, conversation, turns }: Run): Promise<number> {
-  const { loop, stop, lines } = turns;
+/** @throws UsageError */
+function connect(read: ClientRead): Meet {
   const to = destinationOf(read);
   const tls = clientTlsOf(read, "host" in to ? to.host : undefined);
-  if (tls) await checkClientTls(tls);
   const { connectTimeout: timeoutMs, idleTimeout: idleTimeoutMs, reconnect, tlsAlpn: alpn } =
     read.options;
-  const trace = traceOf(read, lines);
-  const options = { to, trace, idleTimeoutMs, timeoutMs, tls: tls && { ...tls, alpn } };
-  for (let said = "", hasLost = false;;) {
-    try {
-      using peer = await dial(options, loop, stop).catch((error) => {
-        throw conversation.named(error);
-      });
-      const { code, goesOn, lost } = await conversation.talk(peer, turns);
-      hasLost ||= lost;
-      if (!goesOn) return code === EXIT.ok && hasLost ? EXIT.peerGone : code;
-      said = "";
-    } catch (error) {
-      const { name, message } = error as Error;
-      if (reconnect === undefined || !(name === "OSError" || name === "ResolveError")) throw error;
-      if (message !== said) lines.say(message); // once, however often it fails
-      said = message;
+  return async (conversation, turns) => {
+    const { loop, stop, lines } = turns;
+    if (tls) await checkClientTls(tls);
+    const trace = traceOf(read, lines);
+    const options = { to, trace, idleTimeoutMs, timeoutMs, tls: tls && { ...tls, alpn } };
+    for (let said = "", hasLost = false;;) {
+      try {
+        using peer = await dial(options, loop, stop).catch((error) => {
+          throw conversation.named(error);
+        });
+        const { code, goesOn, lost } = await conversation.talk(peer, turns);
+        hasLost ||= lost;
+        if (!goesOn) return code === EXIT.ok && hasLost ? EXIT.peerGone : code;
+        said = "";
+      } catch (error) {
+        const { name, message } = error as Error;
+        if (reconnect === undefined || !(name === "OSError" || name === "ResolveError")) {
+          throw error;
+        }
+        if (message !== said) lines.say(message); // once, however often it fails
+        said = message;
+      }
+      await pause(reconnect!, loop, stop);
     }
-    await pause(reconnect!, loop, stop);
-  }
+  };
 }
 
 async function pause(ms: number, loop: Loop, stop: AbortSignal): Promise<void> {
@@ -152,30 +153,33 @@ async function pause(ms: number, loop: Loop, stop: AbortSignal): Promise<void> {
   }
 }
 
-async function accept({ read, conversation, turns }: Run, listen: string): Promise<number> {
-  const { loop, stop, lines: { say } } = turns;
+/** @throws UsageError */
+function accept(read: ClientRead, listen: string): Meet {
   const where = listenOf(read, listen);
-  const trace = traceOf(read, turns.lines);
   const { tls: identity } = read.options.tls ? serverTlsOf(read.options) : {};
   const { connectTimeout: timeoutMs, idleTimeout: idleTimeoutMs } = read.options;
-  const options = { trace, identity, timeoutMs, idleTimeoutMs };
-  using listener = await Listener.open(where, say, loop);
-  // A port that the system has chosen is not known otherwise.
-  const tell = "port" in where && where.port === 0 ? say : trace;
-  for (const address of listener.addresses) tell(`listening on ${formatAddress(address)}`);
-  for (;;) {
-    const accepted = await listener.accept(stop);
-    const once = !read.options.keepListening;
-    if (once) listener[Symbol.dispose]();
-    try {
-      using peer = await welcome(accepted, options, loop, stop).catch((error) => {
-        throw conversation.named(error);
-      });
-      const { code } = await conversation.talk(peer, turns);
-      if (once) return code;
-    } catch (error) {
-      if (once || (error as Error).name !== "OSError") throw error;
-      say((error as Error).message); // the next one may do better
+  return async (conversation, turns) => {
+    const { loop, stop, lines: { say } } = turns;
+    const trace = traceOf(read, turns.lines);
+    const options = { trace, identity, timeoutMs, idleTimeoutMs };
+    using listener = await Listener.open(where, say, loop);
+    // A port that the system has chosen is not known otherwise.
+    const tell = "port" in where && where.port === 0 ? say : trace;
+    for (const address of listener.addresses) tell(`listening on ${formatAddress(address)}`);
+    for (;;) {
+      const accepted = await listener.accept(stop);
+      const once = !read.options.keepListening;
+      if (once) listener[Symbol.dispose]();
+      try {
+        using peer = await welcome(accepted, options, loop, stop).catch((error) => {
+          throw conversation.named(error);
+        });
+        const { code } = await conversation.talk(peer, turns);
+        if (once) return code;
+      } catch (error) {
+        if (once || (error as Error).name !== "OSError") throw error;
+        say((error as Error).message); // the next one may do better
+      }
     }
-  }
+  };
 }
