@@ -1,16 +1,9 @@
 /** Waiting for descriptors and for signals at the same time. */
 import { createSelector } from "../selectors/create.ts";
-import {
-  EVENT_READ,
-  type Selector,
-  type SelectorKey,
-  type SelectorName,
-} from "../selectors/selector.ts";
+import { EVENT_READ, type Selector, type SelectorKey } from "../selectors/selector.ts";
 import { runtime } from "../sys/runtime.ts";
 import { eventLoopFds } from "../sys/linux/event_loops.ts";
 
-/** Not "auto": a selector is no option of the client, so the environment does not choose it either. */
-const PREFERENCE: readonly SelectorName[] = ["kqueue", "epoll", "poll", "wsapoll", "select"];
 /** Longest wait where the runtime's event loop can't be watched: a signal just before it is seen late. */
 const LONGEST_WAIT_MS = 100;
 /** There: how long to go on without a look at signals. */
@@ -32,18 +25,6 @@ async function yieldToSignals(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-function bestSelector(): Selector<Callback> {
-  let failure: unknown;
-  for (const name of PREFERENCE) {
-    try {
-      return createSelector(name);
-    } catch (error) {
-      failure ??= error;
-    }
-  }
-  throw failure;
-}
-
 /** Called with what is ready: EVENT_READ, EVENT_WRITE or both. */
 export type Callback = (events: number) => void;
 
@@ -61,7 +42,7 @@ export class Loop implements Disposable {
 
   constructor() {
     const loops = eventLoopFds();
-    this.#selector = bestSelector();
+    this.#selector = createSelector();
     this.#selector.onSpin = () => {}; // the runtime empties its own loop, in its own time
     this.#watchesSignals = loops.filter((fd) => this.#watchRuntime(fd)).length > 0;
   }

@@ -68,22 +68,26 @@ export interface SelectorAvailability {
  */
 export function availableSelectors(): SelectorAvailability[] {
   return ALL.map((name) => {
-    const reason = whyNot(name);
-    return reason === undefined ? { name, available: true } : { name, available: false, reason };
+    const failure = whyNot(name);
+    return failure
+      ? { name, available: false, reason: failure.message }
+      : { name, available: true };
   });
 }
 
-function whyNot(name: SelectorName): string | undefined {
+function whyNot(name: SelectorName): Error | undefined {
   try {
     const selector = new CLASSES[name]();
     selector.select(0); // a system may have the call and refuse it (seccomp: ENOSYS, EPERM)
     selector.close();
   } catch (error) {
-    return (error as Error).message;
+    return error as Error;
   }
 }
 
 const SCARCE = new Set(["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"]);
+/** Out of descriptors or memory is a matter of the moment; anything else means that it can't be had. */
+const isScarcity = (error: unknown) => SCARCE.has((error as { code?: string }).code ?? "");
 
 /** The environment variable that forces a backend wherever "auto" is asked for. */
 const OVERRIDE = "IOMUX_SELECTOR";
@@ -96,9 +100,13 @@ function preferred(): SelectorName {
     // Deno without --allow-env.
   }
   if (forced && forced !== "auto") return forced as SelectorName;
-  const found = PREFERENCE.find((name) => whyNot(name) === undefined);
-  if (!found) throw new Error("No selector is available on this system");
-  return found;
+  const failures: Error[] = [];
+  for (const name of PREFERENCE) {
+    const failure = whyNot(name);
+    if (!failure) return name;
+    failures.push(failure);
+  }
+  throw failures.find(isScarcity) ?? new Error("No selector is available on this system");
 }
 
 /**
@@ -125,8 +133,7 @@ export function createSelector<T = unknown>(name: SelectorName | "auto" = "auto"
   try {
     return new CLASSES[chosen]<T>();
   } catch (error) {
-    // Out of descriptors or memory is a matter of the moment; anything else means that it can't be had.
-    if (SCARCE.has((error as { code?: string }).code ?? "")) throw error;
+    if (isScarcity(error)) throw error;
     throw new Error(`Cannot use ${chosen}: ${(error as Error).message}`, { cause: error });
   }
 }
