@@ -64,14 +64,25 @@ function measure(run: (calls: number) => void, windowNs: number) {
   };
 }
 
+/** An object, as a program registers: of a bare number the kernel is asked with every event. */
+class Descriptor {
+  readonly #fd: number;
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+  fileno(): number {
+    return this.#fd;
+  }
+}
+
 function measureCase(name: SelectorName, idle: number, active: number, windowNs: number): unknown {
   const selector: Selector<number> = createSelector(name);
   const fds: number[] = [];
-  const create = (count: number): number => {
+  const create = (count: number): Descriptor => {
     const fd = c.eventfd(count, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd === -1) throw new Error("Cannot create an eventfd: too many open files");
     fds.push(fd);
-    return fd;
+    return new Descriptor(fd);
   };
   try {
     for (let i = 0; i < idle; i++) selector.register(create(0), EVENT_READ, i);
