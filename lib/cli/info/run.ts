@@ -9,7 +9,7 @@ import { formatCount } from "../../text/units.ts";
 import { ENGINES, SELECTORS } from "../options/values.ts";
 import { columnsOf, print } from "../output.ts";
 import { VERSION } from "../version.ts";
-import { type Limits, stepsFor } from "./advice.ts";
+import { type Limits, memoryFor, stepsFor } from "./advice.ts";
 import type { InfoRead } from "./command.ts";
 
 export interface Info {
@@ -142,10 +142,12 @@ function describeUring({ io_uring_disabled: disabled }: Limits): string {
 function advise({ limits }: Info, connections: number, width: number): string {
   const head = `For ${formatCount(connections)} connections`;
   const steps = stepsFor(limits, connections);
-  if (steps.length === 0) return `${head}: nothing needs to change.\n`;
+  const need = memoryFor(connections);
+  const memory = need && paragraph(need, width);
+  if (steps.length === 0) return `${head}: nothing needs to change.\n${memory}`;
   return paragraph(`${head} in one process, as root and in this order:`, width) +
     steps.map(({ command, purpose }) => {
       const lines = wrap(purpose, Math.max(20, width - 6)).map((line) => `    # ${line}\n`);
       return `${lines.join("")}    ${command}\n`;
-    }).join("");
+    }).join("") + memory;
 }

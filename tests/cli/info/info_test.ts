@@ -77,6 +77,7 @@ describe("iomux info", () => {
     expect(text).toContain("For 1,000,000 connections in one process, as root and in this order:");
     expect(text).toContain("ulimit -n 1000100");
     if (!deno) expect(text).toMatch(/# 16 source addresses, /);
+    expect(text).toMatch(/^They take about 4\.56 GiB of memory on each side/m);
     expect(text.split("\n").filter((line) => line.length > 80)).toEqual([]);
   });
 
