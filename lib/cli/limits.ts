@@ -16,28 +16,28 @@ function limitOf(name: string): number {
 }
 
 /** @throws Error when there are too few open files for any command that has connections */
-export function checkLimits(command: string): void {
-  const files = limitOf("Max open files");
-  if (files >= FEWEST_FILES) return;
-  throw new Error(
-    `${command} needs ${FEWEST_FILES} open files at least, and the limit is ${files}: ` +
-      `raise it with ulimit -n`,
-  );
-}
+export const checkLimits = (command: string): void => checkFiles(command, FEWEST_FILES);
 
 /** What threads have open, their loops, their selectors and listeners included: measured on Bun. */
 const FILES = { process: 10, loop: 7, handler: 2 };
 
 /** @throws Error when there are too few open files for so many threads: runtimes end with a page of their own */
-export function checkThreads(command: string, loops: number, handlers = 0): void {
+export const checkThreads = (command: string, loops: number, handlers = 0): void =>
+  checkFiles(
+    command,
+    FILES.process + loops * FILES.loop + handlers * FILES.handler,
+    loops + handlers,
+  );
+
+function checkFiles(command: string, needed: number, threads?: number): void {
   const files = limitOf("Max open files");
-  const needed = FILES.process + loops * FILES.loop + handlers * FILES.handler;
   if (files >= needed) return;
+  const [where, or] = threads === undefined
+    ? ["", ""]
+    : [` with ${threads} threads`, ", or ask for fewer threads"];
   throw new Error(
-    `${command} needs ${needed} open files at least with ${
-      loops + handlers
-    } threads, and the limit ` +
-      `is ${files}: raise it with ulimit -n, or ask for fewer threads`,
+    `${command} needs ${needed} open files at least${where}, and the limit is ${files}: ` +
+      `raise it with ulimit -n${or}`,
   );
 }
 

@@ -6,7 +6,7 @@ interface Span {
   readonly to: number;
 }
 
-/** A part of a run, over which rate and connections change evenly. */
+/** A part of a run, over which rate and connections change evenly. The last one lasts as long as the run does. */
 export interface StageSettings {
   readonly durationMs: number;
   readonly rate?: Span;

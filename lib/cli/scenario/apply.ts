@@ -1,6 +1,6 @@
 /** `--scenario FILE`: options from a file, over which those of the command line win. */
 import { dirname, isAbsolute, join } from "node:path";
-import type { Stage } from "../../stress/plan/plan.ts";
+import type { StageSettings } from "../../result/settings.ts";
 import { readText } from "../input.ts";
 import { parseScenario, type Scenario } from "./file.ts";
 import { lengthOf, mostConnections, without } from "./stages.ts";
@@ -11,7 +11,7 @@ export interface Applied<O> {
   readonly options: O;
   /** Names of the options that were given, here or there. */
   readonly given: ReadonlySet<string>;
-  readonly stages: readonly Stage[];
+  readonly stages: readonly StageSettings[];
   /** Undefined when the scenario has none, or the command line has its own. */
   readonly thresholds: readonly string[] | undefined;
 }

@@ -11,7 +11,7 @@ import {
   Scalar,
   type YAMLMap,
 } from "yaml";
-import type { Stage } from "../../stress/plan/plan.ts";
+import type { StageSettings } from "../../result/settings.ts";
 import { UsageError } from "../exit.ts";
 import { didYouMean } from "../../text/nearest.ts";
 import type { Option, Table } from "../options/option.ts";
@@ -24,7 +24,7 @@ import { type StageEntry, stagesOf } from "./stages.ts";
 export interface Scenario {
   /** Options of the command line, by their names there ("messagesPerConnection"), in parsed form. */
   readonly options: Readonly<Record<string, unknown>>;
-  readonly stages: readonly Stage[];
+  readonly stages: readonly StageSettings[];
   /** Undefined when it says nothing of them. */
   readonly thresholds: readonly string[] | undefined;
 }

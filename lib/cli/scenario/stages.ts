@@ -1,5 +1,5 @@
 /** The stages of a scenario as the plan of a run has them: each with where it begins and ends. */
-import type { Stage } from "../../stress/plan/plan.ts";
+import type { StageSettings } from "../../result/settings.ts";
 
 /** A stage as it is written. Durations in milliseconds, rates per second. */
 export interface StageEntry {
@@ -19,7 +19,7 @@ export interface Beginning {
  * A quantity that a stage does not name goes on as before. `ramp` goes to it in a line from where the stage
  * before has ended: for the first stage that is the value before the stages, or else 0.
  */
-export function stagesOf(entries: readonly StageEntry[], before: Beginning): Stage[] {
+export function stagesOf(entries: readonly StageEntry[], before: Beginning): StageSettings[] {
   const rates = changes(entries, "rate", before.rate);
   const connections = changes(entries, "connections", before.connections);
   return entries.map(({ duration: durationMs }, i) => ({
@@ -45,20 +45,23 @@ function changes(
   });
 }
 
-export const lengthOf = (stages: readonly Stage[]): number =>
+export const lengthOf = (stages: readonly StageSettings[]): number =>
   stages.reduce((total, { durationMs }) => total + durationMs, 0);
 
-export const mostConnections = (stages: readonly Stage[]): number =>
+export const mostConnections = (stages: readonly StageSettings[]): number =>
   Math.max(
     0,
     ...stages.flatMap(({ connections: n }) => n ? [Math.ceil(n.from), Math.ceil(n.to)] : []),
   );
 
 /** The stages without what the command line has decided; none when nothing is left. */
-export function without(stages: readonly Stage[], key: "rate" | "connections"): Stage[] {
+export function without(
+  stages: readonly StageSettings[],
+  key: "rate" | "connections",
+): StageSettings[] {
   const left = stages.map((stage) => {
     const { [key]: _, ...rest } = stage;
-    return rest as Stage;
+    return rest as StageSettings;
   });
   return left.some(({ rate, connections }) => rate || connections) ? left : [];
 }

@@ -1,5 +1,5 @@
 /** From the options of `iomux stress` to the settings of a run. */
-import type { Stage } from "../../stress/plan/plan.ts";
+import type { StageSettings } from "../../result/settings.ts";
 import {
   type Frame,
   isJudged,
@@ -49,7 +49,7 @@ export async function jobOf(read: StressRead): Promise<StressJob> {
   checkModes(given);
   const plain = { ...options, ...chooseTarget(operand, read) };
   const all = options.scenario === undefined
-    ? { options: plain, given, stages: [] as Stage[], thresholds: undefined }
+    ? { options: plain, given, stages: [] as StageSettings[], thresholds: undefined }
     : (await import("../scenario/apply.ts")).withScenario(options.scenario, plain, given);
   const tls = tlsFor(all.options, read);
   if (!isEmbedded(all.options)) {

@@ -4,6 +4,7 @@ import { inTime } from "../../result/figures.ts";
 import { latenciesOf } from "../../result/histograms.ts";
 import { joinRows } from "../../result/merge/timeline.ts";
 import type { Recorder } from "../../result/recorder.ts";
+import { rateProfile, valueAt } from "../../result/segments.ts";
 import { expectsNothing, settingsOf } from "../../result/settings.ts";
 
 /** Points of a timeline at most: what a wide screen can show. */
@@ -134,13 +135,16 @@ function timelineData(name: string, result: StressResult): TimelineData {
   const latency = (key: "p50" | "p90" | "p99" | "max" | "p99_corrected") =>
     column((row) => row[key] || null);
   const none = expectsNothing(result);
-  const asked = askedRate(result);
+  // The warm-up is no part of the timeline.
+  const asked = rateProfile({ ...settingsOf(result), warmupMs: 0 });
   return {
     name,
     step: rows[0]?.seconds ?? 1,
     t: rows.map(({ t }) => t),
     rate: column((row) => (none ? row.sent : inTime(row)) / row.seconds),
-    asked: asked && column((row) => asked(row.t - row.seconds / 2)),
+    asked: asked.length === 0
+      ? null
+      : column((row) => valueAt(asked, (row.t - row.seconds / 2) * 1000)),
     errors: column((row) => row.errors / row.seconds),
     // At the end of the last one all have been closed, which is no news.
     active: column((row) => row === rows.at(-1) && row.active === 0 ? null : row.active),
@@ -166,21 +170,3 @@ const joined = (a: TimelineRow, b: TimelineRow): TimelineRow => ({
   ...joinRows(b, a),
   seconds: a.seconds + b.seconds,
 });
-
-/** The rate that was asked for, by seconds of the timeline, which the warm-up is not part of. */
-function askedRate(result: StressResult): ((seconds: number) => number) | null {
-  const { rate = null, stages = [], rampMs = 0 } = settingsOf(result);
-  const staged = stages.flatMap(({ durationMs, rate }) => rate ? [{ durationMs, ...rate }] : []);
-  if (staged.length > 0) {
-    return (seconds) => {
-      let ms = seconds * 1000;
-      for (const { durationMs, from, to } of staged) {
-        if (ms < durationMs) return from + (to - from) * ms / durationMs;
-        ms -= durationMs;
-      }
-      return staged.at(-1)!.to;
-    };
-  }
-  if (rate === null) return null;
-  return (seconds) => rate * Math.min(1, rampMs > 0 ? seconds * 1000 / rampMs : 1);
-}

@@ -4,7 +4,7 @@ import { tlsClient } from "../../tls/mod.ts";
 import { Load } from "./load.ts";
 import type { LoadData, LoadMessage } from "../plan/plan.ts";
 import { runPhases } from "./phases.ts";
-import { rateProfile } from "../plan/schedule.ts";
+import { rateProfile } from "../../result/segments.ts";
 import { measureTimer } from "./timer_error.ts";
 import { engineOf, warmUp } from "./warm_up.ts";
 

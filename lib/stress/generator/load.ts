@@ -13,7 +13,7 @@ import type { LoadData } from "../plan/plan.ts";
 import type { Pump } from "./pumps/pump.ts";
 import { Retries } from "./connections/retries.ts";
 import { missingOf, Receiver } from "./receiver.ts";
-import { rateProfile } from "../plan/schedule.ts";
+import { rateProfile } from "../../result/segments.ts";
 import { Slots } from "./connections/slots.ts";
 import { Sources } from "../plan/sources.ts";
 import { SlowConnections } from "./connections/slowest.ts";

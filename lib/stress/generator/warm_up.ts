@@ -3,7 +3,7 @@ import { Counters, createEngine, type Engine, type EngineChoice } from "../../en
 import { Socket } from "../../net/mod.ts";
 import { closeFd } from "../../sys/posix.ts";
 import { LOAD_COMMAND, type LoadData, type LoadMessage, type Plan } from "../plan/plan.ts";
-import { rateProfile } from "../plan/schedule.ts";
+import { rateProfile } from "../../result/segments.ts";
 import { INTERVALS_BYTES } from "./intervals.ts";
 import { RECORDERS_BYTES } from "./tally.ts";
 

@@ -6,20 +6,12 @@ import type { Expectation } from "./expectation.ts";
 import type { ScriptLine } from "./script.ts";
 import type { Spent } from "../../result/elsewhere.ts";
 import type { Mismatch, SlowConnection, SmoothedRoundTrip } from "../../result/result.ts";
+import type { StageSettings } from "../../result/settings.ts";
 
 /** Where the target is; addresses are numeric by now. */
 export type Target =
   | { readonly host: string; readonly port: number }
   | { readonly path: string };
-
-/** A part of a run. The last one lasts as long as the run does. */
-export interface Stage {
-  readonly durationMs: number;
-  /** Messages a second over all connections at its start and its end, linear in between. */
-  readonly rate?: { readonly from: number; readonly to: number };
-  /** Connections that take part, likewise. */
-  readonly connections?: { readonly from: number; readonly to: number };
-}
 
 /** A run. Durations are in milliseconds. */
 export interface Plan {
@@ -47,7 +39,7 @@ export interface Plan {
   /** Messages of an open loop are due together, at multiples of this time; 0 for each at its own. */
   readonly tickMs: number;
   /** How the rate or the number of connections changes; empty for a run that is always the same. */
-  readonly stages: readonly Stage[];
+  readonly stages: readonly StageSettings[];
   /** Connects a second over all threads; null for as fast as they come. */
   readonly connectRate: number | null;
   /** Connections begin spread over this time, and a rate rises from 0 during it. */

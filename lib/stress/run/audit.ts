@@ -6,7 +6,7 @@ import { describeLimit } from "../../result/audit/limit.ts";
 import { notes } from "../../result/audit/notes.ts";
 import type { LoadResult, TimerError } from "../plan/plan.ts";
 import type { GeneratorReport, InFlight } from "../../result/result.ts";
-import { rateProfile } from "../plan/schedule.ts";
+import { rateProfile } from "../../result/segments.ts";
 import type { Run } from "./run.ts";
 
 export interface EmbeddedServer {

@@ -12,7 +12,7 @@ import {
 } from "../plan/plan.ts";
 import { Recorder } from "../../result/recorder.ts";
 import type { TimelineRow } from "../../result/result.ts";
-import { rateProfile } from "../plan/schedule.ts";
+import { rateProfile } from "../../result/segments.ts";
 import { INTERVALS_BYTES } from "../generator/intervals.ts";
 import { RECORDERS, RECORDERS_BYTES } from "../generator/tally.ts";
 import { type Progress, progressOf, type Shared, Timeline, type Watched } from "./watch.ts";

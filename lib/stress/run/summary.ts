@@ -8,7 +8,7 @@ import { Recorder, UNIT_NS } from "../../result/recorder.ts";
 import { meanRoundTrip } from "../../result/round_trip.ts";
 import type { LoadResult } from "../plan/plan.ts";
 import type { Machine, StressResult } from "../../result/result.ts";
-import { averageConnections, rateProfile } from "../plan/schedule.ts";
+import { averageConnections, rateProfile } from "../../result/segments.ts";
 import type { Run } from "./run.ts";
 
 export interface Surroundings extends AuditSurroundings {

@@ -1,7 +1,8 @@
 // When the messages of an open loop are due, held against a sum over small steps.
 import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
-import { Schedule, type Segment, valueAt } from "../../../lib/stress/plan/schedule.ts";
+import { type Segment, valueAt } from "../../../lib/result/segments.ts";
+import { Schedule } from "../../../lib/stress/plan/schedule.ts";
 
 const rates = fc.integer({ min: 0, max: 5000 });
 const profiles: fc.Arbitrary<Segment[]> = fc.array(

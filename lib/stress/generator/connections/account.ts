@@ -4,7 +4,7 @@
  */
 import { nothingSpent, type Spent } from "../../../result/elsewhere.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { connectionProfile } from "../../plan/schedule.ts";
+import { connectionProfile } from "../../../result/segments.ts";
 import type { Flow } from "./flow.ts";
 
 /** What a slot's connection is doing, apart from `busy` and `unwanted` by the cause that the time goes to. */

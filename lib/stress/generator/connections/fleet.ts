@@ -3,7 +3,7 @@ import { now as clock } from "../../../sys/clock.ts";
 import type { Engine } from "../../../engine/mod.ts";
 import { Connector } from "./connector.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { connectionProfile, type Segment, valueAt } from "../../plan/schedule.ts";
+import { connectionProfile, type Segment, valueAt } from "../../../result/segments.ts";
 
 /** How soon a lost connection is replaced, and how long it takes at most when that fails again and again. */
 const FIRST_RETRY_MS = 10;

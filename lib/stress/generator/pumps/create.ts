@@ -3,7 +3,8 @@ import { ClosedLoop } from "./closed_loop.ts";
 import { type Lags, OpenLoop } from "./open_loop.ts";
 import { type LoadData, shareOf } from "../../plan/plan.ts";
 import type { Outlet, Pump } from "./pump.ts";
-import { rateProfile, Schedule } from "../../plan/schedule.ts";
+import { rateProfile } from "../../../result/segments.ts";
+import { Schedule } from "../../plan/schedule.ts";
 
 /**
  * The pump of one thread. In `lags` an open loop records how late its messages leave; those that are due
