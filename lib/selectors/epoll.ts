@@ -57,6 +57,9 @@ function bitsFor({ events, modes }: Registration): number {
   return bits | modeBits(modes) | (end ? EPOLLRDHUP : 0);
 }
 
+/** What epoll_ctl(2) says of a number that is closed, or is of a kind of file that is in no set. */
+const GONE = new Set(["EBADF", "EPERM"].map((code) => ERRNO[code]));
+
 /** Stale registrations that can't be removed now end every wait: a pause keeps the loop from taking a whole CPU. */
 const pause = () => void pollList(NULL, 0, 1);
 
@@ -117,11 +120,11 @@ export class Epoll implements Backend {
     return !this.#contains(fd);
   }
 
-  /** The set has pairs of a file and its number, and refuses one that it has. */
+  /** The set has pairs of a file and its number, and refuses one that it has (EEXIST). */
   #contains(fd: number): boolean {
     this.#event.int32[0] = 0;
     if (epoll_ctl(this.#epfd, EPOLL_CTL_ADD, fd, this.#event.pointer) === -1) {
-      return errno() === ERRNO.EEXIST;
+      return !GONE.has(errno()); // ENOMEM and others say nothing of that: a live one must not be lost
     }
     epoll_ctl(this.#epfd, EPOLL_CTL_DEL, fd, this.#event.pointer);
     return false;

@@ -88,7 +88,7 @@ const COSTS_NONE: readonly Row[] = [
   ["syscall 426", "EINTR", 3, "serve", URING], // io_uring_enter
   ["madvise", "EINVAL", 1, "serve", URING],
   ["munmap", "EINVAL", 1, "serve", URING],
-  ["shutdown", "ENOTCONN", 1, "serve"],
+  ["shutdown", "ENOTCONN", 1, "serve", ["--service", "daytime"]], // which ends before its peer does
   ["close", "EINTR", 2, "serve"],
   ["syscall 434", "ENOSYS", 1, "serve", EXEC], // pidfd_open
   ["syscall 434", "EMFILE", 2, "serve", EXEC],
