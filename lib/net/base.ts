@@ -78,7 +78,8 @@ export abstract class BaseSocket implements Disposable {
   }
 
   /**
-   * How long blocking calls wait at most, in milliseconds; 0 for no limit. On Windows `recv` then throws
+   * How long blocking calls wait at most, in milliseconds; 0 for no limit. `recvExactly`, `readLine` and
+   * `sendAll` are several calls: each part of what they wait for may take as long. On Windows `recv` then throws
    * ETIMEDOUT instead of returning WOULD_BLOCK, and the connection should be closed (SO_RCVTIMEO).
    */
   setTimeouts(limits: { recvMs?: number; sendMs?: number }): void {
