@@ -20,7 +20,8 @@ export class Downward {
   #blockedFrom = 0;
   #blockedMs = 0;
   #ended = false;
-  #error: Error | undefined;
+  /** What receiving failed with, after all that had come before was written. */
+  error: Error | undefined;
   /** The peer has ended, but in a way that anybody could have feigned: something may be missing. */
   truncation: Error | undefined;
   /** When something, or the end, was last received. Milliseconds. */
@@ -38,16 +39,12 @@ export class Downward {
     this.#received = received;
   }
 
-  /** What receiving failed with, after all that had come before was written. */
-  get error(): Error | undefined {
-    return this.#error;
-  }
   /** The peer has ended, and all of it was written. */
   get done(): boolean {
     return this.#ended && this.#output.empty;
   }
   get #over(): boolean {
-    return this.#ended || this.#error !== undefined;
+    return this.#ended || this.error !== undefined;
   }
   /** Nothing can be done without waiting. */
   get waits(): boolean {
@@ -92,7 +89,7 @@ export class Downward {
       // A peer that says nothing more, however it says so, may go on reading.
       this.#ended = (error as { code?: string }).code === "TLS_TRUNCATED";
       if (this.#ended) this.truncation = error as Error;
-      else this.#error = error as Error;
+      else this.error = error as Error;
       return;
     }
     // What was not filled is empty now: the next wait says when there is more.

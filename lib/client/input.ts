@@ -29,7 +29,8 @@ export class Input {
   end = 0;
   /** How many bytes of the stream that is: in `buffer` CRs were added. */
   #source = 0;
-  #ended: boolean;
+  /** Its end was reached; bytes may still wait to be sent. */
+  ended: boolean;
 
   /** Reads `fd`, or what a relay makes of it; with `crlf`, LF becomes CR LF. */
   constructor(fd: number, kind: Kind, crlf = false, relay?: (fd: number) => Relay) {
@@ -41,7 +42,7 @@ export class Input {
     this.fd = own === -1 ? fd : own;
     this.mayWait = own === -1 && WAITING.has(kind);
     this.#kind = kind;
-    this.#ended = kind === "none";
+    this.ended = kind === "none";
     this.#convert = crlf ? lineEndings() : undefined;
     this.#read = kind === "socket" || this.#relay
       ? (bytes) => c.recvBytes(this.fd, bytes, bytes.length, MSG_DONTWAIT)
@@ -56,24 +57,20 @@ export class Input {
   get isFile(): boolean {
     return this.#kind === "file";
   }
-  /** Its end was reached; bytes may still wait to be sent. */
-  get ended(): boolean {
-    return this.#ended;
-  }
   /** Nothing that was read waits to be sent. */
   get empty(): boolean {
     return this.start === this.end;
   }
   /** Bytes of the stream that were not sent: those read, and of a file those behind them. */
   get left(): number {
-    const unread = this.isFile && !this.#ended;
+    const unread = this.isFile && !this.ended;
     const ahead = !unread ? 0 : this.#relay ? this.#ahead : bytesAhead(this.fd);
     return this.#source + ahead;
   }
 
   /** The same where no peer is left to send them to: what is there now is read first. @throws OSError */
   abandoned(): number {
-    const waits = this.#ended || !this.empty || this.mayWait && pollFor(this.fd, POLLIN, 0) <= 0;
+    const waits = this.ended || !this.empty || this.mayWait && pollFor(this.fd, POLLIN, 0) <= 0;
     if (!waits) this.read();
     return this.left;
   }
@@ -112,7 +109,7 @@ export class Input {
       if (error !== ERRNO.EIO) throw new OSError(error, "read", "read standard input");
     }
     if (this.#relay?.failure) throw this.#relay.failure;
-    this.#ended = true;
+    this.ended = true;
     return true;
   }
 }

@@ -27,7 +27,7 @@ export class Upward {
   readonly delivery: Delivery;
   #inputWaits: boolean;
   #peerWaits = false;
-  #error: Error | undefined;
+  error: Error | undefined;
   /** When the last byte, or the end, was read; when the last one was sent. Milliseconds. */
   readAt: number = performance.now();
   sentAt: number = performance.now();
@@ -40,13 +40,10 @@ export class Upward {
     this.#options = options;
   }
 
-  get error(): Error | undefined {
-    return this.#error;
-  }
   /** Sending has failed for a reason of this system: the peer knows nothing of it, and may never end. */
   get isStuck(): boolean {
-    const { code } = (this.#error ?? {}) as { code?: string };
-    return this.#error !== undefined && !KNOWN_THERE.has(code!);
+    const { code } = (this.error ?? {}) as { code?: string };
+    return this.error !== undefined && !KNOWN_THERE.has(code!);
   }
   /** All that was read has been sent. */
   get idle(): boolean {
@@ -58,16 +55,16 @@ export class Upward {
   }
   /** Nothing can be done without waiting. */
   get waits(): boolean {
-    if (this.#error !== undefined) return true;
+    if (this.error !== undefined) return true;
     if (!this.idle) return this.#peerWaits;
     return !this.#options.sends || (this.#input.ended ? this.done : this.#inputWaits);
   }
   get inputEvents(): number {
-    const wanted = this.idle && !this.#input.ended && this.#error === undefined;
+    const wanted = this.idle && !this.#input.ended && this.error === undefined;
     return wanted && this.#options.sends ? EVENT_READ : 0;
   }
   get peerEvents(): number {
-    return !this.idle && this.#peerWaits && this.#error === undefined ? EVENT_WRITE : 0;
+    return !this.idle && this.#peerWaits && this.error === undefined ? EVENT_WRITE : 0;
   }
   inputReady(): void {
     this.#inputWaits = false;
@@ -127,6 +124,6 @@ export class Upward {
 
   #failed(error: Error): void {
     // ENOTCONN: reset; receiving says so.
-    if ((error as { code?: string }).code !== "ENOTCONN") this.#error = error;
+    if ((error as { code?: string }).code !== "ENOTCONN") this.error = error;
   }
 }

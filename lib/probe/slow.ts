@@ -93,9 +93,8 @@ export const silent: Profile = {
       reasons.push(`did not answer ${open.length - served()} of ${open.length} late messages`);
     }
     return {
-      did: `${plural(clients.length, "connection")}, nothing for ${
-        briefDuration(quietMs)
-      }, then a message`,
+      did: `${plural(clients.length, "connection")}, nothing for ${briefDuration(quietMs)}, ` +
+        "then a message",
       observed: `${plural(clients.length - open.length, "close")}` +
         (scene.listens ? `, ${served()} of ${open.length} late replies` : ""),
       reasons,

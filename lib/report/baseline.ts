@@ -34,9 +34,8 @@ export const baselineTable = (report: BaselineReport): ReportTable => ({
   title: "Against the baseline",
   note: `${report.file}, ${report.started_at}. Ratios are now to then with ` +
     `${report.confidence * 100} % confidence intervals: ${report.method}. A change below ` +
-    `${report.min_effect * 100} % is none.${
-      report.notes.map((note) => ` Note: ${note}.`).join("")
-    }`,
+    `${report.min_effect * 100} % is none.` +
+    report.notes.map((note) => ` Note: ${note}.`).join(""),
   head: ["", "then", "now", "ratio", "change"],
   rows: report.measures.map((measure) => [
     labelOf(measure),

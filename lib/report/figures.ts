@@ -99,10 +99,8 @@ function fewFor(d: Distribution): string | null {
 export function describeRoundTrip({ kernel_rtt_us: kernel }: StressResult): string | null {
   if (!kernel) return null;
   const { rtt, variation, connections } = kernel;
-  return `${formatUs(rtt)} ±${
-    formatUs(variation)
-  }: the kernel's own smoothed estimate, from a segment ` +
-    `to its ACK, as the run ended (${plural(connections, "connection")})`;
+  return `${formatUs(rtt)} ±${formatUs(variation)}: the kernel's own smoothed estimate, from a ` +
+    `segment to its ACK, as the run ended (${plural(connections, "connection")})`;
 }
 
 export function describeTarget(result: StressResult): string {

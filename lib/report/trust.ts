@@ -37,9 +37,8 @@ function describeTimer({ generator: { timer_us: timer } }: StressResult): string
   const late = timer.p99 > timer.together
     ? `at most ${us(timer.together)}; a timer is ${us(timer.p99)} late here, p99`
     : "a timer is that late here, p99";
-  return `; ${us(timer.added)} of that on average as messages due within ${
-    us(timer.together)
-  } leave together (${late})`;
+  return `; ${us(timer.added)} of that on average as messages due within ` +
+    `${us(timer.together)} leave together (${late})`;
 }
 
 export function trustRows(result: StressResult): Row[] {

@@ -98,12 +98,9 @@ function describeRounds(
 ): string {
   const all = `${plural(rounds, "round")} of ${names} ${targets ? "targets" : "selectors"}`;
   if (durationMs === null) return all;
-  return `${all}, about ${
-    briefDuration(roundUp(names * rounds * (durationMs + warmupMs + START_MS)))
-  } in all`;
+  const ms = names * rounds * (durationMs + warmupMs + START_MS);
+  return `${all}, about ${briefDuration(Math.ceil(ms / 1000) * 1000)} in all`;
 }
-
-const roundUp = (ms: number) => Math.ceil(ms / 1000) * 1000;
 
 export async function runCompare(
   job: StressJob,

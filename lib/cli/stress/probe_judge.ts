@@ -6,6 +6,7 @@ import type { Judged } from "../../result/judgement.ts";
 import type { StressResult } from "../../result/result.ts";
 import type { ProbeJudgement } from "../../stress/run/find_rate.ts";
 import { formatRate, formatUs } from "../../text/units.ts";
+import { percent } from "../../text/words.ts";
 
 /** This share of the messages must be answered, and in this share of the time for them. */
 const ANSWERED = 0.99;
@@ -37,9 +38,7 @@ export function busyWith(cpu: CpuUse | null): string | null {
   if (cpu === null || cpu.machine === null) return null;
   const others = (cpu.machine - cpu.process) / cpu.cpus;
   if (others < BUSY) return null;
-  return `other programs used ${
-    Math.round(others)
-  } % of this machine's CPUs, so that no rate can be ` +
+  return `other programs used ${percent(others)} of this machine's CPUs, so that no rate can be ` +
     "found: end them, or measure elsewhere";
 }
 

@@ -19,15 +19,12 @@ export class Received {
   #seen = 0;
   /** Where a match can begin: behind what an expression has passed, whose last byte tells ^ and \b what is in front. */
   #from = 0;
-  #isBehind = false;
+  /** The last look has left some out, for the next one. */
+  isBehind = false;
 
   /** How many bytes no step has looked at. */
   get waiting(): number {
     return this.#text.length - this.#seen;
-  }
-  /** The last look has left some out, for the next one. */
-  get isBehind(): boolean {
-    return this.#isBehind;
   }
   /** What an error shows, and a character more where that is not all. */
   get last(): string {
@@ -47,7 +44,7 @@ export class Received {
     if (end === undefined) return false;
     this.#text = this.#text.slice(end);
     this.#seen = this.#from = 0;
-    this.#isBehind = false;
+    this.isBehind = false;
     return true;
   }
 
@@ -66,7 +63,7 @@ export class Received {
 
   /** The expression has the flag g: it begins at its lastIndex, and leaves there where the match ends. */
   #endOfMatch(pattern: RegExp): number | undefined {
-    this.#isBehind = true;
+    this.isBehind = true;
     const deadline = performance.now() + LOOK_MS;
     do {
       const end = this.#from + WINDOW;
@@ -79,7 +76,7 @@ export class Received {
         continue;
       }
       if (this.#text.length < end) {
-        this.#isBehind = false;
+        this.isBehind = false;
         this.#seen = this.#text.length;
         return undefined;
       }

@@ -75,10 +75,9 @@ function withoutDescriptors({ errors, openFiles }: Evidence): string | null {
   const refused = (errors.EMFILE ?? 0) + (errors.ENFILE ?? 0);
   if (refused > 0) {
     const limit = openFiles === Infinity ? "" : ` (the limit is ${formatCount(openFiles)})`;
-    return `${
-      plural(refused, "connect")
-    } found no free descriptor${limit}: raise it with ulimit -n, ` +
-      "or share the load over several processes (docs/distributed.md)";
+    const found = `${plural(refused, "connect")} found no free descriptor${limit}`;
+    return `${found}: raise it with ulimit -n, or share the load over several processes ` +
+      "(docs/distributed.md)";
   }
   const memory = (errors.ENOBUFS ?? 0) + (errors.ENOMEM ?? 0);
   if (memory === 0) return null;
@@ -100,9 +99,8 @@ function lateSchedule(run: Evidence): string | null {
 function whyLate(run: Evidence): string {
   const { busiest, away, longestStallMs } = run;
   if (busiest >= SATURATED - 5) {
-    return `a generator thread used ${
-      percent(busiest)
-    } of a CPU; use more --workers, or a lower --rate`;
+    return `a generator thread used ${percent(busiest)} of a CPU; use more --workers, or a ` +
+      "lower --rate";
   }
   if (machineIsFull(run)) return `all CPUs of this machine were in use; ${spare(run)}`;
   if (away > 0 || longestStallMs * 1000 > LATE_US) {

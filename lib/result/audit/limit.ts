@@ -59,10 +59,8 @@ function noReplies({ timedOut }: Evidence): string | null {
 function noneRight({ paced, latency, mismatched, lost }: Evidence): string | null {
   if (!paced || latency.count > 0 || mismatched + lost === 0) return null;
   return mismatched > 0
-    ? `the target: ${
-      plural(mismatched, "message")
-    } had replies that were wrong or errors, and none ` +
-      "had another one"
+    ? `the target: ${plural(mismatched, "message")} had replies that were wrong or errors, and ` +
+      "none had another one"
     : `the target: it ended its connections before it had answered (${plural(lost, "message")})`;
 }
 
@@ -79,9 +77,8 @@ function onSchedule(run: Evidence): string | null {
   const inTime = asked * (1 - Math.min(1, latency.min / 1e6 / seconds));
   if (unsent > UNSENT * scheduled || rate < REACHED * inTime) return null;
   const held = lag.p99 > LATE_US && lag.p99 > 2 * ownLag.p99
-    ? `, though messages waited for up to ${
-      briefUs(lag.p99)
-    } (p99) until a connection could take them`
+    ? `, though messages waited for up to ${briefUs(lag.p99)} (p99) until a connection could ` +
+      "take them"
     : "";
   return rate >= REACHED * asked
     ? `nothing: the asked rate was reached (${formatRate(rate)}/s)${held}`
@@ -120,11 +117,9 @@ function slowTarget(run: Evidence): string {
 function lostTime({ elsewhere, inFlight, requested }: Evidence): string {
   const { evidence, gone, replaced } = elsewhere;
   const share = (evidence + gone + replaced) / (inFlight ?? requested);
-  return share < LOST
-    ? ""
-    : `; for ${
-      percent(100 * share)
-    } of the time its connections were lost, or had had a wrong reply`;
+  if (share < LOST) return "";
+  const time = percent(100 * share);
+  return `; for ${time} of the time its connections were lost, or had had a wrong reply`;
 }
 
 function closedLoop(run: Evidence): string {
@@ -134,9 +129,9 @@ function closedLoop(run: Evidence): string {
   if (latency.count === 0 || inFlight === null) return "the target: no reply has come";
   // Little's law: what is in flight is the rate times the latency; and --think is neither.
   const most = inFlight / (latency.mean + think) * 1e6;
-  const law = `${formatCount(inFlight)} in flight at a mean latency of ${briefUs(latency.mean)}${
-    think > 0 ? `, and ${briefUs(think)} of --think after each,` : ""
-  } make ${formatRate(most)}/s at most`;
+  const after = think > 0 ? `, and ${briefUs(think)} of --think after each,` : "";
+  const law = `${formatCount(inFlight)} in flight at a mean latency of ` +
+    `${briefUs(latency.mean)}${after} make ${formatRate(most)}/s at most`;
   if (think > latency.mean) {
     return `--think, in a closed loop: ${law}; more connections would load the target more`;
   }
@@ -153,13 +148,8 @@ function churn(
   { latency, connect, inFlight, thinkMs, messagesPerConnection: per }: Evidence,
 ): string {
   const us = latency.mean + (connect.mean + (per! - 1) * thinkMs * 1000) / per!;
-  return `connecting, in a closed loop: each connection takes ${
-    briefUs(connect.mean)
-  } to be made and ` +
-    `then ${briefUs(latency.mean)} for each of ${plural(per!, "message")}, so ${
-      formatCount(inFlight!)
-    } at a ` +
-    `time make ${
-      formatRate(inFlight! / us * 1e6)
-    }/s at most; more connections would load the target more`;
+  return `connecting, in a closed loop: each connection takes ${briefUs(connect.mean)} to be ` +
+    `made and then ${briefUs(latency.mean)} for each of ${plural(per!, "message")}, so ` +
+    `${formatCount(inFlight!)} at a time make ${formatRate(inFlight! / us * 1e6)}/s at most; ` +
+    "more connections would load the target more";
 }

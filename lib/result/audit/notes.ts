@@ -33,17 +33,14 @@ export function notes(run: Evidence, reason: string | null): string[] {
 function lag({ open, ownLag, corrected }: Evidence): string | null {
   if (!open || ownLag.p99 < LAG_US || ownLag.p99 < 0.5 * (corrected?.p99 ?? 0)) return null;
   const rest = ownLag.p99 > LATE_US ? ", but the run was too short to judge it" : "";
-  return `messages left up to ${
-    briefUs(ownLag.p99)
-  } late (p99), which is most of the corrected p99${rest}`;
+  const late = briefUs(ownLag.p99);
+  return `messages left up to ${late} late (p99), which is most of the corrected p99${rest}`;
 }
 
 function stall({ longestStallMs }: Evidence): string | null {
   if (longestStallMs < STALL_MS) return null;
-  return `the generator stood still for up to ${
-    briefUs(longestStallMs * 1000)
-  }, which its highest ` +
-    "latencies include";
+  const longest = briefUs(longestStallMs * 1000);
+  return `the generator stood still for up to ${longest}, which its highest latencies include`;
 }
 
 function steal({ cpu }: Evidence): string | null {

@@ -95,9 +95,8 @@ export function checkDistinct(results: readonly StressResult[], names: readonly 
       }
       const run = `the run of ${part.target} at ${part.started_at}`;
       throw new RangeError(
-        `Cannot add up ${names[other]} and ${
-          names[index]
-        }: both have ${run}, which would count twice`,
+        `Cannot add up ${names[other]} and ${names[index]}: both have ${run}, which would ` +
+          "count twice",
       );
     }
   }

@@ -34,7 +34,7 @@ export class Run implements Watched {
   readonly #threads: Shared[] = [];
   readonly #wakeFds: number[] = [];
   readonly #timeline: Timeline;
-  #interrupted = false;
+  interrupted = false;
   #countingSince = 0;
   #stopped = false;
   /** Threads that have nothing left to do. */
@@ -58,7 +58,7 @@ export class Run implements Watched {
       return this.#startThread(spawn, { worker, workers, first, count }, async () => {
         if (++connected < workers) return;
         await hooks.connected?.();
-        if (!this.#interrupted) this.#command(LOAD_COMMAND.go);
+        if (!this.interrupted) this.#command(LOAD_COMMAND.go);
       });
     });
     try {
@@ -112,7 +112,7 @@ export class Run implements Watched {
             return this.#timeline.read(number);
           case "idle":
             this.#idle++;
-            if (this.#idle === this.#threads.length && !this.#interrupted) {
+            if (this.#idle === this.#threads.length && !this.interrupted) {
               this.#command(LOAD_COMMAND.finish);
             }
             break;
@@ -135,17 +135,13 @@ export class Run implements Watched {
   }
 
   interrupt(): void {
-    this.#interrupted = true;
+    this.interrupted = true;
     this.#command(LOAD_COMMAND.stop);
   }
 
   #command(command: number): void {
     Atomics.store(new Int32Array(this.#control), 0, command);
     for (const wakeFd of this.#wakeFds) wakeDescriptor(wakeFd);
-  }
-
-  get interrupted(): boolean {
-    return this.#interrupted;
   }
 
   /** Milliseconds since messages count; 0 before. */
