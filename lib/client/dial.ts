@@ -3,19 +3,20 @@ import { formatAddress, type Socket } from "../net/mod.ts";
 import { EVENT_READ, EVENT_WRITE } from "../selectors/selector.ts";
 import { formatDuration } from "../text/units.ts";
 import { HANDSHAKE_MS, lateHandshake } from "../tls/errors.ts";
-import type { TlsClientOptions, TlsEndpoint, TlsIdentity, TlsInfo, TlsSocket } from "../tls/mod.ts";
+import type {
+  TlsConnectOptions,
+  TlsEndpoint,
+  TlsIdentity,
+  TlsInfo,
+  TlsSocket,
+} from "../tls/mod.ts";
 import { connect, type Target } from "./connect.ts";
 import type { Loop } from "./loop.ts";
 import type { Peer } from "./peer.ts";
 
-/** Whom to trust, and which name or IP address the certificate must be for. */
-export interface SecureOptions extends TlsClientOptions {
-  readonly serverName: string;
-}
-
 export interface DialOptions {
   readonly to: Target | { readonly path: string };
-  readonly tls?: SecureOptions;
+  readonly tls?: TlsConnectOptions;
   /** For all of it, the name's resolution and TLS included; milliseconds. */
   readonly timeoutMs?: number;
   /** How long nothing may come in a handshake. */

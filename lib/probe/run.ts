@@ -13,7 +13,7 @@ import { neverRead } from "./never_read.ts";
 import type { ProfileData, ProfileMessage, ProfileName, ProfileRow, Refusal } from "./plan.ts";
 import { reset, unreadClose } from "./resets.ts";
 import type { Finding, Profile } from "./profile.ts";
-import { Interrupted, OwnFailure, Scene } from "./scene.ts";
+import { Interrupted, Scene } from "./scene.ts";
 import { drip, silent } from "./slow.ts";
 import { Witnesses } from "./witnesses.ts";
 
@@ -59,8 +59,9 @@ function perform(scene: Scene, post: (message: ProfileMessage) => void): Refusal
       post({ type: "row", row: performOne(scene, name) });
     }
   } catch (error) {
-    if (error instanceof OwnFailure) {
-      return { kind: "own", code: error.code, reason: error.message };
+    const { ownFailure } = scene;
+    if (ownFailure && error === ownFailure) {
+      return { kind: "own", code: ownFailure.code, reason: ownFailure.message };
     }
     if (!(error instanceof Interrupted)) throw error;
   }

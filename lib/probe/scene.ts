@@ -1,5 +1,6 @@
 /** What a profile acts on: clients of a target, and time. */
 import type { Engine } from "../engine/mod.ts";
+import type { OSError } from "../net/mod.ts";
 import type { Dial } from "../stress/generator/dial.ts";
 import type { Plan } from "../stress/plan/plan.ts";
 import type { Traffic } from "../stress/traffic/traffic.ts";
@@ -13,16 +14,6 @@ const PATIENCE_MS = 500;
 
 /** Thrown out of a profile when the user interrupts it. */
 export class Interrupted extends Error {}
-
-/** Thrown out of a profile when this machine can't do its part: that says nothing of the target. */
-export class OwnFailure extends Error {
-  readonly code: string;
-
-  constructor({ message, code }: { message: string; code: string }) {
-    super(message);
-    this.code = code;
-  }
-}
 
 export class Scene {
   readonly engine: Engine;
@@ -51,6 +42,11 @@ export class Scene {
     return this.plan.timeoutMs;
   }
 
+  /** Why this machine can't do its part, which says nothing of the target. */
+  get ownFailure(): OSError | undefined {
+    return this.#clients.ownFailure;
+  }
+
   get listens(): boolean {
     return this.plan.expect.kind !== "none";
   }
@@ -65,12 +61,11 @@ export class Scene {
     return this.#clients.connect();
   }
 
-  /** Runs the loop until the condition holds (true) or the time has passed. @throws Interrupted, OwnFailure */
+  /** Runs the loop until the condition holds (true) or the time has passed. @throws Interrupted; `ownFailure` */
   until(done: () => boolean, ms: number = this.timeoutMs): boolean {
     const deadline = performance.now() + ms;
     for (;;) {
-      const { ownFailure } = this.#clients;
-      if (ownFailure) throw new OwnFailure(ownFailure);
+      if (this.ownFailure) throw this.ownFailure;
       if (done()) return true;
       if (this.#stopped()) throw new Interrupted();
       const left = deadline - performance.now();

@@ -4,9 +4,7 @@ import { expectsNothing, isOpenLoop, type Settings, settingsOf } from "../result
 import { partsOf } from "../result/merge/parts.ts";
 import { formatCount, formatDuration, formatRate, formatSize } from "../text/units.ts";
 import { plural } from "../text/words.ts";
-
-/** Longer texts of other people are cut off here, in characters. */
-const LONGEST = 60;
+import { cut } from "../text/escape.ts";
 
 /**
  * A text in quotes, not too long. What can't be seen is written as an escape; the escapes of a message are
@@ -16,8 +14,6 @@ export function quoted(text: string): string {
   const shown = cut(text).replace(/[\p{Cc}"]/gu, (c) => JSON.stringify(c).slice(1, -1));
   return `"${shown}"`;
 }
-
-const cut = (text: string) => text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 
 /**
  * "50 connections, 64 B messages, 1 in flight each, closed loop, 10.00 s"; of several runs that differ in `seconds`

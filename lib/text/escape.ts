@@ -23,6 +23,10 @@ export const jsonLine = (value: unknown): string =>
     (char) => `\\u${hex(char.charCodeAt(0), 4)}`,
   );
 
+/** So many characters of a text, and a sign where that is not all. */
+export const cut = (text: string, most = 60): string =>
+  text.length > most ? `${text.slice(0, most)}…` : text;
+
 const shown = (code: number): string =>
   code < 0x100 ? `\\x${hex(code, 2)}` : `\\u{${hex(code, 4)}}`;
 

@@ -30,6 +30,12 @@ export interface TlsClientOptions {
   readonly alpn?: readonly string[];
 }
 
+/** The same, to one server. */
+export interface TlsConnectOptions extends TlsClientOptions {
+  /** What its certificate must be for: a name, or an IP address. */
+  readonly serverName: string;
+}
+
 const CERTIFICATE = /-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/;
 const KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 

@@ -1,6 +1,6 @@
 // Other people's TLS, as processes: openssl s_server, s_client, ncat. And our own socket in a test.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import type { SecureOptions } from "../../lib/client/dial.ts";
+import type { TlsConnectOptions } from "../../lib/tls/mod.ts";
 import { Socket } from "../../lib/net/mod.ts";
 import { tlsClient, TlsSocket } from "../../lib/tls/mod.ts";
 import { sleep } from "../support/waiting.ts";
@@ -86,7 +86,7 @@ export class TlsPeer implements Disposable {
     this.#tls = tls;
   }
 
-  static async dial(port: number, options: Partial<SecureOptions> = {}): Promise<TlsPeer> {
+  static async dial(port: number, options: Partial<TlsConnectOptions> = {}): Promise<TlsPeer> {
     const raw = Socket.connect({ port, timeoutMs: 5000 });
     const all = { serverName: "localhost", insecure: true, ...options };
     const tls = new TlsSocket(raw, tlsClient(all), all.serverName);

@@ -18,17 +18,6 @@ import { runScan } from "./scan.ts";
 import { standardError, standardOutput } from "./streams.ts";
 import { destinationOf, listenOf } from "./target.ts";
 
-/** The reason of the abort signal: a signal came, and this is the exit code. */
-class Interrupted extends Error {
-  override readonly name = "Interrupted";
-  readonly code: number;
-
-  constructor(code: number) {
-    super("interrupted by a signal");
-    this.code = code;
-  }
-}
-
 /** How long after a terminal has gone its SIGHUP may come. */
 const SIGNAL_MS = 100;
 
@@ -40,7 +29,7 @@ export async function run(read: ClientRead, spawn: SpawnRelay): Promise<number> 
   const work = read.options.scan ? scan(read, spawn) : talk(read, spawn);
   const stop = new AbortController();
   const restore = onSignals({
-    first: (code) => stop.abort(new Interrupted(code)),
+    first: (code) => stop.abort(Object.assign(new Error("interrupted by a signal"), { code })),
     second: leave,
     keepsIgnored: true,
   });
@@ -48,7 +37,7 @@ export async function run(read: ClientRead, spawn: SpawnRelay): Promise<number> 
     using loop = new Loop();
     const lines = new Lines(stderr, loop);
     const turns = { loop, stop: stop.signal, lines };
-    const code = await work(turns).catch((error) => saidOf(error, lines));
+    const code = await work(turns).catch((error) => saidOf(error, turns));
     await lines.finish(stop.signal);
     return code;
   } catch (error) {
@@ -67,11 +56,9 @@ export async function run(read: ClientRead, spawn: SpawnRelay): Promise<number> 
 type Work = (turns: Turns) => Promise<number>;
 
 /** The exit code of an error, which is said; those of signals, stdout's reader and usage are thrown again. */
-function saidOf(error: Error & { code?: string }, { say }: Lines): number {
+function saidOf(error: Error & { code?: string }, { stop, lines: { say } }: Turns): number {
   const code = exitCodeOf(error);
-  if (error instanceof Interrupted || error instanceof ReaderGone || code === EXIT.usage) {
-    throw error;
-  }
+  if (error === stop.reason || error instanceof ReaderGone || code === EXIT.usage) throw error;
   say(withAdvice(error.code ?? "", error.message) + adviceFor(error));
   return code;
 }

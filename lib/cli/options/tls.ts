@@ -3,17 +3,13 @@ import {
   readAuthorities,
   readIdentity,
   type TlsClientOptions,
+  type TlsConnectOptions,
   type TlsIdentity,
 } from "../../tls/credentials.ts";
 import { UsageError } from "../exit.ts";
 import { longName } from "./option.ts";
 import type { Read } from "./read.ts";
 import type { CLIENT_TLS } from "./client_tls.ts";
-
-export interface ClientTls extends TlsClientOptions {
-  /** What the certificate must be for: a name, or an IP address. */
-  readonly serverName: string;
-}
 
 interface ServerFlags {
   readonly tlsCert: string | undefined;
@@ -41,7 +37,7 @@ export function checkNeedsTls({ options, source }: Read<typeof CLIENT_TLS>): voi
 export function clientTlsOf(
   read: Read<typeof CLIENT_TLS>,
   host: string | undefined,
-): ClientTls | undefined {
+): TlsConnectOptions | undefined {
   checkNeedsTls(read);
   const { options } = read;
   if (!options.tls) return undefined;

@@ -6,9 +6,8 @@ import { type InetAddress, resolveHost, type Socket } from "../../net/mod.ts";
 import { familyOf } from "../../sys/socket/ip.ts";
 import { EVENT_READ } from "../../selectors/mod.ts";
 import type { Target } from "../../stress/plan/plan.ts";
-import { tlsClient, type TlsSocket } from "../../tls/mod.ts";
+import { tlsClient, type TlsConnectOptions, type TlsSocket } from "../../tls/mod.ts";
 import { parseTarget } from "../options/target.ts";
-import type { ClientTls } from "../options/tls.ts";
 
 /** How long a server may take to end. */
 const END_MS = 1000;
@@ -21,7 +20,7 @@ const END_MS = 1000;
  */
 export async function resolveTarget(
   target: string,
-  tls: ClientTls | undefined,
+  tls: TlsConnectOptions | undefined,
   timeoutMs: number,
   sources: readonly string[],
   stop: AbortSignal,
@@ -43,7 +42,7 @@ export async function resolveTarget(
 /** Undefined when none does: what is wrong with the first is for the run to say. */
 async function firstThatAnswers(
   to: Whom,
-  tls: ClientTls | undefined,
+  tls: TlsConnectOptions | undefined,
   timeoutMs: number,
   stop: AbortSignal,
 ): Promise<string | undefined> {

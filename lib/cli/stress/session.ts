@@ -11,7 +11,7 @@ import type { StressResult } from "../../result/result.ts";
 import { Run, type SpawnLoad } from "../../stress/run/run.ts";
 import { summarize } from "../../stress/run/summary.ts";
 import { openFileLimit } from "../../sys/process/limits.ts";
-import type { ClientTls } from "../options/tls.ts";
+import type { TlsConnectOptions } from "../../tls/mod.ts";
 import { VERSION } from "../version.ts";
 import { resolveTarget } from "./resolve.ts";
 
@@ -22,7 +22,7 @@ export interface RunSettings extends Omit<Plan, "target" | "seed" | "tls"> {
   readonly unix?: string | undefined;
   /** Null for a random one. */
   readonly seed: number | null;
-  readonly tls?: ClientTls | undefined;
+  readonly tls?: TlsConnectOptions | undefined;
   /** Of the server that is started when there is no target. */
   readonly selector: SelectorName | "auto";
   readonly service: string;

@@ -16,7 +16,8 @@ import { longName, type Values } from "../options/option.ts";
 import { chooseTarget, parseTarget } from "../options/target.ts";
 import type { Read } from "../options/read.ts";
 import type { CLIENT_TLS } from "../options/client_tls.ts";
-import { type ClientTls, clientTlsOf } from "../options/tls.ts";
+import type { TlsConnectOptions } from "../../tls/mod.ts";
+import { clientTlsOf } from "../options/tls.ts";
 import type { STRESS, StressRead } from "./command.ts";
 import { checkExclusive, checkModes } from "./exclusive.ts";
 import { isEmbedded, type RunSettings } from "./session.ts";
@@ -95,7 +96,7 @@ function checkSchedule(settings: RunSettings, given: ReadonlySet<string>): void 
 export function tlsFor(
   { target, unix }: Pick<RunSettings, "target" | "unix">,
   read: Read<typeof CLIENT_TLS>,
-): ClientTls | undefined {
+): TlsConnectOptions | undefined {
   checkExclusive(read.given); // before a file is read
   const tls = clientTlsOf(read, target === undefined ? undefined : parseTarget(target).host);
   if (tls && isEmbedded({ target, unix })) {

@@ -1,5 +1,6 @@
 /** The settings of a run as rows of a table. */
 import { formatCount, formatDuration, formatSize } from "../../text/units.ts";
+import { cut } from "../../text/escape.ts";
 import { plural } from "../../text/words.ts";
 
 export type Setting = [name: string, value: string];
@@ -34,5 +35,5 @@ function describe(name: string, value: unknown): string {
     : Array.isArray(value)
     ? value.map((item) => typeof item === "string" ? item : JSON.stringify(item)).join(", ") || "–"
     : JSON.stringify(value);
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+  return cut(text, LONGEST);
 }

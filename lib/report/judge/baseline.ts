@@ -4,6 +4,7 @@ import { inTime } from "../../result/figures.ts";
 import { latencyOf } from "./compare.ts";
 import type { BaselineMeasure, BaselineReport, Change, Interval } from "../../result/judgement.ts";
 import type { StressResult, TimelineRow } from "../../result/result.ts";
+import { cut } from "../../text/escape.ts";
 
 /** Changes below 5 % come and go with the machine. */
 export const MIN_EFFECT = 0.05;
@@ -24,7 +25,6 @@ const OPTIONS: Readonly<Record<string, string>> = {
   script: "--messages-from",
   stages: "stages of --scenario",
 };
-const LONGEST = 60;
 
 type Config = Readonly<Record<string, unknown>>;
 
@@ -49,8 +49,6 @@ function shown(config: Config, key: string): string {
 const optionOf = (key: string): string =>
   OPTIONS[key] ??
     `--${key.replace(/Ms$/, "").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-
-const cut = (text: string) => text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 
 /** Compares. Both have the same load, see `differences`. */
 export function compareWithBaseline(

@@ -1,7 +1,7 @@
 /** What a run is asked to do, and what its threads answer: plain data, which goes to other threads. */
 import type { EngineName } from "../../engine/mod.ts";
 import type { SelectorName } from "../../selectors/mod.ts";
-import type { TlsClientOptions } from "../../tls/mod.ts";
+import type { TlsConnectOptions } from "../../tls/mod.ts";
 import type { Expectation } from "./expectation.ts";
 import type { ScriptLine } from "./script.ts";
 import type { Spent } from "../../result/elsewhere.ts";
@@ -60,8 +60,7 @@ export interface Plan {
   /** For a connect, and for a reply. */
   readonly timeoutMs: number;
   readonly seed: number;
-  /** Connections are TLS, to a server of this name or IP address. */
-  readonly tls?: TlsClientOptions & { readonly serverName: string };
+  readonly tls?: TlsConnectOptions;
 }
 
 /** The part of a run that one thread drives. */
