@@ -79,6 +79,9 @@ export async function interruptible(
   try {
     const code = await action(interruption.signal);
     return signalCode ?? code;
+  } catch (error) {
+    if (signalCode === undefined || error !== interruption.signal.reason) throw error;
+    return signalCode;
   } finally {
     await stderr.flush(FLUSH_MS);
     useStreams(undefined);

@@ -26,15 +26,20 @@ export class Listener implements Disposable {
   /**
    * Listens on a path, or on every address of a host; `warn` is given a sentence for each that can't be had.
    *
-   * @throws OSError EADDRINUSE and others; ResolveError
+   * @throws OSError EADDRINUSE and others; ResolveError; the signal's reason
    */
-  static async open(where: Place, warn: (message: string) => void, loop: Loop): Promise<Listener> {
+  static async open(
+    where: Place,
+    warn: (message: string) => void,
+    loop: Loop,
+    signal: AbortSignal,
+  ): Promise<Listener> {
     if ("path" in where) {
       const { socket, removeFile } = listenOnPath(where.path, BACKLOG, warn);
       return new Listener([socket], loop, removeFile);
     }
     const open = (host: string, port: number) => [Socket.listen({ host, port, backlog: BACKLOG })];
-    return new Listener((await listenOnHost({ ...where, open, warn })).flat(), loop);
+    return new Listener((await listenOnHost({ ...where, open, warn, signal })).flat(), loop);
   }
 
   get addresses(): Address[] {

@@ -1,5 +1,6 @@
 /** Listening on every address that a host has: for the server, and for the client's -l. */
-import { type BaseSocket, type OSError, resolveHost } from "../net/mod.ts";
+import { resolveUntil } from "../net/dial.ts";
+import type { BaseSocket, OSError } from "../net/mod.ts";
 
 /** An address of a name that this machine does not have, or a family that it does not speak. */
 const NOT_HERE = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
@@ -14,17 +15,20 @@ export interface HostListenOptions<S> {
   readonly port: number;
   /** Only addresses of IPv4, or of IPv6. */
   readonly family?: 4 | 6 | undefined;
+  /** Ends the wait for the addresses of a name. */
+  readonly signal?: AbortSignal;
   /** Opens the sockets of one address. */
   readonly open: (host: string, port: number) => S[];
   /** Is given a sentence for each address that can't be had while another can. */
   readonly warn: (message: string) => void;
 }
 
-/** The sockets of every address, on one port. @throws OSError EADDRINUSE, EACCES; ResolveError */
+/** The sockets of every address, on one port. @throws OSError EADDRINUSE, EACCES; ResolveError; the signal's reason */
 export async function listenOnHost<S extends Pick<BaseSocket, "port" | "close">>(
   options: HostListenOptions<S>,
 ): Promise<S[][]> {
-  const hosts = [...new Set(await resolveHost(options.host, options.family))];
+  const { host, family, signal } = options;
+  const hosts = [...new Set(await resolveUntil(signal, host, family))];
   for (let pick = 1;; pick++) {
     const open: S[][] = [];
     let { port } = options;

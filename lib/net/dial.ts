@@ -94,12 +94,8 @@ export async function dialBy<A extends Attempt>(
   const deadline = deadlineOf(options);
   checkPort(port);
   const late = () => lateFor(targetName(options), timeoutMs);
-  const addresses = await within(
-    deadline,
-    late,
-    resolveHost(checkText(host, "host"), family),
-    signal,
-  );
+  const resolving = resolveHost(checkText(host, "host"), family);
+  const addresses = await unlessAborted(within(deadline, late, resolving), signal);
   const race = new Race(addresses, begin);
   try {
     for (let look = FIRST_LOOK_MS;; look = Math.min(2 * look, LONGEST_LOOK_MS)) {
@@ -145,21 +141,29 @@ const LONGEST_TIMER_MS = 0x7fffffff;
 
 const pause: WaitWritable = (_, ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What a promise resolves to, unless the deadline or the signal comes first. */
-function within<T>(
-  deadline: number,
-  late: () => Error,
-  promise: Promise<T>,
+/** As `resolveHost`, until the signal comes: a name server may take its time, or not answer at all. */
+export const resolveUntil = (
   signal: AbortSignal | undefined,
-): Promise<T> {
+  host: string,
+  family?: 4 | 6,
+): Promise<string[]> => unlessAborted(resolveHost(host, family), signal);
+
+/** What a promise resolves to, unless the deadline comes first. */
+function within<T>(deadline: number, late: () => Error, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const left = Math.min(Math.max(0, deadline - performance.now()), LONGEST_TIMER_MS);
     const timer = setTimeout(() => reject(late()), left);
-    const abort = () => reject(signal!.reason);
-    signal?.addEventListener("abort", abort);
-    promise.then(resolve, reject).finally(() => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
-    });
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/** The same, unless the signal comes first. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort);
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
   });
 }

@@ -4,7 +4,8 @@ import { Listener } from "../../client/listen.ts";
 import { Loop } from "../../client/loop.ts";
 import { ReaderGone } from "../../client/output.ts";
 import type { SpawnRelay } from "../../client/relay.ts";
-import { DatagramSocket, formatAddress, resolveHost } from "../../net/mod.ts";
+import { resolveUntil } from "../../net/dial.ts";
+import { DatagramSocket, formatAddress } from "../../net/mod.ts";
 import { EXIT, exitCodeOf } from "../exit.ts";
 import { leave } from "../leave.ts";
 import { adviceFor } from "../limits.ts";
@@ -91,7 +92,7 @@ function exchange(read: ClientRead): Meet {
   const to = destinationOf(read);
   if (!("host" in to)) throw new Error("--udp and --unix exclude each other");
   return async (conversation, turns) => {
-    const [host] = await resolveHost(to.host, to.family);
+    const [host] = await resolveUntil(turns.stop, to.host, to.family);
     using socket = DatagramSocket.connect({ host: host!, port: to.port }, to.source);
     const [from, peer] = [socket.localAddress, socket.remoteAddress].map(formatAddress);
     traceOf(read, turns.lines)(`sending from ${from} to ${peer}`);
@@ -149,7 +150,7 @@ function accept(read: ClientRead, listen: string): Meet {
     const { loop, stop, lines: { say } } = turns;
     const trace = traceOf(read, turns.lines);
     const options = { trace, identity, timeoutMs, idleTimeoutMs };
-    using listener = await Listener.open(where, say, loop);
+    using listener = await Listener.open(where, say, loop, stop);
     // A port that the system has chosen is not known otherwise.
     const tell = "port" in where && where.port === 0 ? say : trace;
     for (const address of listener.addresses) tell(`listening on ${formatAddress(address)}`);

@@ -3,7 +3,8 @@ import type { Output } from "../../client/output.ts";
 import { Printer } from "../../client/printer.ts";
 import { type PortState, Scan } from "../../client/scan.ts";
 import { serviceOfPort } from "../options/services.ts";
-import { formatAddress, type OSError, resolveHost } from "../../net/mod.ts";
+import { resolveUntil } from "../../net/dial.ts";
+import { formatAddress, type OSError } from "../../net/mod.ts";
 import { openFileLimit } from "../../sys/process/limits.ts";
 import { formatCount } from "../../text/units.ts";
 import { EXIT } from "../exit.ts";
@@ -29,7 +30,7 @@ export async function runScan(
   { loop, stop, lines: { say } }: Turns,
 ): Promise<number> {
   const { host, ports, family, source } = scanOf(read);
-  const [address] = await resolveHost(host, family);
+  const [address] = await resolveUntil(stop, host, family);
   using printer = new Printer(output, loop);
   const counts: Record<PortState, number> = { open: 0, refused: 0, filtered: 0 };
   const found = (port: number, state: PortState) => {

@@ -2,7 +2,8 @@
 import { connect, type Target as Whom } from "../../client/connect.ts";
 import { shakeHands } from "../../client/dial.ts";
 import { Loop } from "../../client/loop.ts";
-import { type InetAddress, resolveHost, type Socket } from "../../net/mod.ts";
+import { resolveUntil } from "../../net/dial.ts";
+import type { InetAddress, Socket } from "../../net/mod.ts";
 import { familyOf } from "../../sys/socket/ip.ts";
 import { EVENT_READ } from "../../selectors/mod.ts";
 import type { Target } from "../../stress/plan/plan.ts";
@@ -16,7 +17,7 @@ const END_MS = 1000;
  * Where a target is. A name with several addresses is tried as RFC 8305 says, by one connection more than the
  * run's: with TLS it shakes hands and ends as a client does, as a server would count a bare one as broken.
  *
- * @throws UsageError, ResolveError
+ * @throws UsageError, ResolveError; the signal's reason
  */
 export async function resolveTarget(
   target: string,
@@ -29,7 +30,7 @@ export async function resolveTarget(
   // Connections are of the family of the addresses that they are made from.
   const families = [...new Set(sources.map((source) => familyOf(source)!))];
   const family = families.length === 1 ? families[0] : undefined;
-  const [first, ...others] = await resolveHost(name, family);
+  const [first, ...others] = await resolveUntil(stop, name, family);
   const host = others.length === 0 ? undefined : await firstThatAnswers(
     { host: name, port, ...(family ? { family } : {}) },
     tls,
