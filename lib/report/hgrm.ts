@@ -8,18 +8,13 @@ import type { StressResult } from "../result/result.ts";
 const TICKS = 5;
 const UNITS_PER_US = 10;
 
-export interface HgrmFile {
-  readonly path: string;
-  readonly text: string;
-}
-
 /**
  * The files of a result: the latencies from the real send go to `path`; in an open loop those from the
  * scheduled send go to a second one, with "-corrected" before the extension. A file thus always holds
  * the same kind of latency, whatever the run was. Values are in microseconds; those of messages that were never
  * answered are the longest.
  */
-export function hgrmFiles(result: StressResult, path: string): HgrmFile[] {
+export function hgrmFiles(result: StressResult, path: string): { path: string; text: string }[] {
   const files = [{ path, text: percentileDistribution(latenciesOf(result, "latency")!) }];
   const corrected = latenciesOf(result, "latency_corrected");
   if (corrected) {

@@ -1,22 +1,17 @@
 /** `--baseline FILE`: a result against that of an earlier run. */
 import { compareWithBaseline, differences, withBaseline } from "../../report/judge/baseline.ts";
 import { parseResult } from "../../result/read.ts";
-import type { StressResult } from "../../result/result.ts";
+import type { NamedResult, StressResult } from "../../result/result.ts";
 import { UsageError } from "../exit.ts";
 import { readText } from "../input.ts";
 import { type Outcome, outcomeOf } from "./publish.ts";
-
-export interface Baseline {
-  readonly file: string;
-  readonly result: StressResult;
-}
 
 /**
  * Reads a baseline, and refuses one of another load than `config` asks for.
  *
  * @throws UsageError before anything starts
  */
-export function readBaseline(file: string, config: Readonly<Record<string, unknown>>): Baseline {
+export function readBaseline(file: string, config: Readonly<Record<string, unknown>>): NamedResult {
   const text = readText(file, "baseline");
   let result: StressResult;
   try {
@@ -30,18 +25,18 @@ export function readBaseline(file: string, config: Readonly<Record<string, unkno
   if (different !== undefined) {
     throw new UsageError(`the baseline ${file} is of another load: ${different}`);
   }
-  return { file, result };
+  return { name: file, result };
 }
 
 export const againstBaseline = (
   result: StressResult,
-  { file, result: before }: Baseline,
+  { name: file, result: before }: NamedResult,
 ): StressResult => withBaseline(result, compareWithBaseline(result, before, file));
 
 /** As `outcomeOf`; the page has both. */
 export const outcomeBeside = (
   result: StressResult,
-  { file, result: before }: Baseline,
+  { name: file, result: before }: NamedResult,
   unreachable = false,
 ): Outcome => ({
   ...outcomeOf(result, unreachable),

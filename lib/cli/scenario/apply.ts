@@ -5,6 +5,7 @@ import { readText } from "../input.ts";
 import { parseScenario, type Scenario } from "./file.ts";
 import { lengthOf, mostConnections, without } from "./stages.ts";
 import { EXCLUSIVE } from "../stress/exclusive.ts";
+import type { RunSettings } from "../stress/session.ts";
 
 /** The options of a run, with those of a scenario among them. */
 export interface Applied<O> {
@@ -28,10 +29,7 @@ export function readScenario(file: string): Scenario {
 }
 
 /** What a scenario looks at in the options over which it is put. */
-interface Targets {
-  readonly target?: string | undefined;
-  readonly unix?: string | undefined;
-}
+type Targets = Pick<RunSettings, "target" | "unix">;
 
 /** Puts a scenario below the options that were given on the command line or by the environment. */
 export function applyScenario<O extends Targets>(

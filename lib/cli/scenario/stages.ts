@@ -9,17 +9,14 @@ export interface StageEntry {
   readonly ramp?: boolean | undefined;
 }
 
-/** What a quantity is before the first stage, if that is said. */
-export interface Beginning {
-  readonly rate?: number | undefined;
-  readonly connections?: number | undefined;
-}
-
 /**
  * A quantity that a stage does not name goes on as before. `ramp` goes to it in a line from where the stage
  * before has ended: for the first stage that is the value before the stages, or else 0.
  */
-export function stagesOf(entries: readonly StageEntry[], before: Beginning): StageSettings[] {
+export function stagesOf(
+  entries: readonly StageEntry[],
+  before: Omit<StageEntry, "duration">,
+): StageSettings[] {
   const rates = changes(entries, "rate", before.rate);
   const connections = changes(entries, "connections", before.connections);
   return entries.map(({ duration: durationMs }, i) => ({

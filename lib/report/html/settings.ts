@@ -3,15 +3,13 @@ import { formatCount, formatDuration, formatSize } from "../../text/units.ts";
 import { cut } from "../../text/escape.ts";
 import { plural } from "../../text/words.ts";
 
-export type Setting = [name: string, value: string];
-
 const LONGEST = 200;
 
 /**
  * All of them, whichever there are: the name of a setting says what its number means. Certificates and
  * keys are left out.
  */
-export function settingRows(config: Record<string, unknown>): Setting[] {
+export function settingRows(config: Record<string, unknown>): [name: string, value: string][] {
   return Object.entries(config).map(([name, value]) => [
     name.replace(/Ms$/, "").replace(/[A-Z]/g, (c) => ` ${c.toLowerCase()}`),
     describe(name, value),

@@ -9,13 +9,9 @@ import type { GeneratorReport, InFlight } from "../../result/result.ts";
 import { rateProfile } from "../../result/segments.ts";
 import type { Run } from "./run.ts";
 
-export interface EmbeddedServer {
-  readonly stats: unknown;
-  readonly workers: number;
-}
-
 export interface AuditSurroundings {
-  readonly server: EmbeddedServer | null;
+  /** The embedded server, if there is one. */
+  readonly server: { readonly stats: unknown; readonly workers: number } | null;
   readonly kernel: Record<string, number> | null;
   readonly cpu: CpuUse | null;
   readonly openFiles: number;
