@@ -11,13 +11,10 @@ import { longName } from "./option.ts";
 import type { Read } from "./read.ts";
 import type { CLIENT_TLS } from "./client_tls.ts";
 
-interface ServerFlags {
-  readonly tlsCert: string | undefined;
-  readonly tlsKey: string | undefined;
-}
-
 /** The part of ServeOptions that the options ask for; the files are read here, once. @throws TlsConfigError */
-export function serverTlsOf({ tlsCert, tlsKey }: ServerFlags): { tls?: TlsIdentity } {
+export function serverTlsOf(
+  { tlsCert, tlsKey }: Record<"tlsCert" | "tlsKey", string | undefined>,
+): { tls?: TlsIdentity } {
   if (tlsCert === undefined && tlsKey === undefined) return {};
   if (tlsKey === undefined) throw new UsageError("option '--tls-cert' needs '--tls-key' as well");
   if (tlsCert === undefined) throw new UsageError("option '--tls-key' needs '--tls-cert' as well");

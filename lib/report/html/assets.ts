@@ -2,18 +2,13 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
-export interface Assets {
-  readonly uplot: string;
-  readonly uplotStyle: string;
-  readonly script: string;
-  readonly style: string;
-}
+type Asset = "uplot" | "uplotStyle" | "script" | "style";
 
 /**
  * Reads them. A compiled program has them inside, which takes an import of their text; Node has no such
  * import, and then the files are there.
  */
-export async function loadAssets(): Promise<Assets> {
+export async function loadAssets(): Promise<Record<Asset, string>> {
   const [uplot, uplotStyle, script, style] = await Promise.all([
     text(
       () => import("uplot/dist/uPlot.iife.min.js", { with: { type: "text" } }),

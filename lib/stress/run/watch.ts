@@ -48,12 +48,6 @@ export function progressOf(threads: readonly Shared[]): Progress {
 /** What a thread had counted by the end of an interval. */
 type Figures = Readonly<Record<keyof typeof FIGURE, number>>;
 
-/** A row that is not complete: some threads are still in this interval. */
-interface Pending {
-  readonly latency: Recorder;
-  readonly corrected: Recorder;
-}
-
 interface Source {
   readonly halves: Halves;
   /** At the end of its last interval; and at the end of each one that is no row yet. */
@@ -75,7 +69,8 @@ export class Timeline {
   corrected: Recorder = new Recorder();
   readonly #open: boolean;
   readonly #sources: Source[] = [];
-  readonly #pending = new Map<number, Pending>();
+  /** Of rows that are not complete: some threads are still in these intervals. */
+  readonly #pending = new Map<number, Pick<Half, "latency" | "corrected">>();
   #before: Figures = NO_FIGURES;
 
   /** `open` says whether there is a schedule, and so corrected latencies. */
