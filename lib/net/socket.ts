@@ -114,7 +114,8 @@ export class Socket extends BaseSocket {
 
   static #begin(host: string | undefined, connectOptions: ConnectOptions): Socket {
     const target = host === undefined ? connectOptions : { host, port: connectOptions.port };
-    return new Socket(openConnection(host, connectOptions), targetName(target), true);
+    const goesOn = connectOptions.timeoutMs === undefined; // else it is connected, or has thrown
+    return new Socket(openConnection(host, connectOptions), targetName(target), goesOn);
   }
 
   /**
