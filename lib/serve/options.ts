@@ -25,7 +25,6 @@ export interface ServeOptions {
   readonly path?: string;
   readonly service: string;
   readonly selector: SelectorName | "auto";
-  /** Default "readiness". */
   readonly engine?: EngineName | "auto";
   readonly workers: number;
   /** Above it newcomers are closed and counted as rejected. */
@@ -45,7 +44,6 @@ export interface ServeOptions {
   readonly listenFds?: readonly number[];
   readonly trace: boolean;
   readonly handoff?: HandoffOptions;
-  /** Certificate and key: connections are TLS. */
   readonly tls?: TlsIdentity;
   /** Faults on purpose; without them nothing of it is loaded into a connection's path. */
   readonly faults?: FaultOptions;

@@ -104,7 +104,6 @@ export class Server {
     return this.#workers.send(COMMAND.drain);
   }
 
-  /** Cuts everything now. */
   stop(): Promise<number> {
     this.#stats.phase = PHASE.draining;
     return this.#workers.send(COMMAND.stop);

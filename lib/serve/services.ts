@@ -7,7 +7,6 @@
 
 import { upperCase } from "./upper_case.ts";
 
-/** What a server does with a connection's bytes. */
 export interface Service {
   /** The answer to `bytes`, which it may change in place; null for none. Valid until the next one. */
   answer(bytes: Uint8Array): Uint8Array | null;

@@ -53,7 +53,6 @@ const STARTED_AT = 24;
 /** Memory of a server's statistics; it can be passed to a thread. */
 export interface StatsMemory {
   readonly common: SharedArrayBuffer;
-  /** Each worker's own counters. */
   readonly workers: readonly SharedArrayBuffer[];
 }
 

@@ -29,7 +29,6 @@ export class Trace implements Observer {
     this.#lines += `${new Date().toISOString()} ${escapeControls(text)}\n`;
   }
 
-  /** Writes what the turn has come to. */
   flush(): void {
     if (this.#lines !== "") this.#write(this.#lines);
     this.#lines = "";

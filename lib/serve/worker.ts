@@ -46,7 +46,6 @@ export interface ServeWorkerData {
 /** Commands, in the order in which they supersede each other. */
 export const COMMAND = { run: 0, drain: 1, stop: 2 } as const;
 
-/** What a server thread says. */
 export type ServeWorkerMessage =
   /** The receiver owns `wakeFd`: it stays valid when the thread has ended. */
   | { readonly type: "ready"; readonly wakeFd: number; readonly selector: SelectorName | "uring" }

@@ -14,7 +14,6 @@ export type Spawn = (role: "serve", data: ServeWorkerData) => Thread;
 const DEATHS = 5;
 const DEATHS_MS = 10_000;
 
-/** What all threads are given alike. */
 export type SharedData = Omit<ServeWorkerData, "listenerFds" | "counters" | "control" | "loop">;
 
 /** What happens in a server that its owner may want to know, as sentences. */
@@ -29,7 +28,6 @@ export interface ServerEvents {
   /** A handler has failed on a connection, by itself or because its peer is gone. */
   failed?(message: string): void;
   gone?(message: string): void;
-  /** Lines of the trace. */
   trace?(lines: string): void;
 }
 
@@ -168,7 +166,6 @@ export class WorkerPool {
     this.#launch(member).catch((error) => this.#fail(error));
   }
 
-  /** Ends the other threads too. */
   #fail(failure: Error): void {
     this.#failure ??= failure;
     void this.send(COMMAND.stop);

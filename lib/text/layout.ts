@@ -54,7 +54,6 @@ export const paragraph = (text: string, width: number): string =>
 export const pad = (text: string, width: number): string =>
   text + " ".repeat(Math.max(0, width - widthOf(text)));
 
-/** The text with spaces in front of it. */
 export const padStart = (text: string, width: number): string =>
   " ".repeat(Math.max(0, width - widthOf(text))) + text;
 

@@ -144,7 +144,6 @@ export const formatSize = (bytes: number): string =>
 export const formatDuration = (ms: number): string =>
   inUnits(ms, [["us", 1e-3], ["ms", 1], ["s", 1e3]]);
 
-/** The same of microseconds. */
 export const formatUs = (us: number): string => formatDuration(us / 1000);
 
 /** A rate: "1,234", and below ten what makes three digits: "1.5", "0.333". */

@@ -11,5 +11,4 @@ export const percent = (value: number): string => `${Math.round(value)} %`;
 export const briefDuration = (ms: number): string =>
   formatDuration(ms).replace(/(\.\d*?)0+ /, "$1 ").replace(". ", " ");
 
-/** The same from microseconds. */
 export const briefUs = (us: number): string => briefDuration(us / 1000);

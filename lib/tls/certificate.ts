@@ -3,7 +3,6 @@ import { X509Certificate } from "node:crypto";
 import { addressOf, Native, type Pointer, pointerOf, viewAt } from "../sys/ffi.ts";
 import type { OpenSsl } from "../sys/openssl.ts";
 
-/** What people want to know of a certificate. */
 export interface PeerCertificate {
   /** "CN=example.org". */
   readonly subject: string;

@@ -28,7 +28,6 @@ export interface TlsSide<S> {
 
 type Transport = Connection<TlsConnection<any>>;
 
-/** A connection as the inner handler sees it. */
 export class TlsConnection<S> implements Connection<S>, TlsSink {
   state: S;
   readonly #side: TlsSide<S>;

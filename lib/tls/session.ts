@@ -45,7 +45,6 @@ export interface TlsSink {
   failed(error: TlsError): void;
 }
 
-/** What was agreed on in the handshake. */
 export interface TlsInfo {
   /** "TLSv1.3". */
   readonly version: string;

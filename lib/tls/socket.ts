@@ -117,7 +117,6 @@ export class TlsSocket implements TlsSink {
     return length;
   }
 
-  /** Sends what the socket takes now. */
   flush(): void {
     while (this.#outgoing.length > 0) {
       const sent = this.#socket.send(this.#outgoing.peek());

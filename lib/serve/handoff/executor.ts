@@ -8,11 +8,9 @@ export interface Lease extends Released {
   /** How often it was handed over, this time included. */
   readonly handoff: number;
   readonly peer: string;
-  /** The worker that has it. */
   readonly worker: number;
 }
 
-/** What has become of it. */
 export type Outcome =
   /**
    * It comes back, with bytes that were received and belong to the next turn. `taken` is how many bytes

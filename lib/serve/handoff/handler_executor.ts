@@ -7,7 +7,6 @@ import type { Executor, Lease, Outcome } from "./executor.ts";
 /** How long a handler may take to notice that its connection is gone. */
 const GRACE_MS = 1000;
 
-/** What the executor needs of its loop. */
 export interface ExecutorCallbacks {
   after(ms: number, callback: () => void): unknown;
   /** So many bytes were received and sent elsewhere. */

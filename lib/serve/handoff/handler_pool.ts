@@ -12,7 +12,6 @@ import {
 /** Starts a handler worker; main.ts provides it, because Workers can only be started there. */
 export type SpawnHandler = (role: "handler", data: HandlerWorkerData) => Thread;
 
-/** What a loop asks for. */
 export interface WorkerRequest {
   readonly type: "vacant" | "stuck";
   readonly worker: number;

@@ -36,7 +36,6 @@ const LOOK_MS = 10;
 
 const NOTHING = new Uint8Array(new ArrayBuffer(0));
 
-/** What a handoff needs of its server. */
 export interface HandoffCallbacks {
   /** Puts the server's other layers around a handler. */
   wrap(handler: Handler<Session>): Handler<Session>;
@@ -87,7 +86,6 @@ export class Handoff implements Handler<Session> {
     this.#endingHandler = callbacks.wrap(this.#ending);
   }
 
-  /** How many connections are out of the loop. */
   get active(): number {
     return this.#held.size;
   }
@@ -124,7 +122,6 @@ export class Handoff implements Handler<Session> {
     this.#pump();
   }
 
-  /** Cuts everything that is out of the loop. */
   cut(): void {
     this.#waiting = [];
     this.#executor.waiting(0);

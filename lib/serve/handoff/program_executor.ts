@@ -36,13 +36,11 @@ const VARIABLES = [
   ...["TCPREMOTEIP", "TCPREMOTEPORT", "TCPREMOTEHOST", "TCPREMOTEINFO"],
 ];
 
-/** A running program. */
 interface Child {
   readonly pid: number;
   readonly worker: number;
   /** What had arrived, and was unread, when it started. */
   readonly before: Input;
-  /** Stops watching for its end. */
   forget(): void;
 }
 

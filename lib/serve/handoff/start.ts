@@ -11,7 +11,6 @@ import { Handoff } from "./handoff.ts";
 import { ProgramExecutor } from "./program_executor.ts";
 import { WorkerTable, type WorkerTableMemory } from "./worker_table.ts";
 
-/** What a loop says of handlers. */
 export type HandoffMessage =
   /** A handler has failed, on its own or because its peer is gone. */
   | { readonly type: "failed" | "gone"; readonly message: string }
@@ -20,7 +19,6 @@ export type HandoffMessage =
 /** The peer's doing, which the author of the handler can't help. */
 const GONE = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED"].map((code) => ERRNO[code]));
 
-/** What the loop brings along. */
 export interface LoopParts {
   /** Of all workers of the server. */
   readonly table: WorkerTableMemory;

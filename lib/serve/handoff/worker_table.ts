@@ -19,7 +19,6 @@ export const STATE = {
   /** A loop is about to give it a connection. */
   claimed: 2,
   given: 3,
-  /** The handler runs. */
   busy: 4,
   /** It has run, and its outcome is being written down. */
   finishing: 5,
@@ -32,7 +31,6 @@ export const STATE = {
   doneAndGone: 10,
 } as const;
 
-/** How a handler ended. */
 export const VERDICT = { keep: 0, close: 1, failed: 2 } as const;
 
 /** Numbers that go with a worker's state. */

@@ -10,7 +10,6 @@ import type { MetricsWorkerData, MetricsWorkerMessage } from "./worker.ts";
 /** Starts the thread; main.ts provides it, because Workers can only be started there. */
 export type SpawnMetrics = (role: "metrics", data: MetricsWorkerData) => Thread;
 
-/** A running HTTP server. */
 export interface Metrics {
   /** "127.0.0.1:9100" */
   readonly name: string;

@@ -2,7 +2,6 @@
 import type { Engine } from "../../engine/mod.ts";
 import { threadCpu } from "../../sys/process/limits.ts";
 
-/** How often the loop is looked at. */
 const BEAT_MS = 20;
 /** A beat that is later than this is a stall. */
 export const STALL_MS = 10;
@@ -22,7 +21,6 @@ export class Heartbeat {
     this.#beat();
   }
 
-  /** Forgets what was. */
   reset(): void {
     this.#count = this.#maxMs = this.#awayMs = 0;
   }

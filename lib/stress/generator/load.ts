@@ -34,7 +34,6 @@ export class Load implements Handler<Flow> {
     set: (peer, place) => peer.state.place = place,
   });
   readonly received: Receiver;
-  /** The connections with the slowest replies. */
   readonly slow: SlowConnections;
   /** Replies are awaited. */
   readonly paced: boolean;

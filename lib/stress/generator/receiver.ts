@@ -10,14 +10,12 @@ import type { Tally } from "./tally.ts";
 
 const UNCLEAN = -1;
 
-/** What a receiver works with. */
 export interface ReceiverParts {
   readonly engine: Engine;
   readonly tally: Tally;
   readonly slow: SlowConnections;
   readonly pump: Pump;
   readonly account: Account;
-  /** Messages leave on a schedule. */
   readonly scheduled: boolean;
   /** The number of the first slot's connection, over all threads. */
   readonly first: number;
@@ -95,7 +93,6 @@ export class Receiver {
     flow.answered();
   }
 
-  /** The peer has ended its stream. */
   ended(peer: Peer): void {
     const flow = peer.state;
     const { replies, sentMessages } = flow;

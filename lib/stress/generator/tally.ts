@@ -11,7 +11,6 @@ export const RECORDERS = {
   ...{ connect: 0, lag: 1, ownLag: 2, waiting: 3 },
   ...{ spoiltLatency: 4, spoiltCorrected: 5 },
 } as const;
-/** Bytes of all of them. */
 export const RECORDERS_BYTES: number = 6 * RECORDER_BYTES;
 
 /** Counts and latencies. All that another thread wants to watch lies in shared memory. */
@@ -223,7 +222,6 @@ export class Tally {
     };
   }
 
-  /** The counts of the thread's result. */
   summary(): Pick<LoadResult, Counted> {
     const { established, failed, lost, reconnected, peak, timedOut, unanswered, held } = this;
     return {

@@ -4,18 +4,14 @@ import { parseMessage } from "./message.ts";
 
 /** Where a reply of unknown bytes ends. */
 export type Frame =
-  /** With the next line feed. */
   | { readonly kind: "line" }
-  /** After this many bytes. */
   | { readonly kind: "bytes"; readonly count: number }
   /** With this text, which has the escapes of a message. */
   | { readonly kind: "until"; readonly text: string }
   /** As HTTP/1.1 says: by Content-Length, chunked, or without a body (RFC 9112, section 6). */
   | { readonly kind: "http" };
 
-/** What a reply must be. */
 export type Expectation =
-  /** The message itself. */
   | { readonly kind: "echo" }
   /** The message in upper case (ASCII). */
   | { readonly kind: "upper" }
@@ -26,7 +22,6 @@ export type Expectation =
   /** One frame; with an expression, one that it matches. */
   | { readonly kind: "frame"; readonly frame: Frame; readonly regex?: Expression };
 
-/** The source and the flags of a RegExp. */
 export interface Expression {
   readonly source: string;
   readonly flags: string;

@@ -66,7 +66,6 @@ function describeUnknown(escape: string): string {
   return `"${escape}" is no escape; ${known}`;
 }
 
-/** How many digits a whole number has. */
 const digits = (n: number): number => {
   let count = 1;
   for (let limit = 10; n >= limit; limit *= 10) count++;
@@ -100,7 +99,6 @@ export class Message {
     this.fixed = this.#conns + this.#seqs === 0;
   }
 
-  /** Whether `{seq}` or `{conn}` is part of it. */
   has(placeholder: Placeholder): boolean {
     return (placeholder === "conn" ? this.#conns : this.#seqs) > 0;
   }

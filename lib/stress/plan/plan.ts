@@ -48,7 +48,6 @@ export interface Plan {
   readonly hold: boolean;
   /** Connect anew after this many messages; null for never. */
   readonly messagesPerConnection: number | null;
-  /** Replace connections that were lost. */
   readonly reconnect: boolean;
   /** Not counted, before `durationMs` begins. */
   readonly warmupMs: number;
@@ -117,7 +116,6 @@ export interface LoadResult {
   /** Time of messages, from the start of counting to the stop, that is in no latency. */
   readonly elsewhereMs: Spent;
   readonly firstMismatch: Mismatch | null;
-  /** Why the first connection failed that did. */
   readonly firstFailure: { readonly code: string; readonly message: string } | null;
   /**
    * Errors that the system has no number for: replies by theirs, such as HTTP's 404, others that are wrong by MISMATCH,
@@ -141,7 +139,6 @@ export interface LoadResult {
   readonly selector: string;
 }
 
-/** Messages of a thread. */
 export type LoadMessage =
   | { readonly type: "connected"; readonly wakeFd: number }
   /** Counting starts, an interval is over, there is nothing left to do, or nothing new is sent any more. */

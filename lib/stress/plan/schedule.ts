@@ -60,7 +60,6 @@ export class Schedule {
     return Infinity;
   }
 
-  /** How many messages are due before a time. */
   dueBefore(ms: number): number {
     if (this.tickMs === 0) return Math.max(0, Math.ceil(this.#numberAt(ms) - FUZZ));
     // The last tick before it has taken all messages whose own time is not later.

@@ -2,7 +2,6 @@
 import { type Expectation, type Frame, parseExpectation } from "./expectation.ts";
 import { messageOfBytes, parseMessage, textOfBytes } from "./message.ts";
 
-/** One of them. */
 export interface ScriptLine {
   /** As the text of `--message`. */
   readonly message: string;

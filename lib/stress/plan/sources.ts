@@ -14,7 +14,6 @@ const SHARE = 0.45;
 const FIRST_SPARE = 2;
 const LAST_SPARE = 250;
 
-/** Chooses the local address of each connect. */
 export class Sources {
   readonly #given: readonly string[];
   readonly #loopback: boolean;

@@ -11,7 +11,6 @@ import { RandomSizes } from "./sizes.ts";
 import { GreetedReplies, StreamReplies } from "./stream_replies.ts";
 import type { Replies, Traffic } from "./traffic.ts";
 
-/** Makes the traffic of a plan. */
 export function createTraffic(plan: Plan): Traffic {
   const { seed, size, maxSize, expect, connections } = plan;
   if (plan.script !== null) {
@@ -41,7 +40,6 @@ export function createTraffic(plan: Plan): Traffic {
 
 type Followers = Traffic["replies"];
 
-/** Replies of which every byte is known. */
 function known(reply: Message, connections: number, greetings: 0 | 1): Followers {
   const streams = new MessageStreams(reply, connections);
   const Replies = greetings === 0 ? StreamReplies : GreetedReplies;

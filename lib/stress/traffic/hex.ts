@@ -1,6 +1,5 @@
 /** How bytes are shown in a mismatch. */
 
-/** The most that are shown. */
 export const SHOWN = 16;
 
 /** Bytes in hexadecimal, up to 16 of them. */

@@ -4,7 +4,6 @@ import type { Message } from "../plan/message.ts";
 /** Views that are kept: making one of a message that is always the same costs more than its use. */
 const KEPT_VIEW = 1024;
 
-/** Writes messages one after the other. */
 export class MessageWriter {
   readonly message: Message;
   /** A fixed message again and again; otherwise what was written last. */

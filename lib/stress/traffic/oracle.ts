@@ -42,7 +42,6 @@ function mixAll(words: Int32Array, at: number, count: number, first: number, mas
   }
 }
 
-/** The inverse of `mix`. */
 function unmix(x: number): number {
   x = Math.imul(x ^ (x >>> 16), 0x43021123);
   x = Math.imul(x ^ (x >>> 15) ^ (x >>> 30), 0x1d69e2a5);
@@ -273,7 +272,6 @@ class RecentlySent {
       this.#views[line]!.length === length;
   }
 
-  /** The bytes of the connection's message. */
   view(connection: number): Uint8Array {
     return this.#views[connection & (LINES - 1)]!;
   }

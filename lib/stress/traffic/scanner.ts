@@ -2,7 +2,6 @@
 export interface Scanner {
   /** Takes bytes from `at` on; returns where the reply ends, where it is wrong, or where the bytes end. */
   scan(bytes: Uint8Array, at: number): number;
-  /** The reply is complete. */
   readonly done: boolean;
   /** What begins at the place that `scan` returned can't be part of a reply. */
   readonly wrong: boolean;
@@ -16,6 +15,5 @@ export interface Scanner {
   readonly closes?: boolean;
   /** The reply is complete if the connection ends here. */
   readonly untilClose?: boolean;
-  /** Is ready for the next reply. */
   reset(): void;
 }

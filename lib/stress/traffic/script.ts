@@ -7,7 +7,6 @@ import { MessageWriter } from "./message_writer.ts";
 import { asksForHead, framed, known, type Shape } from "./shape.ts";
 import type { Traffic } from "./traffic.ts";
 
-/** A message, and what its reply must be. */
 interface Line {
   readonly writer: MessageWriter;
   readonly shape: (connection: number, index: number) => Shape;

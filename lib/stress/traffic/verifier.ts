@@ -55,7 +55,6 @@ export class Verifier {
     return this.streams.lengthOf(this.connection, this.first);
   }
 
-  /** A wrong byte was seen. */
   get broken(): boolean {
     return this.#evidence !== undefined;
   }

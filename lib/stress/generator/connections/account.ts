@@ -49,7 +49,6 @@ export class Account {
     this.#stoppedAt = now;
   }
 
-  /** A slot is to have a connection. */
   wanted(slot: number, now: number): void {
     if (this.#states[slot] === NUMBER.unwanted) this.to(slot, "unopened", now);
   }

@@ -48,7 +48,6 @@ export class Connector {
     this.#look();
   }
 
-  /** An attempt has ended, well or not. */
   ended(): void {
     this.#connecting--;
     this.#ended++;

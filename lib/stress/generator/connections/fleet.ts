@@ -11,9 +11,7 @@ const LAST_RETRY_MS = 1000;
 /** How often the number of connections follows its profile. */
 const FOLLOW_MS = 20;
 
-/** How a fleet's decisions are carried out. */
 export interface FleetActions {
-  /** Starts to connect. */
   connect(slot: number): void;
   /** Ends a connection in order; it is not replaced. */
   retire(slot: number): void;
@@ -63,7 +61,6 @@ export class Fleet {
     return this.#wanted < this.#count && this.#profile.length > 0;
   }
 
-  /** Whether a slot is to have a connection. */
   wants(slot: number): boolean {
     return (!this.#over && slot < this.#wanted) || this.#actions.owes(slot);
   }
@@ -99,7 +96,6 @@ export class Fleet {
     return this.retryIn(slot, ms);
   }
 
-  /** Connects a slot anew in `ms` milliseconds. */
   retryIn(slot: number, ms: number): boolean {
     if (!this.wants(slot)) return false;
     this.#waiting++;

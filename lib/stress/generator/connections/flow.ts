@@ -2,7 +2,6 @@
 import type { Connection } from "../../../engine/mod.ts";
 import type { Replies } from "../../traffic/traffic.ts";
 
-/** A connection of the load in its engine. */
 export type Peer = Connection<Flow>;
 
 /** What has happened to a connection, as bits: a field for each would be 8 bytes. */
@@ -78,7 +77,6 @@ export class Flow {
   set concluded(value: boolean) {
     this.#flag(CONCLUDED, value);
   }
-  /** Given up, because no reply came in time. */
   get timedOut(): boolean {
     return (this.#flags & TIMED_OUT) !== 0;
   }

@@ -15,7 +15,6 @@ export class IndexedSet<T> {
     this.#index = index;
   }
 
-  /** How many items there are. */
   get size(): number {
     return this.#items.length;
   }

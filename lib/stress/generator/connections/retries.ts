@@ -25,7 +25,6 @@ export class Retries {
     this.#sources = sources;
   }
 
-  /** A slot is connected. */
   connected(slot: number): void {
     this.#exhausted = 0;
     if (this.#since.size > 0) this.#since.delete(slot);

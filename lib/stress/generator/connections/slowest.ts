@@ -3,7 +3,6 @@ import { now as clock } from "../../../sys/clock.ts";
 import type { TransportInfo } from "../../../engine/mod.ts";
 import type { SlowConnection } from "../../../result/result.ts";
 
-/** How many are kept. */
 export const SLOWEST = 5;
 /** The kernel is asked at most once in this time, so that a target that gets slower does not cost more. */
 const ASK_EVERY_MS = 1;
@@ -14,7 +13,6 @@ export interface Observable {
   transportInfo(): TransportInfo | null;
 }
 
-/** One that is kept. */
 interface Entry {
   connection: number;
   peer: Observable | null;

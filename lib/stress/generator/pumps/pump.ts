@@ -2,7 +2,6 @@
 import type { Engine } from "../../../engine/mod.ts";
 import type { Peer } from "../connections/flow.ts";
 
-/** What a pump may do with a connection. */
 export interface Outlet {
   /** The loop that it is part of. */
   readonly engine: Pick<Engine, "after" | "defer">;
@@ -12,7 +11,6 @@ export interface Outlet {
   exhausted(peer: Peer): void;
 }
 
-/** Decides when messages are sent. */
 export interface Pump {
   /** The warm-up is over: from now on messages count, and what is due at `end` or later is not sent. */
   count(now: number, end: number): void;
@@ -26,6 +24,5 @@ export interface Pump {
   stop(): void;
   /** How many messages were due before a time; 0 without a schedule. */
   dueBefore(now: number): number;
-  /** How many of those were never sent. */
   unsent(now: number): number;
 }
