@@ -69,6 +69,7 @@ async function hold(
   const generators: Program[] = Array.from({ length: processes }, (_, i) => {
     const sources = [1, 2].map((host) => `127.${1 + (i >> 8)}.${i & 255}.${host}`).join(",");
     const args = ["-c", String(each), "--think", `${think}s`, "-d", `${seconds}s`, "--json"];
+    args.push("--timeout", "60s"); // a hundred processes take turns on a few processors
     const more = ["--source", sources, "--connect-rate", String(Math.ceil(20_000 / processes))];
     return start([...command, "stress", address, ...args, ...more], { manyFiles: true });
   });
