@@ -2,7 +2,7 @@
 import { describe, expect, it } from "bun:test";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { getAvailablePort } from "../../lib/net/mod.ts";
+import { getAvailablePort, Socket } from "../../lib/net/mod.ts";
 import { type Cli, spawnCli } from "../support/cli.ts";
 import { inNamespace, NO_NAMESPACE } from "../support/namespaces.ts";
 import { itUnless } from "../support/systems.ts";
@@ -78,11 +78,12 @@ describe("iomux client --scan", () => {
   });
 
   it("tries all ports of this machine, with few descriptors", async () => {
-    await using echo = await echoPeer();
-    const cli = spawnCli(["client", "-z", "127.0.0.1", "1-65535"], { openFiles: 100 });
+    const host = "127.77.0.1"; // at 127.0.0.1 it would be a client of every test that runs beside this one
+    using open = Socket.listen({ host, port: 0 });
+    const cli = spawnCli(["client", "-z", host, "1-65535"], { openFiles: 100 });
     await using _ = cli;
     expect((await cli.exit).code).toBe(0);
-    expect(cli.stdout()).toContain(`127.0.0.1:${echo.port} open`);
-    expect(cli.stderr()).toMatch(/of 65,535 on 127\.0\.0\.1/);
+    expect(cli.stdout()).toContain(`${host}:${open.port} open`);
+    expect(cli.stderr()).toMatch(/of 65,535 on 127\.77\.0\.1/);
   });
 });
