@@ -152,8 +152,9 @@ export class Load implements Handler<Flow> {
 
   exhausted(peer: Peer): void {
     const flow = peer.state;
+    if (flow.finished || peer.closed) return; // its close says what becomes of its messages
     if (this.#stopping) return this.#finish(flow);
-    if (flow.finished || !takesMore(peer)) return; // its close says what becomes of its messages
+    if (!takesMore(peer)) return; // it will be closed
     const { slot, sentMessages } = flow;
     if (!this.fleet.wants(slot) || this.slots.wornOut(slot, sentMessages)) this.#leave(peer);
     else if (!this.part.plan.hold && !this.#takeOver(peer)) this.#finish(flow);

@@ -235,6 +235,25 @@ describe("connects", () => {
   });
 });
 
+describe("a run by time", () => {
+  it("waits for the last reply, also while the thinking time of a lost connection ends", async () => {
+    await using server = await target(({ number, socket }) => {
+      socket.on("error", () => {});
+      let answered = 0;
+      socket.on("data", (message) => {
+        const isSecond = ++answered === 2;
+        if (isSecond && number === 0) socket.end(message); // it thinks until after the end of the run
+        else if (isSecond) setTimeout(() => socket.write(message), 900);
+        else socket.write(message);
+      });
+    });
+    const load = ["-c", "2", "--think", "400ms", "-d", "600ms"];
+    const { result } = await stress([server.name, ...load]);
+    expect(result.messages).toMatchObject({ sent: 4, verified: 4, lost: 0 });
+    expect(result.drain_s).toBeGreaterThan(0.5);
+  });
+});
+
 describe("SIGUSR1", () => {
   itUnless(NOT_LINUX, "prints how a run is going, and the run goes on", async () => {
     const server = createServer((socket) => {

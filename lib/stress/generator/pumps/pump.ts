@@ -4,7 +4,7 @@ import type { Peer } from "../connections/flow.ts";
 
 export interface Outlet {
   /** The loop that it is part of. */
-  readonly engine: Pick<Engine, "after" | "defer">;
+  readonly engine: Pick<Engine, "after">;
   /** Sends messages now that were due at `due`. */
   send(peer: Peer, count: number, now: number, due: number): void;
   /** Nothing more is to be sent on a connection, and all replies are here. */
