@@ -8,7 +8,7 @@ import { Native } from "../../../lib/sys/ffi.ts";
 import { c } from "../../../lib/sys/posix.ts";
 import { packAddress, SOCKADDR_SIZE } from "../../../lib/sys/socket/sockaddr.ts";
 import { newSocket } from "../../../lib/sys/socket/sockets.ts";
-import { spawnCli, startServe } from "../../support/cli.ts";
+import { type RunningServer, spawnCli, startServe } from "../../support/cli.ts";
 import { TempDir } from "../../support/files.ts";
 import { exchange, Peer } from "../../support/peers.ts";
 import { sleep } from "../../support/waiting.ts";
@@ -23,6 +23,17 @@ async function throwing(folder: TempDir, ...args: string[]) {
     `export default () => { throw new Error(${JSON.stringify(HOSTILE)}); };`,
   );
   return await startServe(["--handler", handler, ...args]);
+}
+
+/** What a server of `throwing` logs of a failure, which is one line. */
+async function lineOfFailure(server: RunningServer): Promise<string> {
+  using peer = Peer.dial(server);
+  await peer.send("x");
+  await server.says(/The handler failed/);
+  await sleep(50);
+  const lines = server.stderr().trimEnd().split("\n");
+  expect(lines.length).toBe(1);
+  return lines[0]!;
 }
 
 /** Connects a Unix socket that has a path of its own: bind(2), then connect(2). */
@@ -41,26 +52,16 @@ describe("serve and text of others in its log", () => {
   it("text: a line each, braces are no placeholders, what acts on a terminal is escaped", async () => {
     using folder = new TempDir();
     await using server = await throwing(folder);
-    using peer = Peer.dial(server);
-    await peer.send("x");
-    await server.says(/The handler failed/);
-    await sleep(50);
-    const lines = server.stderr().trimEnd().split("\n");
-    expect(lines.length).toBe(1);
-    expect(lines[0]).toContain('bad {"user":1} {x}\\n2026-01-01 [error] forged\\r\\e[2J\\x9b1A');
+    const line = await lineOfFailure(server);
+    expect(line).toContain('bad {"user":1} {x}\\n2026-01-01 [error] forged\\r\\e[2J\\x9b1A');
     expect(server.stderr()).not.toMatch(ACTIVE);
   });
 
   it("--log-format json: the text comes back as it was, and the line has none of it bare", async () => {
     using folder = new TempDir();
     await using server = await throwing(folder, "--log-format", "json");
-    using peer = Peer.dial(server);
-    await peer.send("x");
-    await server.says(/The handler failed/);
-    await sleep(50);
-    const lines = server.stderr().trimEnd().split("\n");
-    expect(lines.length).toBe(1);
-    const { message, level, ...others } = JSON.parse(lines[0]!);
+    const line = await lineOfFailure(server);
+    const { message, level, ...others } = JSON.parse(line);
     expect(message).toContain(HOSTILE);
     expect(level).toBe("WARN");
     expect(Object.keys(others)).toEqual(["@timestamp", "logger", "properties"]);

@@ -4,30 +4,22 @@
 import { writeSync } from "node:fs";
 import { socketPair } from "../../../lib/net/mod.ts";
 import { createSelector, EVENT_READ, type SelectorName } from "../../../lib/selectors/mod.ts";
-import { Native } from "../../../lib/sys/ffi.ts";
-import { c, closeFd } from "../../../lib/sys/posix.ts";
+import { closeFd } from "../../../lib/sys/posix.ts";
+import { limitDescriptors, takeDescriptors } from "../scarce.ts";
 
-const RLIMIT_NOFILE = process.platform === "linux" ? 7 : 8;
 const [, , name, ...numbers] = process.argv;
 const seen = [];
 using selector = createSelector(name as SelectorName);
 const [a, b] = socketPair();
 selector.register(a, EVENT_READ);
 selector.wakeHandle();
-const next = c.dup(0);
-closeFd(next);
-const limit = new Native(16);
-c.getrlimit(RLIMIT_NOFILE, limit.pointer);
-limit.view.setBigUint64(0, BigInt(next + 32), true);
-c.setrlimit(RLIMIT_NOFILE, limit.pointer);
+limitDescriptors(32);
 
 const ended = (wait: Promise<unknown[]>) =>
   wait.then((ready) => `${ready.length} ready`, (error) => `failed: ${error.message}`);
 
 for (const free of numbers.map(Number)) {
-  const taken: number[] = [];
-  for (let fd = c.dup(0); fd >= 0; fd = c.dup(0)) taken.push(fd);
-  for (let i = 0; i < free; i++) closeFd(taken.pop()!);
+  const taken = takeDescriptors(free);
   const first = await ended(selector.selectAsync(1000));
   for (const fd of taken) closeFd(fd);
   setTimeout(() => b.send(Uint8Array.of(1)), 20);

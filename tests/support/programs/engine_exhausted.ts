@@ -4,10 +4,9 @@ import { COUNTER, createEngine, type Handler } from "../../../lib/engine/mod.ts"
 import { type OSError, Socket } from "../../../lib/net/mod.ts";
 import type { SelectorName } from "../../../lib/selectors/mod.ts";
 import { threadCpu } from "../../../lib/sys/process/limits.ts";
-import { Native } from "../../../lib/sys/ffi.ts";
-import { c, closeFd } from "../../../lib/sys/posix.ts";
+import { closeFd } from "../../../lib/sys/posix.ts";
+import { limitDescriptors, takeDescriptors } from "../scarce.ts";
 
-const RLIMIT_NOFILE = process.platform === "linux" ? 7 : 8;
 const engine = createEngine({ selector: process.argv[2] as SelectorName });
 const socket = Socket.listen({ host: "127.0.0.1" });
 const to = { host: "127.0.0.1", port: (socket.localAddress as { port: number }).port };
@@ -37,15 +36,8 @@ const turnFor = (ms: number) => {
 
 const peers = Array.from({ length: 8 }, () => Socket.connect({ ...to, timeoutMs: 1000 }));
 // Room for three, while eight wait.
-const next = c.dup(0);
-closeFd(next);
-const limit = new Native(16);
-c.getrlimit(RLIMIT_NOFILE, limit.pointer);
-limit.view.setBigUint64(0, BigInt(next + 16), true);
-const free = [];
-c.setrlimit(RLIMIT_NOFILE, limit.pointer);
-for (let fd = c.dup(0); fd >= 0; fd = c.dup(0)) free.push(fd);
-for (let i = 0; i < 3; i++) closeFd(free.pop()!);
+limitDescriptors(16);
+const free = takeDescriptors(3);
 
 turnFor(20);
 const before = opened;
