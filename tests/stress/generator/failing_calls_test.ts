@@ -39,6 +39,7 @@ async function run(row: FailingCall) {
   const file = folder.file("run.json");
   await using server = await startServe();
   const args = ["stress", server.name, "-c", "3", "-n", "30", "-o", file];
+  args.push("--client-engine", "readiness"); // whose calls these are
   await using cli = spawnCli(args, failing(row));
   const { code } = await cli.exit;
   expect(cli.stderr()).toContain(`(${row[0]} fails)`);
